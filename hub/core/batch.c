@@ -1,0 +1,226 @@
+/*
+ * batch.c - upload and reply as deterministic CBOR; see batch.h.
+ *
+ * Upload: [version, hub, epoch, acked, flags, [queued, highest], [[assignment, seq, class, kind, body], ...]]
+ * Reply:  {1: contig, 2: [[first, last], ...], 3: [[seq, reason], ...], 4: [utc ms, quality], 9: window}
+ */
+#include "hub/core/batch.h"
+
+#include <errno.h>
+
+#include "hub/core/cbor.h"
+
+enum reply_key {
+	REPLY_CONTIG = 1,
+	REPLY_RANGES = 2,
+	REPLY_REFUSED = 3,
+	REPLY_TIME = 4,
+	REPLY_WINDOW = 9,
+	REPLY_KEYS_MAX = 32,
+};
+
+int batch_encode(const struct batch *b, uint8_t *buf, size_t cap)
+{
+	struct writer w;
+
+	if (b->record_count > BATCH_RECORDS_MAX)
+		return -ENOSPC;
+	writer_init(&w, buf, cap);
+	cb_put_array(&w, 7);
+	cb_put_uint(&w, BATCH_VERSION);
+	cb_put_bytes(&w, b->hub, HUB_ID_LEN);
+	cb_put_uint(&w, b->epoch);
+	cb_put_uint(&w, b->acked);
+	cb_put_uint(&w, b->flags);
+	cb_put_array(&w, 2);
+	cb_put_uint(&w, b->queued);
+	cb_put_uint(&w, b->highest);
+	cb_put_array(&w, b->record_count);
+	for (size_t i = 0; i < b->record_count; i++) {
+		const struct record *r = &b->records[i];
+
+		cb_put_array(&w, 5);
+		cb_put_uint(&w, r->assignment);
+		cb_put_uint(&w, r->seq);
+		cb_put_uint(&w, (uint64_t)r->class);
+		cb_put_uint(&w, r->kind);
+		cb_put_bytes(&w, r->body, r->body_len);
+	}
+	return writer_len(&w);
+}
+
+size_t batch_record_cost(size_t body_len)
+{
+	return 1 + 5 + 9 + 1 + 2 + 3 + body_len;
+}
+
+static void get_record(struct cb *c, uint64_t above, struct record *ret)
+{
+	if (cb_get_array(c, 5) != 5)
+		cb_fail(c, -EBADMSG);
+	ret->assignment = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+	ret->seq = cb_get_uint_max(c, INT64_MAX);
+	ret->class = (enum record_class)cb_get_uint_max(c, CLASS_ALARM);
+	ret->kind = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+	ret->body = cb_get_bytes(c, &ret->body_len);
+	if (!cb_error(c) && (ret->seq <= above || ret->class == CLASS_NONE || ret->body_len == 0 ||
+			     ret->body_len > SEALED_BODY_MAX))
+		cb_fail(c, -ERANGE);
+}
+
+int batch_decode(const uint8_t *buf, size_t len, struct batch *ret)
+{
+	struct batch b = { 0 };
+	uint64_t above = 0;
+	struct cb c;
+
+	cb_init(&c, buf, len);
+	if (cb_get_array(&c, 7) != 7)
+		cb_fail(&c, -EBADMSG);
+	if (cb_get_uint(&c) != BATCH_VERSION)
+		cb_fail(&c, -ENOTSUP);
+	cb_get_fixed(&c, b.hub, HUB_ID_LEN);
+	b.epoch = (uint32_t)cb_get_uint_max(&c, UINT32_MAX);
+	b.acked = cb_get_uint_max(&c, INT64_MAX);
+	b.flags = (uint8_t)cb_get_uint_max(&c, UINT8_MAX);
+	if (cb_get_array(&c, 2) != 2)
+		cb_fail(&c, -EBADMSG);
+	b.queued = cb_get_uint_max(&c, INT64_MAX);
+	b.highest = cb_get_uint_max(&c, INT64_MAX);
+	b.record_count = cb_get_array(&c, BATCH_RECORDS_MAX);
+	for (size_t i = 0; i < b.record_count && !cb_error(&c); i++) {
+		get_record(&c, above, &b.records[i]);
+		above = b.records[i].seq;
+	}
+	if (cb_finish(&c))
+		return cb_finish(&c);
+	*ret = b;
+	return 0;
+}
+
+int reply_encode(const struct reply *r, uint8_t *buf, size_t cap)
+{
+	struct writer w;
+
+	if (r->range_count > REPLY_RANGES_MAX || r->refused_count > REPLY_REFUSED_MAX)
+		return -ENOSPC;
+	writer_init(&w, buf, cap);
+	cb_put_map(&w, (size_t)r->has_contig + (r->range_count > 0) + (r->refused_count > 0) +
+			       r->has_time + (r->window > 0));
+	if (r->has_contig) {
+		cb_put_uint(&w, REPLY_CONTIG);
+		cb_put_uint(&w, r->contig);
+	}
+	if (r->range_count) {
+		cb_put_uint(&w, REPLY_RANGES);
+		cb_put_array(&w, r->range_count);
+	}
+	for (size_t i = 0; i < r->range_count; i++) {
+		cb_put_array(&w, 2);
+		cb_put_uint(&w, r->ranges[i].first);
+		cb_put_uint(&w, r->ranges[i].last);
+	}
+	if (r->refused_count) {
+		cb_put_uint(&w, REPLY_REFUSED);
+		cb_put_array(&w, r->refused_count);
+	}
+	for (size_t i = 0; i < r->refused_count; i++) {
+		cb_put_array(&w, 2);
+		cb_put_uint(&w, r->refused[i].seq);
+		cb_put_uint(&w, r->refused[i].reason);
+	}
+	if (r->has_time) {
+		cb_put_uint(&w, REPLY_TIME);
+		cb_put_array(&w, 2);
+		cb_put_int(&w, r->utc_ms);
+		cb_put_uint(&w, (uint64_t)r->time_quality);
+	}
+	if (r->window) {
+		cb_put_uint(&w, REPLY_WINDOW);
+		cb_put_uint(&w, r->window);
+	}
+	return writer_len(&w);
+}
+
+static void get_ranges(struct cb *c, struct reply *ret)
+{
+	uint64_t above = ret->contig;
+
+	ret->range_count = cb_get_array(c, REPLY_RANGES_MAX);
+	for (size_t i = 0; i < ret->range_count && !cb_error(c); i++) {
+		struct seq_range *g = &ret->ranges[i];
+
+		if (cb_get_array(c, 2) != 2)
+			cb_fail(c, -EBADMSG);
+		g->first = cb_get_uint_max(c, INT64_MAX);
+		g->last = cb_get_uint_max(c, INT64_MAX);
+		if (!cb_error(c) && (g->first <= above || g->last < g->first))
+			cb_fail(c, -ERANGE);
+		above = g->last;
+	}
+}
+
+static void get_refused(struct cb *c, struct reply *ret)
+{
+	ret->refused_count = cb_get_array(c, REPLY_REFUSED_MAX);
+	for (size_t i = 0; i < ret->refused_count; i++) {
+		if (cb_get_array(c, 2) != 2)
+			cb_fail(c, -EBADMSG);
+		ret->refused[i].seq = cb_get_uint_max(c, INT64_MAX);
+		ret->refused[i].reason = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+	}
+}
+
+static void get_time(struct cb *c, struct reply *ret)
+{
+	if (cb_get_array(c, 2) != 2)
+		cb_fail(c, -EBADMSG);
+	ret->has_time = true;
+	ret->utc_ms = cb_get_int(c);
+	ret->time_quality = (enum clock_quality)cb_get_uint_max(c, CLOCK_QUALITY_CLINIC);
+}
+
+int reply_decode(const uint8_t *buf, size_t len, struct reply *ret)
+{
+	struct reply r = { 0 };
+	uint64_t next_key = 0;
+	struct cb c;
+	size_t pairs;
+
+	cb_init(&c, buf, len);
+	pairs = cb_get_map(&c, REPLY_KEYS_MAX);
+	for (size_t i = 0; i < pairs && !cb_error(&c); i++) {
+		uint64_t key = cb_get_uint(&c);
+
+		if (key < next_key) /* ascending, none twice: contig is known before ranges */
+			cb_fail(&c, -EBADMSG);
+		next_key = key + 1;
+		switch (key) {
+		case REPLY_CONTIG:
+			r.has_contig = true;
+			r.contig = cb_get_uint_max(&c, INT64_MAX);
+			break;
+		case REPLY_RANGES: get_ranges(&c, &r); break;
+		case REPLY_REFUSED: get_refused(&c, &r); break;
+		case REPLY_TIME: get_time(&c, &r); break;
+		case REPLY_WINDOW: r.window = (uint8_t)cb_get_uint_max(&c, UINT8_MAX); break;
+		default: cb_skip(&c);
+		}
+	}
+	if (cb_finish(&c))
+		return cb_finish(&c);
+	*ret = r;
+	return 0;
+}
+
+bool reply_covers(const struct reply *r, uint64_t seq)
+{
+	if (!r->has_contig)
+		return false;
+	if (seq <= r->contig)
+		return true;
+	for (size_t i = 0; i < r->range_count; i++)
+		if (seq >= r->ranges[i].first && seq <= r->ranges[i].last)
+			return true;
+	return false;
+}

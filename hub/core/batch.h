@@ -1,0 +1,106 @@
+#pragma once
+
+/*
+ * batch.h - what goes up (a batch of sealed records) and what comes back (the reply), as CBOR.
+ *
+ * hub-store builds batches, the clinic parses them; the clinic builds replies, hub-coap parses them. The batch
+ * is the payload of a COSE_Sign1 (cose.h). Byte tables: docs/MESSAGES.md, 'Upload' and 'Reply'.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/core/envelope.h"
+#include "hub/core/time.h"
+
+enum {
+	BATCH_VERSION = 1,
+	BATCH_BYTES_MAX = 1024,  /* signed batch, so that it fits one datagram */
+	BATCH_RECORDS_MAX = 32,
+	SEALED_BODY_MAX = 1000,
+	REPLY_BYTES_MAX = 512,
+	REPLY_RANGES_MAX = 16,
+	REPLY_REFUSED_MAX = 16,
+};
+
+enum batch_flag {
+	BATCH_WANT_TIME = 1 << 0, /* please say the time */
+	BATCH_ALARM = 1 << 1,
+	BATCH_SUSPECT = 1 << 2,   /* hub is quarantined (level 2 and above) */
+	BATCH_RESEND = 1 << 3,
+};
+
+struct record {
+	uint32_t assignment;
+	uint64_t seq;
+	enum record_class class;
+	uint8_t kind;
+	const uint8_t *body; /* sealed; borrowed */
+	size_t body_len;     /* 1..SEALED_BODY_MAX */
+};
+
+struct batch {
+	uint8_t hub[HUB_ID_LEN];
+	uint32_t epoch;
+	uint64_t acked;    /* highest contiguous seq the hub has recorded as durable at the clinic */
+	uint8_t flags;     /* enum batch_flag */
+	uint64_t queued;   /* unsent records on the hub when the batch was made */
+	uint64_t highest;  /* highest seq ever given on the hub, 0 if none */
+	size_t record_count;
+	struct record records[BATCH_RECORDS_MAX]; /* ascending seq */
+};
+
+/* batch_encode - payload bytes. Returns the length, or -ENOSPC. Pure. */
+int batch_encode(const struct batch *b, uint8_t *buf, size_t cap);
+
+/* Bytes that one more record of this body length takes in a batch, at most. Pure. */
+size_t batch_record_cost(size_t body_len);
+
+/*
+ * batch_decode - parse a payload; bodies stay in buf, borrowed.
+ *
+ * Returns 0, or -EBADMSG (not this format), -ERANGE (seq 0 or not ascending, too many records, body too long,
+ * unknown class), -ENOTSUP (another version). Pure.
+ */
+int batch_decode(const uint8_t *buf, size_t len, struct batch *ret);
+
+struct seq_range {
+	uint64_t first, last; /* both included */
+};
+
+struct refused {
+	uint64_t seq;
+	uint8_t reason; /* enum refused_reason */
+};
+
+enum refused_reason {
+	REFUSED_NONE = 0,
+	REFUSED_MALFORMED = 1,
+	REFUSED_TOO_LARGE = 2,
+};
+
+struct reply {
+	bool has_contig;
+	uint64_t contig; /* all of 1..contig are durable at the clinic; without it nothing is acknowledged */
+	size_t range_count;
+	struct seq_range ranges[REPLY_RANGES_MAX]; /* durable above contig; ascending, disjoint */
+	size_t refused_count;
+	struct refused refused[REPLY_REFUSED_MAX];
+	bool has_time;
+	int64_t utc_ms;               /* the clinic's clock */
+	enum clock_quality time_quality; /* the clinic's own opinion of it */
+	uint8_t window;               /* server's limit of batches in flight, 0 = none given */
+};
+
+/* reply_encode - Returns the length, or -ENOSPC. Pure. */
+int reply_encode(const struct reply *r, uint8_t *buf, size_t cap);
+
+/*
+ * reply_decode - parse a reply; unknown keys are skipped, has_contig is false if key 1 is missing.
+ *
+ * Returns 0, or -EBADMSG, -ERANGE (ranges not ascending, disjoint and above contig; too many). Pure.
+ */
+int reply_decode(const uint8_t *buf, size_t len, struct reply *ret);
+
+/* reply_covers - true if the reply says that seq is durable. Pure. */
+bool reply_covers(const struct reply *r, uint64_t seq);

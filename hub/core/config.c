@@ -1,0 +1,252 @@
+/*
+ * config.c - the configuration document as deterministic CBOR, checked as a whole; see config.h.
+ *
+ * A map with the keys below, ascending, all of them there. Unlike a reply or a body, an unknown key is refused:
+ * a hub must not obey half a configuration.
+ */
+#include "hub/core/config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hub/core/cbor.h"
+
+enum config_key {
+	KEY_VERSION = 0, /* of the format */
+	KEY_HUB,
+	KEY_EPOCH,
+	KEY_CONFIG_VERSION,
+	KEY_ASSIGNMENT,
+	KEY_UTC_OFFSET,
+	KEY_HEARTBEAT,
+	KEY_SEAL,
+	KEY_DEVICES,
+	KEY_ENDPOINTS,
+	KEY_COUNT,
+};
+
+static const char *const key_names[KEY_COUNT] = {
+	[KEY_VERSION] = "format version",
+	[KEY_HUB] = "hub",
+	[KEY_EPOCH] = "epoch",
+	[KEY_CONFIG_VERSION] = "config version",
+	[KEY_ASSIGNMENT] = "assignment",
+	[KEY_UTC_OFFSET] = "utc offset",
+	[KEY_HEARTBEAT] = "heartbeat",
+	[KEY_SEAL] = "sealing key",
+	[KEY_DEVICES] = "devices",
+	[KEY_ENDPOINTS] = "endpoints",
+};
+
+static void put_device(struct writer *w, const struct config_device *d)
+{
+	cb_put_array(w, 7);
+	cb_put_uint(w, d->num);
+	cb_put_uint(w, (uint64_t)d->kind);
+	cb_put_bytes(w, d->addr, PERIPHERAL_ADDR_LEN);
+	cb_put_uint(w, (uint64_t)d->addr_type);
+	if (d->passkey == CONFIG_NO_PASSKEY)
+		cb_put_null(w);
+	else
+		cb_put_uint(w, d->passkey);
+	if (d->has_user)
+		cb_put_uint(w, d->user);
+	else
+		cb_put_null(w);
+	cb_put_bool(w, d->sole_user);
+}
+
+static void put_endpoint(struct writer *w, const struct config_endpoint *e)
+{
+	cb_put_array(w, 5);
+	cb_put_text(w, e->name, strlen(e->name));
+	cb_put_bytes(w, e->addr, sizeof(e->addr));
+	cb_put_uint(w, e->port);
+	cb_put_uint(w, (uint64_t)e->profile);
+	cb_put_array(w, e->pin_count);
+	for (size_t i = 0; i < e->pin_count; i++)
+		cb_put_bytes(w, e->pins[i], PIN_LEN);
+}
+
+int config_encode(const struct config *c, uint8_t *buf, size_t cap)
+{
+	struct writer w;
+
+	writer_init(&w, buf, cap);
+	cb_put_map(&w, KEY_COUNT);
+	cb_put_uint(&w, KEY_VERSION);
+	cb_put_uint(&w, CONFIG_VERSION);
+	cb_put_uint(&w, KEY_HUB);
+	cb_put_bytes(&w, c->hub, HUB_ID_LEN);
+	cb_put_uint(&w, KEY_EPOCH);
+	cb_put_uint(&w, c->epoch);
+	cb_put_uint(&w, KEY_CONFIG_VERSION);
+	cb_put_uint(&w, c->version);
+	cb_put_uint(&w, KEY_ASSIGNMENT);
+	cb_put_uint(&w, c->assignment);
+	cb_put_uint(&w, KEY_UTC_OFFSET);
+	cb_put_int(&w, c->utc_offset_min);
+	cb_put_uint(&w, KEY_HEARTBEAT);
+	cb_put_uint(&w, c->heartbeat_s);
+	cb_put_uint(&w, KEY_SEAL);
+	cb_put_array(&w, 2);
+	cb_put_uint(&w, c->seal_key_id);
+	cb_put_bytes(&w, c->seal_public, SEAL_PUBLIC_LEN);
+	cb_put_uint(&w, KEY_DEVICES);
+	cb_put_array(&w, c->device_count);
+	for (size_t i = 0; i < c->device_count && i < CONFIG_DEVICES_MAX; i++)
+		put_device(&w, &c->devices[i]);
+	cb_put_uint(&w, KEY_ENDPOINTS);
+	cb_put_array(&w, c->endpoint_count);
+	for (size_t i = 0; i < c->endpoint_count && i < CONFIG_ENDPOINTS_MAX; i++)
+		put_endpoint(&w, &c->endpoints[i]);
+	return writer_len(&w);
+}
+
+static void get_device(struct cb *c, struct config_device *ret)
+{
+	if (cb_get_array(c, 7) != 7)
+		cb_fail(c, -EBADMSG);
+	ret->num = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+	ret->kind = (enum reading_kind)cb_get_uint_max(c, READING_BLOOD_PRESSURE);
+	cb_get_fixed(c, ret->addr, PERIPHERAL_ADDR_LEN);
+	ret->addr_type = (enum addr_type)cb_get_uint_max(c, ADDR_RANDOM);
+	ret->passkey = CONFIG_NO_PASSKEY;
+	if (!cb_take_null(c))
+		ret->passkey = (uint32_t)cb_get_uint_max(c, 999999);
+	ret->has_user = !cb_take_null(c);
+	if (ret->has_user)
+		ret->user = (uint8_t)cb_get_uint_max(c, 254);
+	ret->sole_user = cb_get_bool(c);
+	if (!cb_error(c) && (ret->num == 0 || ret->kind == READING_NONE))
+		cb_fail(c, -ERANGE);
+}
+
+static void get_devices(struct cb *c, struct config *ret)
+{
+	ret->device_count = cb_get_array(c, CONFIG_DEVICES_MAX);
+	for (size_t i = 0; i < ret->device_count; i++) {
+		get_device(c, &ret->devices[i]);
+		for (size_t k = 0; k < i; k++)
+			if (ret->devices[k].num == ret->devices[i].num)
+				cb_fail(c, -ERANGE);
+	}
+}
+
+/* A DNS name: letters, digits, hyphen, dot; nothing that could be something else in a log or a certificate. */
+static bool name_good(const char *s, size_t len)
+{
+	if (len == 0 || len > CONFIG_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9') ||
+		      s[i] == '-' || s[i] == '.'))
+			return false;
+	return true;
+}
+
+static void get_endpoint(struct cb *c, struct config_endpoint *ret)
+{
+	size_t len;
+	const char *name;
+
+	if (cb_get_array(c, 5) != 5)
+		cb_fail(c, -EBADMSG);
+	name = cb_get_text(c, &len);
+	if (name && name_good(name, len))
+		memcpy(ret->name, name, len);
+	else
+		cb_fail(c, -ERANGE);
+	cb_get_fixed(c, ret->addr, sizeof(ret->addr));
+	ret->port = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+	ret->profile = (enum dtls_profile)cb_get_uint_max(c, DTLS_PROFILE_12_CID);
+	ret->pin_count = cb_get_array(c, CONFIG_PINS_MAX);
+	for (size_t i = 0; i < ret->pin_count; i++)
+		cb_get_fixed(c, ret->pins[i], PIN_LEN);
+	if (!cb_error(c) &&
+	    (ret->port == 0 || ret->profile == DTLS_PROFILE_NONE || ret->pin_count == 0))
+		cb_fail(c, -ERANGE);
+}
+
+static void get_endpoints(struct cb *c, struct config *ret)
+{
+	ret->endpoint_count = cb_get_array(c, CONFIG_ENDPOINTS_MAX);
+	if (!cb_error(c) && ret->endpoint_count == 0)
+		cb_fail(c, -ERANGE);
+	for (size_t i = 0; i < ret->endpoint_count; i++)
+		get_endpoint(c, &ret->endpoints[i]);
+}
+
+static void get_utc_offset(struct cb *c, struct config *ret)
+{
+	int64_t v = cb_get_int(c);
+
+	if (v < -720 || v > 840)
+		cb_fail(c, -ERANGE);
+	else
+		ret->utc_offset_min = (int16_t)v;
+}
+
+static void get_heartbeat(struct cb *c, struct config *ret)
+{
+	ret->heartbeat_s = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+	if (!cb_error(c) && ret->heartbeat_s < CONFIG_HEARTBEAT_MIN_S)
+		cb_fail(c, -ERANGE);
+}
+
+static void get_seal(struct cb *c, struct config *ret)
+{
+	if (cb_get_array(c, 2) != 2)
+		cb_fail(c, -EBADMSG);
+	ret->seal_key_id = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+	cb_get_fixed(c, ret->seal_public, SEAL_PUBLIC_LEN);
+}
+
+static void get_field(struct cb *c, unsigned key, struct config *ret)
+{
+	switch (key) {
+	case KEY_VERSION:
+		if (cb_get_uint(c) != CONFIG_VERSION)
+			cb_fail(c, -ENOTSUP);
+		break;
+	case KEY_HUB: cb_get_fixed(c, ret->hub, HUB_ID_LEN); break;
+	case KEY_EPOCH:
+		ret->epoch = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		if (!cb_error(c) && ret->epoch == 0)
+			cb_fail(c, -ERANGE);
+		break;
+	case KEY_CONFIG_VERSION: ret->version = cb_get_uint_max(c, INT64_MAX); break;
+	case KEY_ASSIGNMENT: ret->assignment = (uint32_t)cb_get_uint_max(c, UINT32_MAX); break;
+	case KEY_UTC_OFFSET: get_utc_offset(c, ret); break;
+	case KEY_HEARTBEAT: get_heartbeat(c, ret); break;
+	case KEY_SEAL: get_seal(c, ret); break;
+	case KEY_DEVICES: get_devices(c, ret); break;
+	case KEY_ENDPOINTS: get_endpoints(c, ret); break;
+	}
+}
+
+int config_decode(const uint8_t *buf, size_t len, struct config *ret, const char **ret_field)
+{
+	struct config c = { 0 };
+	struct cb cb;
+	int r;
+
+	cb_init(&cb, buf, len);
+	*ret_field = "document";
+	if (cb_get_map(&cb, KEY_COUNT) != KEY_COUNT)
+		cb_fail(&cb, -EBADMSG);
+	for (unsigned key = 0; key < KEY_COUNT && !cb_error(&cb); key++) {
+		*ret_field = key_names[key];
+		if (cb_get_uint(&cb) != key)
+			cb_fail(&cb, -EBADMSG);
+		get_field(&cb, key, &c);
+	}
+	r = cb_error(&cb);
+	if (!r) {
+		*ret_field = "end of document";
+		r = cb_finish(&cb);
+	}
+	if (!r)
+		*ret = c;
+	return r;
+}

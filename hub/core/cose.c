@@ -1,0 +1,66 @@
+/*
+ * cose.c - the bytes of a COSE_Sign1; see cose.h.
+ */
+#include "hub/core/cose.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hub/core/cbor.h"
+
+/* Protected header {1: -7}: algorithm ES256 (RFC 9053, 2.1). */
+static const uint8_t protected_header[] = { 0xa1, 0x01, 0x26 };
+
+int cose_to_be_signed(const char *context, const uint8_t *payload, size_t len, uint8_t *buf,
+		      size_t cap)
+{
+	struct writer w;
+
+	writer_init(&w, buf, cap);
+	cb_put_array(&w, 4);
+	cb_put_text(&w, "Signature1", strlen("Signature1"));
+	cb_put_bytes(&w, protected_header, sizeof(protected_header));
+	cb_put_bytes(&w, (const uint8_t *)context, strlen(context));
+	cb_put_bytes(&w, payload, len);
+	return writer_len(&w);
+}
+
+int cose_frame(const uint8_t *payload, size_t len,
+	       const uint8_t signature[static COSE_SIGNATURE_LEN], uint8_t *buf, size_t cap)
+{
+	struct writer w;
+
+	writer_init(&w, buf, cap);
+	cb_put_array(&w, 4);
+	cb_put_bytes(&w, protected_header, sizeof(protected_header));
+	cb_put_map(&w, 0);
+	cb_put_bytes(&w, payload, len);
+	cb_put_bytes(&w, signature, COSE_SIGNATURE_LEN);
+	return writer_len(&w);
+}
+
+int cose_parse(const uint8_t *buf, size_t len, struct cose_sign1 *ret)
+{
+	const uint8_t *header;
+	size_t header_len, signature_len;
+	struct cose_sign1 s;
+	struct cb c;
+
+	cb_init(&c, buf, len);
+	if (cb_get_array(&c, 4) != 4)
+		cb_fail(&c, -EBADMSG);
+	header = cb_get_bytes(&c, &header_len);
+	if (!cb_error(&c) && (header_len != sizeof(protected_header) ||
+			      memcmp(header, protected_header, header_len) != 0))
+		cb_fail(&c, -ENOTSUP);
+	if (cb_get_map(&c, len) != 0)
+		cb_fail(&c, -ENOTSUP);
+	s.payload = cb_get_bytes(&c, &s.payload_len);
+	s.signature = cb_get_bytes(&c, &signature_len);
+	if (!cb_error(&c) && signature_len != COSE_SIGNATURE_LEN)
+		cb_fail(&c, -EBADMSG);
+	if (cb_finish(&c))
+		return cb_finish(&c);
+	*ret = s;
+	return 0;
+}

@@ -1,0 +1,565 @@
+/*
+ * msg.c - the table of messages between the hub's processes, their bytes and their permitted ways.
+ *
+ * One row per (kind, from, to). A packet is: version u8, kind u8, fields in the order of the structs, big-endian;
+ * its length must be exactly what the fields need. Adding a kind = one row, one put_, one get_, one table in
+ * docs/MESSAGES.md.
+ */
+#include "hub/core/msg.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hub/core/cursor.h"
+
+/* Booleans are 0 or 1, enums within their range; anything else is refused, so 'bad' sticks. */
+struct in {
+	struct reader r;
+	bool bad;
+};
+
+static bool get_bool(struct in *in)
+{
+	uint8_t v = read_u8(&in->r);
+
+	in->bad |= v > 1;
+	return v == 1;
+}
+
+static uint32_t get_max(struct in *in, uint32_t v, uint32_t max)
+{
+	in->bad |= v > max;
+	return v > max ? 0 : v;
+}
+
+static uint8_t get_u8_max(struct in *in, uint8_t max)
+{
+	return (uint8_t)get_max(in, read_u8(&in->r), max);
+}
+
+static int16_t get_i16(struct in *in)
+{
+	return (int16_t)read_be16(&in->r);
+}
+
+static void put_peripheral(struct writer *w, const struct peripheral *p)
+{
+	write_be16(w, p->num);
+	write_bytes(w, p->addr, PERIPHERAL_ADDR_LEN);
+	write_u8(w, (uint8_t)p->addr_type);
+}
+
+static void get_peripheral(struct in *in, struct peripheral *ret)
+{
+	ret->num = read_be16(&in->r);
+	read_bytes(&in->r, ret->addr, PERIPHERAL_ADDR_LEN);
+	ret->addr_type = (enum addr_type)get_u8_max(in, ADDR_RANDOM);
+}
+
+static void put_wall(struct writer *w, const struct wall *t)
+{
+	write_be64(w, (uint64_t)t->ms);
+	write_be32(w, t->uncertainty_ms);
+	write_u8(w, (uint8_t)t->quality);
+}
+
+static void get_wall(struct in *in, struct wall *ret)
+{
+	ret->ms = (int64_t)read_be64(&in->r);
+	ret->uncertainty_ms = read_be32(&in->r);
+	ret->quality = (enum clock_quality)get_u8_max(in, CLOCK_QUALITY_CLINIC);
+}
+
+static void put_raw(struct writer *w, const struct msg *m)
+{
+	const struct msg_raw *v = &m->raw;
+
+	write_be64(w, v->instance);
+	write_be64(w, v->capture);
+	write_u8(w, (uint8_t)v->kind);
+	write_be16(w, v->characteristic);
+	put_peripheral(w, &v->peripheral);
+	write_bytes(w, v->captured.boot, BOOT_ID_LEN);
+	write_be64(w, v->captured.mono.ms);
+	put_wall(w, &v->captured.wall);
+	write_be16(w, (uint16_t)v->utc_offset_min);
+	write_u8(w, (uint8_t)v->link);
+	write_u8(w, v->unverified);
+	write_be16(w, v->raw_len);
+	write_bytes(w, v->raw, v->raw_len);
+}
+
+static void get_raw(struct in *in, struct msg *m)
+{
+	struct msg_raw *v = &m->raw;
+
+	v->instance = read_be64(&in->r);
+	v->capture = read_be64(&in->r);
+	v->kind = (enum reading_kind)read_u8(&in->r);
+	v->characteristic = read_be16(&in->r);
+	get_peripheral(in, &v->peripheral);
+	read_bytes(&in->r, v->captured.boot, BOOT_ID_LEN);
+	v->captured.mono.ms = read_be64(&in->r);
+	get_wall(in, &v->captured.wall);
+	v->utc_offset_min = get_i16(in);
+	in->bad |= v->utc_offset_min < -720 || v->utc_offset_min > 840;
+	v->link = (enum link_strength)get_u8_max(in, LINK_SC_AUTHENTICATED);
+	v->unverified = get_bool(in);
+	v->raw_len = (uint16_t)get_max(in, read_be16(&in->r), READING_RAW_MAX);
+	read_bytes(&in->r, v->raw, v->raw_len);
+	in->bad |= v->kind == READING_NONE || v->kind == READING_TOMBSTONE || v->capture == 0;
+}
+
+static void put_value(struct writer *w, const struct value *v)
+{
+	write_u8(w, (uint8_t)v->name);
+	write_u8(w, (uint8_t)v->unit);
+	write_u8(w, (uint8_t)v->number.kind);
+	write_be32(w, (uint32_t)v->number.mantissa);
+	write_u8(w, (uint8_t)v->number.exponent);
+}
+
+static void get_value(struct in *in, struct value *ret)
+{
+	ret->name = (enum value_name)get_u8_max(in, VALUE_PULSE);
+	ret->unit = (enum value_unit)get_u8_max(in, UNIT_PER_MINUTE);
+	ret->number.kind = (enum decimal_kind)get_u8_max(in, DECIMAL_RESERVED);
+	ret->number.mantissa = (int32_t)read_be32(&in->r);
+	ret->number.exponent = (int8_t)read_u8(&in->r);
+}
+
+static void put_date_time(struct writer *w, const struct date_time *t)
+{
+	write_be16(w, t->year);
+	write_u8(w, t->month);
+	write_u8(w, t->day);
+	write_u8(w, t->hour);
+	write_u8(w, t->minute);
+	write_u8(w, t->second);
+}
+
+static void get_date_time(struct in *in, struct date_time *ret)
+{
+	ret->year = read_be16(&in->r);
+	ret->month = read_u8(&in->r);
+	ret->day = read_u8(&in->r);
+	ret->hour = read_u8(&in->r);
+	ret->minute = read_u8(&in->r);
+	ret->second = read_u8(&in->r);
+}
+
+static void put_decoded(struct writer *w, const struct msg *m)
+{
+	const struct msg_decoded *v = &m->decoded;
+	const struct decoded *d = &v->decoded;
+
+	write_be64(w, v->capture);
+	write_u8(w, (uint8_t)v->class);
+	write_u8(w, d->value_count);
+	for (size_t i = 0; i < d->value_count && i < READING_VALUES_MAX; i++)
+		put_value(w, &d->values[i]);
+	write_u8(w, d->has_device_time);
+	put_date_time(w, &d->device_time);
+	write_u8(w, d->has_user);
+	write_u8(w, d->user);
+	write_u8(w, d->has_status);
+	write_be16(w, d->status);
+	write_be32(w, d->marks);
+	write_u8(w, (uint8_t)v->clock.source);
+	write_be32(w, (uint32_t)v->clock.timeline);
+	write_be64(w, (uint64_t)v->clock.offset_ms);
+	write_be32(w, v->clock.uncertainty_ms);
+	write_u8(w, (uint8_t)v->attribution);
+}
+
+static void get_decoded(struct in *in, struct msg *m)
+{
+	struct msg_decoded *v = &m->decoded;
+	struct decoded *d = &v->decoded;
+
+	v->capture = read_be64(&in->r);
+	v->class = (enum record_class)get_u8_max(in, CLASS_ALARM);
+	d->value_count = get_u8_max(in, READING_VALUES_MAX);
+	for (size_t i = 0; i < d->value_count; i++)
+		get_value(in, &d->values[i]);
+	d->has_device_time = get_bool(in);
+	get_date_time(in, &d->device_time);
+	d->has_user = get_bool(in);
+	d->user = read_u8(&in->r);
+	d->has_status = get_bool(in);
+	d->status = read_be16(&in->r);
+	d->marks = read_be32(&in->r);
+	v->clock.source = (enum offset_source)get_u8_max(in, OFFSET_LIVE);
+	v->clock.timeline = (int32_t)get_max(in, read_be32(&in->r), INT32_MAX);
+	v->clock.offset_ms = (int64_t)read_be64(&in->r);
+	v->clock.uncertainty_ms = read_be32(&in->r);
+	v->attribution = (enum attribution)get_u8_max(in, ATTRIBUTION_CONFIRMED);
+	in->bad |= v->class == CLASS_NONE || v->capture == 0;
+}
+
+static void put_store_state(struct writer *w, const struct msg *m)
+{
+	write_u8(w, (uint8_t)m->store_state.blocked);
+}
+
+static void get_store_state(struct in *in, struct msg *m)
+{
+	m->store_state.blocked = (enum store_blocked)get_u8_max(in, STORE_FAULT);
+}
+
+static void put_durable(struct writer *w, const struct msg *m)
+{
+	write_be64(w, m->durable.capture);
+	write_u8(w, m->durable.durable);
+	write_u8(w, (uint8_t)m->durable.blocked);
+}
+
+static void get_durable(struct in *in, struct msg *m)
+{
+	m->durable.capture = read_be64(&in->r);
+	m->durable.durable = get_bool(in);
+	m->durable.blocked = (enum store_blocked)get_u8_max(in, STORE_FAULT);
+}
+
+static void put_batch(struct writer *w, const struct msg *m)
+{
+	write_be32(w, m->batch.id);
+	write_u8(w, m->batch.flags);
+	write_be64(w, m->batch.first);
+	write_be64(w, m->batch.last);
+	write_be16(w, m->batch.len);
+	write_bytes(w, m->batch.bytes, m->batch.len);
+}
+
+static void get_batch(struct in *in, struct msg *m)
+{
+	m->batch.id = read_be32(&in->r);
+	m->batch.flags = read_u8(&in->r);
+	m->batch.first = read_be64(&in->r);
+	m->batch.last = read_be64(&in->r);
+	m->batch.len = (uint16_t)get_max(in, read_be16(&in->r), BATCH_BYTES_MAX);
+	read_bytes(&in->r, m->batch.bytes, m->batch.len);
+	in->bad |= m->batch.first > m->batch.last || m->batch.len == 0;
+}
+
+static void put_queue_state(struct writer *w, const struct msg *m)
+{
+	write_be64(w, m->queue_state.unsent);
+	write_be64(w, m->queue_state.highest);
+}
+
+static void get_queue_state(struct in *in, struct msg *m)
+{
+	m->queue_state.unsent = read_be64(&in->r);
+	m->queue_state.highest = read_be64(&in->r);
+}
+
+static void put_want(struct writer *w, const struct msg *m)
+{
+	write_u8(w, m->want.batches);
+	write_u8(w, m->want.heartbeat);
+	write_u8(w, m->want.want_time);
+}
+
+static void get_want(struct in *in, struct msg *m)
+{
+	m->want.batches = read_u8(&in->r);
+	m->want.heartbeat = get_bool(in);
+	m->want.want_time = get_bool(in);
+}
+
+/* The reply crosses as its own CBOR: one parser for it, run again at this wall. */
+static void put_ack(struct writer *w, const struct msg *m)
+{
+	uint8_t buf[REPLY_BYTES_MAX];
+	int len = reply_encode(&m->ack.reply, buf, sizeof(buf));
+
+	write_be32(w, m->ack.batch);
+	write_be16(w, (uint16_t)(len < 0 ? 0 : len));
+	write_bytes(w, buf, (size_t)(len < 0 ? 0 : len));
+	w->failed |= len < 0;
+}
+
+static void get_ack(struct in *in, struct msg *m)
+{
+	const uint8_t *bytes;
+	uint16_t len;
+
+	m->ack.batch = read_be32(&in->r);
+	len = (uint16_t)get_max(in, read_be16(&in->r), REPLY_BYTES_MAX);
+	bytes = read_span(&in->r, len);
+	in->bad |= !bytes || reply_decode(bytes, len, &m->ack.reply) != 0;
+}
+
+static void put_device(struct writer *w, const struct config_device *d)
+{
+	write_be16(w, d->num);
+	write_u8(w, (uint8_t)d->kind);
+	write_bytes(w, d->addr, PERIPHERAL_ADDR_LEN);
+	write_u8(w, (uint8_t)d->addr_type);
+	write_be32(w, d->passkey);
+	write_u8(w, d->has_user);
+	write_u8(w, d->user);
+	write_u8(w, d->sole_user);
+}
+
+static void get_device(struct in *in, struct config_device *ret)
+{
+	ret->num = read_be16(&in->r);
+	ret->kind = (enum reading_kind)get_u8_max(in, READING_BLOOD_PRESSURE);
+	read_bytes(&in->r, ret->addr, PERIPHERAL_ADDR_LEN);
+	ret->addr_type = (enum addr_type)get_u8_max(in, ADDR_RANDOM);
+	ret->passkey = read_be32(&in->r);
+	ret->has_user = get_bool(in);
+	ret->user = read_u8(&in->r);
+	ret->sole_user = get_bool(in);
+	in->bad |= ret->num == 0 || ret->kind == READING_NONE ||
+		   (ret->passkey > 999999 && ret->passkey != CONFIG_NO_PASSKEY);
+}
+
+static void put_ble_config(struct writer *w, const struct msg *m)
+{
+	write_be16(w, (uint16_t)m->ble_config.utc_offset_min);
+	write_u8(w, m->ble_config.device_count);
+	for (size_t i = 0; i < m->ble_config.device_count && i < CONFIG_DEVICES_MAX; i++)
+		put_device(w, &m->ble_config.devices[i]);
+}
+
+static void get_ble_config(struct in *in, struct msg *m)
+{
+	m->ble_config.utc_offset_min = get_i16(in);
+	in->bad |= m->ble_config.utc_offset_min < -720 || m->ble_config.utc_offset_min > 840;
+	m->ble_config.device_count = get_u8_max(in, CONFIG_DEVICES_MAX);
+	for (size_t i = 0; i < m->ble_config.device_count; i++)
+		get_device(in, &m->ble_config.devices[i]);
+}
+
+static void put_store_config(struct writer *w, const struct msg *m)
+{
+	const struct msg_store_config *v = &m->store_config;
+
+	write_bytes(w, v->hub, HUB_ID_LEN);
+	write_be32(w, v->epoch);
+	write_be32(w, v->assignment);
+	write_u8(w, v->seal_key_id);
+	write_bytes(w, v->seal_public, SEAL_PUBLIC_LEN);
+	write_u8(w, v->level);
+	write_u8(w, v->has_share);
+	write_bytes(w, v->share, ENGINE_SHARE_LEN);
+}
+
+static void get_store_config(struct in *in, struct msg *m)
+{
+	struct msg_store_config *v = &m->store_config;
+
+	read_bytes(&in->r, v->hub, HUB_ID_LEN);
+	v->epoch = read_be32(&in->r);
+	v->assignment = read_be32(&in->r);
+	v->seal_key_id = read_u8(&in->r);
+	read_bytes(&in->r, v->seal_public, SEAL_PUBLIC_LEN);
+	v->level = get_u8_max(in, 4);
+	v->has_share = get_bool(in);
+	read_bytes(&in->r, v->share, ENGINE_SHARE_LEN);
+	in->bad |= v->epoch == 0;
+}
+
+static void put_endpoint(struct writer *w, const struct config_endpoint *e)
+{
+	size_t len = strnlen(e->name, CONFIG_NAME_MAX);
+
+	write_u8(w, (uint8_t)len);
+	write_bytes(w, (const uint8_t *)e->name, len);
+	write_bytes(w, e->addr, sizeof(e->addr));
+	write_be16(w, e->port);
+	write_u8(w, (uint8_t)e->profile);
+	write_u8(w, (uint8_t)e->pin_count);
+	for (size_t i = 0; i < e->pin_count && i < CONFIG_PINS_MAX; i++)
+		write_bytes(w, e->pins[i], PIN_LEN);
+}
+
+static void get_endpoint(struct in *in, struct config_endpoint *ret)
+{
+	uint8_t len = get_u8_max(in, CONFIG_NAME_MAX);
+
+	read_bytes(&in->r, (uint8_t *)ret->name, len);
+	ret->name[len] = '\0';
+	in->bad |= len == 0 || memchr(ret->name, 0, len) != NULL;
+	read_bytes(&in->r, ret->addr, sizeof(ret->addr));
+	ret->port = read_be16(&in->r);
+	ret->profile = (enum dtls_profile)get_u8_max(in, DTLS_PROFILE_12_CID);
+	ret->pin_count = get_u8_max(in, CONFIG_PINS_MAX);
+	for (size_t i = 0; i < ret->pin_count; i++)
+		read_bytes(&in->r, ret->pins[i], PIN_LEN);
+	in->bad |= ret->pin_count == 0 || ret->profile == DTLS_PROFILE_NONE || ret->port == 0;
+}
+
+static void put_coap_config(struct writer *w, const struct msg *m)
+{
+	write_be16(w, m->coap_config.heartbeat_s);
+	write_u8(w, m->coap_config.endpoint_count);
+	for (size_t i = 0; i < m->coap_config.endpoint_count && i < CONFIG_ENDPOINTS_MAX; i++)
+		put_endpoint(w, &m->coap_config.endpoints[i]);
+}
+
+static void get_coap_config(struct in *in, struct msg *m)
+{
+	m->coap_config.heartbeat_s = read_be16(&in->r);
+	m->coap_config.endpoint_count = get_u8_max(in, CONFIG_ENDPOINTS_MAX);
+	in->bad |= m->coap_config.endpoint_count == 0 ||
+		   m->coap_config.heartbeat_s < CONFIG_HEARTBEAT_MIN_S;
+	for (size_t i = 0; i < m->coap_config.endpoint_count; i++)
+		get_endpoint(in, &m->coap_config.endpoints[i]);
+}
+
+static void put_time(struct writer *w, const struct msg *m)
+{
+	write_be64(w, m->time.at.ms);
+	put_wall(w, &m->time.utc);
+}
+
+static void get_time(struct in *in, struct msg *m)
+{
+	m->time.at.ms = read_be64(&in->r);
+	get_wall(in, &m->time.utc);
+}
+
+static void put_incident(struct writer *w, const struct msg *m)
+{
+	write_be16(w, (uint16_t)m->incident.what);
+	write_be16(w, m->incident.subject);
+	write_be32(w, m->incident.count);
+}
+
+static void get_incident(struct in *in, struct msg *m)
+{
+	m->incident.what = (enum incident)get_max(in, read_be16(&in->r), INCIDENT_REFUSED);
+	m->incident.subject = read_be16(&in->r);
+	m->incident.count = read_be32(&in->r);
+}
+
+static void put_status(struct writer *w, const struct msg *m)
+{
+	write_u8(w, (uint8_t)m->status.what);
+	write_be64(w, m->status.a);
+	write_be64(w, m->status.b);
+}
+
+static void get_status(struct in *in, struct msg *m)
+{
+	m->status.what = (enum status_what)get_u8_max(in, STATUS_DELIVERED);
+	m->status.a = read_be64(&in->r);
+	m->status.b = read_be64(&in->r);
+}
+
+#define BIT(role) (1u << (role))
+
+static const struct row {
+	enum msg_kind kind;
+	unsigned from, to; /* sets of roles */
+	void (*put)(struct writer *w, const struct msg *m);
+	void (*get)(struct in *in, struct msg *m);
+} table[] = {
+	{ MSG_RAW, BIT(ROLE_BLE), BIT(ROLE_STORE), put_raw, get_raw },
+	{ MSG_DECODED, BIT(ROLE_BLE), BIT(ROLE_STORE), put_decoded, get_decoded },
+	{ MSG_STORE_STATE, BIT(ROLE_STORE), BIT(ROLE_BLE), put_store_state, get_store_state },
+	{ MSG_DURABLE, BIT(ROLE_STORE), BIT(ROLE_BLE), put_durable, get_durable },
+	{ MSG_UPLOAD, BIT(ROLE_STORE), BIT(ROLE_COAP), put_batch, get_batch },
+	{ MSG_QUEUE_STATE, BIT(ROLE_STORE), BIT(ROLE_COAP), put_queue_state, get_queue_state },
+	{ MSG_WANT, BIT(ROLE_COAP), BIT(ROLE_STORE), put_want, get_want },
+	{ MSG_ACK, BIT(ROLE_COAP), BIT(ROLE_STORE), put_ack, get_ack },
+	{ MSG_BLE_CONFIG, BIT(ROLE_HUBD), BIT(ROLE_BLE), put_ble_config, get_ble_config },
+	{ MSG_STORE_CONFIG, BIT(ROLE_HUBD), BIT(ROLE_STORE), put_store_config,
+	  get_store_config },
+	{ MSG_COAP_CONFIG, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_coap_config, get_coap_config },
+	{ MSG_TIME, BIT(ROLE_HUBD), BIT(ROLE_BLE) | BIT(ROLE_COAP), put_time, get_time },
+	{ MSG_TIME, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_time, get_time },
+	{ MSG_INCIDENT, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
+	  put_incident, get_incident },
+	{ MSG_STATUS, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
+	  put_status, get_status },
+};
+
+static const struct row *find(enum msg_kind kind)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (table[i].kind == kind)
+			return &table[i];
+	return NULL;
+}
+
+bool msg_allowed(enum msg_kind kind, enum role from, enum role to)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (table[i].kind == kind && table[i].from & BIT(from) && table[i].to & BIT(to))
+			return true;
+	return false;
+}
+
+int msg_encode(const struct msg *m, uint8_t *buf, size_t cap)
+{
+	const struct row *row = find(m->kind);
+	struct writer w;
+
+	if (!row)
+		return -ERANGE;
+	writer_init(&w, buf, cap);
+	write_u8(&w, MSG_VERSION);
+	write_u8(&w, (uint8_t)m->kind);
+	row->put(&w, m);
+	return writer_len(&w);
+}
+
+int msg_decode(const uint8_t *buf, size_t len, struct msg *ret)
+{
+	struct in in = { 0 };
+	struct msg m = { 0 };
+	const struct row *row;
+	uint8_t version;
+
+	reader_init(&in.r, buf, len);
+	version = read_u8(&in.r);
+	m.kind = (enum msg_kind)read_u8(&in.r);
+	if (!reader_ok(&in.r))
+		return -EBADMSG;
+	row = find(m.kind);
+	if (version != MSG_VERSION || !row)
+		return -ENOTSUP;
+	row->get(&in, &m);
+	if (in.bad)
+		return -ERANGE;
+	if (!reader_done(&in.r))
+		return -EBADMSG;
+	*ret = m;
+	return 0;
+}
+
+const char *role_text(enum role r)
+{
+	switch (r) {
+	case ROLE_NONE: break;
+	case ROLE_BLE: return "ble";
+	case ROLE_STORE: return "store";
+	case ROLE_COAP: return "coap";
+	case ROLE_HUBD: return "hubd";
+	}
+	return "?";
+}
+
+const char *incident_text(enum incident i)
+{
+	switch (i) {
+	case INCIDENT_NONE: break;
+	case INCIDENT_RADIO_GARBAGE: return "radio-garbage";
+	case INCIDENT_RADIO_IMPOSTOR: return "radio-impostor";
+	case INCIDENT_SERVER_IDENTITY: return "server-identity";
+	case INCIDENT_HANDSHAKE: return "handshake";
+	case INCIDENT_TIME: return "time";
+	case INCIDENT_DECODER: return "decoder";
+	case INCIDENT_STORAGE: return "storage";
+	case INCIDENT_IPC: return "ipc";
+	case INCIDENT_ROLLBACK: return "rollback";
+	case INCIDENT_CONFIG: return "config";
+	case INCIDENT_REFUSED: return "refused";
+	}
+	return "?";
+}

@@ -1,0 +1,370 @@
+/*
+ * reading.c - the body of a reading as deterministic CBOR, and words for its enums; see reading.h.
+ *
+ * A map with ascending integer keys. Keys 0 to 8 are always there, 9 to 14 only if the value was decoded;
+ * unknown keys are skipped so that a later hub can say more to an older clinic.
+ */
+#include "hub/core/reading.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hub/core/cbor.h"
+
+enum { BODY_VERSION = 1, BODY_KEYS_MAX = 64 };
+
+enum body_key {
+	KEY_VERSION = 0,
+	KEY_KIND,
+	KEY_CHARACTERISTIC,
+	KEY_RAW,
+	KEY_PERIPHERAL,
+	KEY_CAPTURED,
+	KEY_UTC_OFFSET,
+	KEY_LINK,
+	KEY_MARKS,
+	KEY_VALUES,
+	KEY_DEVICE_TIME,
+	KEY_USER,
+	KEY_STATUS,
+	KEY_CLOCK,
+	KEY_ATTRIBUTION,
+};
+
+static bool is_decoded(const struct reading *rd)
+{
+	return !(rd->decoded.marks & MARK_UNDECODED);
+}
+
+static void put_value(struct writer *w, const struct value *v)
+{
+	bool number = v->number.kind == DECIMAL_NUMBER;
+
+	cb_put_array(w, number ? 4 : 3);
+	cb_put_uint(w, (uint64_t)v->name);
+	cb_put_uint(w, (uint64_t)v->unit);
+	if (number) {
+		cb_put_int(w, v->number.mantissa);
+		cb_put_int(w, v->number.exponent);
+	} else {
+		cb_put_uint(w, (uint64_t)v->number.kind);
+	}
+}
+
+static void put_date_time(struct writer *w, const struct date_time *t)
+{
+	cb_put_array(w, 6);
+	cb_put_uint(w, t->year);
+	cb_put_uint(w, t->month);
+	cb_put_uint(w, t->day);
+	cb_put_uint(w, t->hour);
+	cb_put_uint(w, t->minute);
+	cb_put_uint(w, t->second);
+}
+
+static void put_captured(struct writer *w, const struct capture_time *c)
+{
+	cb_put_array(w, 5);
+	cb_put_bytes(w, c->boot, BOOT_ID_LEN);
+	cb_put_uint(w, c->mono.ms);
+	cb_put_int(w, c->wall.ms);
+	cb_put_uint(w, c->wall.uncertainty_ms);
+	cb_put_uint(w, (uint64_t)c->wall.quality);
+}
+
+static void put_decoded(struct writer *w, const struct reading *rd)
+{
+	const struct decoded *d = &rd->decoded;
+
+	cb_put_uint(w, KEY_VALUES);
+	cb_put_array(w, d->value_count);
+	for (size_t i = 0; i < d->value_count; i++)
+		put_value(w, &d->values[i]);
+	if (d->has_device_time) {
+		cb_put_uint(w, KEY_DEVICE_TIME);
+		put_date_time(w, &d->device_time);
+	}
+	if (d->has_user) {
+		cb_put_uint(w, KEY_USER);
+		cb_put_uint(w, d->user);
+	}
+	if (d->has_status) {
+		cb_put_uint(w, KEY_STATUS);
+		cb_put_uint(w, d->status);
+	}
+	cb_put_uint(w, KEY_CLOCK);
+	cb_put_array(w, 4);
+	cb_put_uint(w, (uint64_t)rd->clock.source);
+	cb_put_int(w, rd->clock.timeline);
+	cb_put_int(w, rd->clock.offset_ms);
+	cb_put_uint(w, rd->clock.uncertainty_ms);
+	cb_put_uint(w, KEY_ATTRIBUTION);
+	cb_put_uint(w, (uint64_t)rd->attribution);
+}
+
+int reading_encode(const struct reading *rd, uint8_t *buf, size_t cap)
+{
+	const struct decoded *d = &rd->decoded;
+	size_t pairs = 9;
+	struct writer w;
+
+	if (rd->raw_len > READING_RAW_MAX || d->value_count > READING_VALUES_MAX)
+		return -ENOSPC;
+	if (is_decoded(rd))
+		pairs += 3u + d->has_device_time + d->has_user + d->has_status;
+	writer_init(&w, buf, cap);
+	cb_put_map(&w, pairs);
+	cb_put_uint(&w, KEY_VERSION);
+	cb_put_uint(&w, BODY_VERSION);
+	cb_put_uint(&w, KEY_KIND);
+	cb_put_uint(&w, (uint64_t)rd->kind);
+	cb_put_uint(&w, KEY_CHARACTERISTIC);
+	cb_put_uint(&w, rd->characteristic);
+	cb_put_uint(&w, KEY_RAW);
+	cb_put_bytes(&w, rd->raw, rd->raw_len);
+	cb_put_uint(&w, KEY_PERIPHERAL);
+	cb_put_array(&w, 3);
+	cb_put_bytes(&w, rd->peripheral.addr, PERIPHERAL_ADDR_LEN);
+	cb_put_uint(&w, (uint64_t)rd->peripheral.addr_type);
+	cb_put_uint(&w, rd->peripheral.num);
+	cb_put_uint(&w, KEY_CAPTURED);
+	put_captured(&w, &rd->captured);
+	cb_put_uint(&w, KEY_UTC_OFFSET);
+	cb_put_int(&w, rd->utc_offset_min);
+	cb_put_uint(&w, KEY_LINK);
+	cb_put_uint(&w, (uint64_t)rd->link);
+	cb_put_uint(&w, KEY_MARKS);
+	cb_put_uint(&w, d->marks);
+	if (is_decoded(rd))
+		put_decoded(&w, rd);
+	return writer_len(&w);
+}
+
+/* An array of exactly n items. */
+static void want_array(struct cb *c, size_t n)
+{
+	if (cb_get_array(c, n) != n)
+		cb_fail(c, -EBADMSG);
+}
+
+static int64_t get_int_range(struct cb *c, int64_t min, int64_t max)
+{
+	int64_t v = cb_get_int(c);
+
+	if (v < min || v > max) {
+		cb_fail(c, -ERANGE);
+		return 0;
+	}
+	return v;
+}
+
+static void get_value(struct cb *c, struct value *ret)
+{
+	size_t items = cb_get_array(c, 4);
+
+	if (items != 3 && items != 4)
+		cb_fail(c, -EBADMSG);
+	ret->name = (enum value_name)cb_get_uint_max(c, VALUE_PULSE);
+	ret->unit = (enum value_unit)cb_get_uint_max(c, UNIT_PER_MINUTE);
+	if (items == 4) {
+		ret->number.kind = DECIMAL_NUMBER;
+		ret->number.mantissa = (int32_t)get_int_range(c, INT32_MIN, INT32_MAX);
+		ret->number.exponent = (int8_t)get_int_range(c, INT8_MIN, INT8_MAX);
+	} else {
+		ret->number.kind = (enum decimal_kind)cb_get_uint_max(c, DECIMAL_RESERVED);
+		if (ret->number.kind == DECIMAL_NUMBER)
+			cb_fail(c, -ERANGE);
+	}
+}
+
+static void get_raw(struct cb *c, struct reading *ret)
+{
+	size_t len;
+	const uint8_t *raw = cb_get_bytes(c, &len);
+
+	if (len > READING_RAW_MAX) {
+		cb_fail(c, -ERANGE);
+		return;
+	}
+	ret->raw_len = (uint16_t)len;
+	if (raw)
+		memcpy(ret->raw, raw, len);
+}
+
+static void get_peripheral(struct cb *c, struct peripheral *ret)
+{
+	want_array(c, 3);
+	cb_get_fixed(c, ret->addr, PERIPHERAL_ADDR_LEN);
+	ret->addr_type = (enum addr_type)cb_get_uint_max(c, ADDR_RANDOM);
+	ret->num = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+}
+
+static void get_captured(struct cb *c, struct capture_time *ret)
+{
+	want_array(c, 5);
+	cb_get_fixed(c, ret->boot, BOOT_ID_LEN);
+	ret->mono.ms = cb_get_uint(c);
+	ret->wall.ms = cb_get_int(c);
+	ret->wall.uncertainty_ms = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+	ret->wall.quality = (enum clock_quality)cb_get_uint_max(c, CLOCK_QUALITY_CLINIC);
+}
+
+static void get_values(struct cb *c, struct decoded *ret)
+{
+	size_t n = cb_get_array(c, READING_VALUES_MAX);
+
+	ret->value_count = (uint8_t)n;
+	for (size_t i = 0; i < n; i++)
+		get_value(c, &ret->values[i]);
+}
+
+static void get_date_time(struct cb *c, struct decoded *d)
+{
+	want_array(c, 6);
+	d->has_device_time = true;
+	d->device_time.year = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+	d->device_time.month = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+	d->device_time.day = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+	d->device_time.hour = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+	d->device_time.minute = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+	d->device_time.second = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+}
+
+static void get_clock(struct cb *c, struct clock_offset *ret)
+{
+	want_array(c, 4);
+	ret->source = (enum offset_source)cb_get_uint_max(c, OFFSET_LIVE);
+	ret->timeline = (int32_t)get_int_range(c, 0, INT32_MAX);
+	ret->offset_ms = cb_get_int(c);
+	ret->uncertainty_ms = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+}
+
+static void get_field(struct cb *c, uint64_t key, struct reading *ret)
+{
+	switch (key) {
+	case KEY_VERSION:
+		if (cb_get_uint(c) != BODY_VERSION)
+			cb_fail(c, -ENOTSUP);
+		break;
+	case KEY_KIND: ret->kind = (enum reading_kind)cb_get_uint_max(c, UINT8_MAX); break;
+	case KEY_CHARACTERISTIC:
+		ret->characteristic = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+		break;
+	case KEY_RAW: get_raw(c, ret); break;
+	case KEY_PERIPHERAL: get_peripheral(c, &ret->peripheral); break;
+	case KEY_CAPTURED: get_captured(c, &ret->captured); break;
+	case KEY_UTC_OFFSET: ret->utc_offset_min = (int16_t)get_int_range(c, -720, 840); break;
+	case KEY_LINK:
+		ret->link = (enum link_strength)cb_get_uint_max(c, LINK_SC_AUTHENTICATED);
+		break;
+	case KEY_MARKS: ret->decoded.marks = (uint32_t)cb_get_uint_max(c, UINT32_MAX); break;
+	case KEY_VALUES: get_values(c, &ret->decoded); break;
+	case KEY_DEVICE_TIME: get_date_time(c, &ret->decoded); break;
+	case KEY_USER:
+		ret->decoded.has_user = true;
+		ret->decoded.user = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+		break;
+	case KEY_STATUS:
+		ret->decoded.has_status = true;
+		ret->decoded.status = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+		break;
+	case KEY_CLOCK: get_clock(c, &ret->clock); break;
+	case KEY_ATTRIBUTION:
+		ret->attribution = (enum attribution)cb_get_uint_max(c, ATTRIBUTION_CONFIRMED);
+		break;
+	default: cb_skip(c);
+	}
+}
+
+int reading_decode(const uint8_t *buf, size_t len, struct reading *ret)
+{
+	struct reading rd = { 0 };
+	uint64_t seen = 0, need = (1u << (KEY_MARKS + 1)) - 1;
+	struct cb c;
+	size_t pairs;
+
+	cb_init(&c, buf, len);
+	pairs = cb_get_map(&c, BODY_KEYS_MAX);
+	for (size_t i = 0; i < pairs && !cb_error(&c); i++) {
+		uint64_t key = cb_get_uint(&c);
+
+		if (key < 64 && seen >> key) /* not ascending, or twice */
+			cb_fail(&c, -EBADMSG);
+		else if (key < 64)
+			seen |= 1ull << key;
+		get_field(&c, key, &rd);
+	}
+	if (cb_finish(&c))
+		return cb_finish(&c);
+	if (is_decoded(&rd))
+		need |= 1u << KEY_VALUES | 1u << KEY_CLOCK | 1u << KEY_ATTRIBUTION;
+	if ((seen & need) != need)
+		return -EBADMSG;
+	*ret = rd;
+	return 0;
+}
+
+const char *reading_kind_text(enum reading_kind k)
+{
+	switch (k) {
+	case READING_NONE: break;
+	case READING_BLOOD_PRESSURE: return "blood pressure";
+	case READING_TOMBSTONE: return "tombstone";
+	}
+	return "?";
+}
+
+const char *value_name_text(enum value_name n)
+{
+	switch (n) {
+	case VALUE_NONE: break;
+	case VALUE_SYSTOLIC: return "systolic";
+	case VALUE_DIASTOLIC: return "diastolic";
+	case VALUE_MEAN_ARTERIAL: return "mean";
+	case VALUE_PULSE: return "pulse";
+	}
+	return "?";
+}
+
+const char *value_unit_text(enum value_unit u)
+{
+	switch (u) {
+	case UNIT_NONE: break;
+	case UNIT_MMHG: return "mmHg";
+	case UNIT_KPA: return "kPa";
+	case UNIT_PER_MINUTE: return "/min";
+	}
+	return "?";
+}
+
+const char *clock_quality_text(enum clock_quality q)
+{
+	switch (q) {
+	case CLOCK_QUALITY_NONE: return "no clock";
+	case CLOCK_QUALITY_UNSYNC: return "not synchronised";
+	case CLOCK_QUALITY_NTP: return "NTP";
+	case CLOCK_QUALITY_CLINIC: return "clinic";
+	}
+	return "?";
+}
+
+const char *offset_source_text(enum offset_source s)
+{
+	switch (s) {
+	case OFFSET_NONE: return "not measured";
+	case OFFSET_READ: return "read";
+	case OFFSET_SET: return "set";
+	case OFFSET_LIVE: return "live";
+	}
+	return "?";
+}
+
+const char *attribution_text(enum attribution a)
+{
+	switch (a) {
+	case ATTRIBUTION_UNASSIGNED: return "unassigned";
+	case ATTRIBUTION_PROBABLE: return "probable";
+	case ATTRIBUTION_CONFIRMED: return "confirmed";
+	}
+	return "?";
+}

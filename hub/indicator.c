@@ -1,0 +1,77 @@
+/*
+ * indicator.c - see indicator.h.
+ */
+#include "hub/indicator.h"
+
+void indicator_init(struct indicator *i)
+{
+	*i = (struct indicator){ .blocked_at = MONO_NEVER };
+}
+
+static void on_blocked(struct indicator *i, bool blocked, struct mono now)
+{
+	if (!blocked)
+		i->blocked_at = MONO_NEVER;
+	else if (i->blocked_at.ms == MONO_NEVER.ms)
+		i->blocked_at = now;
+}
+
+static void on_device(struct indicator *i, uint64_t num, uint64_t state)
+{
+	uint32_t bit = num < 32 ? 1u << num : 1u;
+
+	if (state == DEVICE_BOND_LOST || state == DEVICE_PAIRING_FAILED)
+		i->attention |= bit;
+	else
+		i->attention &= ~bit;
+}
+
+void indicator_on_status(struct indicator *i, const struct msg_status *s, struct mono now)
+{
+	switch (s->what) {
+	case STATUS_SAVED:
+		i->measured |= s->b > 0;
+		i->unsent = s->a;
+		break;
+	case STATUS_DELIVERED: i->unsent = s->a; break;
+	case STATUS_BLOCKED: on_blocked(i, s->a != STORE_READY, now); break;
+	case STATUS_DEVICE: on_device(i, s->a, s->b); break;
+	case STATUS_NONE:
+	case STATUS_ADAPTER:
+	case STATUS_UPLINK: break;
+	}
+}
+
+static struct mono patience_ends(const struct indicator *i)
+{
+	return i->blocked_at.ms == MONO_NEVER.ms ? MONO_NEVER :
+						   mono_add(i->blocked_at, INDICATOR_PATIENCE_MS);
+}
+
+enum indicator_light indicator_light(const struct indicator *i, struct mono now)
+{
+	if (i->attention || mono_reached(now, patience_ends(i)))
+		return LIGHT_NEEDS_YOU;
+	if (i->unsent)
+		return LIGHT_SAVED;
+	return i->measured ? LIGHT_REACHED : LIGHT_READY;
+}
+
+struct mono indicator_deadline(const struct indicator *i, struct mono now)
+{
+	struct mono ends = patience_ends(i);
+
+	return mono_reached(now, ends) ? MONO_NEVER : ends;
+}
+
+const char *indicator_text(enum indicator_light l)
+{
+	switch (l) {
+	case LIGHT_NONE: break;
+	case LIGHT_READY: return "ready";
+	case LIGHT_SAVED: return "saved";
+	case LIGHT_REACHED: return "reached-the-clinic";
+	case LIGHT_NEEDS_YOU: return "needs-you";
+	}
+	return "?";
+}

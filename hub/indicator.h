@@ -1,0 +1,43 @@
+#pragma once
+
+/*
+ * indicator.h - the one light of the patient: saved, reached the clinic, needs you.
+ *
+ * Pure. The states in the order in which they win:
+ *   NEEDS_YOU  readings cannot be saved now (since INDICATOR_PATIENCE_MS), or a device must be paired again
+ *   SAVED      at least one reading waits for the clinic
+ *   REACHED    everything that was measured is at the clinic
+ *   READY      nothing measured since the start
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hub/core/msg.h"
+#include "hub/core/time.h"
+
+enum { INDICATOR_PATIENCE_MS = 10 * 60 * 1000 };
+
+enum indicator_light {
+	LIGHT_NONE = 0,
+	LIGHT_READY,
+	LIGHT_SAVED,
+	LIGHT_REACHED,
+	LIGHT_NEEDS_YOU,
+};
+
+/* Fields are private. */
+struct indicator {
+	bool measured;          /* a reading was saved since the start, or waits since before */
+	uint64_t unsent;
+	struct mono blocked_at; /* MONO_NEVER: not blocked */
+	uint32_t attention;     /* one bit per device number 0..31 that needs a person */
+};
+
+void indicator_init(struct indicator *i);
+/* A STATUS message of any process. */
+void indicator_on_status(struct indicator *i, const struct msg_status *s, struct mono now);
+enum indicator_light indicator_light(const struct indicator *i, struct mono now);
+/* When the light may change by itself; MONO_NEVER if it does not. */
+struct mono indicator_deadline(const struct indicator *i, struct mono now);
+/* What a person reads. */
+const char *indicator_text(enum indicator_light l);

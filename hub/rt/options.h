@@ -1,0 +1,20 @@
+#pragma once
+
+/*
+ * options.h - the command line that all processes of the hub share.
+ */
+#include <stdbool.h>
+
+struct options {
+	const char *state_dir; /* --state DIR, default /var/lib/hub/<program without hub- > */
+	const char *run_dir;   /* --run DIR, default /run/hub */
+	const char *bus;       /* --bus ADDRESS (hub-ble): D-Bus address, default the system bus */
+	bool same_user;        /* --same-user: no peer uids; loud; for development and tests */
+};
+
+/*
+ * options_parse - getopt_long over the options above, --help and --version (which print and exit 0); a wrong
+ * option prints one line and exits 64 (EX_USAGE). what: one sentence for --help.
+ */
+void options_parse(int argc, char **argv, const char *program, const char *what,
+		   struct options *ret);
