@@ -1,0 +1,503 @@
+/*
+ * test_handover.c - batches as the clinic would read them: signature, records, seals, bodies.
+ */
+#include "storage/handover.h"
+
+#include <errno.h>
+
+#include "storage/intake.h"
+#include "temp_dir.h"
+#include "test.h"
+
+static char dir[64];
+static const struct db_key key = { { 1 }, { 2 } };
+static struct queue *q;
+static struct intake in;
+static struct handover h;
+static struct intake_target target = { .hub = { 0xaa, 0xbb }, .epoch = 3, .assignment = 9, .seal_key_id = 4 };
+static uint8_t seal_private[X25519_LEN], sign_private[P256_PRIVATE_LEN], sign_public[P256_PUBLIC_LEN];
+static uint64_t captures, answered;
+static const struct mono t0 = { 1000 };
+static struct msg_batch got;
+static struct batch batch;
+
+static void on_durable(void *arg, uint64_t instance, uint64_t capture)
+{
+	(void)arg;
+	CHECK_UINT(instance, 77);
+	CHECK(capture >= 1 && capture <= captures);
+	answered++;
+}
+
+static void on_state_failed(void *arg, int err)
+{
+	(void)arg;
+	CHECK_INT(err, 0);
+}
+
+static const struct intake_handlers handlers = { NULL, on_durable, on_state_failed };
+
+static void start(void)
+{
+	uint32_t epoch;
+	uint8_t hub[HUB_ID_LEN];
+
+	CHECK_INT(crypto_init(), 0);
+	x25519_generate(seal_private, target.seal_public);
+	p256_generate(sign_private, sign_public);
+	temp_dir_make(dir, sizeof(dir));
+	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	CHECK(!queue_owner(q, hub, &epoch));
+	CHECK_INT(queue_set_owner(q, target.hub, target.epoch), 0);
+	intake_init(&in);
+	handover_init(&h, sign_private, 1000);
+	captures = answered = 0;
+}
+
+static void stop(void)
+{
+	queue_close(q);
+	temp_dir_remove(dir);
+}
+
+static struct msg_raw make_raw(uint16_t raw_len)
+{
+	struct msg_raw m = { .instance = 77,
+			     .capture = ++captures,
+			     .kind = READING_BLOOD_PRESSURE,
+			     .characteristic = 0x2a35,
+			     .peripheral = { 1, { 1, 2, 3, 4, 5, 6 }, ADDR_RANDOM },
+			     .captured = { { 7 }, { 123456 }, { 1700000000000, 900, CLOCK_QUALITY_NTP } },
+			     .utc_offset_min = 120,
+			     .link = LINK_SC_AUTHENTICATED,
+			     .raw_len = raw_len };
+
+	for (size_t i = 0; i < raw_len; i++)
+		m.raw[i] = (uint8_t)(captures + i);
+	return m;
+}
+
+static struct msg_decoded make_decoded(uint8_t minute, enum record_class class)
+{
+	struct msg_decoded d = {
+		.capture = captures,
+		.class = class,
+		.decoded = { .value_count = 2,
+			     .values = { { VALUE_SYSTOLIC, UNIT_MMHG, { 1200 + (int32_t)captures, -1, 0 } },
+					 { VALUE_DIASTOLIC, UNIT_MMHG, { 80, 0, 0 } } },
+			     .has_device_time = true,
+			     .device_time = { 2026, 3, 4, 5, minute, 7 } },
+		.clock = { OFFSET_READ, 2, -90000, 500 },
+		.attribution = ATTRIBUTION_PROBABLE,
+	};
+
+	return d;
+}
+
+static void take(const struct msg_raw *m, const struct msg_decoded *d)
+{
+	CHECK_INT(captures_on_raw(&in.captures, m, t0), 0);
+	if (d)
+		CHECK_INT(captures_on_decoded(&in.captures, 77, d), 0);
+	else
+		captures_on_down(&in.captures);
+	CHECK_INT(intake_run(&in, q, NULL, &target, &handlers), 0);
+}
+
+static void add(size_t n, enum record_class class)
+{
+	while (n-- > 0) {
+		struct msg_raw m = make_raw(17);
+		struct msg_decoded d = make_decoded((uint8_t)(captures % 60), class);
+
+		take(&m, &d);
+	}
+}
+
+static void want(uint8_t credits, bool heartbeat)
+{
+	struct msg_want w = { .batches = credits, .heartbeat = heartbeat };
+
+	handover_on_want(&h, &w);
+}
+
+/* The next batch, verified and parsed into 'batch'. Returns what handover_make says. */
+static int make(struct mono now)
+{
+	const uint8_t *payload;
+	size_t len;
+	int r = handover_make(&h, q, 0, now, &got);
+
+	if (r != 1)
+		return r;
+	CHECK(got.len <= BATCH_BYTES_MAX);
+	CHECK_INT(sign1_open(SIGN_CONTEXT_BATCH, sign_public, got.bytes, got.len, &payload, &len), 0);
+	CHECK_INT(batch_decode(payload, len, &batch), 0);
+	CHECK_MEM(batch.hub, target.hub, HUB_ID_LEN);
+	CHECK_UINT(batch.epoch, target.epoch);
+	CHECK_UINT(batch.highest, queue_highest(q));
+	CHECK_UINT(batch.queued, queue_unsent(q));
+	CHECK_INT(batch.flags, got.flags);
+	CHECK_UINT(got.first, batch.record_count ? batch.records[0].seq : 0);
+	CHECK_UINT(got.last, batch.record_count ? batch.records[batch.record_count - 1].seq : 0);
+	return 1;
+}
+
+static struct reading open_record(const struct record *rec)
+{
+	struct envelope e = { .epoch = batch.epoch,
+			      .assignment = rec->assignment,
+			      .seq = rec->seq,
+			      .class = rec->class,
+			      .kind = rec->kind,
+			      .body_len = (uint32_t)rec->body_len };
+	uint8_t ad[ENVELOPE_LEN], body[SEALED_BODY_MAX];
+	struct reading rd;
+
+	memcpy(e.hub, batch.hub, HUB_ID_LEN);
+	envelope_encode(&e, ad);
+	CHECK_INT(unseal(seal_private, ad, sizeof(ad), rec->body, rec->body_len, body), 0);
+	CHECK_INT(sealed_key_id(rec->body, rec->body_len), 4);
+	CHECK_INT(reading_decode(body, rec->body_len - SEALED_LEN(0), &rd), 0);
+	ad[20] ^= 1; /* another envelope: must not open */
+	CHECK_INT(unseal(seal_private, ad, sizeof(ad), rec->body, rec->body_len, body), -EKEYREJECTED);
+	return rd;
+}
+
+static int ack_ranges(uint32_t id, uint64_t contig, uint64_t first, uint64_t last, struct mono now)
+{
+	struct msg_ack a = { .batch = id, .reply = { .has_contig = true, .contig = contig } };
+	struct queue_ack res;
+
+	if (first) {
+		a.reply.range_count = 1;
+		a.reply.ranges[0] = (struct seq_range){ first, last };
+	}
+	CHECK_INT(queue_acknowledge(q, &a.reply, &res), 0);
+	return handover_on_ack(&h, &a, now);
+}
+
+static void test_bodies(void)
+{
+	struct msg_raw m, late;
+	struct msg_decoded d;
+	struct reading rd;
+
+	start();
+	m = make_raw(17);
+	d = make_decoded(1, CLASS_ROUTINE);
+	take(&m, &d);
+	late = make_raw(19);
+	late.unverified = true;
+	take(&late, NULL);
+	CHECK_UINT(answered, 2);
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 2);
+	CHECK_UINT(batch.records[0].seq, 1);
+	CHECK_UINT(batch.records[0].assignment, 9);
+	CHECK_INT(batch.records[0].kind, READING_BLOOD_PRESSURE);
+	rd = open_record(&batch.records[0]);
+	CHECK_INT(rd.kind, m.kind);
+	CHECK_INT(rd.characteristic, m.characteristic);
+	CHECK_INT(rd.raw_len, 17);
+	CHECK_MEM(rd.raw, m.raw, 17);
+	CHECK_MEM(rd.peripheral.addr, m.peripheral.addr, PERIPHERAL_ADDR_LEN);
+	CHECK_UINT(rd.captured.mono.ms, 123456);
+	CHECK_INT(rd.captured.wall.ms, 1700000000000);
+	CHECK_INT(rd.captured.wall.quality, CLOCK_QUALITY_NTP);
+	CHECK_INT(rd.link, LINK_SC_AUTHENTICATED);
+	CHECK_INT(rd.utc_offset_min, 120);
+	CHECK_INT(rd.decoded.value_count, 2);
+	CHECK_INT(rd.decoded.values[0].number.mantissa, 1201);
+	CHECK_INT(rd.decoded.values[0].number.exponent, -1);
+	CHECK_INT(rd.decoded.device_time.minute, 1);
+	CHECK_INT(rd.clock.offset_ms, -90000);
+	CHECK_INT(rd.attribution, ATTRIBUTION_PROBABLE);
+	CHECK_INT(rd.decoded.marks, 0);
+	rd = open_record(&batch.records[1]);
+	CHECK_INT(rd.decoded.marks, MARK_UNDECODED | MARK_UNVERIFIED);
+	CHECK_MEM(rd.raw, late.raw, 19);
+	CHECK_INT(rd.decoded.value_count, 0);
+	stop();
+}
+
+/* The longest reading there can be must fit into a batch, or it could never leave. */
+static void test_longest_fits(void)
+{
+	struct msg_raw m;
+	struct msg_decoded d;
+
+	start();
+	m = make_raw(READING_RAW_MAX);
+	m.peripheral.num = UINT16_MAX;
+	m.captured.mono.ms = UINT64_MAX;
+	m.captured.wall = (struct wall){ INT64_MIN, UINT32_MAX, CLOCK_QUALITY_CLINIC };
+	m.utc_offset_min = -720;
+	d = make_decoded(59, CLASS_ALARM);
+	d.decoded.value_count = READING_VALUES_MAX;
+	for (size_t i = 0; i < READING_VALUES_MAX; i++)
+		d.decoded.values[i] = (struct value){ VALUE_PULSE, UNIT_PER_MINUTE, { INT32_MIN, INT8_MIN, 0 } };
+	d.decoded.device_time = (struct date_time){ 9999, 12, 31, 23, 59, 59 };
+	d.decoded.has_user = d.decoded.has_status = true;
+	d.decoded.user = UINT8_MAX;
+	d.decoded.status = UINT16_MAX;
+	d.decoded.marks = UINT32_MAX & ~(uint32_t)MARK_UNDECODED;
+	d.clock = (struct clock_offset){ OFFSET_LIVE, INT32_MIN, INT64_MIN, UINT32_MAX };
+	take(&m, &d);
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 1);
+	stop();
+}
+
+static void test_credits_and_heartbeat(void)
+{
+	start();
+	add(2, CLASS_ROUTINE);
+	CHECK_INT(make(t0), 0); /* no credit */
+	want(2, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_INT(make(t0), 0); /* nothing left */
+	want(0, true);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 0);
+	CHECK_UINT(got.first, 0);
+	want(0, true);
+	CHECK_INT(make(t0), 0); /* asked for, but no credit */
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	want(3, false);
+	CHECK_INT(make(t0), 0);
+	stop();
+}
+
+static void test_alarms_first(void)
+{
+	uint32_t alarm_id;
+
+	start();
+	add(40, CLASS_ROUTINE);
+	add(2, CLASS_ALARM);
+	want(2, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 2);
+	CHECK_UINT(batch.records[0].seq, 41);
+	CHECK(batch.flags & BATCH_ALARM);
+	alarm_id = got.id;
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.records[0].seq, 1);
+	CHECK(!(batch.flags & BATCH_ALARM));
+	add(1, CLASS_ALARM); /* while a backlog is under way */
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.records[0].seq, 43);
+	CHECK_INT(ack_ranges(alarm_id, 0, 41, 42, t0), 0);
+	CHECK_UINT(queue_unsent(q), 41);
+	stop();
+}
+
+/* A whole backlog: every record in exactly one batch, batches full, all acknowledged out of order. */
+static void test_drain(void)
+{
+	enum { N = 300 };
+	uint32_t ids[HANDOVER_OUTSTANDING_MAX];
+	uint64_t first[HANDOVER_OUTSTANDING_MAX], last[HANDOVER_OUTSTANDING_MAX];
+	uint8_t seen[N + 1] = { 0 };
+	size_t out = 0, batches = 0;
+
+	start();
+	add(N, CLASS_ROUTINE);
+	want(4, false);
+	while (queue_unsent(q) > 0) {
+		size_t pick;
+
+		while (make(t0) == 1) {
+			CHECK(batch.record_count > 0);
+			ids[out] = got.id;
+			first[out] = got.first;
+			last[out++] = got.last;
+			batches++;
+			for (size_t i = 0; i < batch.record_count; i++)
+				CHECK_INT(seen[batch.records[i].seq]++, 0);
+			CHECK(batch.record_count >= 3 || got.last == N);
+		}
+		CHECK(out > 0 && out <= 4);
+		pick = test_random() % out;
+		CHECK_INT(ack_ranges(ids[pick], queue_contig(q), first[pick], last[pick], t0), 0);
+		out--;
+		ids[pick] = ids[out];
+		first[pick] = first[out];
+		last[pick] = last[out];
+		want(1, false);
+	}
+	CHECK_UINT(out, 0);
+	CHECK(batches <= N / 3);
+	for (size_t i = 1; i <= N; i++)
+		CHECK_INT(seen[i], 1);
+	stop();
+}
+
+static void test_link_down(void)
+{
+	uint32_t id;
+
+	start();
+	add(3, CLASS_ROUTINE);
+	want(2, false);
+	CHECK_INT(make(t0), 1);
+	id = got.id;
+	CHECK(!(batch.flags & BATCH_RESEND));
+	handover_on_down(&h);
+	CHECK(!handover_has(&h, id));
+	CHECK_INT(make(t0), 0); /* credits went with the link */
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 3);
+	CHECK(batch.flags & BATCH_RESEND);
+	CHECK(got.id != id);
+	CHECK_INT(ack_ranges(id, 3, 0, 0, t0), -ENOENT); /* to the old batch */
+	CHECK_INT(ack_ranges(got.id, 3, 0, 0, t0), 0);
+	stop();
+}
+
+static void test_unnamed(void)
+{
+	struct msg_ack none = { .reply = { .has_contig = true } };
+
+	start();
+	add(6, CLASS_ROUTINE);
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 4);
+	CHECK_INT(ack_ranges(got.id, 0, 1, 2, t0), 0); /* 3 and 4 not named */
+	want(3, false);
+	CHECK_INT(make(t0), 0);
+	CHECK_UINT(handover_deadline(&h, t0).ms, t0.ms + HANDOVER_PAUSE_MS);
+	CHECK_INT(make(mono_add(t0, HANDOVER_PAUSE_MS - 1)), 0);
+	CHECK_INT(make(mono_add(t0, HANDOVER_PAUSE_MS)), 1);
+	CHECK_UINT(batch.records[0].seq, 3);
+	CHECK_UINT(batch.record_count, 4);
+	none.batch = got.id + 50;
+	CHECK_INT(handover_on_ack(&h, &none, t0), -ENOENT);
+	none.batch = 0;
+	CHECK_INT(handover_on_ack(&h, &none, t0), -ENOENT);
+	stop();
+}
+
+/* The clinic refuses a batch as a whole because of record 2: one by one it is found and parked. */
+static void test_poison(void)
+{
+	struct msg_ack refused = { 0 };
+	struct queue_ack res;
+
+	start();
+	add(4, CLASS_ROUTINE);
+	want(8, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 4);
+	refused.batch = got.id;
+	CHECK_INT(handover_on_ack(&h, &refused, t0), 0);
+	for (uint64_t seq = 1; seq <= 4; seq++) {
+		CHECK_INT(make(t0), 1);
+		CHECK_UINT(batch.record_count, 1);
+		CHECK_UINT(batch.records[0].seq, seq);
+		if (seq != 2) {
+			CHECK_INT(ack_ranges(got.id, queue_contig(q), seq, seq, t0), 0);
+			continue;
+		}
+		refused = (struct msg_ack){ .batch = got.id,
+					    .reply = { .refused_count = 1, .refused = { { 2, 1 } } } };
+		CHECK_INT(queue_acknowledge(q, &refused.reply, &res), 0);
+		CHECK_UINT(res.refused, 1);
+		CHECK_INT(handover_on_ack(&h, &refused, t0), 0);
+	}
+	CHECK_UINT(queue_unsent(q), 0);
+	add(2, CLASS_ROUTINE);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 2);
+	stop();
+}
+
+static void test_suspect(void)
+{
+	start();
+	add(1, CLASS_ROUTINE);
+	want(2, false);
+	CHECK_INT(handover_make(&h, q, 2, t0, &got), 1);
+	CHECK(got.flags & BATCH_SUSPECT);
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(handover_make(&h, q, 1, t0, &got), 1);
+	CHECK(!(got.flags & BATCH_SUSPECT));
+	stop();
+}
+
+/* A device that sends its memory again: second copies are answered and make no record. */
+static void test_sent_again(void)
+{
+	struct state *state;
+	struct msg_raw m;
+	struct msg_decoded d;
+
+	start();
+	CHECK_INT(state_open(dir, &key, &state), 0);
+	m = make_raw(17);
+	d = make_decoded(1, CLASS_ROUTINE);
+	for (int copy = 0; copy < 3; copy++) { /* two in one group, one later */
+		m.capture = d.capture = captures + (copy > 0);
+		captures = m.capture;
+		CHECK_INT(captures_on_raw(&in.captures, &m, t0), 0);
+		CHECK_INT(captures_on_decoded(&in.captures, 77, &d), 0);
+		if (copy > 0)
+			CHECK_INT(intake_run(&in, q, state, &target, &handlers), 0);
+	}
+	CHECK_UINT(answered, 3);
+	CHECK_UINT(queue_highest(q), 1);
+	state_close(state); /* and after a restart */
+	CHECK_INT(state_open(dir, &key, &state), 0);
+	m.capture = d.capture = ++captures;
+	CHECK_INT(captures_on_raw(&in.captures, &m, t0), 0);
+	CHECK_INT(captures_on_decoded(&in.captures, 77, &d), 0);
+	CHECK_INT(intake_run(&in, q, state, &target, &handlers), 0);
+	CHECK_UINT(queue_highest(q), 1);
+	m.capture = d.capture = ++captures;
+	m.peripheral.num++; /* another device */
+	CHECK_INT(captures_on_raw(&in.captures, &m, t0), 0);
+	CHECK_INT(captures_on_decoded(&in.captures, 77, &d), 0);
+	CHECK_INT(intake_run(&in, q, state, &target, &handlers), 0);
+	CHECK_UINT(queue_highest(q), 2);
+	d.decoded.has_device_time = false; /* two equal values without a time are two measurements */
+	for (int i = 0; i < 2; i++) {
+		m.capture = d.capture = ++captures;
+		CHECK_INT(captures_on_raw(&in.captures, &m, t0), 0);
+		CHECK_INT(captures_on_decoded(&in.captures, 77, &d), 0);
+		CHECK_INT(intake_run(&in, q, state, &target, &handlers), 0);
+	}
+	CHECK_UINT(queue_highest(q), 4);
+	CHECK_UINT(answered, captures);
+	state_close(state);
+	stop();
+}
+
+static void test_registry_bounded(void)
+{
+	struct state_mark m = { .device = 1 };
+	struct state *state;
+
+	start();
+	CHECK_INT(state_open(dir, &key, &state), 0);
+	for (uint32_t i = 0; i < STATE_READINGS_MAX + 10; i++) {
+		memcpy(m.hash, &i, sizeof(i));
+		CHECK_INT(state_add(state, &m, 1), 0);
+	}
+	for (uint32_t i = 0; i < STATE_READINGS_MAX + 10; i++) {
+		memcpy(m.hash, &i, sizeof(i));
+		CHECK_INT(state_has(state, &m), i >= 10);
+	}
+	state_close(state);
+	stop();
+}
+
+TEST_MAIN("handover", test_bodies, test_longest_fits, test_credits_and_heartbeat, test_alarms_first,
+	  test_drain, test_link_down, test_unnamed, test_poison, test_suspect, test_sent_again,
+	  test_registry_bounded)

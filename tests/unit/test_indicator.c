@@ -1,0 +1,61 @@
+/*
+ * test_indicator.c - the patient's light over whole days in virtual time.
+ */
+#include "tests/unit/test.h"
+
+#include "hub/indicator.h"
+
+static struct indicator i;
+
+static enum indicator_light after(enum status_what what, uint64_t a, uint64_t b, uint64_t ms)
+{
+	struct msg_status s = { what, a, b };
+	struct mono now = { ms };
+
+	indicator_on_status(&i, &s, now);
+	return indicator_light(&i, now);
+}
+
+static void test_day(void)
+{
+	indicator_init(&i);
+	CHECK_INT(indicator_light(&i, (struct mono){ 0 }), LIGHT_READY);
+	CHECK_INT(after(STATUS_SAVED, 1, 1, 1000), LIGHT_SAVED);
+	CHECK_INT(after(STATUS_DELIVERED, 0, 1, 2000), LIGHT_REACHED);
+	CHECK_INT(after(STATUS_SAVED, 1, 2, 3000), LIGHT_SAVED);
+	CHECK_INT(after(STATUS_UPLINK, 0, 0, 4000), LIGHT_SAVED); /* offline is not the patient's task */
+	CHECK_INT(after(STATUS_DELIVERED, 0, 2, 90000000), LIGHT_REACHED);
+}
+
+static void test_empty_start(void)
+{
+	indicator_init(&i);
+	CHECK_INT(after(STATUS_SAVED, 0, 0, 0), LIGHT_READY); /* a new hub reports an empty queue */
+	CHECK_INT(after(STATUS_SAVED, 0, 7, 0), LIGHT_REACHED); /* an old one, all delivered */
+}
+
+static void test_blocked(void)
+{
+	const uint64_t wait = INDICATOR_PATIENCE_MS;
+
+	indicator_init(&i);
+	CHECK_INT(after(STATUS_BLOCKED, STORE_FULL, 0, 5), LIGHT_READY);
+	CHECK_UINT(indicator_deadline(&i, (struct mono){ 5 }).ms, wait + 5);
+	CHECK_INT(after(STATUS_BLOCKED, STORE_FULL, 0, 100), LIGHT_READY); /* repeated: no new wait */
+	CHECK_INT(indicator_light(&i, (struct mono){ wait + 4 }), LIGHT_READY);
+	CHECK_INT(indicator_light(&i, (struct mono){ wait + 5 }), LIGHT_NEEDS_YOU);
+	CHECK_UINT(indicator_deadline(&i, (struct mono){ wait + 5 }).ms, MONO_NEVER.ms);
+	CHECK_INT(after(STATUS_BLOCKED, STORE_READY, 0, wait + 6), LIGHT_READY);
+}
+
+static void test_devices(void)
+{
+	indicator_init(&i);
+	CHECK_INT(after(STATUS_DEVICE, 1, DEVICE_BOND_LOST, 1), LIGHT_NEEDS_YOU);
+	CHECK_INT(after(STATUS_DEVICE, 2, DEVICE_PAIRING_FAILED, 2), LIGHT_NEEDS_YOU);
+	CHECK_INT(after(STATUS_DEVICE, 1, DEVICE_BONDED, 3), LIGHT_NEEDS_YOU);
+	CHECK_INT(after(STATUS_DEVICE, 2, DEVICE_CONNECTED, 4), LIGHT_READY);
+	CHECK_INT(after(STATUS_DEVICE, 65535, DEVICE_BOND_LOST, 5), LIGHT_NEEDS_YOU);
+}
+
+TEST_MAIN("indicator", test_day, test_empty_start, test_blocked, test_devices)
