@@ -67,22 +67,87 @@ crypto_libs = $(DEPS)/lib/libwolfssl.a -lm
 db := storage/db.o storage/db_stmt.o storage/sqlcipher_wolf.o
 db_libs = $(DEPS)/lib/libsqlcipher.a $(crypto_libs)
 
-hubd := hub/main.o hub/settings.o hub/indicator.o $(core) $(rt) $(crypto)
+# hub-ble: pure machines and decoders, then the D-Bus shell
+ble_pure := $(addprefix ble/,backlog.o bls.o bucket.o capture.o clock.o pairing.o plausible.o profile.o \
+	session.o)
+ble := $(ble_pure) $(addprefix ble/,agent.o bluez.o bluez_call.o bus.o devices.o gattapp.o handover.o \
+	objects.o props.o report.o) $(core) $(rt)
+hub_ble := ble/main.o $(ble)
+hub_ble_libs = $(core_libs) $(rt_libs) -lsystemd
+
+# hub-store
+store_pure := $(addprefix storage/,capture.o window.o)
+store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o secret.o slots.o state.o \
+	store.o) $(db) $(core) $(rt) $(crypto)
+hub_store := storage/main.o $(store)
+hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
+
+# hub-coap: pure machines, then the libcoap shell. libcoap's archive and the mends go together.
+coap_pure := coap/forward.o coap/supervisor.o
+coap_shared := coap/identity.o coap/library.o coap/mend.o $(core) $(rt) $(crypto)
+coap := $(coap_pure) coap/client.o coap/uplink.o $(coap_shared)
+hub_coap := coap/main.o $(coap)
+hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
+
+hubd_parts := hub/settings.o hub/indicator.o $(core) $(rt) $(crypto)
+hubd := hub/main.o $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
-PROGRAMS := hubd
+# the clinic's side: files and keys, the store, ingest
+clinic := $(addprefix clinic/,conf.o files.o folder.o ingest.o pki.o schema.o sql_sqlcipher.o store.o) \
+	$(db) $(core) $(rt) $(crypto)
+clinicd := clinic/clinicd.o $(clinic) coap/server.o $(coap_shared)
+clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs)
+ctl := $(addprefix clinic/,bundle.o ctl_hub.o ctl_init.o ctl_readings.o ctl_status.o dating.o hub_list.o \
+	json.o opening.o show_json.o show_text.o spec.o words.o) coap/identity.o $(clinic)
+clinicctl := clinic/clinicctl.o $(ctl)
+clinicctl_libs = $(core_libs) $(rt_libs) $(db_libs) -lcjson
+
+PROGRAMS := hub-ble hub-store hub-coap hubd clinicd clinicctl
+
+# ---- tests: one line says what each is made of -----------------------------------------------------
+# unit: pure modules or one module in a temporary directory, milliseconds
+test_core := $(core)
+test_formats := $(core)
+test_msg := $(core)
+test_crypto := $(core) $(crypto)
+test_indicator := hub/indicator.o
+test_settings := $(hubd_parts)
+test_sqlcipher_wolf := $(db)
+test_capture := $(store)
+test_window := $(store)
+test_handover := $(store)
+test_keys := $(store)
+test_queue := $(store)
+test_ingest := $(clinic)
+test_pki := $(clinic) coap/identity.o
+test_clinic_text := $(addprefix clinic/,conf.o dating.o spec.o words.o) $(clinic)
+UNIT := core formats msg crypto indicator settings sqlcipher_wolf capture window handover keys queue \
+	ingest pki clinic_text
+# sim: the real state machines in virtual time
+SIM :=
+# io: one process, or two ends, against a temporary directory or loopback
+test_ipc := $(core) $(rt)
+IO := ipc
+
+test_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lcjson -lsystemd
 
 # ---- building -------------------------------------------------------------------------------------
-define program
-$(O)/$(1): $(addprefix $(O)/,$($(2)))
+# link NAME, OBJECTS, LIBRARIES
+define link
+$(O)/$(1): $(addprefix $(O)/,$(sort $(2)))
 	$$(Q)mkdir -p $$(@D)
 	@[ "$(V)" = 1 ] || echo "  LD $$@"
-	$$(Q)$(CROSS_COMPILE)$(CC) $$(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$($(2)_libs)
+	$$(Q)$(CROSS_COMPILE)$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$($(3))
 endef
 
 all: $(addprefix $(O)/,$(PROGRAMS))
 
-$(foreach p,$(PROGRAMS),$(eval $(call program,$(p),$(subst -,_,$(p)))))
+under = $(subst -,_,$(1))
+$(foreach p,$(PROGRAMS),$(eval $(call link,$(p),$($(call under,$(p))),$(call under,$(p))_libs)))
+$(foreach t,$(UNIT),$(eval $(call link,tests/unit/test_$(t),tests/unit/test_$(t).o $(test_$(t)),test_libs)))
+$(foreach t,$(SIM),$(eval $(call link,tests/sim/test_$(t),tests/sim/test_$(t).o $(test_$(t)),test_libs)))
+$(foreach t,$(IO),$(eval $(call link,tests/io/test_$(t),tests/io/test_$(t).o $(test_$(t)),test_libs)))
 
 $(O)/%.o: %.c | deps
 	$(Q)mkdir -p $(@D)
@@ -91,10 +156,38 @@ $(O)/%.o: %.c | deps
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
-deps:
+deps: need-build
 	$(Q)rootfs/deps/deps.sh build $(ARCH)
+
+need-%:
+	$(Q)rootfs/host/need.sh $*
+
+# ---- installing -----------------------------------------------------------------------------------
+LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/hub
+UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
+
+install: install-hub install-clinic
+
+install-hub: $(addprefix $(O)/,hub-ble hub-store hub-coap hubd)
+	install -d $(LIBEXEC) $(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system-preset $(DESTDIR)$(PREFIX)/share/dbus-1/system.d \
+		$(DESTDIR)$(PREFIX)/share/hub $(UNITDIR)/bluetooth.service.d
+	install -s $^ $(LIBEXEC)
+	install -m644 rootfs/units/*.service rootfs/units/*.socket rootfs/units/*.target $(UNITDIR)
+	install -m644 rootfs/sysusers.d/hub.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/hub.conf
+	install -m644 rootfs/tmpfiles.d/hub.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/hub.conf
+	install -m644 rootfs/preset/50-hub.preset $(DESTDIR)$(PREFIX)/lib/systemd/system-preset/50-hub.preset
+	install -m644 rootfs/dbus/hub.conf $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/hub.conf
+	install -m644 rootfs/bluetooth/main.conf $(DESTDIR)$(PREFIX)/share/hub/bluetooth.conf
+	install -m644 rootfs/bluetooth/bluetooth.service.d/*.conf $(UNITDIR)/bluetooth.service.d
+
+install-clinic: $(O)/clinicd $(O)/clinicctl
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -s $^ $(DESTDIR)$(PREFIX)/bin
+	install -m644 clinic/clinicctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m644 clinic/clinicd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 
 clean:
 	rm -rf build out
 
-.PHONY: all deps clean
+.PHONY: all deps install install-hub install-clinic clean

@@ -1,6 +1,5 @@
 /*
- * test_sqlcipher_wolf.c - wolfCrypt under SQLCipher: known answers through the provider
- * table, then files.
+ * test_sqlcipher_wolf.c - wolfCrypt under SQLCipher: known answers, then files.
  *
  * Links SQLCipher, wolfSSL and storage/sqlcipher_wolf.c. Writes one database below
  * $TMPDIR (or /tmp). Prints both values of what failed and exits 1.
@@ -140,8 +139,7 @@ static void test_hmac(const sqlcipher_provider *p)
 	    SQLITE_ERROR);
 }
 
-/* SHA-1: RFC 6070, 4096 rounds. SHA-256 and SHA-512: the same input, made with Python's
- * hashlib. */
+/* SHA-1: RFC 6070, 4096 rounds. SHA-256 and SHA-512: same input, by Python's hashlib. */
 static void test_kdf(const sqlcipher_provider *p)
 {
 	static const unsigned char pass[] = "password";
@@ -257,8 +255,7 @@ static void test_wrong_key(void)
 	sqlite3_close(db);
 }
 
-/* One flipped bit of a page: cipher_integrity_check names the page and reading it fails.
- */
+/* One flipped bit: cipher_integrity_check names the page, and reading it fails. */
 static void test_damage(void)
 {
 	char text[64];
