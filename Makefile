@@ -64,7 +64,7 @@ crypto := $(addprefix hub/crypto/,crypto.o p256.o seal.o)
 crypto_libs = $(DEPS)/lib/libwolfssl.a -lm
 
 # the door to SQLCipher
-db := storage/db.o storage/db_stmt.o storage/sqlcipher_wolf.o
+db := $(addprefix storage/,db.o db_stmt.o secret.o sqlcipher_wolf.o)
 db_libs = $(DEPS)/lib/libsqlcipher.a $(crypto_libs)
 
 # hub-ble: pure machines and decoders, then the D-Bus shell
@@ -77,7 +77,7 @@ hub_ble_libs = $(core_libs) $(rt_libs) -lsystemd
 
 # hub-store
 store_pure := $(addprefix storage/,capture.o window.o)
-store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o secret.o slots.o state.o \
+store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o slots.o state.o \
 	store.o) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)

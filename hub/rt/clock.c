@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,21 +37,14 @@ struct wall rt_wall(void)
 	return w;
 }
 
-int rt_boot_id(uint8_t ret[static 16])
+/* 32 hex digits, with or without hyphens. */
+static int parse_id(const char *text, uint8_t ret[static 16])
 {
-	char text[64];
-	size_t n, digits = 0;
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	size_t digits = 0;
 
-	if (!f)
-		return -EIO;
-	n = fread(text, 1, sizeof(text) - 1, f);
-	fclose(f);
-	text[n] = '\0';
-	memset(ret, 0, 16);
-	for (size_t i = 0; i < n && digits < 32; i++) {
+	for (const char *c = text; *c && digits < 32; c++) {
 		const char *hex = "0123456789abcdef";
-		const char *at = text[i] ? strchr(hex, text[i]) : NULL;
+		const char *at = strchr(hex, *c);
 
 		if (!at)
 			continue;
@@ -58,4 +52,20 @@ int rt_boot_id(uint8_t ret[static 16])
 		digits++;
 	}
 	return digits == 32 ? 0 : -EIO;
+}
+
+int rt_boot_id(uint8_t ret[static 16])
+{
+	const char *given = getenv("HUB_BOOT_ID"); /* from the unit file: the sandbox hides /proc/sys */
+	char text[64] = "";
+	FILE *f;
+
+	if (given)
+		return parse_id(given, ret);
+	f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (!f)
+		return -EIO;
+	(void)!fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	return parse_id(text, ret);
 }

@@ -138,6 +138,26 @@ static void test_start(void)
 	CHECK_INT(crypto_init(), 0);
 }
 
+/* A verification must not spoil what comes after it: wolfSSL's vector code did, see seal.c. */
+static void test_seal_after_verify(void)
+{
+	uint8_t sign[P256_PRIVATE_LEN], sign_public[P256_PUBLIC_LEN], sig[P256_SIGNATURE_LEN];
+	uint8_t private[X25519_LEN], public[X25519_LEN], in[64] = { 1 }, out[64];
+	uint8_t box[SEALED_LEN(sizeof(in))];
+
+	p256_generate(sign, sign_public);
+	CHECK_INT(p256_sign(sign, in, sizeof(in), sig), 0);
+	for (int i = 0; i < 32; i++) {
+		CHECK_INT(p256_verify(sign_public, in, sizeof(in), sig), 0);
+		x25519_generate(private, public);
+		CHECK_INT(p256_verify(sign_public, in, sizeof(in), sig), 0);
+		CHECK_INT(seal(1, public, in, 5, in, sizeof(in), box), 0);
+		CHECK_INT(p256_verify(sign_public, in, sizeof(in), sig), 0);
+		CHECK_INT(unseal(private, in, 5, box, sizeof(box), out), 0);
+		CHECK_MEM(out, in, sizeof(in));
+	}
+}
+
 static void test_end(void)
 {
 	crypto_done();
@@ -146,4 +166,4 @@ static void test_end(void)
 }
 
 TEST_MAIN("crypto", test_start, test_sha256, test_hkdf, test_wrap, test_p256_vector, test_sign1,
-	  test_seal, test_end)
+	  test_seal, test_seal_after_verify, test_end)

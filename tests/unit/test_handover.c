@@ -481,18 +481,21 @@ static void test_sent_again(void)
 
 static void test_registry_bounded(void)
 {
-	struct state_mark m = { .device = 1 };
+	enum { EXTRA = 32, N = STATE_READINGS_MAX + EXTRA };
+	struct state_mark m[32] = { 0 };
 	struct state *state;
 
 	start();
 	CHECK_INT(state_open(dir, &key, &state), 0);
-	for (uint32_t i = 0; i < STATE_READINGS_MAX + 10; i++) {
-		memcpy(m.hash, &i, sizeof(i));
-		CHECK_INT(state_add(state, &m, 1), 0);
+	for (uint32_t i = 0; i < N; i++) {
+		m[i % 32].device = 1;
+		memcpy(m[i % 32].hash, &i, sizeof(i));
+		if (i % 32 == 31)
+			CHECK_INT(state_add(state, m, 32), 0);
 	}
-	for (uint32_t i = 0; i < STATE_READINGS_MAX + 10; i++) {
-		memcpy(m.hash, &i, sizeof(i));
-		CHECK_INT(state_has(state, &m), i >= 10);
+	for (uint32_t i = 0; i < N; i++) {
+		memcpy(m[0].hash, &i, sizeof(i));
+		CHECK_INT(state_has(state, &m[0]), i >= EXTRA);
 	}
 	state_close(state);
 	stop();

@@ -1,0 +1,694 @@
+/*
+ * bluez.c - attaching to bluetoothd and hearing what it says; see bluez.h for the order
+ * and the invariants.
+ */
+#include "ble/bluez.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ble/bluez_internal.h"
+#include "ble/clock.h"
+#include "ble/profile.h"
+#include "ble/props.h"
+#include "hub/rt/log.h"
+
+enum {
+	CONNECT_RETRY_MS = 1000,
+	ATTACH_RETRY_MS = 2000,
+	TIMEOUT_MS = 10000,
+};
+
+static void attach(struct bluez *b);
+
+static void retry_in(struct bluez *b, uint64_t ms)
+{
+	rt_timer_set(b->retry, mono_add(rt_mono(), ms));
+}
+
+static void settle(struct bluez *b)
+{
+	if (b->h.settle)
+		b->h.settle(b->arg);
+}
+
+static bool is_wanted_char(uint16_t uuid)
+{
+	return profile_by_characteristic(uuid) || uuid == CLOCK_UUID_CURRENT_TIME ||
+	       uuid == CLOCK_UUID_DATE_TIME;
+}
+
+/* ---- telling
+ * ---------------------------------------------------------------------------------- */
+
+static void tell_radio(struct bluez *b)
+{
+	bool on = b->state == BLUEZ_ATTACHED && b->powered && b->want_power;
+
+	if (on == b->radio_told)
+		return;
+	b->radio_told = on;
+	b->h.radio(b->arg, on);
+}
+
+void bluez_tell_device(struct bluez *b, int config)
+{
+	if (config >= 0)
+		b->h.device(b->arg, (size_t)config,
+			    objects_find_config(&b->objects, (size_t)config));
+}
+
+void bluez_drop_object(struct bluez *b, const char *path)
+{
+	bluez_tell_device(b, objects_remove(&b->objects, path));
+}
+
+static void tell_all(struct bluez *b)
+{
+	for (size_t i = 0; i < b->objects.configured_count; i++)
+		bluez_tell_device(b, (int)i);
+}
+
+/* Everything known of bluetoothd is void; calls under way will not be answered. */
+static void detach(struct bluez *b, enum bluez_state state)
+{
+	b->generation++;
+	b->state = state;
+	b->adapter[0] = '\0';
+	b->powered = b->powering = b->arm_again = false;
+	objects_clear(&b->objects);
+	tell_radio(b);
+	tell_all(b);
+	if (b->pairable) {
+		b->pairable = false;
+		b->h.bondable(b->arg, false);
+	}
+}
+
+/* ---- keeping bluetoothd in order
+ * ---------------------------------------------------------------- */
+
+static void armed(struct bluez *b, const struct bluez_call *call, int err,
+		  sd_bus_message *reply)
+{
+	struct object_char *c = NULL;
+
+	(void)reply;
+	if (!objects_find_char(&b->objects, call->path, &c))
+		return;
+	c->arming = false;
+	c->armed = err == 0 || err == -EAGAIN ||
+		   err == -EEXIST; /* InProgress: it is ours already */
+	if (c->armed)
+		return;
+	log_warn("notify-refused", "device=%u characteristic=%04x error=%d",
+		 (unsigned)call->device + 1, c->uuid, err);
+	b->arm_again = true;
+	retry_in(b, ATTACH_RETRY_MS);
+}
+
+static void arm_device(struct bluez *b, struct object_device *d)
+{
+	const struct bluez_call like = { .device = (size_t)d->config };
+
+	for (size_t i = 0; i < d->char_count; i++) {
+		struct object_char *c = &d->chars[i];
+
+		if (c->armed || c->arming || !(c->flags & CHAR_NOTIFY) ||
+		    !profile_by_characteristic(c->uuid))
+			continue;
+		c->arming =
+			bluez_call_send(
+				b, bluez_call_new(b, c->path, BLUEZ_CHAR, "StartNotify"),
+				TIMEOUT_MS, armed, &like) == 0;
+	}
+}
+
+/* Strangers stay bonded if they are, but may not connect: they are not in the signed
+ * configuration. */
+static void keep_out(struct bluez *b, struct object_device *d)
+{
+	if (d->is & PROP_TRUSTED)
+		bluez_set_bool(b, d->path, BLUEZ_DEVICE, "Trusted", false, NULL, NULL);
+	if (d->is & PROP_CONNECTED)
+		bluez_call_send(b, bluez_call_new(b, d->path, BLUEZ_DEVICE, "Disconnect"),
+				TIMEOUT_MS, NULL, NULL);
+}
+
+/* Bonded, and found good: trust is the last step of pairing.h. */
+enum { KEPT = PROP_BONDED | PROP_TRUSTED };
+
+static void look_after(struct bluez *b, struct object_device *d)
+{
+	if (d->config < 0)
+		keep_out(b, d);
+	else if ((d->is & KEPT) == KEPT)
+		arm_device(b, d);
+}
+
+static void look_after_all(struct bluez *b)
+{
+	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++)
+		if (b->objects.devices[i].path[0])
+			look_after(b, &b->objects.devices[i]);
+}
+
+/* End what a search may have left: of this life, when the radio goes off, or of an
+ * earlier one. Errors mean that nothing was left. */
+static void tidy(struct bluez *b)
+{
+	sd_bus_message *m =
+		bluez_call_new(b, "/org/bluez", BLUEZ_AGENT_MANAGER, "UnregisterAgent");
+
+	if (m && sd_bus_message_append(m, "o", AGENT_PATH) >= 0)
+		bluez_call_send(b, m, TIMEOUT_MS, NULL, NULL);
+	else
+		sd_bus_message_unref(m);
+	if (!b->adapter[0])
+		return;
+	bluez_call_send(b, bluez_call_new(b, b->adapter, BLUEZ_ADAPTER, "StopDiscovery"),
+			TIMEOUT_MS, NULL, NULL);
+	if (b->pairable)
+		bluez_set_bool(b, b->adapter, BLUEZ_ADAPTER, "Pairable", false, NULL,
+			       NULL);
+}
+
+static void follow_power(struct bluez *b);
+
+static void power_done(struct bluez *b, const struct bluez_call *call, int err,
+		       sd_bus_message *reply)
+{
+	(void)reply;
+	b->powering = false;
+	if (err) {
+		log_warn("adapter-power", "want=%d error=%d", (int)call->tag, err);
+		retry_in(b, ATTACH_RETRY_MS);
+		return;
+	}
+	b->powered = call->tag;
+	tell_radio(b);
+	follow_power(b);
+}
+
+static void follow_power(struct bluez *b)
+{
+	const struct bluez_call like = { .tag = b->want_power };
+
+	tell_radio(b);
+	if (!b->adapter[0] || b->powering || b->powered == b->want_power)
+		return;
+	if (b->want_power && b->state != BLUEZ_ATTACHED)
+		return;
+	b->powering = bluez_set_bool(b, b->adapter, BLUEZ_ADAPTER, "Powered",
+				     b->want_power, power_done, &like) == 0;
+}
+
+/* ---- objects
+ * ------------------------------------------------------------------------------------ */
+
+static void ignore_adapter(struct bluez *b)
+{
+	log_warn("second-adapter",
+		 "ignored=1 do=\"remove the second Bluetooth adapter\"");
+	b->h.incident(b->arg, INCIDENT_RADIO_IMPOSTOR, CONFIG_DEVICES_MAX);
+}
+
+/* Among several the one used before, else the first by name. */
+static void consider_adapter(struct bluez *b, const char *path, const struct props *p)
+{
+	bool known = b->adapter_pinned && p->has & PROP_ADDRESS &&
+		     memcmp(p->address, b->adapter_addr, PERIPHERAL_ADDR_LEN) == 0;
+	bool taken = b->adapter[0] != '\0';
+
+	if (strlen(path) >= OBJECT_PATH_MAX)
+		return;
+	if (taken)
+		ignore_adapter(b);
+	if (taken && !known && strcmp(path, b->adapter) > 0)
+		return;
+	memcpy(b->adapter, path, strlen(path) + 1);
+	b->powered = p->on & PROP_POWERED;
+	b->pairable = p->on & PROP_PAIRABLE;
+	if (p->on & PROP_DISCOVERABLE)
+		bluez_set_bool(b, path, BLUEZ_ADAPTER, "Discoverable", false, NULL, NULL);
+}
+
+static void pin_adapter(struct bluez *b, const char *path, const struct props *p)
+{
+	if (b->adapter_pinned || strcmp(path, b->adapter) != 0 ||
+	    !(p->has & PROP_ADDRESS))
+		return;
+	memcpy(b->adapter_addr, p->address, PERIPHERAL_ADDR_LEN);
+	b->adapter_pinned = true;
+}
+
+static bool is_on_adapter(const struct bluez *b, const char *path)
+{
+	size_t len = strlen(b->adapter);
+
+	return len && strncmp(path, b->adapter, len) == 0 && path[len] == '/';
+}
+
+static void put_device(struct bluez *b, const char *path, const struct props *p)
+{
+	if (is_on_adapter(b, path))
+		objects_put_device(&b->objects, path, p);
+}
+
+static void put_char(struct bluez *b, const char *path, const struct props *p)
+{
+	/* p->value is what was cached before we listened: old, dropped (invariant 3). */
+	objects_put_char(&b->objects, path, p, is_wanted_char);
+}
+
+typedef void put_fn(struct bluez *b, const char *path, const struct props *p);
+
+/* One object: path, then its interfaces; 'put' gets the properties of one interface. */
+static int walk_object(struct bluez *b, sd_bus_message *m, const char *interface,
+		       put_fn *put)
+{
+	const char *path, *name;
+	struct props p;
+	int r = sd_bus_message_read(m, "o", &path);
+
+	if (r < 0 || sd_bus_message_enter_container(m, 'a', "{sa{sv}}") < 0)
+		return -EBADMSG;
+	while ((r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
+		if (sd_bus_message_read(m, "s", &name) < 0)
+			return -EBADMSG;
+		if (strcmp(name, interface) == 0) {
+			if (props_read(m, &p) != 0)
+				return -EBADMSG;
+			put(b, path, &p);
+		} else if (sd_bus_message_skip(m, "a{sv}") < 0) {
+			return -EBADMSG;
+		}
+		if (sd_bus_message_exit_container(m) < 0)
+			return -EBADMSG;
+	}
+	return r < 0 || sd_bus_message_exit_container(m) < 0 ? -EBADMSG : 0;
+}
+
+/* All objects of one interface. The dictionary has no order, so each interface takes one
+ * walk. */
+static int walk_all(struct bluez *b, sd_bus_message *m, const char *interface,
+		    put_fn *put)
+{
+	int r = sd_bus_message_rewind(m, 1);
+
+	if (r < 0 || sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}") < 0)
+		return -EBADMSG;
+	while ((r = sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}")) > 0) {
+		if (walk_object(b, m, interface, put) != 0 ||
+		    sd_bus_message_exit_container(m) < 0)
+			return -EBADMSG;
+	}
+	return r < 0 ? -EBADMSG : 0;
+}
+
+/* ---- attaching
+ * ---------------------------------------------------------------------------------- */
+
+static void registered(struct bluez *b, const struct bluez_call *call, int err,
+		       sd_bus_message *reply)
+{
+	(void)call, (void)reply;
+	if (err && err != -EEXIST) {
+		log_warn("attach", "step=register-application error=%d", err);
+		detach(b, BLUEZ_LISTING);
+		retry_in(b, ATTACH_RETRY_MS);
+		return;
+	}
+	b->state = BLUEZ_ATTACHED;
+	log_info("bluetooth-attached", "powered=%d", (int)b->powered);
+	tell_all(b);
+	follow_power(b);
+}
+
+static void register_application(struct bluez *b)
+{
+	sd_bus_message *m =
+		bluez_call_new(b, b->adapter, BLUEZ_GATT_MANAGER, "RegisterApplication");
+
+	b->state = BLUEZ_REGISTERING;
+	if (!m || sd_bus_message_append(m, "oa{sv}", APP_PATH, 0) < 0) {
+		sd_bus_message_unref(m);
+		m = NULL;
+	}
+	if (bluez_call_send(b, m, TIMEOUT_MS, registered, NULL) != 0)
+		registered(b, NULL, -EIO, NULL);
+}
+
+static void listed(struct bluez *b, const struct bluez_call *call, int err,
+		   sd_bus_message *m)
+{
+	(void)call;
+	if (!err)
+		err = walk_all(b, m, BLUEZ_ADAPTER, consider_adapter);
+	if (!err)
+		err = walk_all(b, m, BLUEZ_ADAPTER, pin_adapter);
+	if (!err)
+		err = walk_all(b, m, BLUEZ_DEVICE, put_device);
+	if (!err)
+		err = walk_all(b, m, BLUEZ_CHAR, put_char);
+	if (err) {
+		log_warn("attach", "step=objects error=%d", err);
+		detach(b, BLUEZ_LISTING);
+		retry_in(b, ATTACH_RETRY_MS);
+		return;
+	}
+	if (!b->adapter[0]) {
+		log_warn("no-adapter", "do=\"plug in a Bluetooth adapter\"");
+		b->state = BLUEZ_NO_ADAPTER;
+		return;
+	}
+	if (b->pairable)
+		bluez_set_bool(b, b->adapter, BLUEZ_ADAPTER, "Pairable", false, NULL,
+			       NULL);
+	follow_power(b); /* off at once if it may not be on */
+	look_after_all(b);
+	register_application(b);
+}
+
+static void attach(struct bluez *b)
+{
+	if (!b->configured || !b->owner[0] || !b->bus)
+		return;
+	detach(b, BLUEZ_LISTING);
+	if (bluez_call_send(
+		    b, bluez_call_new(b, "/", DBUS_OBJECT_MANAGER, "GetManagedObjects"),
+		    TIMEOUT_MS, listed, NULL) != 0)
+		retry_in(b, ATTACH_RETRY_MS);
+}
+
+static void set_owner(struct bluez *b, const char *owner)
+{
+	if (strcmp(owner, b->owner) == 0 || strlen(owner) >= OWNER_MAX)
+		return;
+	log_info("bluetoothd", "there=%d", owner[0] != '\0');
+	memcpy(b->owner, owner, strlen(owner) + 1);
+	detach(b, BLUEZ_WAITING);
+	attach(b);
+}
+
+/* ---- signals
+ * ------------------------------------------------------------------------------------ */
+
+static void on_adapter_added(struct bluez *b, const char *path, const struct props *p)
+{
+	(void)p;
+	if (b->state == BLUEZ_NO_ADAPTER)
+		attach(b);
+	else if (b->state > BLUEZ_NO_ADAPTER && strcmp(path, b->adapter) != 0)
+		ignore_adapter(b);
+}
+
+static void on_device_changed(struct bluez *b, const char *path, const struct props *p)
+{
+	struct object_device *d =
+		is_on_adapter(b, path) ? objects_put_device(&b->objects, path, p) : NULL;
+
+	if (!d) {
+		if (p->on & PROP_CONNECTED) /* nobody we know; by path, for we may not
+					       have its address */
+			bluez_call_send(
+				b, bluez_call_new(b, path, BLUEZ_DEVICE, "Disconnect"),
+				TIMEOUT_MS, NULL, NULL);
+		return;
+	}
+	look_after(b, d);
+	bluez_tell_device(b, d->config);
+}
+
+static void on_char_added(struct bluez *b, const char *path, const struct props *p)
+{
+	struct object_char *c = objects_put_char(&b->objects, path, p, is_wanted_char);
+	struct object_device *d = c ? objects_find_char(&b->objects, path, &c) : NULL;
+
+	if (!d)
+		return;
+	look_after(b, d);
+	bluez_tell_device(b, d->config);
+}
+
+static void on_char_changed(struct bluez *b, const char *path, const struct props *p)
+{
+	struct object_char *c = NULL;
+	struct object_device *d = objects_find_char(&b->objects, path, &c);
+
+	if (!d || d->config < 0)
+		return;
+	if (p->has & PROP_NOTIFYING && !(p->on & PROP_NOTIFYING) && c->armed) {
+		c->armed = false;
+		look_after(b, d);
+	}
+	if (!(p->has & PROP_VALUE) || !profile_by_characteristic(c->uuid))
+		return;
+	if (p->value_len > OBJECT_VALUE_MAX)
+		b->h.incident(b->arg, INCIDENT_RADIO_GARBAGE, (size_t)d->config);
+	else
+		b->h.value(b->arg, (size_t)d->config, c->uuid, p->value, p->value_len);
+}
+
+static void on_adapter_changed(struct bluez *b, const char *path, const struct props *p)
+{
+	if (strcmp(path, b->adapter) != 0)
+		return;
+	if (p->has & PROP_POWERED && !b->powering) {
+		b->powered = p->on & PROP_POWERED;
+		follow_power(b);
+	}
+	if (p->has & PROP_PAIRABLE) {
+		b->pairable = p->on & PROP_PAIRABLE;
+		b->h.bondable(b->arg, b->pairable);
+	}
+}
+
+static const struct {
+	const char *interface;
+	put_fn *added, *changed;
+} kinds[] = {
+	{ BLUEZ_ADAPTER, on_adapter_added, on_adapter_changed },
+	{ BLUEZ_DEVICE, on_device_changed, on_device_changed },
+	{ BLUEZ_CHAR, on_char_added, on_char_changed },
+};
+
+enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
+
+/* Before the objects are listed, a signal tells nothing that the list will not tell. */
+static bool is_news(const struct bluez *b, sd_bus_message *m)
+{
+	return bluez_is_from(b, m) && b->state >= BLUEZ_NO_ADAPTER;
+}
+
+static int on_interfaces_added(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
+{
+	struct bluez *b = arg;
+
+	(void)ret_error;
+	if (!is_news(b, m))
+		return 0;
+	for (size_t i = 0; i < KINDS; i++) {
+		if (sd_bus_message_rewind(m, 1) < 0 ||
+		    walk_object(b, m, kinds[i].interface, kinds[i].added) != 0)
+			break;
+	}
+	settle(b);
+	return 0;
+}
+
+static int on_interfaces_removed(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
+{
+	struct bluez *b = arg;
+	const char *path, *name;
+	bool ours = false;
+
+	(void)ret_error;
+	if (!is_news(b, m) || sd_bus_message_read(m, "o", &path) < 0 ||
+	    sd_bus_message_enter_container(m, 'a', "s") < 0)
+		return 0;
+	while (sd_bus_message_read(m, "s", &name) > 0)
+		for (size_t i = 0; i < KINDS; i++)
+			ours |= strcmp(name, kinds[i].interface) == 0;
+	if (ours && strcmp(path, b->adapter) == 0)
+		attach(b);
+	else if (ours)
+		bluez_drop_object(b, path);
+	settle(b);
+	return 0;
+}
+
+static int on_properties_changed(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
+{
+	struct bluez *b = arg;
+	const char *path = sd_bus_message_get_path(m), *interface;
+	struct props p;
+
+	(void)ret_error;
+	if (!is_news(b, m) || sd_bus_message_read(m, "s", &interface) < 0)
+		return 0;
+	for (size_t i = 0; i < KINDS; i++) {
+		if (strcmp(interface, kinds[i].interface) != 0)
+			continue;
+		if (props_read(m, &p) == 0)
+			kinds[i].changed(b, path, &p);
+		break;
+	}
+	settle(b);
+	return 0;
+}
+
+static int on_owner_changed(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
+{
+	const char *name, *before, *now;
+
+	(void)ret_error;
+	if (sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 &&
+	    strcmp(name, BLUEZ_NAME) == 0)
+		set_owner(arg, now);
+	settle(arg);
+	return 0;
+}
+
+static int on_owner(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
+{
+	const char *owner;
+
+	(void)ret_error;
+	if (!sd_bus_message_is_method_error(m, NULL) &&
+	    sd_bus_message_read(m, "s", &owner) >= 0)
+		set_owner(arg, owner);
+	settle(arg);
+	return 0;
+}
+
+/* ---- connection
+ * --------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *rule;
+	sd_bus_message_handler_t fn;
+} matches[] = {
+	{ "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+	  "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.bluez'",
+	  on_owner_changed },
+	{ "type='signal',sender='org.bluez',path='/',interface='" DBUS_OBJECT_MANAGER
+	  "',member='InterfacesAdded'",
+	  on_interfaces_added },
+	{ "type='signal',sender='org.bluez',path='/',interface='" DBUS_OBJECT_MANAGER
+	  "',member='InterfacesRemoved'",
+	  on_interfaces_removed },
+	{ "type='signal',sender='org.bluez',path_namespace='/org/"
+	  "bluez',interface='" DBUS_PROPERTIES "',member='PropertiesChanged'",
+	  on_properties_changed },
+};
+
+/* The rules stand in the bus's queue before the question who bluetoothd is: no change
+ * falls between. */
+static int subscribe(struct bluez *b)
+{
+	sd_bus *sd = bus_sd(b->bus);
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < sizeof(matches) / sizeof(*matches); i++)
+		r = sd_bus_add_match_async(sd, NULL, matches[i].rule, matches[i].fn, NULL,
+					   b);
+	if (r >= 0)
+		r = sd_bus_call_method_async(sd, NULL, "org.freedesktop.DBus",
+					     "/org/freedesktop/DBus",
+					     "org.freedesktop.DBus", "GetNameOwner",
+					     on_owner, b, "s", BLUEZ_NAME);
+	return r < 0 ? -EIO : 0;
+}
+
+static void lost(void *arg)
+{
+	struct bluez *b = arg;
+
+	log_warn("bus-lost", "retry_ms=%d", CONNECT_RETRY_MS);
+	b->owner[0] = '\0';
+	detach(b, BLUEZ_OFFLINE);
+	bus_free(b->bus);
+	b->bus = NULL;
+	retry_in(b, CONNECT_RETRY_MS);
+	settle(b);
+}
+
+static void connect_bus(struct bluez *b)
+{
+	if (bus_open(b->rt, b->address, lost, b, &b->bus) != 0) {
+		retry_in(b, CONNECT_RETRY_MS);
+		return;
+	}
+	b->state = BLUEZ_WAITING;
+	if (agent_export(b) != 0 || gattapp_export(b) != 0 || subscribe(b) != 0)
+		lost(b);
+	else
+		bus_touch(b->bus);
+}
+
+static void on_retry(void *arg)
+{
+	struct bluez *b = arg;
+
+	switch (b->state) {
+	case BLUEZ_OFFLINE: connect_bus(b); break;
+	case BLUEZ_WAITING: break;
+	case BLUEZ_LISTING: attach(b); break;
+	case BLUEZ_NO_ADAPTER: break;
+	case BLUEZ_REGISTERING: break;
+	case BLUEZ_ATTACHED:
+		if (b->arm_again) {
+			b->arm_again = false;
+			look_after_all(b);
+		}
+		break;
+	}
+	follow_power(b);
+	settle(b);
+}
+
+struct bluez *bluez_new(struct rt *rt, const char *address,
+			const struct bluez_handlers *h, void *arg)
+{
+	struct bluez *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		abort(); /* start-up: a supervisor restarts the process */
+	*b = (struct bluez){ .rt = rt, .address = address, .h = *h, .arg = arg };
+	b->retry = rt_timer_new(rt, on_retry, b);
+	retry_in(b, 0);
+	return b;
+}
+
+void bluez_set_devices(struct bluez *b, const struct config_device *devices, size_t count)
+{
+	objects_set_configured(&b->objects, devices, count);
+	b->configured = true;
+	attach(b);
+}
+
+void bluez_want_power(struct bluez *b, bool on)
+{
+	if (b->want_power == on)
+		return;
+	b->want_power = on;
+	if (!on && b->state == BLUEZ_ATTACHED)
+		tidy(b);
+	follow_power(b);
+}
+
+bool bluez_is_off(const struct bluez *b)
+{
+	return !b->want_power && !b->powering && !(b->adapter[0] && b->powered);
+}
+
+void bluez_free(struct bluez *b)
+{
+	if (!b)
+		return;
+	rt_timer_free(b->retry);
+	bus_free(b->bus);
+	free(b);
+}

@@ -1,0 +1,98 @@
+#pragma once
+
+/*
+ * bluez_internal.h - what the files behind bluez.h share; nobody else includes it.
+ */
+#include "ble/bluez.h"
+#include "ble/bus.h"
+
+#define BLUEZ_NAME "org.bluez"
+#define BLUEZ_ADAPTER BLUEZ_NAME ".Adapter1"
+#define BLUEZ_DEVICE BLUEZ_NAME ".Device1"
+#define BLUEZ_CHAR BLUEZ_NAME ".GattCharacteristic1"
+#define BLUEZ_AGENT_MANAGER BLUEZ_NAME ".AgentManager1"
+#define BLUEZ_GATT_MANAGER BLUEZ_NAME ".GattManager1"
+#define DBUS_PROPERTIES "org.freedesktop.DBus.Properties"
+#define DBUS_OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+
+/* Our own objects. */
+#define AGENT_PATH "/org/hub/agent"
+#define APP_PATH "/org/hub/app"
+
+enum { OWNER_MAX = 64 };
+
+enum bluez_state {
+	BLUEZ_OFFLINE = 0,
+	BLUEZ_WAITING,
+	BLUEZ_LISTING,
+	BLUEZ_NO_ADAPTER,
+	BLUEZ_REGISTERING,
+	BLUEZ_ATTACHED,
+};
+
+struct bluez {
+	struct rt *rt;
+	const char *address;
+	struct bluez_handlers h;
+	void *arg;
+	struct bus *bus; /* NULL: offline */
+	enum bluez_state state;
+	unsigned generation;   /* answers to calls of an older one are ignored */
+	char owner[OWNER_MAX]; /* unique name of bluetoothd, "" if it is not there */
+	bool configured;
+	struct objects objects;
+	char adapter[OBJECT_PATH_MAX];
+	bool adapter_pinned;
+	uint8_t adapter_addr[PERIPHERAL_ADDR_LEN]; /* of the first one ever used */
+	bool powered, pairable, want_power, powering, radio_told;
+	bool arm_again;		/* a StartNotify failed */
+	struct rt_timer *retry; /* reconnect, attach, power, StartNotify */
+};
+
+/* One call under way. Lives until its answer, or until the connection ends. */
+struct bluez_call;
+typedef void bluez_reply_fn(struct bluez *b, const struct bluez_call *call, int err,
+			    sd_bus_message *reply);
+struct bluez_call {
+	struct bluez *b;
+	unsigned generation;
+	bluez_reply_fn *fn;
+	enum bluez_op op;
+	size_t device;
+	unsigned tag;
+	char path[OBJECT_PATH_MAX]; /* of the object called */
+};
+
+/* bluez_call_new - a method call to bluetoothd, to be filled and given to
+ * bluez_call_send; NULL: no memory. */
+sd_bus_message *bluez_call_new(struct bluez *b, const char *path, const char *interface,
+			       const char *method);
+
+/*
+ * bluez_call_send - send it; fn gets the answer unless bluetoothd or the bus went away. m
+ * is taken, NULL is fine.
+ *
+ * like   op, device and tag for the answer; NULL: none
+ *
+ * Returns 0, -EIO or -ENOMEM.
+ */
+int bluez_call_send(struct bluez *b, sd_bus_message *m, uint64_t timeout_ms,
+		    bluez_reply_fn *fn, const struct bluez_call *like);
+
+/* bluez_set_bool - set a yes-or-no property. */
+int bluez_set_bool(struct bluez *b, const char *path, const char *interface,
+		   const char *name, bool on, bluez_reply_fn *fn,
+		   const struct bluez_call *like);
+
+/* Is it from bluetoothd itself? */
+bool bluez_is_from(const struct bluez *b, sd_bus_message *m);
+
+/* Tell the handlers what changed about a device. config < 0: nothing to tell. */
+void bluez_tell_device(struct bluez *b, int config);
+
+/* Forget a device's object: told removed, or removed by us. */
+void bluez_drop_object(struct bluez *b, const char *path);
+
+/* agent.c, gattapp.c: put our objects on a new connection. Returns 0 or -EIO. */
+int agent_export(struct bluez *b);
+int gattapp_export(struct bluez *b);

@@ -1,0 +1,35 @@
+#pragma once
+
+/*
+ * report.h - the link to hubd: configuration and time come in, states and incidents go
+ * out.
+ *
+ * States are remembered and told again when hubd comes back. Incidents about the same
+ * thing are counted and told at most every ten seconds, so that a peripheral cannot flood
+ * hubd through us.
+ */
+#include "hub/core/msg.h"
+#include "hub/rt/ipc.h"
+#include "hub/rt/options.h"
+
+struct report;
+
+struct report_handlers {
+	void (*config)(void *arg, const struct msg_ble_config *config);
+	void (*time)(void *arg, const struct msg_time *time);
+};
+
+/* report_new - Returns 0 with *ret, or what ipc_connect says. h is copied. */
+int report_new(struct rt *rt, const struct options *opt, const struct report_handlers *h,
+	       void *arg, struct report **ret);
+
+/* report_adapter - can the radio be used? */
+void report_adapter(struct report *r, bool usable);
+
+/* report_device - state of the device with this local number. */
+void report_device(struct report *r, uint16_t num, enum device_state state);
+
+/* report_incident - subject: local number of a device, a role, or 0. */
+void report_incident(struct report *r, enum incident what, uint16_t subject);
+
+void report_free(struct report *r); /* NULL is fine */

@@ -1,0 +1,207 @@
+/*
+ * bundle.c - makes a hub's keys, certificate and config; see bundle.h. The clinic keeps
+ * only public parts.
+ */
+#include "clinic/bundle.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clinic/conf.h"
+#include "clinic/files.h"
+#include "clinic/pki.h"
+#include "hub/core/cose.h"
+#include "hub/core/err.h"
+#include "hub/crypto/crypto.h"
+#include "hub/rt/file.h"
+
+enum {
+	FIRST_EPOCH = 1,
+	FIRST_ASSIGNMENT = 1,
+	FIRST_CONFIG = 1,
+};
+
+/* Writes into a folder inside out. */
+static int put(const char *out, const char *inner, const char *name, const void *p,
+	       size_t len)
+{
+	char path[FILES_PATH_MAX];
+	int r = files_path(out, inner, path);
+
+	return r < 0 ? r : file_replace(path, name, p, len);
+}
+
+static int put_text(const char *out, const char *inner, const char *name,
+		    const char *text)
+{
+	return put(out, inner, name, text, strlen(text));
+}
+
+static int make_folders(const char *out)
+{
+	static const char *const inner[] = { "store", "coap", "hubd" };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(inner) / sizeof(*inner); i++)
+		r = files_make_inner(out, inner[i]);
+	return r;
+}
+
+static int make_identity(const char *dir, const char *out, int64_t now_ms, struct hub *h,
+			 char why[static FOLDER_WHY_MAX])
+{
+	struct pki_pair root, hub;
+	int r = folder_read_text(dir, FILES_ROOT_KEY, root.key, sizeof(root.key), why);
+
+	if (r == 0)
+		r = folder_read_text(dir, FILES_ROOT_CRT, root.cert, sizeof(root.cert),
+				     why);
+	if (r < 0)
+		return r;
+	r = pki_make_hub(&root, now_ms, &hub, h->id);
+	memcpy(h->spki, hub.spki, sizeof(h->spki));
+	if (r == 0)
+		r = put_text(out, "coap", "identity.key", hub.key);
+	if (r == 0)
+		r = put_text(out, "coap", "identity.crt", hub.cert);
+	if (r == 0)
+		r = put_text(out, "coap", "root.crt", root.cert);
+	crypto_wipe(&root, sizeof(root));
+	crypto_wipe(&hub, sizeof(hub));
+	if (r < 0)
+		snprintf(why, FOLDER_WHY_MAX,
+			 "the hub's certificate could not be made from %s/%s: %s", dir,
+			 FILES_ROOT_KEY, err_text(r));
+	return r;
+}
+
+static int make_sign_key(const char *out, struct hub *h)
+{
+	uint8_t private[P256_PRIVATE_LEN];
+	int r;
+
+	p256_generate(private, h->sign_public);
+	r = put(out, "store", "sign.key", private, sizeof(private));
+	crypto_wipe(private, sizeof(private));
+	return r;
+}
+
+static int fill_endpoint(const char *dir, struct config_endpoint *e,
+			 char why[static FOLDER_WHY_MAX])
+{
+	char cert[PKI_PEM_MAX];
+	struct conf conf;
+	int r = folder_read_conf(dir, &conf, why);
+
+	if (r == 0)
+		r = folder_read_text(dir, FILES_SERVER_CRT, cert, sizeof(cert), why);
+	if (r < 0)
+		return r;
+	r = pki_spki(cert, e->pins[0]);
+	if (r < 0) {
+		snprintf(why, FOLDER_WHY_MAX, "%s/%s is not a certificate", dir,
+			 FILES_SERVER_CRT);
+		return r;
+	}
+	memcpy(e->name, conf.name, sizeof(e->name));
+	memcpy(e->addr, conf.addr, sizeof(e->addr));
+	e->port = conf.port;
+	e->profile = DTLS_PROFILE_13_CID;
+	e->pin_count = 1;
+	return 0;
+}
+
+static int fill_config(const char *dir, const struct bundle_wish *wish,
+		       const struct hub *h, struct config *c,
+		       char why[static FOLDER_WHY_MAX])
+{
+	uint8_t seal[FILES_SEAL_LEN];
+	int r = folder_read(dir, FILES_SEAL_PUB, seal, sizeof(seal), why);
+
+	if (r < 0)
+		return r;
+	*c = (struct config){
+		.epoch = h->epoch,
+		.version = FIRST_CONFIG,
+		.assignment = FIRST_ASSIGNMENT,
+		.utc_offset_min = wish->utc_offset_min,
+		.heartbeat_s = wish->heartbeat_s,
+		.seal_key_id = seal[0],
+		.device_count = wish->device_count,
+		.endpoint_count = 1,
+	};
+	memcpy(c->hub, h->id, sizeof(c->hub));
+	memcpy(c->seal_public, seal + 1, sizeof(c->seal_public));
+	memcpy(c->devices, wish->devices, sizeof(c->devices));
+	return fill_endpoint(dir, &c->endpoints[0], why);
+}
+
+/* Read back before it is signed: a config that a hub would refuse must not leave the
+ * clinic. */
+static int encode_config(const struct config *c, uint8_t *buf, size_t cap,
+			 char why[static FOLDER_WHY_MAX])
+{
+	const char *field = "?";
+	struct config back;
+	int len = config_encode(c, buf, cap);
+	int r = len < 0 ? len : config_decode(buf, (size_t)len, &back, &field);
+
+	if (r < 0)
+		snprintf(why, FOLDER_WHY_MAX,
+			 "a hub would refuse this configuration: %s, %s", field,
+			 err_text(r));
+	return r < 0 ? r : len;
+}
+
+static int make_config(const char *dir, const char *out, const struct config *c,
+		       char why[static FOLDER_WHY_MAX])
+{
+	static uint8_t payload[CONFIG_BYTES_MAX],
+		cose[CONFIG_BYTES_MAX + COSE_OVERHEAD_MAX];
+	uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN];
+	int len = encode_config(c, payload, sizeof(payload), why), r;
+
+	if (len < 0)
+		return len;
+	r = folder_read(dir, FILES_CONFIG_PUB, public, sizeof(public), why);
+	if (r == 0)
+		r = folder_read(dir, FILES_CONFIG_KEY, private, sizeof(private), why);
+	if (r < 0)
+		return r;
+	len = sign1_make(SIGN_CONTEXT_CONFIG, private, payload, (size_t)len, cose,
+			 sizeof(cose));
+	crypto_wipe(private, sizeof(private));
+	r = len < 0 ? len : put(out, "hubd", "config.cose", cose, (size_t)len);
+	if (r == 0)
+		r = put(out, "hubd", "clinic.pub", public, sizeof(public));
+	if (r < 0)
+		snprintf(why, FOLDER_WHY_MAX,
+			 "the hub's configuration could not be written: %s", err_text(r));
+	return r;
+}
+
+int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish,
+		int64_t now_ms, struct hub *ret, char why[static FOLDER_WHY_MAX])
+{
+	struct hub h = { .epoch = FIRST_EPOCH, .state = HUB_ACTIVE, .added_ms = now_ms };
+	struct config c;
+	int r = make_folders(out);
+
+	if (r == 0)
+		r = make_sign_key(out, &h);
+	if (r < 0) {
+		snprintf(why, FOLDER_WHY_MAX, "%s cannot be written: %s", out,
+			 err_text(r));
+		return r;
+	}
+	r = make_identity(dir, out, now_ms, &h, why);
+	if (r == 0)
+		r = fill_config(dir, wish, &h, &c, why);
+	if (r == 0)
+		r = make_config(dir, out, &c, why);
+	crypto_wipe(&c, sizeof(c)); /* passkeys */
+	if (r == 0)
+		*ret = h;
+	return r;
+}

@@ -1,0 +1,51 @@
+#pragma once
+
+/*
+ * conf.h - clinic.conf: what hubs are told about how to reach this clinic. A small text,
+ *made by clinicctl init.
+ *
+ *	# comment
+ *	name = clinic.example
+ *	address = 192.0.2.10
+ *	port = 5684
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/core/config.h"
+
+enum {
+	CONF_TEXT_MAX = 4096,
+	CONF_PORT = 5684, /* CoAP over DTLS, RFC 7252 12.7 */
+};
+
+struct conf {
+	char name[CONFIG_NAME_MAX + 1]; /* DNS name in the server's certificate */
+	uint8_t addr[16];		/* IPv6, or IPv4 as ::ffff:a.b.c.d */
+	uint16_t port;
+};
+
+/* conf_name_ok - letters, digits, hyphens and dots as in a DNS name, 1..CONFIG_NAME_MAX.
+ * Pure. */
+bool conf_name_ok(const char *name);
+/* conf_parse_address - literal IPv4 or IPv6. Returns 0 or -EBADMSG. Pure. */
+int conf_parse_address(const char *text, uint8_t ret[static 16]);
+/* conf_parse_port - 1..65535. Returns 0 or -ERANGE. Pure. */
+int conf_parse_port(const char *text, uint16_t *ret);
+/* conf_address_text - as people write it; at least 46 bytes. Returns buf. Pure. */
+char *conf_address_text(const uint8_t addr[static 16], char *buf, size_t cap);
+
+/*
+ * conf_parse - all three must be there once; unknown keys are refused.
+ *
+ * text       NUL-terminated
+ * ret_line   line that is wrong, from 1; 0: a key is missing; written on failure only
+ *
+ * Returns 0, -EBADMSG (not 'key = value', unknown, doubled or missing key) or -ERANGE
+ * (its value). Pure.
+ */
+int conf_parse(const char *text, struct conf *ret, unsigned *ret_line);
+
+/* conf_format - the text. Returns the length, or -ENOSPC. Pure. */
+int conf_format(const struct conf *c, char *buf, size_t cap);

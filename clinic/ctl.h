@@ -1,0 +1,50 @@
+#pragma once
+
+/*
+ * ctl.h - what the verbs of clinicctl share: exit codes, complaints, and the table of
+ * verbs.
+ *
+ * Results go to stdout, complaints to stderr. A complaint says what, where, and what to
+ * do.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1, /* tried, did not work; or part of the output could not be made */
+	CTL_USAGE = 64, /* the command line is wrong; nothing was done */
+	CTL_NO_INPUT = 66,    /* no such folder, file or hub */
+	CTL_CANT_CREATE = 73, /* exists already, or cannot be written */
+	CTL_NO_PERM = 77,
+};
+
+struct ctl_verb {
+	const char *name;
+	const char *what;  /* one line for the list of verbs */
+	const char *usage; /* the whole of VERB --help */
+	int (*run)(int argc,
+		   char **argv); /* argv[0] is the verb; returns enum ctl_exit */
+};
+
+extern const struct ctl_verb ctl_init, ctl_hub, ctl_readings, ctl_status;
+
+/* Prints "clinicctl: ..." and returns code. */
+int ctl_complain(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same with CTL_USAGE and a hint at the verb's --help. */
+int ctl_misused(const struct ctl_verb *v, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The exit code for an error of folder.h or store.h. */
+int ctl_exit_code(int err);
+/* UTC in milliseconds. */
+int64_t ctl_now_ms(void);
+
+/*
+ * ctl_operands - checks that exactly want operands are left after the options, the first
+ * of them being DIR.
+ *
+ * argc, argv, at   as getopt_long left them (at = optind)
+ *
+ * Returns true, or false after a complaint.
+ */
+bool ctl_operands(const struct ctl_verb *v, int argc, char **argv, int at, int want);

@@ -1,0 +1,292 @@
+/*
+ * ctl_hub.c - clinicctl hub add: makes what a hub needs, and the row that lets it in.
+ *
+ * Order: keys and bundle in a new folder, row, the folder under its final name, COMMIT. A
+ * failure before COMMIT leaves neither; a power cut between the last two leaves a bundle
+ * that no server knows, and hub add says that it is there.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "clinic/bundle.h"
+#include "clinic/ctl.h"
+#include "clinic/files.h"
+#include "clinic/folder.h"
+#include "clinic/spec.h"
+#include "hub/core/err.h"
+#include "hub/crypto/crypto.h"
+
+enum {
+	HEARTBEAT_S = 300,
+	OFFSET_MIN = -720,
+	OFFSET_MAX = 840,
+};
+
+struct args {
+	const char *dir, *name, *out;
+	struct bundle_wish wish;
+	bool has_offset;
+};
+
+static int add_device(struct args *a, char *text)
+{
+	struct config_device *d = &a->wish.devices[a->wish.device_count];
+	char shown[128];
+	const char *why;
+
+	if (a->wish.device_count == CONFIG_DEVICES_MAX)
+		return ctl_misused(&ctl_hub, "a hub has at most %d devices",
+				   CONFIG_DEVICES_MAX);
+	snprintf(shown, sizeof(shown), "%s", text);
+	if (spec_parse_device(text, d, &why) < 0)
+		return ctl_misused(&ctl_hub, "--device '%s': %s", shown, why);
+	for (size_t i = 0; i < a->wish.device_count; i++) {
+		if (memcmp(a->wish.devices[i].addr, d->addr, PERIPHERAL_ADDR_LEN) == 0)
+			return ctl_misused(&ctl_hub,
+					   "--device '%s': this address is given twice",
+					   shown);
+	}
+	a->wish.device_count++;
+	d->num = (uint16_t)a->wish.device_count;
+	return CTL_OK;
+}
+
+static int set_offset(struct args *a, const char *text)
+{
+	long v;
+
+	if (spec_parse_number(text, OFFSET_MIN, OFFSET_MAX, &v) < 0)
+		return ctl_misused(&ctl_hub,
+				   "--utc-offset '%s' is not a number of minutes from %d "
+				   "to %d, like "
+				   "60 for UTC+1",
+				   text, OFFSET_MIN, OFFSET_MAX);
+	a->wish.utc_offset_min = (int16_t)v;
+	a->has_offset = true;
+	return CTL_OK;
+}
+
+static int set_heartbeat(struct args *a, const char *text)
+{
+	long v;
+
+	if (spec_parse_number(text, CONFIG_HEARTBEAT_MIN_S, CONFIG_HEARTBEAT_MAX_S, &v) <
+	    0)
+		return ctl_misused(
+			&ctl_hub,
+			"--heartbeat '%s' is not a number of seconds from %d to %d", text,
+			CONFIG_HEARTBEAT_MIN_S, CONFIG_HEARTBEAT_MAX_S);
+	a->wish.heartbeat_s = (uint16_t)(v > UINT16_MAX ? UINT16_MAX : v);
+	return CTL_OK;
+}
+
+/* This machine's offset now, rounded to what a config takes: a guess that is said aloud.
+ */
+static int16_t local_offset_min(void)
+{
+	time_t now = (time_t)(ctl_now_ms() / 1000);
+	struct tm tm;
+
+	if (!localtime_r(&now, &tm))
+		return 0;
+	return (int16_t)(tm.tm_gmtoff / 60);
+}
+
+static int parse_options(int argc, char **argv, struct args *a)
+{
+	static const struct option options[] = {
+		{ "out", required_argument, NULL, 'o' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "utc-offset", required_argument, NULL, 'u' },
+		{ "heartbeat", required_argument, NULL, 'b' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c, r = CTL_OK;
+
+	while (r == CTL_OK && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'o': a->out = optarg; break;
+		case 'd': r = add_device(a, optarg); break;
+		case 'u': r = set_offset(a, optarg); break;
+		case 'b': r = set_heartbeat(a, optarg); break;
+		default: return ctl_misused(&ctl_hub, "hub add: nothing was made");
+		}
+	}
+	return r;
+}
+
+static int parse_args(int argc, char **argv, struct args *a)
+{
+	*a = (struct args){ .wish.heartbeat_s = HEARTBEAT_S };
+	if (argc < 2 || strcmp(argv[1], "add") != 0)
+		return ctl_misused(&ctl_hub, "hub: 'add' is what can be done with a hub");
+	if (parse_options(argc, argv, a) != CTL_OK ||
+	    !ctl_operands(&ctl_hub, argc, argv, optind, 3))
+		return CTL_USAGE;
+	a->dir = argv[optind + 1];
+	a->name = argv[optind + 2];
+	if (!spec_name_ok(a->name))
+		return ctl_misused(&ctl_hub,
+				   "'%s' cannot be a hub's name: 1 to %d letters, "
+				   "digits, '.', '_', '-'. "
+				   "Do not use the patient's name",
+				   a->name, HUB_NAME_MAX);
+	if (!a->out)
+		return ctl_misused(&ctl_hub,
+				   "hub add: --out says where to put what the hub needs");
+	if (a->wish.device_count == 0)
+		return ctl_misused(&ctl_hub, "hub add: at least one --device is needed");
+	if (!a->has_offset)
+		a->wish.utc_offset_min = local_offset_min();
+	return CTL_OK;
+}
+
+static int cannot_write(const char *out, int err)
+{
+	switch (err) {
+	case -EEXIST:
+		return ctl_complain(
+			CTL_CANT_CREATE,
+			"%s is there already and not empty; nothing was added, choose "
+			"another --out",
+			out);
+	case -EACCES:
+		return ctl_complain(CTL_NO_PERM, "%s: no permission to make it", out);
+	case -ENOENT:
+		return ctl_complain(CTL_CANT_CREATE,
+				    "%s: the folder it shall lie in does not exist", out);
+	}
+	return ctl_complain(CTL_CANT_CREATE, "%s could not be made: %s", out,
+			    err_text(err));
+}
+
+static int register_hub(struct store *store, const struct hub *h, const char *temp,
+			const struct args *a)
+{
+	int r = store_begin(store);
+
+	if (r == 0)
+		r = store_hub_put(store, h);
+	if (r == -EEXIST) {
+		store_rollback(store);
+		return ctl_complain(CTL_CANT_CREATE,
+				    "there is a hub '%s' already; nothing was added, "
+				    "choose another name",
+				    a->name);
+	}
+	if (r == 0) {
+		r = files_publish(temp, a->out);
+		if (r < 0) {
+			store_rollback(store);
+			return cannot_write(a->out, r);
+		}
+		r = store_commit(store);
+		if (r < 0)
+			files_discard(a->out);
+	}
+	store_rollback(store);
+	if (r < 0)
+		return ctl_complain(CTL_FAILED, "%s/%s could not be written: %s", a->dir,
+				    FILES_DB, err_text(r));
+	return CTL_OK;
+}
+
+static void report(const struct args *a, const struct hub *h)
+{
+	unsigned off = (unsigned)(a->wish.utc_offset_min < 0 ? -a->wish.utc_offset_min
+							     : a->wish.utc_offset_min);
+
+	printf("Hub '%s' is added; its uploads are accepted from now on.\n\n  hub id   ",
+	       a->name);
+	for (size_t i = 0; i < HUB_ID_LEN; i++)
+		printf("%02x", h->id[i]);
+	for (size_t i = 0; i < a->wish.device_count; i++) {
+		const struct config_device *d = &a->wish.devices[i];
+
+		printf("\n  device %u %s, %02X:%02X:%02X:%02X:%02X:%02X, %s, %s", d->num,
+		       reading_kind_text(d->kind), d->addr[0], d->addr[1], d->addr[2],
+		       d->addr[3], d->addr[4], d->addr[5],
+		       d->passkey == CONFIG_NO_PASSKEY
+			       ? "NO passkey: anyone near can pose as it"
+			       : "with passkey",
+		       d->sole_user  ? "one user"
+		       : d->has_user ? "several users, the patient's number given"
+				     : "user not said: readings will be 'unassigned'");
+	}
+	printf("\n  local time of the home UTC%c%02u:%02u%s\n\n",
+	       a->wish.utc_offset_min < 0 ? '-' : '+', off / 60, off % 60,
+	       a->has_offset ? "" : " (as on this machine; --utc-offset sets another)");
+	printf("Next: copy what is in %s to /var/lib/hub on the hub, delete it here (it "
+	       "holds the\n"
+	       "hub's secret keys), and switch the hub on.\n",
+	       a->out);
+}
+
+/* The folder temp is there; on failure the caller removes it. */
+static int fill_and_register(const struct args *a, struct store *store, const char *temp)
+{
+	char why[FOLDER_WHY_MAX];
+	struct hub h;
+	int r = bundle_make(a->dir, temp, &a->wish, ctl_now_ms(), &h, why);
+
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	snprintf(h.name, sizeof(h.name), "%s", a->name);
+	r = register_hub(store, &h, temp, a);
+	if (r == CTL_OK)
+		report(a, &h);
+	return r;
+}
+
+static int run(int argc, char **argv)
+{
+	char why[FOLDER_WHY_MAX], temp[FILES_PATH_MAX];
+	struct store *store;
+	struct args a;
+	int r = parse_args(argc, argv, &a);
+
+	if (r != CTL_OK)
+		return r;
+	r = folder_open_store(a.dir, &store, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = files_make_folder(a.out, temp);
+	if (r < 0) {
+		r = cannot_write(a.out, r);
+	} else {
+		r = fill_and_register(&a, store, temp);
+		if (r != CTL_OK)
+			files_discard(temp);
+	}
+	store_close(store);
+	return r;
+}
+
+const struct ctl_verb ctl_hub = {
+	.name = "hub",
+	.what = "add a hub and make what it needs",
+	.usage = "Usage: clinicctl hub add DIR NAME --out BUNDLE --device SPEC [--device "
+		 "SPEC]...\n"
+		 "                         [--utc-offset MINUTES] [--heartbeat SECONDS]\n"
+		 "Adds a hub under NAME (not the patient's) and writes what it needs to "
+		 "the new\n"
+		 "folder BUNDLE, whose content goes to /var/lib/hub on the hub.\n\n"
+		 "  --device SPEC     "
+		 "KIND,ADDRESS[/random][,passkey=NNNNNN][,user=N|user=sole]\n"
+		 "                      KIND       bp: blood pressure\n"
+		 "                      ADDRESS    Bluetooth address, like "
+		 "AA:BB:CC:DD:EE:FF\n"
+		 "                      passkey=   six digits from the device's label or "
+		 "manual\n"
+		 "                      user=N     the patient is number N on a device "
+		 "of several\n"
+		 "                      user=sole  nobody but the patient uses it\n"
+		 "  --utc-offset MINUTES  local time of the home, like 60 for UTC+1; "
+		 "default: as here\n"
+		 "  --heartbeat SECONDS   how often the hub calls without a reading; "
+		 "default 300\n",
+	.run = run,
+};

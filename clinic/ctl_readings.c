@@ -1,0 +1,174 @@
+/*
+ * ctl_readings.c - clinicctl readings: opens what arrived and shows it.
+ *
+ * A record that cannot be opened is listed with the reason, never left out, and the exit
+ * status says so. One reading is in clear at a time, and is wiped after it was printed.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clinic/ctl.h"
+#include "clinic/files.h"
+#include "clinic/folder.h"
+#include "clinic/hub_list.h"
+#include "clinic/opening.h"
+#include "clinic/show.h"
+#include "hub/core/err.h"
+#include "hub/crypto/crypto.h"
+
+struct args {
+	const char *dir, *hub;
+	bool json, raw;
+};
+
+struct walk {
+	const struct args *args;
+	struct store *store;
+	struct opening_key key;
+	const struct hub *hub; /* whose records are walked over */
+	uint64_t shown, unreadable;
+};
+
+static int on_record(void *arg, const struct sealed *rec)
+{
+	struct walk *w = arg;
+	struct shown s = { .hub = w->hub, .rec = rec, .with_raw = w->args->raw };
+	struct reading rd;
+	const char *why = NULL;
+
+	if (opening_open(&w->key, rec, &rd, &why) == 0)
+		s.reading = &rd;
+	else
+		s.why = why;
+	if (s.reading)
+		w->shown++;
+	else
+		w->unreadable++;
+	if (w->args->json)
+		show_json(&s);
+	else
+		show_text(&s, w->shown + w->unreadable == 1);
+	crypto_wipe(&rd, sizeof(rd));
+	return ferror(stdout) ? -EIO : 0;
+}
+
+static int walk_all(struct walk *w)
+{
+	struct hub_list l;
+	int r = hub_list_load(w->store, &l);
+
+	for (size_t i = 0; r == 0 && i < l.count; i++) {
+		w->hub = &l.hubs[i];
+		r = store_record_each(w->store, w->hub->id, on_record, w);
+	}
+	hub_list_free(&l);
+	return r;
+}
+
+static int walk_one(struct walk *w)
+{
+	struct hub h;
+	int r = store_hub_by_name(w->store, w->args->hub, &h);
+
+	w->hub = &h;
+	return r < 0 ? r : store_record_each(w->store, h.id, on_record, w);
+}
+
+static int load_key(const struct args *a, struct opening_key *ret)
+{
+	uint8_t file[FILES_SEAL_LEN];
+	char why[FOLDER_WHY_MAX];
+	int r = folder_read(a->dir, FILES_SEAL_KEY, file, sizeof(file), why);
+
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	ret->id = file[0];
+	memcpy(ret->private, file + 1, sizeof(ret->private));
+	crypto_wipe(file, sizeof(file));
+	return CTL_OK;
+}
+
+static int conclude(const struct walk *w, int r)
+{
+	const struct args *a = w->args;
+
+	if (r == -ENOENT && a->hub)
+		return ctl_complain(
+			CTL_NO_INPUT,
+			"there is no hub '%s' in %s; 'clinicctl status %s' lists them",
+			a->hub, a->dir, a->dir);
+	if (r < 0)
+		return ctl_complain(CTL_FAILED, "%s/%s could not be read to its end: %s",
+				    a->dir, FILES_DB, err_text(r));
+	if (!a->json && w->shown + w->unreadable == 0)
+		printf("No readings yet%s%s.\n", a->hub ? " from hub " : "",
+		       a->hub ? a->hub : "");
+	else if (!a->json)
+		printf("\n%llu reading%s.\n", (unsigned long long)w->shown,
+		       w->shown == 1 ? "" : "s");
+	if (w->unreadable > 0)
+		return ctl_complain(
+			CTL_FAILED,
+			"%llu of %llu records could not be opened; they are kept",
+			(unsigned long long)w->unreadable,
+			(unsigned long long)(w->shown + w->unreadable));
+	return CTL_OK;
+}
+
+static int walk(const struct args *a)
+{
+	struct walk w = { .args = a };
+	char why[FOLDER_WHY_MAX];
+	int r = folder_open_store(a->dir, &w.store, why);
+
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = load_key(a, &w.key);
+	if (r == CTL_OK)
+		r = conclude(&w, a->hub ? walk_one(&w) : walk_all(&w));
+	crypto_wipe(&w.key, sizeof(w.key));
+	store_close(w.store);
+	return r;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "hub", required_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "raw", no_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct args a = { .dir = NULL };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'h': a.hub = optarg; break;
+		case 'j': a.json = true; break;
+		case 'r': a.raw = true; break;
+		default: return ctl_misused(&ctl_readings, "readings: nothing was read");
+		}
+	}
+	if (!ctl_operands(&ctl_readings, argc, argv, optind, 1))
+		return CTL_USAGE;
+	a.dir = argv[optind];
+	return walk(&a);
+}
+
+const struct ctl_verb ctl_readings = {
+	.name = "readings",
+	.what = "open and show what arrived",
+	.usage = "Usage: clinicctl readings DIR [--hub NAME] [--raw] [--json]\n"
+		 "Opens the readings that arrived and shows them, by hub and in the "
+		 "order in which the\n"
+		 "hub took them. Needs seal.key.\n\n"
+		 "  --hub NAME  only of this hub\n"
+		 "  --raw       also the bytes as the device sent them\n"
+		 "  --json      one JSON object a line\n\n"
+		 "Exit status 1 if a record could not be opened; it is listed with the "
+		 "reason.\n",
+	.run = run,
+};

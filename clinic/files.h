@@ -1,0 +1,53 @@
+#pragma once
+
+/*
+ * files.h - the clinic's folder: what lies in it, and reading and writing it whole.
+ *
+ *   clinic.conf              what hubs are told: name, address, port (conf.h)
+ *   root.key, root.crt       certificate authority, PEM
+ *   server.key, server.crt   clinicd's own, PEM
+ *   config.key, config.pub   signs what hubs obey: P-256 scalar, point
+ *   seal.key, seal.pub       readings are sealed to it: key id u8, then X25519 private or
+ * public key store.key                database key and salt clinic.db                the
+ * database (and clinic.db-wal, clinic.db-shm)
+ *
+ * All is made in a folder beside the final one and moved there at the end, so that it is
+ * complete or absent. Files have mode 0600, folders 0700. Errors: -ENOENT, -EACCES,
+ * -ENOSPC, -EEXIST, -EMSGSIZE (path too long), -EIO.
+ */
+enum {
+	FILES_PATH_MAX = 1024,
+	FILES_SEAL_LEN = 1 + 32,
+};
+
+#define FILES_CONF "clinic.conf"
+#define FILES_ROOT_KEY "root.key"
+#define FILES_ROOT_CRT "root.crt"
+#define FILES_SERVER_KEY "server.key"
+#define FILES_SERVER_CRT "server.crt"
+#define FILES_CONFIG_KEY "config.key"
+#define FILES_CONFIG_PUB "config.pub"
+#define FILES_SEAL_KEY "seal.key"
+#define FILES_SEAL_PUB "seal.pub"
+#define FILES_STORE_KEY "store.key"
+#define FILES_DB "clinic.db"
+
+/* files_path - "dir/name" into buf. Returns 0 or -EMSGSIZE. */
+int files_path(const char *dir, const char *name, char buf[static FILES_PATH_MAX]);
+
+/*
+ * files_make_folder - a new empty folder of mode 0700 beside path, to be filled and then
+ * moved there.
+ *
+ * ret   its name, to be given to files_publish or files_discard; FILES_PATH_MAX bytes
+ *
+ * Returns -EEXIST if there is something at path; an empty folder is nothing.
+ */
+int files_make_folder(const char *path, char ret[static FILES_PATH_MAX]);
+/* Makes a folder inside one. */
+int files_make_inner(const char *dir, const char *name);
+/* files_publish - moves a filled folder to path, durably; never over something that is
+ * there (an empty folder is nothing). */
+int files_publish(const char *folder, const char *path);
+/* files_discard - removes a folder made here, with all that was put in. */
+void files_discard(const char *folder);

@@ -1,0 +1,26 @@
+#pragma once
+
+/*
+ * show.h - one reading on stdout, for a person or for a program.
+ */
+#include <stdbool.h>
+
+#include "clinic/store.h"
+#include "hub/core/reading.h"
+
+struct shown {
+	const struct hub *hub;
+	const struct sealed *rec;
+	const struct reading *reading; /* NULL: it could not be opened */
+	const char *why;	       /* then the reason */
+	bool with_raw;
+};
+
+/* Lines for a person; first: with a heading. */
+void show_text(const struct shown *s, bool first);
+
+/*
+ * show_json - one object on one line. Numbers of the device keep its digits: raw JSON
+ * numbers, never a double.
+ */
+void show_json(const struct shown *s);

@@ -1,0 +1,430 @@
+/*
+ * store.c - hubs, records and quarantine in SQL; see store.h. All SQL of the clinic is
+ * here and in schema.c.
+ */
+#include "clinic/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clinic/schema.h"
+#include "clinic/sql.h"
+
+_Static_assert((int)STORE_KEY_LEN == (int)SQL_KEY_LEN, "one key");
+
+struct store {
+	struct sql *db;
+};
+
+const char *hub_state_text(enum hub_state s)
+{
+	switch (s) {
+	case HUB_NONE: break;
+	case HUB_PREREGISTERED: return "preregistered";
+	case HUB_ISSUED: return "issued";
+	case HUB_ACTIVE: return "active";
+	case HUB_SUSPENDED: return "suspended";
+	case HUB_RETIRED: return "retired";
+	case HUB_LOST: return "lost";
+	}
+	return "?";
+}
+
+/* --- session
+ * ------------------------------------------------------------------------------ */
+
+static int store_make(const char *path, const uint8_t key[static STORE_KEY_LEN],
+		      bool create, struct store **ret)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	r = sql_open(path, key, create, STORE_WAIT_MS, &s->db);
+	if (r == 0)
+		r = schema_migrate(s->db, create);
+	if (r < 0) {
+		store_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+int store_create(const char *path, const uint8_t key[static STORE_KEY_LEN],
+		 struct store **ret)
+{
+	return store_make(path, key, true, ret);
+}
+
+int store_open(const char *path, const uint8_t key[static STORE_KEY_LEN],
+	       struct store **ret)
+{
+	return store_make(path, key, false, ret);
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	sql_close(s->db);
+	free(s);
+}
+
+int store_begin(struct store *s)
+{
+	return sql_begin(s->db);
+}
+
+int store_commit(struct store *s)
+{
+	return sql_commit(s->db);
+}
+
+void store_rollback(struct store *s)
+{
+	sql_rollback(s->db);
+}
+
+/* --- hubs
+ * --------------------------------------------------------------------------------- */
+
+#define HUB_COLUMNS                                                                      \
+	"hub_id, name, epoch, state, spki, sign_public, added_ms, seen_ms, queued, "     \
+	"highest,"                                                                       \
+	" acked, rolled_back"
+
+static void get_hub(struct sql_query *q, struct hub *ret)
+{
+	sql_get_fixed(q, 0, ret->id, sizeof(ret->id));
+	sql_get_text(q, 1, ret->name, sizeof(ret->name));
+	ret->epoch = (uint32_t)sql_get_int(q, 2);
+	ret->state = (enum hub_state)sql_get_int(q, 3);
+	sql_get_fixed(q, 4, ret->spki, sizeof(ret->spki));
+	sql_get_fixed(q, 5, ret->sign_public, sizeof(ret->sign_public));
+	ret->added_ms = sql_get_int(q, 6);
+	ret->seen_ms = sql_get_int(q, 7);
+	ret->queued = (uint64_t)sql_get_int(q, 8);
+	ret->highest = (uint64_t)sql_get_int(q, 9);
+	ret->acked = (uint64_t)sql_get_int(q, 10);
+	ret->rolled_back = sql_get_int(q, 11) != 0;
+}
+
+static int one_hub(struct sql_query *q, struct hub *ret)
+{
+	bool found = sql_row(q);
+	struct hub h;
+	int r;
+
+	if (found)
+		get_hub(q, &h);
+	r = sql_end(q);
+	if (r < 0)
+		return r;
+	if (!found)
+		return -ENOENT;
+	*ret = h;
+	return 0;
+}
+
+int store_hub_by_spki(struct store *s, const uint8_t spki[static PIN_LEN],
+		      struct hub *ret)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q, "SELECT " HUB_COLUMNS " FROM hub WHERE spki = ?1");
+	sql_bind_bytes(&q, 1, spki, PIN_LEN);
+	return one_hub(&q, ret);
+}
+
+int store_hub_by_name(struct store *s, const char *name, struct hub *ret)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q, "SELECT " HUB_COLUMNS " FROM hub WHERE name = ?1");
+	sql_bind_text(&q, 1, name);
+	return one_hub(&q, ret);
+}
+
+int store_hub_put(struct store *s, const struct hub *h)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "INSERT INTO hub (" HUB_COLUMNS ")"
+		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0)");
+	sql_bind_bytes(&q, 1, h->id, sizeof(h->id));
+	sql_bind_text(&q, 2, h->name);
+	sql_bind_int(&q, 3, h->epoch);
+	sql_bind_int(&q, 4, h->state);
+	sql_bind_bytes(&q, 5, h->spki, sizeof(h->spki));
+	sql_bind_bytes(&q, 6, h->sign_public, sizeof(h->sign_public));
+	sql_bind_int(&q, 7, h->added_ms);
+	return sql_finish(&q);
+}
+
+/* What a hub says of itself is for people; a number beyond the column is as good as the
+ * largest. */
+static int64_t clamp(uint64_t v)
+{
+	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
+}
+
+int store_hub_seen(struct store *s, const struct batch *b, int64_t now_ms)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "UPDATE hub SET seen_ms = ?2, queued = ?3, highest = ?4, acked = ?5"
+		  " WHERE hub_id = ?1");
+	sql_bind_bytes(&q, 1, b->hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, now_ms);
+	sql_bind_int(&q, 3, clamp(b->queued));
+	sql_bind_int(&q, 4, clamp(b->highest));
+	sql_bind_int(&q, 5, clamp(b->acked));
+	return sql_finish(&q);
+}
+
+int store_hub_rolled_back(struct store *s, const uint8_t hub[static HUB_ID_LEN])
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q, "UPDATE hub SET rolled_back = 1 WHERE hub_id = ?1");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	return sql_finish(&q);
+}
+
+int store_hub_each(struct store *s, store_hub_fn *fn, void *arg)
+{
+	struct sql_query q;
+	struct hub h;
+	int r = 0, err;
+
+	sql_start(s->db, &q, "SELECT " HUB_COLUMNS " FROM hub ORDER BY name");
+	while (r == 0 && sql_row(&q)) {
+		get_hub(&q, &h);
+		if (q.err == 0)
+			r = fn(arg, &h);
+	}
+	err = sql_end(&q);
+	return err < 0 ? err : r;
+}
+
+/* --- records
+ * ------------------------------------------------------------------------------ */
+
+static void bind_record(struct sql_query *q, const struct sealed *rec,
+			const uint8_t hash[static SHA256_LEN])
+{
+	sql_bind_bytes(q, 1, rec->hub, HUB_ID_LEN);
+	sql_bind_int(q, 2, rec->epoch);
+	sql_bind_int(q, 3, (int64_t)rec->record.seq);
+	sql_bind_int(q, 4, rec->record.assignment);
+	sql_bind_int(q, 5, rec->record.class);
+	sql_bind_int(q, 6, rec->record.kind);
+	sql_bind_bytes(q, 7, rec->record.body, rec->record.body_len);
+	sql_bind_bytes(q, 8, hash, SHA256_LEN);
+	sql_bind_int(q, 9, rec->received_ms);
+}
+
+static int same_body(struct store *s, const struct sealed *rec,
+		     const uint8_t hash[static SHA256_LEN], enum insert_result *ret)
+{
+	uint8_t stored[SHA256_LEN];
+	struct sql_query q;
+	int r;
+
+	sql_start(s->db, &q,
+		  "SELECT body_hash FROM record WHERE hub_id = ?1 AND epoch = ?2 AND seq "
+		  "= ?3");
+	sql_bind_bytes(&q, 1, rec->hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, rec->epoch);
+	sql_bind_int(&q, 3, (int64_t)rec->record.seq);
+	if (!sql_row(&q) && q.err == 0)
+		q.err = -EIO; /* the insert has just met this key */
+	sql_get_fixed(&q, 0, stored, sizeof(stored));
+	r = sql_end(&q);
+	if (r == 0)
+		*ret = memcmp(stored, hash, SHA256_LEN) == 0 ? INSERT_DUPLICATE
+							     : INSERT_CONFLICT;
+	return r;
+}
+
+static int insert_one(struct store *s, const struct sealed *rec, enum insert_result *ret)
+{
+	uint8_t hash[SHA256_LEN];
+	struct sql_query q;
+	bool stored;
+	int r;
+
+	crypto_sha256(rec->record.body, rec->record.body_len, hash);
+	sql_start(s->db, &q,
+		  "INSERT INTO record (hub_id, epoch, seq, assignment, class, kind, "
+		  "body, body_hash,"
+		  " received_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+		  " ON CONFLICT (hub_id, epoch, seq) DO NOTHING RETURNING seq");
+	bind_record(&q, rec, hash);
+	stored = sql_row(&q);
+	r = sql_end(&q);
+	if (r < 0)
+		return r;
+	*ret = INSERT_STORED;
+	return stored ? 0 : same_body(s, rec, hash, ret);
+}
+
+int store_record_insert_batch(struct store *s, const struct batch *b, int64_t now_ms,
+			      enum insert_result *ret)
+{
+	struct sealed rec = { .epoch = b->epoch, .received_ms = now_ms };
+	int r = 0;
+
+	memcpy(rec.hub, b->hub, HUB_ID_LEN);
+	for (size_t i = 0; r == 0 && i < b->record_count; i++) {
+		rec.record = b->records[i];
+		r = rec.record.seq > INT64_MAX ? -ERANGE : insert_one(s, &rec, &ret[i]);
+	}
+	return r;
+}
+
+static int read_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		       uint32_t epoch, uint64_t *ret)
+{
+	struct sql_query q;
+
+	*ret = 0;
+	sql_start(s->db, &q,
+		  "SELECT contig FROM hub_epoch WHERE hub_id = ?1 AND epoch = ?2");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	if (sql_row(&q))
+		*ret = (uint64_t)sql_get_int(&q, 0);
+	return sql_end(&q);
+}
+
+/* Each record is walked over once in its life, when the mark passes it. */
+static int walk_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		       uint32_t epoch, uint64_t *contig)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "SELECT seq FROM record WHERE hub_id = ?1 AND epoch = ?2 AND seq > ?3 "
+		  "ORDER BY seq");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	sql_bind_int(&q, 3, (int64_t)*contig);
+	while (sql_row(&q) && (uint64_t)sql_get_int(&q, 0) == *contig + 1)
+		++*contig;
+	return sql_end(&q);
+}
+
+static int write_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+			uint32_t epoch, uint64_t contig)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "INSERT INTO hub_epoch (hub_id, epoch, contig) VALUES (?1, ?2, ?3)"
+		  " ON CONFLICT (hub_id, epoch) DO UPDATE SET contig = ?3");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	sql_bind_int(&q, 3, (int64_t)contig);
+	return sql_finish(&q);
+}
+
+int store_record_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+			uint32_t epoch, uint64_t *ret_contig)
+{
+	uint64_t before, contig;
+	int r = read_contig(s, hub, epoch, &before);
+
+	if (r < 0)
+		return r;
+	contig = before;
+	r = walk_contig(s, hub, epoch, &contig);
+	if (r == 0 && contig != before)
+		r = write_contig(s, hub, epoch, contig);
+	if (r == 0)
+		*ret_contig = contig;
+	return r;
+}
+
+int store_quarantine_put(struct store *s, const struct sealed *rec,
+			 enum quarantine_reason why)
+{
+	uint8_t hash[SHA256_LEN];
+	struct sql_query q;
+
+	crypto_sha256(rec->record.body, rec->record.body_len, hash);
+	sql_start(s->db, &q,
+		  "INSERT INTO quarantine (hub_id, epoch, seq, assignment, class, kind, "
+		  "body,"
+		  " body_hash, received_ms, reason)"
+		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+		  " ON CONFLICT (hub_id, epoch, seq, body_hash) DO NOTHING");
+	bind_record(&q, rec, hash);
+	sql_bind_int(&q, 10, why);
+	return sql_finish(&q);
+}
+
+int store_counts(struct store *s, const uint8_t hub[static HUB_ID_LEN], uint32_t epoch,
+		 struct store_counts *ret)
+{
+	struct store_counts c = { 0 };
+	struct sql_query q;
+	int r = read_contig(s, hub, epoch, &c.contig);
+
+	if (r < 0)
+		return r;
+	sql_start(
+		s->db, &q,
+		"SELECT count(*), coalesce(max(seq), 0), (SELECT count(*) FROM quarantine"
+		" WHERE hub_id = ?1 AND epoch = ?2) FROM record WHERE hub_id = ?1 AND "
+		"epoch = ?2");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	if (sql_row(&q)) {
+		c.records = (uint64_t)sql_get_int(&q, 0);
+		c.highest = (uint64_t)sql_get_int(&q, 1);
+		c.quarantined = (uint64_t)sql_get_int(&q, 2);
+	}
+	r = sql_end(&q);
+	if (r == 0)
+		*ret = c;
+	return r;
+}
+
+static int get_sealed(struct sql_query *q, struct sealed *rec)
+{
+	rec->epoch = (uint32_t)sql_get_int(q, 0);
+	rec->record.seq = (uint64_t)sql_get_int(q, 1);
+	rec->record.assignment = (uint32_t)sql_get_int(q, 2);
+	rec->record.class = (enum record_class)sql_get_int(q, 3);
+	rec->record.kind = (uint8_t)sql_get_int(q, 4);
+	rec->record.body = sql_get_bytes(q, 5, &rec->record.body_len);
+	rec->received_ms = sql_get_int(q, 6);
+	return q->err;
+}
+
+int store_record_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		      store_record_fn *fn, void *arg)
+{
+	struct sealed rec = { 0 };
+	struct sql_query q;
+	int r = 0, err;
+
+	memcpy(rec.hub, hub, HUB_ID_LEN);
+	sql_start(s->db, &q,
+		  "SELECT epoch, seq, assignment, class, kind, body, received_ms FROM "
+		  "record"
+		  " WHERE hub_id = ?1 ORDER BY epoch, seq");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	while (r == 0 && sql_row(&q)) {
+		if (get_sealed(&q, &rec) == 0)
+			r = fn(arg, &rec);
+	}
+	err = sql_end(&q);
+	return err < 0 ? err : r;
+}

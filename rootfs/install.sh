@@ -1,0 +1,22 @@
+#!/bin/sh
+# install.sh - put the device side of rootfs/ (units, users, policies) below a DESTDIR.
+# usage: install.sh DESTDIR     Programs go to DESTDIR/usr/libexec/hub, that is the Makefile's work.
+set -eu
+[ $# = 1 ] || { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
+
+# put FOLDER FILE...: data files, readable by all
+put() {
+	folder=$1
+	shift
+	install -d "$folder"
+	install -m644 "$@" "$folder/"
+}
+
+put "$1/usr/lib/systemd/system" "$here"/units/*
+put "$1/usr/lib/systemd/system/bluetooth.service.d" "$here"/bluetooth/bluetooth.service.d/*
+put "$1/usr/lib/systemd/system-preset" "$here"/preset/*
+put "$1/usr/lib/sysusers.d" "$here"/sysusers.d/*
+put "$1/usr/lib/tmpfiles.d" "$here"/tmpfiles.d/*
+put "$1/etc/dbus-1/system.d" "$here"/dbus/*
+put "$1/etc/bluetooth" "$here"/bluetooth/main.conf

@@ -1,0 +1,262 @@
+/*
+ * handover.c - batches for hub-coap; see handover.h.
+ */
+#include "storage/handover.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hub/core/batch.h"
+#include "hub/core/cose.h"
+
+enum {
+	PAYLOAD_MAX = BATCH_BYTES_MAX - COSE_OVERHEAD_MAX,
+	LEVEL_SUSPECT = 2,
+};
+
+/* A batch while it is being put together. */
+struct draft {
+	struct batch batch;
+	size_t used;		     /* bytes of the payload, at most */
+	uint8_t bodies[PAYLOAD_MAX]; /* what the records' bodies point to */
+	size_t bodies_len;
+};
+
+void handover_init(struct handover *h, const uint8_t sign_private[static P256_PRIVATE_LEN],
+		   uint32_t first_id)
+{
+	*h = (struct handover){ .next_id = first_id };
+	memcpy(h->sign_private, sign_private, P256_PRIVATE_LEN);
+}
+
+void handover_on_want(struct handover *h, const struct msg_want *m)
+{
+	h->credits += m->batches;
+	if (h->credits > HANDOVER_OUTSTANDING_MAX)
+		h->credits = HANDOVER_OUTSTANDING_MAX;
+	h->heartbeat |= m->heartbeat;
+	h->want_time |= m->want_time;
+}
+
+void handover_on_down(struct handover *h)
+{
+	h->credits = 0;
+	h->heartbeat = h->want_time = false;
+	h->paused_until = (struct mono){ 0 };
+	h->routine_at = h->alarm_at = 0;
+	memset(h->out, 0, sizeof(h->out));
+}
+
+static struct handover_batch *find(struct handover *h, uint32_t id)
+{
+	for (size_t i = 0; i < HANDOVER_OUTSTANDING_MAX; i++)
+		if (h->out[i].id == id)
+			return &h->out[i];
+	return NULL;
+}
+
+bool handover_has(const struct handover *h, uint32_t id)
+{
+	for (size_t i = 0; i < HANDOVER_OUTSTANDING_MAX; i++)
+		if (id != 0 && h->out[i].id == id)
+			return true;
+	return false;
+}
+
+static bool is_outstanding(const struct handover *h, uint64_t seq)
+{
+	for (size_t i = 0; i < HANDOVER_OUTSTANDING_MAX; i++)
+		for (size_t k = 0; k < h->out[i].count; k++)
+			if (h->out[i].seqs[k] == seq)
+				return true;
+	return false;
+}
+
+static uint64_t *position(struct handover *h, enum record_class class)
+{
+	return class == CLASS_ALARM ? &h->alarm_at : &h->routine_at;
+}
+
+/* The batch is full; or the record is too long for any. */
+static int no_room(struct handover *h, const struct batch *b, const struct record *rec)
+{
+	if (b->record_count)
+		return 0;
+	h->too_large = rec->seq;
+	return -EMSGSIZE;
+}
+
+/* Adds the next record of the class that is not outstanding. Returns 1, 0 (none, or no room), or an error. */
+static int add_record(struct handover *h, struct queue *q, enum record_class class,
+		      struct draft *d)
+{
+	struct batch *b = &d->batch;
+	uint64_t *at = position(h, class);
+	struct record rec;
+	int r;
+
+	do {
+		r = queue_read(q, class, *at, d->bodies + d->bodies_len,
+			       sizeof(d->bodies) - d->bodies_len, &rec);
+		if (r == -EMSGSIZE)
+			return no_room(h, b, &rec);
+		if (r != 1)
+			return r;
+		if (is_outstanding(h, rec.seq))
+			*at = rec.seq;
+	} while (*at == rec.seq);
+	if (d->used + batch_record_cost(rec.body_len) > PAYLOAD_MAX)
+		return no_room(h, b, &rec);
+	b->records[b->record_count++] = rec;
+	d->used += batch_record_cost(rec.body_len);
+	d->bodies_len += rec.body_len;
+	*at = rec.seq;
+	return 1;
+}
+
+/* One of these records is what made the clinic refuse a batch: each goes alone until it is found. */
+static bool alone(const struct handover *h, const struct batch *b)
+{
+	return b->record_count > 0 && b->records[0].seq <= h->single_until;
+}
+
+/* On failure the records go back: none of them is in a batch. */
+static int fill(struct handover *h, struct queue *q, enum record_class class, struct draft *d)
+{
+	uint64_t before = *position(h, class);
+	int r = 1;
+
+	while (r == 1 && d->batch.record_count < BATCH_RECORDS_MAX && !alone(h, &d->batch))
+		r = add_record(h, q, class, d);
+	if (r < 0)
+		*position(h, class) = before;
+	return r < 0 ? r : 0;
+}
+
+static void start_draft(const struct handover *h, const struct queue *q, uint8_t level,
+			struct draft *d)
+{
+	struct batch *b = &d->batch;
+	uint8_t scratch[PAYLOAD_MAX];
+	int n;
+
+	b->acked = queue_contig(q);
+	b->queued = queue_unsent(q);
+	b->highest = queue_highest(q);
+	b->flags = (uint8_t)((h->want_time ? BATCH_WANT_TIME : 0) |
+			     (level >= LEVEL_SUSPECT ? BATCH_SUSPECT : 0));
+	n = batch_encode(b, scratch, sizeof(scratch)); /* header alone: always fits */
+	d->used = (size_t)n + 1; /* the count of records may need one byte more */
+}
+
+static int sign(struct handover *h, const struct batch *b, struct msg_batch *ret)
+{
+	uint8_t payload[PAYLOAD_MAX];
+	int n = batch_encode(b, payload, sizeof(payload));
+
+	if (n < 0)
+		return n;
+	n = sign1_make(SIGN_CONTEXT_BATCH, h->sign_private, payload, (size_t)n, ret->bytes,
+		       sizeof(ret->bytes));
+	if (n < 0)
+		return n;
+	ret->len = (uint16_t)n;
+	ret->flags = b->flags;
+	ret->first = b->record_count ? b->records[0].seq : 0;
+	ret->last = b->record_count ? b->records[b->record_count - 1].seq : 0;
+	return 0;
+}
+
+static void note_sent(struct handover *h, struct handover_batch *place, const struct batch *b,
+		      struct msg_batch *ret)
+{
+	if (h->next_id == 0)
+		h->next_id = 1;
+	place->id = h->next_id++;
+	place->count = b->record_count;
+	for (size_t i = 0; i < b->record_count; i++)
+		place->seqs[i] = b->records[i].seq;
+	if (ret->last > h->offered)
+		h->offered = ret->last;
+	h->credits--;
+	h->heartbeat = h->want_time = false;
+	ret->id = place->id;
+}
+
+/* Alarms oldest first, else routine oldest first; none during a pause. */
+static int fill_by_urgency(struct handover *h, struct queue *q, struct mono now, struct draft *d)
+{
+	int r = 0;
+
+	if (!mono_reached(now, h->paused_until))
+		return 0;
+	r = fill(h, q, CLASS_ALARM, d);
+	if (r == 0 && d->batch.record_count)
+		d->batch.flags |= BATCH_ALARM;
+	if (r == 0 && !d->batch.record_count)
+		r = fill(h, q, CLASS_ROUTINE, d);
+	if (d->batch.record_count && d->batch.records[0].seq <= h->offered &&
+	    d->batch.records[0].class == CLASS_ROUTINE)
+		d->batch.flags |= BATCH_RESEND;
+	return r;
+}
+
+int handover_make(struct handover *h, struct queue *q, uint8_t level, struct mono now,
+		  struct msg_batch *ret)
+{
+	struct handover_batch *place = find(h, 0);
+	struct draft d = { 0 };
+	int r;
+
+	if (h->credits == 0 || !place)
+		return 0;
+	if (!queue_owner(q, d.batch.hub, &d.batch.epoch))
+		return h->heartbeat ? -EACCES : 0;
+	start_draft(h, q, level, &d);
+	r = fill_by_urgency(h, q, now, &d);
+	if (r || (d.batch.record_count == 0 && !h->heartbeat))
+		return r;
+	r = sign(h, &d.batch, ret);
+	if (r)
+		return r;
+	note_sent(h, place, &d.batch, ret);
+	return 1;
+}
+
+/* Durable, or refused and by now parked. */
+static bool reply_settles(const struct reply *r, uint64_t seq)
+{
+	for (size_t i = 0; i < r->refused_count; i++)
+		if (r->refused[i].seq == seq)
+			return true;
+	return reply_covers(r, seq);
+}
+
+int handover_on_ack(struct handover *h, const struct msg_ack *m, struct mono now)
+{
+	struct handover_batch *b = m->batch ? find(h, m->batch) : NULL;
+	bool unnamed = false;
+
+	if (!b)
+		return -ENOENT;
+	for (size_t i = 0; i < b->count; i++) {
+		if (reply_settles(&m->reply, b->seqs[i]))
+			continue;
+		unnamed = true;
+		if (h->routine_at >= b->seqs[i])
+			h->routine_at = b->seqs[i] - 1;
+		if (h->alarm_at >= b->seqs[i])
+			h->alarm_at = b->seqs[i] - 1;
+	}
+	if (unnamed && b->count > 1 && !m->reply.has_contig)
+		h->single_until = b->seqs[b->count - 1];
+	else if (unnamed)
+		h->paused_until = mono_add(now, HANDOVER_PAUSE_MS);
+	memset(b, 0, sizeof(*b));
+	return 0;
+}
+
+struct mono handover_deadline(const struct handover *h, struct mono now)
+{
+	return h->credits && !mono_reached(now, h->paused_until) ? h->paused_until : MONO_NEVER;
+}

@@ -1,0 +1,96 @@
+#pragma once
+
+/*
+ * handover.h - gives sealed records to hub-coap: signed batches against credits, alarms first.
+ *
+ *   in the queue -> outstanding   put into a batch, in handover_make
+ *   outstanding -> gone           the clinic's answer names it, in handover_on_ack
+ *   outstanding -> in the queue   an answer does not name it, in handover_on_ack;
+ *                                 the link to hub-coap is lost, in handover_on_down
+ *
+ * Invariants
+ *   1. A record is in one outstanding batch at most.
+ *   2. A batch is never changed once it is signed; what has to go again goes in a new one.
+ *   3. Without a credit nothing is handed over, not even a heartbeat.
+ *   4. A clinic that answers without naming what it was sent gets it again only after a pause.
+ *   5. A batch that was refused as a whole (an answer without contig) goes again record by record,
+ *      so that one bad record is found and parked and never blocks the rest.
+ *
+ * What was handed over is remembered in memory only. After a crash it is sent again, which is
+ * harmless: (hub, epoch, seq) is stored once at the clinic.
+ *
+ * One batch holds one class. Where the last minutes' readings overtake a long backlog, and
+ * where tombstones are sent, is handover_make.
+ */
+#include <stddef.h>
+
+#include "hub/core/msg.h"
+#include "hub/crypto/crypto.h"
+#include "storage/queue.h"
+
+enum {
+	HANDOVER_OUTSTANDING_MAX = 16,
+	HANDOVER_PAUSE_MS = 10000,
+};
+
+struct handover_batch {
+	uint32_t id; /* 0: place is free */
+	size_t count;
+	uint64_t seqs[BATCH_RECORDS_MAX]; /* ascending */
+};
+
+/* Fields are private. Secret memory: holds the signing key. */
+struct handover {
+	uint8_t sign_private[P256_PRIVATE_LEN];
+	uint32_t next_id;
+	unsigned credits;
+	bool heartbeat, want_time;     /* asked for, not yet answered */
+	struct mono paused_until;      /* invariant 4 */
+	uint64_t routine_at, alarm_at; /* records up to here were handed over or settled */
+	uint64_t single_until;	       /* records up to here go one by one */
+	uint64_t too_large;	       /* after -EMSGSIZE: the record that fits into no batch */
+	uint64_t offered;	       /* highest seq that was ever in a batch of ours */
+	struct handover_batch out[HANDOVER_OUTSTANDING_MAX];
+};
+
+/*
+ * handover_init - nothing outstanding, no credit.
+ *
+ * sign_private  signs batches; copied
+ * first_id      drawn at random, so that an answer to a batch of an earlier life fits none
+ */
+void handover_init(struct handover *h, const uint8_t sign_private[static P256_PRIVATE_LEN],
+		   uint32_t first_id);
+
+/* handover_on_want - hub-coap can hold so many batches more. */
+void handover_on_want(struct handover *h, const struct msg_want *m);
+
+/* handover_on_down - hub-coap is gone and with it credits and batches. */
+void handover_on_down(struct handover *h);
+
+/*
+ * handover_make - the next batch.
+ *
+ * level   lockdown level 0..4; from 2 on the batch says that the hub is suspect
+ * ret     filled on 1; flags, first, last and bytes as hub-coap gets them
+ *
+ * Returns 1 with a batch, 0 if there is no credit or nothing to send, or
+ *   -EACCES   the queue has no owner yet
+ *   -EMSGSIZE a record that fits into no batch: h->too_large. To be parked, then called again
+ *   or what queue_read or sign1_make say.
+ */
+int handover_make(struct handover *h, struct queue *q, uint8_t level, struct mono now,
+		  struct msg_batch *ret);
+
+/*
+ * handover_on_ack - the clinic has answered a batch; the queue must have taken the reply over before.
+ *
+ * Returns 0, or -ENOENT: no such batch is outstanding.
+ */
+int handover_on_ack(struct handover *h, const struct msg_ack *m, struct mono now);
+
+/* handover_has - is this batch outstanding? */
+bool handover_has(const struct handover *h, uint32_t id);
+
+/* handover_deadline - when handover_make may have something again by itself, or MONO_NEVER. */
+struct mono handover_deadline(const struct handover *h, struct mono now);

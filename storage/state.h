@@ -1,0 +1,54 @@
+#pragma once
+
+/*
+ * state.h - state.db: what hub-store knows about devices. Open only while hubd gives the
+ * engine share.
+ *
+ * For now it holds one thing, the readings already taken from devices that send their
+ * memory again: a keyed hash of the raw value, for values whose raw bytes carry the
+ * device's own time. Without a time two equal values can be two measurements, so those
+ * are never compared.
+ *
+ * What it must never do: stand in the way of capture. Every failure here means 'not
+ * known', at worst a reading is stored twice and the clinic sees the same device time
+ * twice.
+ *
+ * Here also belong, when they come: bonds for a replacement hub, device registry, local
+ * metadata.
+ */
+#include <stdbool.h>
+
+#include "hub/core/reading.h"
+#include "storage/db.h"
+
+enum {
+	STATE_READINGS_MAX = 4096, /* newest, over all devices */
+	STATE_HASH_LEN = 32,
+};
+
+#define STATE_FILE "state.db"
+
+struct state;
+
+/* A reading as the registry knows it. */
+struct state_mark {
+	uint16_t device; /* local number */
+	uint8_t hash[STATE_HASH_LEN];
+};
+
+/* state_open - dir/STATE_FILE, made if it is not there. Returns 0 with *ret, or what
+ * db_open says. */
+int state_open(const char *dir, const struct db_key *key, struct state **ret);
+void state_close(struct state *s); /* NULL is fine; wipes its key */
+
+/* state_mark_of - Returns false if the reading carries no device time and so must not be
+ * compared. */
+bool state_mark_of(const struct state *s, const struct reading *rd,
+		   struct state_mark *ret);
+
+/* state_has - Returns 1 if it was taken before, 0 if not known, or an error. */
+int state_has(struct state *s, const struct state_mark *m);
+
+/* state_add - these readings are durable in the queue; the oldest beyond
+ * STATE_READINGS_MAX are forgotten. Returns 0 or an error, with none of them added. */
+int state_add(struct state *s, const struct state_mark *m, size_t count);

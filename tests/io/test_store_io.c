@@ -1,0 +1,781 @@
+/*
+ * test_store_io.c - the real hub-store process between scripted peers: hub-ble that offers readings again until
+ * they are answered, hub-coap with a clinic behind it that keeps each (seq, body), hubd that gives the config.
+ *
+ * The program is looked for in $HUB_STORE, else two folders above this one. The cases with failpoints and the one
+ * with a full disk say SKIP where they cannot run.
+ */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "hub/crypto/crypto.h"
+#include "hub/rt/file.h"
+#include "hub/rt/ipc.h"
+#include "hub/rt/log.h"
+#include "tests/unit/temp_dir.h"
+
+enum { READINGS_MAX = 600, SEQ_MAX = 2000, LIMIT_MS = 20000, TICK_MS = 10 };
+
+static char program[PATH_MAX], state_dir[64], run_dir[64], once_path[128];
+static pid_t child;
+static struct rt *rt;
+static struct rt_timer *tick;
+static struct ipc *ble, *coap, *hubd;
+static uint8_t seal_private[X25519_LEN], sign_private[P256_PRIVATE_LEN], sign_public[P256_PUBLIC_LEN];
+
+/* hub-ble */
+static struct {
+	uint64_t instance;
+	uint64_t made;                   /* captures so far */
+	bool answered[READINGS_MAX + 1]; /* durable */
+	unsigned refused;                /* durable = false */
+	enum store_blocked blocked, why;
+	bool ready, decode, hold;        /* hold: do not offer again by yourself */
+} cuff;
+
+/* the clinic */
+static struct {
+	bool has[SEQ_MAX];
+	uint8_t hash[SEQ_MAX][SHA256_LEN];
+	uint64_t capture[SEQ_MAX]; /* which reading */
+	uint32_t marks[SEQ_MAX];
+	unsigned records, doubles, uploads, heartbeats;
+	uint64_t contig;
+	bool away; /* takes nothing */
+} clinic;
+
+/* hubd */
+static struct {
+	struct msg_store_config config;
+	bool silent;
+	unsigned incidents[32];
+	uint64_t saved, delivered_contig, unsent;
+	enum store_blocked blocked;
+	unsigned ups;
+} boss;
+
+/* --- the peers -------------------------------------------------------------------------------- */
+
+static void offer(uint64_t capture)
+{
+	struct msg m = { .kind = MSG_RAW,
+			 .raw = { .instance = cuff.instance,
+				  .capture = capture,
+				  .kind = READING_BLOOD_PRESSURE,
+				  .characteristic = 0x2a35,
+				  .peripheral = { 1, { 1, 2, 3, 4, 5, 6 }, ADDR_PUBLIC },
+				  .raw_len = 16 } };
+
+	memcpy(m.raw.raw, &capture, sizeof(capture));
+	memcpy(m.raw.raw + 8, "PLAINTEX", 8);
+	(void)ipc_send(ble, &m);
+	if (!cuff.decode)
+		return;
+	m = (struct msg){ .kind = MSG_DECODED,
+			  .decoded = { .capture = capture,
+				       .class = capture % 10 == 3 ? CLASS_ALARM : CLASS_ROUTINE,
+				       .decoded = { .value_count = 1,
+						    .values = { { VALUE_SYSTOLIC, UNIT_MMHG,
+								  { (int32_t)capture, 0, 0 } } } } } };
+	(void)ipc_send(ble, &m);
+}
+
+static void offer_unanswered(void)
+{
+	for (uint64_t i = 1; i <= cuff.made && !cuff.hold; i++)
+		if (!cuff.answered[i])
+			offer(i);
+}
+
+static void measure(unsigned n)
+{
+	while (n-- > 0) {
+		cuff.made++;
+		CHECK(cuff.made <= READINGS_MAX);
+		offer(cuff.made);
+	}
+}
+
+static void on_ble_message(void *arg, struct ipc *l, const struct msg *m)
+{
+	(void)arg, (void)l;
+	if (m->kind == MSG_STORE_STATE) {
+		bool was = cuff.ready;
+
+		cuff.blocked = m->store_state.blocked;
+		cuff.ready = cuff.blocked == STORE_READY;
+		if (cuff.ready && !was)
+			offer_unanswered();
+	} else if (m->durable.durable) {
+		CHECK(m->durable.capture >= 1 && m->durable.capture <= cuff.made);
+		cuff.answered[m->durable.capture] = true;
+	} else {
+		cuff.refused++;
+		cuff.why = m->durable.blocked;
+	}
+	rt_stop(rt);
+}
+
+static void on_ble_down(void *arg, struct ipc *l)
+{
+	(void)arg, (void)l;
+	cuff.ready = false;
+}
+
+static void want(uint8_t batches, bool heartbeat)
+{
+	struct msg m = { .kind = MSG_WANT, .want = { batches, heartbeat, false } };
+
+	(void)ipc_send(coap, &m);
+}
+
+static void on_coap_up(void *arg, struct ipc *l)
+{
+	(void)arg, (void)l;
+	want(3, false);
+}
+
+static void keep(const struct batch *b, const struct record *r)
+{
+	struct envelope e = { .epoch = b->epoch, .assignment = r->assignment, .seq = r->seq,
+			      .class = r->class, .kind = r->kind, .body_len = (uint32_t)r->body_len };
+	uint8_t ad[ENVELOPE_LEN], body[SEALED_BODY_MAX], hash[SHA256_LEN];
+	struct reading rd;
+
+	CHECK(r->seq < SEQ_MAX);
+	crypto_sha256(r->body, r->body_len, hash);
+	if (clinic.has[r->seq]) { /* sent again: must be the same record */
+		CHECK_MEM(hash, clinic.hash[r->seq], SHA256_LEN);
+		clinic.doubles++;
+		return;
+	}
+	memcpy(e.hub, b->hub, HUB_ID_LEN);
+	envelope_encode(&e, ad);
+	CHECK_INT(unseal(seal_private, ad, sizeof(ad), r->body, r->body_len, body), 0);
+	CHECK_INT(reading_decode(body, r->body_len - SEALED_LEN(0), &rd), 0);
+	memcpy(&clinic.capture[r->seq], rd.raw, sizeof(uint64_t));
+	clinic.marks[r->seq] = rd.decoded.marks;
+	if (!(rd.decoded.marks & MARK_UNDECODED))
+		CHECK_INT(rd.decoded.values[0].number.mantissa, (int32_t)clinic.capture[r->seq]);
+	memcpy(clinic.hash[r->seq], hash, SHA256_LEN);
+	clinic.has[r->seq] = true;
+	clinic.records++;
+	while (clinic.has[clinic.contig + 1])
+		clinic.contig++;
+}
+
+/* The clinic's answer: its mark, and the batch's own records above it. */
+static void answer_batch(uint32_t id, const struct batch *b)
+{
+	struct msg m = { .kind = MSG_ACK, .ack = { .batch = id } };
+	struct reply *r = &m.ack.reply;
+
+	r->has_contig = true;
+	r->contig = clinic.contig;
+	for (size_t i = 0; i < b->record_count; i++) {
+		uint64_t seq = b->records[i].seq;
+
+		if (seq <= r->contig)
+			continue;
+		if (r->range_count && r->ranges[r->range_count - 1].last + 1 == seq)
+			r->ranges[r->range_count - 1].last = seq;
+		else if (r->range_count < REPLY_RANGES_MAX)
+			r->ranges[r->range_count++] = (struct seq_range){ seq, seq };
+	}
+	(void)ipc_send(coap, &m);
+}
+
+static void on_coap_message(void *arg, struct ipc *l, const struct msg *m)
+{
+	const uint8_t *payload;
+	struct batch b;
+	size_t len;
+
+	(void)arg, (void)l;
+	if (m->kind != MSG_UPLOAD || clinic.away)
+		return;
+	clinic.uploads++;
+	CHECK_INT(sign1_open(SIGN_CONTEXT_BATCH, sign_public, m->batch.bytes, m->batch.len, &payload, &len),
+		  0);
+	CHECK_INT(batch_decode(payload, len, &b), 0);
+	clinic.heartbeats += b.record_count == 0;
+	for (size_t i = 0; i < b.record_count; i++)
+		keep(&b, &b.records[i]);
+	answer_batch(m->batch.id, &b);
+	want(1, false);
+	rt_stop(rt);
+}
+
+static void send_config(void)
+{
+	struct msg m = { .kind = MSG_STORE_CONFIG, .store_config = boss.config };
+
+	(void)ipc_send(hubd, &m);
+}
+
+static void on_hubd_up(void *arg, struct ipc *l)
+{
+	(void)arg, (void)l;
+	boss.ups++;
+	if (!boss.silent)
+		send_config();
+}
+
+static void on_hubd_message(void *arg, struct ipc *l, const struct msg *m)
+{
+	(void)arg, (void)l;
+	if (m->kind == MSG_INCIDENT)
+		boss.incidents[m->incident.what] += m->incident.count;
+	else if (m->status.what == STATUS_SAVED)
+		boss.saved = m->status.b;
+	else if (m->status.what == STATUS_BLOCKED)
+		boss.blocked = (enum store_blocked)m->status.a;
+	else if (m->status.what == STATUS_DELIVERED)
+		boss.delivered_contig = m->status.b;
+	if (m->kind == MSG_STATUS && m->status.what != STATUS_BLOCKED)
+		boss.unsent = m->status.a;
+	rt_stop(rt);
+}
+
+/* --- the process ------------------------------------------------------------------------------ */
+
+static void launch(const char *failpoint)
+{
+	char *const argv[] = { program, "--state", state_dir, "--run", run_dir, "--same-user", NULL };
+
+	child = fork();
+	CHECK(child >= 0);
+	if (child > 0)
+		return;
+	if (failpoint) {
+		setenv("HUB_FAILPOINT", failpoint, 1);
+		setenv("HUB_FAILPOINT_ONCE", once_path, 1);
+	}
+	execv(program, argv);
+	perror(program);
+	_exit(127);
+}
+
+static bool child_gone(void)
+{
+	int status;
+
+	if (child <= 0 || waitpid(child, &status, WNOHANG) != child)
+		return false;
+	child = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		exit(1);
+	return true;
+}
+
+static void kill_child(int sig)
+{
+	if (child <= 0)
+		return;
+	kill(child, sig);
+	CHECK_INT(waitpid(child, NULL, 0), child);
+	child = 0;
+}
+
+static void on_tick(void *arg)
+{
+	(void)arg;
+	rt_timer_set(tick, mono_add(rt_mono(), TICK_MS));
+	rt_stop(rt);
+}
+
+/* Runs until the condition holds; a supervisor starts a process that has died. */
+#define UNTIL(cond)                                                                                \
+	do {                                                                                       \
+		struct mono end_ = mono_add(rt_mono(), LIMIT_MS);                                  \
+		while (!(cond)) {                                                                  \
+			if (child_gone())                                                          \
+				launch(NULL);                                                      \
+			if (mono_reached(rt_mono(), end_)) {                                       \
+				fprintf(stderr, "never became true: %s\n", #cond);                 \
+				kill_child(SIGKILL);                                               \
+				test_fail(__FILE__, __LINE__);                                     \
+			}                                                                          \
+			rt_run(rt);                                                                \
+		}                                                                                  \
+	} while (0)
+
+static void pass_ms(uint64_t ms)
+{
+	struct mono end = mono_add(rt_mono(), ms);
+
+	UNTIL(mono_reached(rt_mono(), end));
+}
+
+static bool all_answered(void)
+{
+	for (uint64_t i = 1; i <= cuff.made; i++)
+		if (!cuff.answered[i])
+			return false;
+	return true;
+}
+
+/* Every reading that was answered is at the clinic, each exactly once. */
+static void check_exactly_once(void)
+{
+	static unsigned times[READINGS_MAX + 1];
+
+	UNTIL(boss.unsent == 0 && clinic.contig == boss.saved);
+	memset(times, 0, sizeof(times));
+	for (size_t s = 1; s < SEQ_MAX; s++)
+		if (clinic.has[s])
+			times[clinic.capture[s]]++;
+	for (uint64_t i = 1; i <= cuff.made; i++)
+		CHECK_UINT(times[i], 1);
+	CHECK_UINT(clinic.records, cuff.made);
+	CHECK_UINT(clinic.contig, cuff.made); /* no number was skipped */
+}
+
+static void open_peers(void)
+{
+	static const struct ipc_handlers hb = { .message = on_ble_message, .down = on_ble_down };
+	static const struct ipc_handlers hc = { .up = on_coap_up, .message = on_coap_message };
+	static const struct ipc_handlers hh = { .up = on_hubd_up, .message = on_hubd_message };
+	struct ipc_config c = { .self = ROLE_BLE, .peer = ROLE_STORE, .run_dir = run_dir, .same_user = true };
+
+	rt = rt_new();
+	tick = rt_timer_new(rt, on_tick, NULL);
+	on_tick(NULL);
+	CHECK_INT(ipc_connect(rt, &c, &hb, NULL, &ble), 0);
+	c.self = ROLE_COAP;
+	CHECK_INT(ipc_connect(rt, &c, &hc, NULL, &coap), 0);
+	c.self = ROLE_HUBD;
+	CHECK_INT(ipc_listen(rt, &c, &hh, NULL, &hubd), 0);
+}
+
+static void start(const char *failpoint)
+{
+	struct msg_store_config cfg = { .hub = { 5, 6 }, .epoch = 2, .assignment = 8, .seal_key_id = 1 };
+
+	memset(&cuff, 0, sizeof(cuff));
+	memset(&clinic, 0, sizeof(clinic));
+	memset(&boss, 0, sizeof(boss));
+	cuff.instance = test_random();
+	cuff.decode = true;
+	CHECK_INT(crypto_init(), 0);
+	p256_generate(sign_private, sign_public);
+	x25519_generate(seal_private, cfg.seal_public);
+	boss.config = cfg;
+	temp_dir_make(state_dir, sizeof(state_dir));
+	temp_dir_make(run_dir, sizeof(run_dir));
+	snprintf(once_path, sizeof(once_path), "%s/once", run_dir);
+	CHECK_INT(file_replace(state_dir, "sign.key", sign_private, sizeof(sign_private)), 0);
+	open_peers();
+	launch(failpoint);
+}
+
+static void stop(void)
+{
+	kill_child(SIGTERM);
+	ipc_free(ble);
+	ipc_free(coap);
+	ipc_free(hubd);
+	rt_timer_free(tick);
+	rt_free(rt);
+	temp_dir_remove(state_dir);
+	temp_dir_remove(run_dir);
+}
+
+/* --- cases ------------------------------------------------------------------------------------ */
+
+static void test_whole_path(void)
+{
+	start(NULL);
+	UNTIL(cuff.ready);
+	CHECK(!file_exists(state_dir, "sign.key"));
+	measure(25);
+	UNTIL(all_answered());
+	CHECK_UINT(boss.saved, 25);
+	check_exactly_once();
+	CHECK_UINT(boss.delivered_contig, 25);
+	want(1, true);
+	UNTIL(clinic.heartbeats == 1);
+	CHECK_UINT(cuff.refused, 0);
+	CHECK_UINT(clinic.doubles, 0);
+	stop();
+}
+
+static void test_no_config(void)
+{
+	start(NULL);
+	boss.silent = true;
+	UNTIL(boss.ups == 1 && ipc_is_up(ble));
+	measure(1);
+	UNTIL(cuff.refused == 1);
+	CHECK_INT(cuff.why, STORE_NO_CONFIG);
+	CHECK_INT(cuff.blocked, STORE_NO_CONFIG);
+	CHECK_INT(boss.blocked, STORE_NO_CONFIG);
+	send_config();
+	UNTIL(all_answered());
+	check_exactly_once();
+	stop();
+}
+
+static void test_undecoded(void)
+{
+	struct mono t;
+
+	start(NULL);
+	UNTIL(cuff.ready);
+	cuff.decode = false;
+	t = rt_mono();
+	measure(1);
+	UNTIL(all_answered());
+	CHECK(mono_since(rt_mono(), t) >= 1000 && mono_since(rt_mono(), t) < 2000);
+	UNTIL(clinic.records == 1);
+	CHECK_UINT(clinic.marks[1], MARK_UNDECODED);
+	cuff.hold = true;
+	measure(1);
+	pass_ms(50);
+	ipc_free(ble); /* hub-ble dies before its decoder has answered */
+	ble = NULL;
+	t = rt_mono();
+	UNTIL(clinic.records == 2);
+	CHECK(mono_since(rt_mono(), t) < 500);
+	CHECK_UINT(clinic.marks[2], MARK_UNDECODED);
+	stop();
+}
+
+/* hub-ble is restarted and counts from 1 again: nothing of its earlier life may answer for it. */
+static void test_ble_restarted(void)
+{
+	start(NULL);
+	UNTIL(cuff.ready);
+	measure(5);
+	UNTIL(all_answered());
+	UNTIL(clinic.records == 5);
+	cuff.instance++;
+	memset(cuff.answered, 0, sizeof(cuff.answered));
+	cuff.made = 0;
+	measure(5);
+	UNTIL(all_answered());
+	UNTIL(clinic.records == 10);
+	offer(3); /* again, as if the answer had been lost */
+	cuff.answered[3] = false;
+	UNTIL(cuff.answered[3]);
+	pass_ms(100);
+	CHECK_UINT(clinic.records, 10);
+	stop();
+}
+
+static void test_offline_and_kills(void)
+{
+	start(NULL);
+	clinic.away = true;
+	for (int round = 0; round < 8; round++) {
+		UNTIL(cuff.ready);
+		measure(10 + (unsigned)(test_random() % 20));
+		if (round % 2)
+			UNTIL(all_answered());
+		else
+			pass_ms(test_random() % 30);
+		kill_child(SIGKILL);
+		launch(NULL);
+	}
+	UNTIL(cuff.ready);
+	UNTIL(all_answered());
+	clinic.away = false;
+	kill_child(SIGKILL); /* what was handed over is forgotten with it */
+	launch(NULL);
+	for (int round = 0; round < 5; round++) {
+		pass_ms(test_random() % 60);
+		kill_child(SIGKILL);
+		launch(NULL);
+	}
+	check_exactly_once();
+	stop();
+}
+
+#ifdef HUB_FAILPOINTS
+static void test_failpoints(void)
+{
+	static const char *const points[] = {
+		"store.raw.received", "store.sealed",	      "store.commit.before",
+		"store.commit.after", "store.answer.after",   "store.handover.after",
+		"store.ack.before",   "store.ack.after",
+	};
+
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+		start(points[i]);
+		UNTIL(cuff.ready);
+		measure(7);
+		UNTIL(access(once_path, F_OK) == 0); /* it was killed there */
+		measure(7);
+		UNTIL(cuff.ready && all_answered());
+		check_exactly_once();
+		stop();
+	}
+}
+#else
+static void test_failpoints(void)
+{
+	printf("SKIP test_failpoints: built without FAILPOINTS=1\n");
+}
+#endif
+
+static int raw_connect(const char *name)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s/%s", run_dir, name);
+	CHECK(fd >= 0);
+	CHECK_INT(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+/* The other side closes the link. */
+static void check_closed(int fd)
+{
+	uint8_t buf[MSG_BYTES_MAX];
+	ssize_t n;
+
+	do {
+		n = recv(fd, buf, sizeof(buf), 0);
+	} while (n > 0);
+	CHECK(n == 0 || errno == ECONNRESET);
+	close(fd);
+}
+
+static void test_bad_packets(void)
+{
+	struct msg ack = { .kind = MSG_ACK, .ack = { .batch = 1, .reply = { .has_contig = true } } };
+	uint8_t buf[MSG_BYTES_MAX];
+	int n = msg_encode(&ack, buf, sizeof(buf)), fd;
+
+	start(NULL);
+	UNTIL(cuff.ready);
+	measure(3);
+	UNTIL(all_answered());
+	ipc_free(ble);
+	ble = NULL;
+	for (int i = 0; i < 300; i++) {
+		uint8_t junk[600];
+		size_t len = 1 + test_random() % sizeof(junk);
+
+		for (size_t k = 0; k < len; k++)
+			junk[k] = (uint8_t)test_random();
+		if (i % 2)
+			junk[0] = MSG_VERSION;
+		if (i % 4 == 3)
+			junk[len > 1] = MSG_RAW;
+		fd = raw_connect("store-ble");
+		if (send(fd, junk, len, MSG_NOSIGNAL) == (ssize_t)len)
+			check_closed(fd);
+		else
+			close(fd);
+	}
+	CHECK(!child_gone());
+	fd = raw_connect("store-ble");
+	CHECK_INT(send(fd, buf, (size_t)n, MSG_NOSIGNAL), n); /* well-formed, but hub-ble must not */
+	check_closed(fd);
+	UNTIL(boss.incidents[INCIDENT_IPC] >= 1);
+	CHECK(!child_gone());
+	check_exactly_once();
+	stop();
+}
+
+/* A clinic that names what was never made: nothing is forgotten, hubd is told. */
+static void test_lying_clinic(void)
+{
+	struct msg m = { .kind = MSG_ACK, .ack = { .reply = { .has_contig = true, .contig = 999 } } };
+
+	start(NULL);
+	UNTIL(cuff.ready && ipc_is_up(coap));
+	clinic.away = true;
+	measure(3);
+	UNTIL(all_answered());
+	m.ack.batch = 12345; /* to no batch of its own: not even looked at */
+	CHECK_INT(ipc_send(coap, &m), 0);
+	pass_ms(50);
+	CHECK_UINT(boss.incidents[INCIDENT_ROLLBACK], 0);
+	CHECK_UINT(boss.unsent, 3);
+	clinic.contig = 999;
+	clinic.away = false;
+	kill_child(SIGKILL);
+	launch(NULL);
+	UNTIL(boss.incidents[INCIDENT_ROLLBACK] >= 1);
+	CHECK_UINT(boss.unsent, 3);
+	clinic.contig = 3; /* the truth again; the pause after a useless answer is over */
+	UNTIL(boss.unsent == 0);
+	stop();
+}
+
+static void test_lock(void)
+{
+	start(NULL);
+	boss.config.has_share = true;
+	boss.config.share[0] = 77;
+	UNTIL(cuff.ready);
+	UNTIL(file_exists(state_dir, "state.db"));
+	measure(5);
+	UNTIL(all_answered());
+	boss.config.has_share = false;
+	boss.config.level = 2;
+	send_config();
+	measure(5); /* while it locks */
+	UNTIL(all_answered());
+	boss.config.has_share = true;
+	boss.config.level = 0;
+	send_config();
+	measure(5);
+	UNTIL(all_answered());
+	check_exactly_once();
+	CHECK_UINT(cuff.refused, 0);
+	stop();
+}
+
+static void test_wrong_root(void)
+{
+	uint8_t root[32], other[32] = { 1 };
+
+	start(NULL);
+	UNTIL(cuff.ready);
+	measure(3);
+	UNTIL(all_answered());
+	clinic.away = true;
+	kill_child(SIGKILL);
+	CHECK_INT(file_read(state_dir, "root.key", root, sizeof(root)), 32);
+	CHECK_INT(file_replace(state_dir, "root.key", other, sizeof(other)), 0);
+	launch(NULL);
+	UNTIL(boss.blocked == STORE_FAULT && boss.incidents[INCIDENT_STORAGE] >= 1);
+	measure(1);
+	UNTIL(cuff.refused >= 1);
+	CHECK_INT(cuff.why, STORE_FAULT);
+	CHECK_INT(file_replace(state_dir, "root.key", root, sizeof(root)), 0);
+	UNTIL(all_answered()); /* found by itself, without a restart */
+	stop();
+}
+
+/* Another identity must not write into this queue. */
+static void test_other_enrolment(void)
+{
+	start(NULL);
+	UNTIL(cuff.ready);
+	measure(1);
+	UNTIL(all_answered());
+	boss.config.epoch++;
+	send_config();
+	UNTIL(boss.blocked == STORE_FAULT);
+	boss.config.epoch--;
+	send_config();
+	UNTIL(boss.blocked == STORE_READY);
+	check_exactly_once();
+	stop();
+}
+
+static void fill_disk(const char *path)
+{
+	static const uint8_t zeros[4096];
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	CHECK(fd >= 0);
+	while (write(fd, zeros, sizeof(zeros)) > 0)
+		;
+	close(fd);
+}
+
+static void test_disk_full(void)
+{
+	char filler[128];
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		printf("SKIP test_disk_full: needs root for a small tmpfs\n");
+		return;
+	}
+	start(NULL);
+	kill_child(SIGKILL);
+	CHECK_INT(mount("tmpfs", state_dir, "tmpfs", 0, "size=256k"), 0);
+	CHECK_INT(file_replace(state_dir, "sign.key", sign_private, sizeof(sign_private)), 0);
+	snprintf(filler, sizeof(filler), "%s/filler", state_dir);
+	launch(NULL);
+	UNTIL(cuff.ready);
+	measure(3);
+	UNTIL(all_answered());
+	check_exactly_once();
+	fill_disk(filler);
+	clinic.away = true;
+	for (int i = 0; i < 400 && cuff.blocked != STORE_FULL; i++) {
+		measure(1);
+		pass_ms(10);
+	}
+	CHECK_INT(cuff.blocked, STORE_FULL);
+	CHECK_INT(boss.blocked, STORE_FULL);
+	CHECK(boss.incidents[INCIDENT_STORAGE] >= 1);
+	CHECK(!all_answered());
+	CHECK_INT(unlink(filler), 0);
+	UNTIL(cuff.ready && all_answered());
+	clinic.away = false;
+	kill_child(SIGTERM);
+	launch(NULL);
+	check_exactly_once();
+	kill_child(SIGTERM);
+	CHECK_INT(umount2(state_dir, MNT_DETACH), 0);
+	stop();
+}
+
+/* What lies on the disk shows nothing of a reading, in the clear or of the keys. */
+static void test_nothing_readable(void)
+{
+	static const char *const names[] = { "queue-1.db", "queue-1.db-wal", "state.db",
+					     "state.db-wal", "slots-a" };
+	static uint8_t buf[1 << 20];
+
+	start(NULL);
+	boss.config.has_share = true;
+	clinic.away = true;
+	UNTIL(cuff.ready);
+	measure(50);
+	UNTIL(all_answered());
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int n = file_read(state_dir, names[i], buf, sizeof(buf));
+
+		CHECK(n > 0);
+		CHECK(!memmem(buf, (size_t)n, "PLAINTEX", 8));
+		CHECK(!memmem(buf, (size_t)n, "SQLite", 6));
+		CHECK(!memmem(buf, (size_t)n, "q_routine", 9));
+		CHECK(!memmem(buf, (size_t)n, sign_private, sizeof(sign_private)));
+	}
+	stop();
+}
+
+static void find_program(void)
+{
+	const char *env = getenv("HUB_STORE");
+	char self[PATH_MAX] = "";
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		exit(1);
+	if (env)
+		snprintf(program, sizeof(program), "%s", env);
+	else
+		snprintf(program, sizeof(program), "%.4000s/../../hub-store", dirname(self));
+}
+
+static void test_setup(void)
+{
+	log_init("test-store");
+	find_program();
+	CHECK_INT(access(program, X_OK), 0);
+}
+
+TEST_MAIN("store_io", test_setup, test_whole_path, test_no_config, test_undecoded, test_ble_restarted,
+	  test_offline_and_kills, test_failpoints, test_bad_packets, test_lying_clinic, test_lock,
+	  test_wrong_root, test_other_enrolment, test_nothing_readable, test_disk_full)

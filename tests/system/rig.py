@@ -1,0 +1,150 @@
+"""What every system test and the demo stand on: a clinic on this machine, a hub in QEMU, nothing made up.
+
+    with Rig(build, folder) as rig:            # a clinic, a hub added to it, its image and its disk
+        rig.clinic.start()
+        with rig.boot() as twin:               # the hub
+            twin.wait('booted', 180)
+            ...
+            rig.clinic.wait_readings(1, 60)
+
+The clinic runs outside the guest and listens on the loopback only; the hub reaches it over QEMU's user
+network. Python's standard library only.
+"""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / 'tests' / 'bench'))
+
+from twin import HOST_IN_GUEST, TWIN_SH, Twin, TwinError  # noqa: E402
+
+CUFF_ADDRESS = 'F0:F1:F2:F3:F4:F0/random'
+CUFF_PASSKEY = '123456'
+
+
+def free_udp_port():
+    """Return a port nobody listens on now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Clinic:
+    """clinicd and clinicctl on this machine, with their folder."""
+
+    def __init__(self, build, folder, address, port=None):
+        self.build, self.folder = pathlib.Path(build), pathlib.Path(folder)
+        self.dir = self.folder / 'clinic'
+        self.port = port or free_udp_port()
+        self._process = None
+        self.ctl('init', self.dir, '--name', 'clinic.example', '--address', address, '--port', self.port)
+
+    def ctl(self, *arguments, check=True):
+        """Run clinicctl; returns what it printed."""
+        done = subprocess.run([self.build / 'clinicctl', *map(str, arguments)], text=True, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if check and done.returncode:
+            raise RuntimeError(f'clinicctl {arguments[0]}: exit {done.returncode}: {done.stderr}')
+        return done.stdout
+
+    def add_hub(self, name='home', *, devices=(f'bp,{CUFF_ADDRESS},passkey={CUFF_PASSKEY},user=sole',),
+                heartbeat_s=10):
+        """Add a hub; returns the bundle's folder."""
+        bundle = self.folder / f'bundle-{name}'
+        options = [option for device in devices for option in ('--device', device)]
+        self.ctl('hub', 'add', self.dir, name, '--out', bundle, '--heartbeat', heartbeat_s, '--utc-offset', 0,
+                 *options)
+        return bundle
+
+    def start(self, **environment):
+        """Start clinicd and wait until it listens."""
+        log = open(self.folder / 'clinicd.log', 'ab')
+        start = (self.folder / 'clinicd.log').stat().st_size
+        self._process = subprocess.Popen([self.build / 'clinicd', '--dir', self.dir], stdin=subprocess.DEVNULL,
+                                         stdout=log, stderr=log, env={**os.environ, **environment})
+        log.close()
+        end = time.monotonic() + 10
+        while b'listening' not in (self.folder / 'clinicd.log').read_bytes()[start:]:
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f'clinicd does not start: {self.log()[-500:]}')
+            time.sleep(0.02)
+
+    def stop(self, kill=False):
+        """End clinicd: in order, or as the power does."""
+        if self._process and self._process.poll() is None:
+            self._process.kill() if kill else self._process.terminate()
+        if self._process:
+            self._process.wait(20)
+        self._process = None
+
+    def ended(self):
+        """True if clinicd has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    def log(self):
+        """All that clinicd said."""
+        return (self.folder / 'clinicd.log').read_text(errors='replace')
+
+    def readings(self):
+        """Return every reading of the store, opened; a list of dicts (see clinicctl(1))."""
+        text = self.ctl('readings', self.dir, '--json')
+        return json.loads(text) if text.lstrip().startswith('[') else [json.loads(x) for x in text.splitlines()]
+
+    def wait_readings(self, count, seconds, pump=time.sleep):
+        """Wait until there are `count` readings; returns them. More than that is an error."""
+        end = time.monotonic() + seconds
+        while True:
+            readings = self.readings()
+            if len(readings) > count:
+                raise AssertionError(f'{len(readings)} readings at the clinic, want {count}: {readings}')
+            if len(readings) == count:
+                return readings
+            if time.monotonic() > end:
+                raise AssertionError(f'{len(readings)} of {count} readings at the clinic after {seconds} s')
+            pump(0.2)
+
+
+class Rig:
+    """A clinic, one hub of it, and the disks to boot that hub with."""
+
+    def __init__(self, build='build', folder=None, keep=False):
+        self.build = pathlib.Path(build).resolve()
+        self._own = folder is None and not keep
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix='hub-rig-'))
+        self.clinic = None
+
+    def __enter__(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.clinic = Clinic(self.build, self.folder, HOST_IN_GUEST)
+        bundle = self.clinic.add_hub()
+        self.overlay, self.data = self.folder / 'hub.sqfs', self.folder / 'data.img'
+        self._make_disks(bundle)
+        return self
+
+    def _make_disks(self, bundle):
+        tree = self.folder / 'tree'
+        make = ['make', '-s', '-C', TOP, f'O={self.build}', f'DESTDIR={tree}', 'install-hub']
+        subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([TWIN_SH, 'overlay', tree, self.overlay], check=True)
+        subprocess.run([TWIN_SH, 'data', bundle, self.data], check=True)
+
+    def boot(self, **options):
+        """Return a Twin, not started yet: use it with `with`."""
+        return Twin(overlay=self.overlay, data=self.data, cuff_disk=self.folder / 'cuff.img',
+                    folder=self.folder / 'guest', **options)
+
+    def __exit__(self, *_):
+        if self.clinic:
+            self.clinic.stop()
+        if self._own:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+__all__ = ['Clinic', 'Rig', 'Twin', 'TwinError', 'free_udp_port', 'TOP']
