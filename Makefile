@@ -128,6 +128,7 @@ UNIT := core formats msg crypto indicator settings sqlcipher_wolf capture window
 SIM :=
 # io: one process, or two ends, against a temporary directory or loopback
 test_ipc := $(core) $(rt)
+play_hub := $(clinic)
 IO := ipc
 
 test_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lcjson -lsystemd
@@ -148,6 +149,8 @@ $(foreach p,$(PROGRAMS),$(eval $(call link,$(p),$($(call under,$(p))),$(call und
 $(foreach t,$(UNIT),$(eval $(call link,tests/unit/test_$(t),tests/unit/test_$(t).o $(test_$(t)),test_libs)))
 $(foreach t,$(SIM),$(eval $(call link,tests/sim/test_$(t),tests/sim/test_$(t).o $(test_$(t)),test_libs)))
 $(foreach t,$(IO),$(eval $(call link,tests/io/test_$(t),tests/io/test_$(t).o $(test_$(t)),test_libs)))
+
+$(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
 
 $(O)/%.o: %.c | deps
 	$(Q)mkdir -p $(@D)

@@ -25,6 +25,8 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "coap/identity.h"
 #include "coap/library.h"
@@ -238,7 +240,8 @@ static uint16_t bound_port(coap_endpoint_t *ep, uint16_t asked)
  * gives the datagrams to either. Bound without it first, a taken port is an error. */
 static int check_port_free(const coap_address_t *at)
 {
-	int fd = socket(at->addr.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), off = 0, r = 0;
+	int fd = socket(at->addr.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), off = 0,
+	    r = 0;
 
 	if (fd < 0)
 		return -EIO;

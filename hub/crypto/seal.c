@@ -20,22 +20,8 @@ enum { SEAL_VERSION = 1, HEAD_LEN = 2 };
 
 static const char seal_info[] = "hub/v1/reading";
 
-/*
- * wolfSSL 5.9.2's AVX2 code for X25519 with the base point gives a wrong public key if the upper halves of the
- * vector registers are not zero when it is called, and its own P-256 code leaves them so after a verification.
- * A body sealed like that could never be opened. test_crypto has a case that fails without this.
- */
-static void clear_vectors(void)
-{
-#ifdef __x86_64__
-	if (__builtin_cpu_supports("avx"))
-		__asm__ volatile("vzeroupper" ::: "memory");
-#endif
-}
-
 static int suite(Hpke *hpke)
 {
-	clear_vectors();
 	return wc_HpkeInit(hpke, DHKEM_X25519_HKDF_SHA256, HKDF_SHA256, HPKE_AES_256_GCM, NULL);
 }
 
@@ -44,7 +30,6 @@ void x25519_generate(uint8_t ret_private[static X25519_LEN], uint8_t ret_public[
 	word32 private_len = X25519_LEN, public_len = X25519_LEN;
 	curve25519_key key;
 
-	clear_vectors();
 	if (wc_curve25519_init(&key) != 0 ||
 	    wc_curve25519_make_key(crypto_rng(), X25519_LEN, &key) != 0 ||
 	    wc_curve25519_export_key_raw_ex(&key, ret_private, &private_len, ret_public,

@@ -4,6 +4,7 @@
 usage: test_ble_io.py FOLDER [TEST ...]      FOLDER holds hub-ble and ble_peer
 Each test starts everything anew on its own D-Bus daemon. Prints one line per test; exit 1 if one fails.
 """
+import ctypes
 import datetime
 import os
 import shutil
@@ -16,13 +17,14 @@ import traceback
 
 try:
     import dbus
+    import dbus.lowlevel
     from gi.repository import GLib
 except ImportError as e:
     print('SKIP ble_io: %s; install python3-dbus and python3-gi' % e)
     sys.exit(77)
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fake_bluez import ADAPTER, CHAR, DEVICE, FakeBluez, octets  # noqa: E402
+from fake_bluez import ADAPTER, CHAR, DEVICE, PROPS, FakeBluez, octets  # noqa: E402
 
 ADDR = 'F0:F1:F2:F3:F4:F5'
 OTHER = 'F0:F1:F2:F3:F4:F6'
@@ -65,13 +67,19 @@ def let_run(seconds):
             time.sleep(0.005)
 
 
+def die_with_us():
+    """A test run that is itself killed leaves nothing behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Program:
     """A child whose lines on stdout (or stderr) are collected while the loop runs."""
 
     def __init__(self, argv, err=False):
         self.lines, self.rest = [], b''
         self.p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT if err else None)
+                                  stderr=subprocess.STDOUT if err else None,
+                                  preexec_fn=die_with_us)
         fd = self.p.stdout.fileno()
         os.set_blocking(fd, False)
         self.watch = GLib.io_add_watch(fd, GLib.IO_IN | GLib.IO_HUP, self.on_output)
@@ -108,7 +116,8 @@ class Rig:
         with open(self.dir + '/bus.conf', 'w') as f:
             f.write(BUS_CONFIG % self.dir)
         self.address = 'unix:path=%s/bus' % self.dir
-        self.daemon = subprocess.Popen(['dbus-daemon', '--nofork', '--config-file', self.dir + '/bus.conf'])
+        self.daemon = subprocess.Popen(['dbus-daemon', '--nofork', '--config-file', self.dir + '/bus.conf'],
+                                       stderr=subprocess.DEVNULL, preexec_fn=die_with_us)
         wait('dbus-daemon', lambda: os.path.exists(self.dir + '/bus'))
         self.bluez = FakeBluez(self.address)
         self.store = self.peer('store')
@@ -368,14 +377,12 @@ def test_bad_values(r):
     expect_same(int(field(line, 'marks')), 4, 'MARK_NO_RESULT')
     expect_same(len(r.store.find('RAW')), 3, 'values taken')
     other = dbus.bus.BusConnection(r.address)
-    message = dbus.lowlevel.SignalMessage(r.bpm.path, 'org.freedesktop.DBus.Properties', 'PropertiesChanged')
-    message.append('org.bluez.GattCharacteristic1', dbus.Dictionary({'Value': octets(READING)}, signature='sv'),
-                   dbus.Array([], signature='s'), signature='sa{sv}as')
-    message.set_destination(r.bluez.bus.list_names()[-1])
-    for name in r.bluez.bus.list_names():
-        if str(name).startswith(':'):
-            message.set_destination(str(name))
-            other.send_message(message)
+    for name in [str(n) for n in r.bluez.bus.list_names() if str(n).startswith(':')]:
+        message = dbus.lowlevel.SignalMessage(r.bpm.path, PROPS, 'PropertiesChanged')
+        message.append(CHAR, dbus.Dictionary({'Value': octets(READING)}, signature='sv'),
+                       dbus.Array([], signature='s'), signature='sa{sv}as')
+        message.set_destination(name)
+        other.send_message(message)
     let_run(0.3)
     expect_same(len(r.store.find('RAW')), 3, 'a value from another sender was taken')
     other.close()

@@ -298,7 +298,8 @@ static pid_t spawn(const char *const argv[])
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed check leaves nothing behind */
+		prctl(PR_SET_PDEATHSIG,
+		      SIGKILL); /* a failed check leaves nothing behind */
 		execv(argv[0], (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
@@ -624,6 +625,20 @@ static void test_useless_answers(void)
 	}
 }
 
+/* Some batches are delivered; then requests are stored at the server, but unanswered. */
+static void leave_unanswered(struct world *w)
+{
+	w->quota = 10;
+	start_server(w);
+	start_coap(w);
+	CHECK(wait_for(w, some_acked, 10));
+	w->page->mode = MODE_MUTE;
+	w->page->requests = 0;
+	w->quota = UINT_MAX;
+	hand_over_all(w);
+	CHECK(wait_for(w, some_requests, 10));
+}
+
 /* The server dies with requests stored but unanswered, and comes back without state. */
 static void test_server_killed(void)
 {
@@ -631,12 +646,7 @@ static void test_server_killed(void)
 	struct world w;
 
 	make_world(&w);
-	start_server(&w);
-	start_coap(&w);
-	CHECK(wait_for(&w, some_acked, 10));
-	w.page->mode = MODE_MUTE;
-	w.page->requests = 0;
-	CHECK(wait_for(&w, some_requests, 10));
+	leave_unanswered(&w);
 	end(&w.server, SIGKILL);
 	w.page->mode = MODE_ANSWER;
 	begin = rt_mono();
@@ -655,12 +665,7 @@ static void test_server_frozen(void)
 	struct world w;
 
 	make_world(&w);
-	start_server(&w);
-	start_coap(&w);
-	CHECK(wait_for(&w, some_acked, 10));
-	w.page->mode = MODE_MUTE;
-	w.page->requests = 0;
-	CHECK(wait_for(&w, some_requests, 10));
+	leave_unanswered(&w);
 	kill(w.server, SIGSTOP);
 	CHECK(wait_for(&w, is_disconnected, 45));
 	CHECK(!has_incident(&w)); /* silence is not an attack */

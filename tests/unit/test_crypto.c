@@ -138,7 +138,7 @@ static void test_start(void)
 	CHECK_INT(crypto_init(), 0);
 }
 
-/* A verification must not spoil what comes after it: wolfSSL's vector code did, see seal.c. */
+/* A verification must not spoil what comes after it: wolfSSL's vector code did, docs/adr/0002. */
 static void test_seal_after_verify(void)
 {
 	uint8_t sign[P256_PRIVATE_LEN], sign_public[P256_PUBLIC_LEN], sig[P256_SIGNATURE_LEN];

@@ -13,11 +13,14 @@ cuffs' controllers: a controller is taken over an HCI user channel.
 """
 import asyncio
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import pathlib
 import signal
 import socket
+import struct
 import sys
 import time
 
@@ -25,6 +28,7 @@ PORT_NAME = 'org.hub.bench'
 STATE = pathlib.Path('/var/lib/hub-bench')
 PASSKEYS = (123456, 654321, 111222, 333444)
 UNITS = ('hub-ble', 'hub-store', 'hub-coap', 'hubd', 'bluetooth')
+HCIGETDEVINFO = 0x800448D3
 FIELDS = 'MESSAGE,PRIORITY,UNIT,_SYSTEMD_UNIT,JOB_TYPE,JOB_RESULT'
 
 
@@ -50,6 +54,18 @@ def notify(message):
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
             s.sendto(message.encode(), address.replace('@', '\0', 1))
+
+
+def controller_is_up(number):
+    """Say whether the kernel got through to a controller: then it knows its address."""
+    info = bytearray(92)
+    struct.pack_into('<H', info, 0, number)
+    with socket.socket(socket.AF_BLUETOOTH, socket.SOCK_RAW, socket.BTPROTO_HCI) as s:
+        try:
+            fcntl.ioctl(s, HCIGETDEVINFO, info)
+        except OSError:
+            return False
+    return any(info[10:16])
 
 
 async def run(*argv):
@@ -88,14 +104,22 @@ class Agent:
     # -- controllers and cuffs ----------------------------------------------------------------------
 
     async def make_controllers(self, count):
-        """Start btvirt with `count` linked controllers and wait until they are there."""
-        await run('modprobe', 'hci_vhci')
-        await asyncio.create_subprocess_exec(
-            'btvirt', f'-l{count}', stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )
-        while not pathlib.Path(f'/sys/class/bluetooth/hci{count - 1}').exists():
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.2)  # the kernel still sets them up
+        """Let btvirt make `count` linked controllers and wait until the kernel has set them up."""
+        # btvirt opens AF_ALG while the kernel already waits for its first answers: were the modules loaded
+        # only then, the kernel's reset of hci0 would time out (2 s) and bluetoothd would wait for ever
+        await run('modprobe', '-a', 'hci_vhci', 'af_alg', 'algif_hash', 'algif_skcipher', 'cmac')
+        for attempt in range(5):
+            btvirt = await asyncio.create_subprocess_exec(
+                'btvirt', f'-l{count}', stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+            )
+            for _ in range(100):
+                if all(controller_is_up(number) for number in range(count)):
+                    return
+                await asyncio.sleep(0.05)
+            self.report({'ev': 'controllers_failed', 'attempt': attempt})
+            btvirt.kill()
+            await btvirt.wait()
+        raise SystemExit('no virtual controllers')
 
     async def start_cuffs(self, count):
         """Put a cuff on each controller but the first."""
@@ -112,8 +136,20 @@ class Agent:
                 serial=f'SN-000{number}',
             )
             device = cuff.Cuff(options, lambda event, n=number: self.report({**event, 'cuff': n}))
-            await device.start(f'hci-socket:{number + 1}')
+            await self._take_controller(device, number + 1)
             self.cuffs.append(device)
+
+    @staticmethod
+    async def _take_controller(device, number):
+        for _ in range(100):
+            try:
+                await device.start(f'hci-socket:{number}')
+                return
+            except OSError as error:
+                if error.errno != errno.EBUSY:  # the kernel still sets it up
+                    raise
+            await asyncio.sleep(0.1)
+        raise SystemExit(f'hci{number} stays busy')
 
     # -- the journal --------------------------------------------------------------------------------
 
