@@ -77,7 +77,7 @@ hub_ble_libs = $(core_libs) $(rt_libs) -lsystemd
 
 # hub-store
 store_pure := $(addprefix storage/,capture.o window.o)
-store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o slots.o state.o \
+store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o queue_ack.o slots.o state.o \
 	store.o) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
@@ -128,8 +128,9 @@ UNIT := core formats msg crypto indicator settings sqlcipher_wolf capture window
 SIM :=
 # io: one process, or two ends, against a temporary directory or loopback
 test_ipc := $(core) $(rt)
+test_store_io := $(core) $(rt) $(crypto)
 play_hub := $(clinic)
-IO := ipc
+IO := ipc store_io
 
 test_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lcjson -lsystemd
 

@@ -13,7 +13,7 @@ enum {
 	DAY_MS = 86400000,
 	JUMP_MS = 600000,    /* a difference this large is no drift */
 	UTC_VAGUE_MS = 2000, /* UTC known worse than this is not written into a device */
-	SET_SLACK_MS = 2000, /* stamps are whole seconds, and the write took its time */
+	SLACK_MS = 2000,     /* stamps are whole seconds, and the write took its time */
 	DRIFT_DIVISOR = 10000, /* 100 ppm */
 	REASON_MANUAL = 1 << 0,
 	FRACTIONS = 256,
@@ -77,6 +77,15 @@ static uint8_t day_of_week(int64_t local_ms)
 	return (uint8_t)(((day + 3) % 7 + 7) % 7 + 1);
 }
 
+int64_t clock_settable_ms(enum clock_kind kind, int64_t local_ms)
+{
+	int64_t half = local_ms + SECOND_MS / 2;
+
+	if (kind != CLOCK_KIND_DATE_TIME)
+		return local_ms;
+	return half - (half % SECOND_MS + SECOND_MS) % SECOND_MS;
+}
+
 int clock_encode(enum clock_kind kind, int64_t local_ms,
 		 uint8_t buf[static CLOCK_LEN_MAX])
 {
@@ -130,7 +139,7 @@ static bool jumped(const struct clock_track *t, const struct clock_face *face,
 
 	if (last->source == OFFSET_NONE)
 		return false;
-	return face->local_ms + face->resolution_ms < last->local_ms ||
+	return face->local_ms < last->local_ms - SLACK_MS ||
 	       distance(face->local_ms, run_on(last, at)) > JUMP_MS;
 }
 
@@ -215,8 +224,8 @@ static bool stamped_after_set(const struct clock_track *t, int64_t stamp_ms,
 {
 	int64_t drift_ms = (int64_t)(mono_since(captured, t->last.at) / 100);
 
-	return stamp_ms >= t->set_to_ms - SET_SLACK_MS &&
-	       stamp_ms <= run_on(&t->last, captured) + SET_SLACK_MS + drift_ms;
+	return stamp_ms >= t->set_to_ms - SLACK_MS &&
+	       stamp_ms <= run_on(&t->last, captured) + SLACK_MS + drift_ms;
 }
 
 struct clock_offset clock_offset_for(const struct clock_track *t,

@@ -68,6 +68,9 @@ uint16_t clock_uuid(enum clock_kind kind);
 int clock_decode(enum clock_kind kind, const uint8_t *buf, size_t len,
 		 struct clock_face *ret);
 
+/* clock_settable_ms - the nearest time that this kind of clock can be set to. Pure. */
+int64_t clock_settable_ms(enum clock_kind kind, int64_t local_ms);
+
 /*
  * clock_encode - the bytes that set a device's clock: adjust reason 'manual', day of week
  * filled in.
@@ -123,7 +126,7 @@ void clock_on_read(struct clock_track *t, const struct clock_face *face,
 /*
  * clock_on_set - the device confirmed that its clock was set.
  *
- * local_ms        what was written
+ * local_ms        what was written, from clock_settable_ms
  * before, after   our clock when the write left and when its confirmation came
  *
  * The timeline grows by one. Values stamped before it keep the offset measured before it.

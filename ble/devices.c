@@ -193,7 +193,7 @@ static void begin_clock(struct devices *ds, size_t i, bool set, struct mono now)
 	d->tag++;
 	d->op_before = now;
 	if (set) {
-		d->op_local_ms = hub_local_ms(ds, now);
+		d->op_local_ms = clock_settable_ms(d->clock_kind, hub_local_ms(ds, now));
 		r = clock_encode(d->clock_kind, d->op_local_ms, buf);
 		if (r > 0)
 			r = bluez_write(ds->bluez, i, uuid, buf, (size_t)r, d->tag);

@@ -282,7 +282,8 @@ static enum pairing_op step_looking(struct pairing *p, struct mono now)
 
 static enum pairing_op step_pair(struct pairing *p, struct mono now)
 {
-	if (!candidate(p)->facts.present) {
+	/* Gone, or bonded by somebody else's doing: neither is a candidate any more. */
+	if (!candidate(p)->facts.present || candidate(p)->facts.bonded) {
 		fail(p, PAIRING_REASON_FAILED, now);
 		return PAIRING_NOTHING;
 	}

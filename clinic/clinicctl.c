@@ -17,7 +17,7 @@ static const struct ctl_verb *const verbs[] = { &ctl_init, &ctl_hub, &ctl_readin
 
 enum { VERBS = sizeof(verbs) / sizeof(*verbs) };
 
-static void complain(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void complain(const char *fmt, va_list ap)
 {
 	fputs("clinicctl: ", stderr);
 	vfprintf(stderr, fmt, ap);

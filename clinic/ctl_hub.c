@@ -21,6 +21,7 @@
 
 enum {
 	HEARTBEAT_S = 300,
+	HEARTBEAT_MAX_S = UINT16_MAX, /* what the config's field holds */
 	OFFSET_MIN = -720,
 	OFFSET_MAX = 840,
 };
@@ -73,13 +74,12 @@ static int set_heartbeat(struct args *a, const char *text)
 {
 	long v;
 
-	if (spec_parse_number(text, CONFIG_HEARTBEAT_MIN_S, CONFIG_HEARTBEAT_MAX_S, &v) <
-	    0)
+	if (spec_parse_number(text, CONFIG_HEARTBEAT_MIN_S, HEARTBEAT_MAX_S, &v) < 0)
 		return ctl_misused(
 			&ctl_hub,
 			"--heartbeat '%s' is not a number of seconds from %d to %d", text,
-			CONFIG_HEARTBEAT_MIN_S, CONFIG_HEARTBEAT_MAX_S);
-	a->wish.heartbeat_s = (uint16_t)(v > UINT16_MAX ? UINT16_MAX : v);
+			CONFIG_HEARTBEAT_MIN_S, HEARTBEAT_MAX_S);
+	a->wish.heartbeat_s = (uint16_t)v;
 	return CTL_OK;
 }
 

@@ -15,7 +15,7 @@
  *
  * Invariants
  *   1. Captures leave in the order in which they came; one that waits holds back those
- * behind it, for CAPTURE_WAIT_MS at most.
+ *      behind it, for CAPTURE_WAIT_MS at most.
  *   2. A capture that is here already is not taken a second time.
  *   3. A place that is given up is wiped: it held a reading in clear.
  *

@@ -1,17 +1,20 @@
 /*
  * db.c - opening SQLCipher with settings that keep acknowledged data; see db.h.
  *
- * The settings and why, found by trying the disk states that a power cut can leave
- * behind: psow=0                the default assumes that a torn write harms nothing
- * outside the bytes written; on a sector that turns to garbage it loses acknowledged rows
- *   salt with the key     else it lies in page 1, and a checkpoint that tears page 1
- * loses the whole file although the WAL has a good copy EXTRA before WAL      else a
- * stale rollback journal can come back on a file system that does not make a deletion
- * durable with fsync, and rolls the database back to empty FULL from then on     one
- * fdatasync a commit; with NORMAL acknowledged rows are lost EXCLUSIVE             the
- * index of the WAL is on the heap: no -shm file, nobody else opens it mmap_size,
- * temp_store no plain pages in a mapping or a temporary file trusted_schema        a
- * damaged or planted schema runs no functions
+ * The settings and why, found by trying the disk states that a power cut can leave behind:
+ *   psow=0                the default assumes that a torn write harms nothing outside the
+ *                         bytes written; on a sector that turns to garbage it loses
+ *                         acknowledged rows
+ *   salt with the key     else it lies in page 1, and a checkpoint that tears page 1 loses
+ *                         the whole file although the WAL has a good copy
+ *   EXTRA before WAL      else a stale rollback journal can come back on a file system that
+ *                         does not make a deletion durable with fsync, and rolls the
+ *                         database back to empty
+ *   FULL from then on     one fdatasync a commit; with NORMAL acknowledged rows are lost
+ *   EXCLUSIVE             the index of the WAL is on the heap: no -shm file, nobody else
+ *                         opens it
+ *   mmap_size, temp_store no plain pages in a mapping or a temporary file
+ *   trusted_schema        a damaged or planted schema runs no functions
  */
 #include "storage/db.h"
 

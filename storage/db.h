@@ -6,10 +6,10 @@
  *
  * What it promises
  *   1. A commit that returned 0 is on the disk, whatever happens to the power afterwards,
- * also if the sector being written then is lost (psow=0) and if page 1 is torn (the salt
- * is not in the file).
+ *      also if the sector being written then is lost (psow=0) and if page 1 is torn (the
+ *      salt is not in the file).
  *   2. Each setting is read back after it was made; a library that ignores one does not
- * open the file.
+ *      open the file.
  *   3. Nothing is repaired by deleting: a file that does not open is left as it is.
  *
  * Not thread-safe: one process, one thread. Errors: -ENOSPC disk or quota full, -EBADMSG

@@ -22,8 +22,8 @@ struct draft {
 	size_t bodies_len;
 };
 
-void handover_init(struct handover *h, const uint8_t sign_private[static P256_PRIVATE_LEN],
-		   uint32_t first_id)
+void handover_init(struct handover *h,
+		   const uint8_t sign_private[static P256_PRIVATE_LEN], uint32_t first_id)
 {
 	*h = (struct handover){ .next_id = first_id };
 	memcpy(h->sign_private, sign_private, P256_PRIVATE_LEN);
@@ -121,12 +121,14 @@ static bool alone(const struct handover *h, const struct batch *b)
 }
 
 /* On failure the records go back: none of them is in a batch. */
-static int fill(struct handover *h, struct queue *q, enum record_class class, struct draft *d)
+static int fill(struct handover *h, struct queue *q, enum record_class class,
+		struct draft *d)
 {
 	uint64_t before = *position(h, class);
 	int r = 1;
 
-	while (r == 1 && d->batch.record_count < BATCH_RECORDS_MAX && !alone(h, &d->batch))
+	while (r == 1 && d->batch.record_count < BATCH_RECORDS_MAX &&
+	       !alone(h, &d->batch))
 		r = add_record(h, q, class, d);
 	if (r < 0)
 		*position(h, class) = before;
@@ -156,8 +158,8 @@ static int sign(struct handover *h, const struct batch *b, struct msg_batch *ret
 
 	if (n < 0)
 		return n;
-	n = sign1_make(SIGN_CONTEXT_BATCH, h->sign_private, payload, (size_t)n, ret->bytes,
-		       sizeof(ret->bytes));
+	n = sign1_make(SIGN_CONTEXT_BATCH, h->sign_private, payload, (size_t)n,
+		       ret->bytes, sizeof(ret->bytes));
 	if (n < 0)
 		return n;
 	ret->len = (uint16_t)n;
@@ -167,8 +169,8 @@ static int sign(struct handover *h, const struct batch *b, struct msg_batch *ret
 	return 0;
 }
 
-static void note_sent(struct handover *h, struct handover_batch *place, const struct batch *b,
-		      struct msg_batch *ret)
+static void note_sent(struct handover *h, struct handover_batch *place,
+		      const struct batch *b, struct msg_batch *ret)
 {
 	if (h->next_id == 0)
 		h->next_id = 1;
@@ -184,7 +186,8 @@ static void note_sent(struct handover *h, struct handover_batch *place, const st
 }
 
 /* Alarms oldest first, else routine oldest first; none during a pause. */
-static int fill_by_urgency(struct handover *h, struct queue *q, struct mono now, struct draft *d)
+static int fill_by_urgency(struct handover *h, struct queue *q, struct mono now,
+			   struct draft *d)
 {
 	int r = 0;
 
@@ -258,5 +261,6 @@ int handover_on_ack(struct handover *h, const struct msg_ack *m, struct mono now
 
 struct mono handover_deadline(const struct handover *h, struct mono now)
 {
-	return h->credits && !mono_reached(now, h->paused_until) ? h->paused_until : MONO_NEVER;
+	return h->credits && !mono_reached(now, h->paused_until) ? h->paused_until
+								 : MONO_NEVER;
 }

@@ -44,12 +44,13 @@ struct handover {
 	uint8_t sign_private[P256_PRIVATE_LEN];
 	uint32_t next_id;
 	unsigned credits;
-	bool heartbeat, want_time;     /* asked for, not yet answered */
-	struct mono paused_until;      /* invariant 4 */
-	uint64_t routine_at, alarm_at; /* records up to here were handed over or settled */
-	uint64_t single_until;	       /* records up to here go one by one */
-	uint64_t too_large;	       /* after -EMSGSIZE: the record that fits into no batch */
-	uint64_t offered;	       /* highest seq that was ever in a batch of ours */
+	bool heartbeat, want_time; /* asked for, not yet answered */
+	struct mono paused_until;  /* invariant 4 */
+	uint64_t routine_at,
+		alarm_at;      /* records up to here were handed over or settled */
+	uint64_t single_until; /* records up to here go one by one */
+	uint64_t too_large;    /* after -EMSGSIZE: the record that fits into no batch */
+	uint64_t offered;      /* highest seq that was ever in a batch of ours */
 	struct handover_batch out[HANDOVER_OUTSTANDING_MAX];
 };
 
@@ -59,7 +60,8 @@ struct handover {
  * sign_private  signs batches; copied
  * first_id      drawn at random, so that an answer to a batch of an earlier life fits none
  */
-void handover_init(struct handover *h, const uint8_t sign_private[static P256_PRIVATE_LEN],
+void handover_init(struct handover *h,
+		   const uint8_t sign_private[static P256_PRIVATE_LEN],
 		   uint32_t first_id);
 
 /* handover_on_want - hub-coap can hold so many batches more. */

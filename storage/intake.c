@@ -9,7 +9,8 @@
 #include "hub/crypto/crypto.h"
 #include "hub/rt/failpoint.h"
 
-_Static_assert(SEALED_LEN(READING_BODY_MAX) <= SEALED_BODY_MAX, "a sealed body fits its place");
+_Static_assert(SEALED_LEN(READING_BODY_MAX) <= SEALED_BODY_MAX,
+	       "a sealed body fits its place");
 
 /* What the registry of readings says about a capture. */
 enum known {
@@ -38,9 +39,9 @@ bool intake_holds(const struct intake *in)
 }
 
 /* ret_timed: the reading has a mark, *ret_mark. A registry that fails knows nothing. */
-static enum known look_up(const struct intake *in, struct state *state, const struct reading *rd,
-			  const struct intake_handlers *h, struct state_mark *ret_mark,
-			  bool *ret_timed)
+static enum known look_up(const struct intake *in, struct state *state,
+			  const struct reading *rd, const struct intake_handlers *h,
+			  struct state_mark *ret_mark, bool *ret_timed)
 {
 	int r;
 
@@ -67,7 +68,8 @@ static int seal_next(struct intake *in, const struct capture *c, uint64_t seq,
 	struct envelope env = { .epoch = t->epoch,
 				.assignment = t->assignment,
 				.seq = seq,
-				.class = c->class == CLASS_ALARM ? CLASS_ALARM : CLASS_ROUTINE,
+				.class = c->class == CLASS_ALARM ? CLASS_ALARM
+								 : CLASS_ROUTINE,
 				.kind = (uint8_t)c->reading.kind };
 
 	if (n < 0)
@@ -122,7 +124,8 @@ static int gather(struct intake *in, struct queue *q, struct state *state,
 
 /* Told first, remembered after: if we die between, the device's second copy becomes a second record, which the
  * clinic can see. The other order could lose a reading. */
-static void settle(struct intake *in, struct state *state, const struct intake_handlers *h)
+static void settle(struct intake *in, struct state *state,
+		   const struct intake_handlers *h)
 {
 	int r = 0;
 

@@ -4,8 +4,8 @@
  * keys.h - the keys of hub-store: a root secret from its provider, and slots that wrap
  * every other key.
  *
- *   root secret (file root.key)                engine share (from hubd, levels 0 and 1
- * only)
+ *   root secret (file root.key)                engine share (from hubd,
+ *    |                                       levels 0 and 1 only)
  *    |- "hub/v1/slots"  tag over the slots file
  *    |- "hub/v1/queue"  wraps key and salt of each segment of the queue
  *    |- "hub/v1/sign"   wraps the private key that signs batches
@@ -42,7 +42,7 @@ struct keys_notes {
  * data_exists  a database is there already: then this is not a first start
  * ret_notes    what is worth a line in the log
  * ret_problem  on failure: one sentence for a person, what is wrong and what to do;
- * static
+ *              static
  *
  * Returns 0 with *ret, or
  *   -ENOENT        root secret or slots missing although there is something to open

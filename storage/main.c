@@ -132,8 +132,9 @@ static int open_links(struct shell *sh, const struct options *o)
 					  .run_dir = o->run_dir,
 					  .same_user = o->same_user };
 
-		r = wiring[i].listen ? ipc_listen(sh->rt, &cfg, &handlers, sh, &sh->links[i]) :
-				       ipc_connect(sh->rt, &cfg, &handlers, sh, &sh->links[i]);
+		r = wiring[i].listen
+			    ? ipc_listen(sh->rt, &cfg, &handlers, sh, &sh->links[i])
+			    : ipc_connect(sh->rt, &cfg, &handlers, sh, &sh->links[i]);
 	}
 	return r;
 }
@@ -175,8 +176,10 @@ int main(int argc, char **argv)
 	struct options o;
 	bool failed;
 
-	options_parse(argc, argv, "hub-store",
-		      "Seals readings to the clinic, keeps them until the clinic has them.", &o);
+	options_parse(
+		argc, argv, "hub-store",
+		"Seals readings to the clinic, keeps them until the clinic has them.",
+		&o);
 	log_init("hub-store");
 	if (prepare())
 		return EXIT_FAILURE;

@@ -1,12 +1,13 @@
 /*
- * queue.c - the queue's tables and the transactions over them; see queue.h.
+ * queue.c - the queue's tables, opening, inserting and reading; see queue.h. What the
+ * clinic's answers do to them is in queue_ack.c.
  *
  * One table per class and no secondary index: an alarm overtakes without one, and
  * deletions stay contiguous. 'cur' is written when rows leave, never per insert: what
  * rows know need not be written twice, and a drained queue still knows its next number
  * and the latest captures.
  */
-#include "storage/queue.h"
+#include "storage/queue_inside.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,42 +38,24 @@ static const char schema[] =
 	" kind INTEGER NOT NULL, reason INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
 	"INSERT INTO cur VALUES (1, 1, 0, 0, 0, 0);";
 
-enum { CLASSES = 2 };
-
-/* Statements that exist once per class. Class CLASS_ROUTINE is index 0, CLASS_ALARM 1. */
-enum class_statement { ST_INSERT = 0, ST_READ, ST_REMOVE, ST_PARK, ST_PER_CLASS };
-
 static const char *const class_sql[ST_PER_CLASS] = {
 	[ST_INSERT] = "INSERT INTO %s VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[ST_READ] =
 		"SELECT seq, asg, kind, body FROM %s WHERE seq > ?1 ORDER BY seq LIMIT 1",
 	[ST_REMOVE] = "DELETE FROM %s WHERE seq BETWEEN ?1 AND ?2",
-	[ST_PARK] = "INSERT INTO dead SELECT seq, asg, ?2, kind, ?3, body FROM %s WHERE "
-		    "seq = ?1",
+	[ST_PARK] = ("INSERT INTO dead SELECT seq, asg, ?2, kind, ?3, body FROM %s"
+		     " WHERE seq = ?1"),
 };
 
-static const char *const table[CLASSES] = { "q_routine", "q_alarm" };
-
-enum statement { ST_CUR = 0, ST_MERGE, ST_SWALLOW, ST_ACKED, ST_COUNT };
+static const char *const table[QUEUE_CLASSES] = { "q_routine", "q_alarm" };
 
 static const char *const plain_sql[ST_COUNT] = {
-	[ST_CUR] = "UPDATE cur SET next_seq = ?1, contig = ?2, inst = ?3, cap = ?4, mask "
-		   "= ?5",
+	[ST_CUR] = ("UPDATE cur SET next_seq = ?1, contig = ?2, inst = ?3, cap = ?4,"
+		    " mask = ?5"),
 	[ST_MERGE] =
 		"DELETE FROM acked WHERE lo <= ?2 + 1 AND hi >= ?1 - 1 RETURNING lo, hi",
 	[ST_SWALLOW] = "DELETE FROM acked WHERE lo <= ?1 + 1 RETURNING hi",
 	[ST_ACKED] = "INSERT INTO acked VALUES (?1, ?2)",
-};
-
-struct queue {
-	struct db *db;
-	struct db_stmt *plain[ST_COUNT];
-	struct db_stmt *by_class[CLASSES][ST_PER_CLASS];
-	bool owned;
-	uint8_t hub[HUB_ID_LEN];
-	uint32_t epoch;
-	uint64_t next_seq, contig, unsent;
-	struct window window;
 };
 
 static size_t class_index(enum record_class c)
@@ -80,11 +63,6 @@ static size_t class_index(enum record_class c)
 	if (c != CLASS_ROUTINE && c != CLASS_ALARM)
 		abort();
 	return c == CLASS_ALARM;
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 /* --- opening
@@ -97,7 +75,7 @@ static int prepare_all(struct queue *q)
 
 	for (int i = 0; i < ST_COUNT && r == 0; i++)
 		r = db_prepare(q->db, plain_sql[i], &q->plain[i]);
-	for (int c = 0; c < CLASSES; c++)
+	for (int c = 0; c < QUEUE_CLASSES; c++)
 		for (int i = 0; i < ST_PER_CLASS && r == 0; i++) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -200,7 +178,7 @@ static int load_next(struct queue *q)
 
 	if (r != 1)
 		return r < 0 ? r : -EBADMSG;
-	q->next_seq = larger(q->next_seq, (uint64_t)top + 1);
+	q->next_seq = queue_larger(q->next_seq, (uint64_t)top + 1);
 	return 0;
 }
 
@@ -285,7 +263,7 @@ void queue_close(struct queue *q)
 		return;
 	for (int i = 0; i < ST_COUNT; i++)
 		db_stmt_free(q->plain[i]);
-	for (int c = 0; c < CLASSES; c++)
+	for (int c = 0; c < QUEUE_CLASSES; c++)
 		for (int i = 0; i < ST_PER_CLASS; i++)
 			db_stmt_free(q->by_class[c][i]);
 	db_close(q->db);
@@ -334,13 +312,24 @@ bool queue_owner(const struct queue *q, uint8_t ret_hub[static HUB_ID_LEN],
 /* --- transactions
  * ------------------------------------------------------------------------------ */
 
-/* Ends a transaction whose statements returned r: durable, or as if it had not been. */
-static int finish(struct queue *q, int r)
+int queue_finish(struct queue *q, int r)
 {
 	if (r == 0)
 		return db_commit(q->db);
 	db_rollback(q->db);
 	return r;
+}
+
+int queue_write_cur(struct queue *q, uint64_t contig)
+{
+	struct db_stmt *st = q->plain[ST_CUR];
+
+	db_bind_u64(st, 1, q->next_seq);
+	db_bind_u64(st, 2, contig);
+	db_bind_i64(st, 3, (int64_t)q->window.instance);
+	db_bind_i64(st, 4, (int64_t)q->window.last);
+	db_bind_i64(st, 5, (int64_t)q->window.mask);
+	return db_run(st);
 }
 
 static int put_meta(struct queue *q, const char *key, const uint8_t *blob, size_t len,
@@ -375,7 +364,7 @@ int queue_set_owner(struct queue *q, const uint8_t hub[static HUB_ID_LEN], uint3
 	r = put_meta(q, "hub", hub, HUB_ID_LEN, 0);
 	if (r == 0)
 		r = put_meta(q, "epoch", NULL, 0, epoch);
-	r = finish(q, r);
+	r = queue_finish(q, r);
 	if (r)
 		return r;
 	memcpy(q->hub, hub, HUB_ID_LEN);
@@ -407,168 +396,13 @@ int queue_insert(struct queue *q, const struct queue_entry *e, size_t count)
 		return r;
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = insert_one(q, &e[i], q->next_seq + i);
-	r = finish(q, r);
+	r = queue_finish(q, r);
 	if (r)
 		return r;
 	q->next_seq += count;
 	q->unsent += count;
 	for (size_t i = 0; i < count; i++)
 		window_add(&q->window, e[i].instance, e[i].capture);
-	return 0;
-}
-
-/* --- acknowledgement
- * ---------------------------------------------------------------------------- */
-
-/* What a reply changes, collected while its transaction runs. */
-struct change {
-	uint64_t contig, removed, parked;
-};
-
-static int remove_range(struct queue *q, uint64_t first, uint64_t last, uint64_t *removed)
-{
-	for (int c = 0; c < CLASSES; c++) {
-		struct db_stmt *st = q->by_class[c][ST_REMOVE];
-		int r;
-
-		db_bind_u64(st, 1, first);
-		db_bind_u64(st, 2, last);
-		r = db_run(st);
-		if (r)
-			return r;
-		*removed += db_changes(q->db);
-	}
-	return 0;
-}
-
-static int park(struct queue *q, const struct refused *f, struct change *ch)
-{
-	uint64_t none = 0;
-	int r;
-
-	for (int c = 0; c < CLASSES; c++) {
-		struct db_stmt *st = q->by_class[c][ST_PARK];
-
-		db_bind_u64(st, 1, f->seq);
-		db_bind_u64(st, 2, c == 1 ? CLASS_ALARM : CLASS_ROUTINE);
-		db_bind_u64(st, 3, f->reason);
-		r = db_run(st);
-		if (r)
-			return r;
-		ch->parked += db_changes(q->db);
-	}
-	return remove_range(q, f->seq, f->seq, &none);
-}
-
-/* The ranges of 'acked' stay disjoint and not adjacent: those that touch the new one
- * become part of it. */
-static int merge_range(struct queue *q, struct seq_range g)
-{
-	struct db_stmt *st = q->plain[ST_MERGE];
-	int r;
-
-	db_bind_u64(st, 1, g.first);
-	db_bind_u64(st, 2, g.last);
-	while ((r = db_step(st)) == 1) {
-		if (db_u64(st, 0) < g.first)
-			g.first = db_u64(st, 0);
-		g.last = larger(g.last, db_u64(st, 1));
-	}
-	db_reset(st);
-	if (r)
-		return r;
-	st = q->plain[ST_ACKED];
-	db_bind_u64(st, 1, g.first);
-	db_bind_u64(st, 2, g.last);
-	return db_run(st);
-}
-
-static int take_range(struct queue *q, struct seq_range g, struct change *ch)
-{
-	int r;
-
-	g.first = larger(g.first, ch->contig + 1);
-	if (g.first > g.last)
-		return 0;
-	r = remove_range(q, g.first, g.last, &ch->removed);
-	return r ? r : merge_range(q, g);
-}
-
-/* The mark moves to what the clinic said, and over ranges that it has named before and
- * that now touch it. */
-static int take_contig(struct queue *q, uint64_t contig, struct change *ch)
-{
-	struct db_stmt *st = q->plain[ST_SWALLOW];
-	int r = 0;
-
-	if (contig > ch->contig) {
-		r = remove_range(q, ch->contig + 1, contig, &ch->removed);
-		ch->contig = contig;
-	}
-	if (r)
-		return r;
-	db_bind_u64(st, 1, ch->contig);
-	while ((r = db_step(st)) == 1)
-		ch->contig = larger(ch->contig, db_u64(st, 0));
-	db_reset(st);
-	return r;
-}
-
-static int write_cur(struct queue *q, uint64_t contig)
-{
-	struct db_stmt *st = q->plain[ST_CUR];
-
-	db_bind_u64(st, 1, q->next_seq);
-	db_bind_u64(st, 2, contig);
-	db_bind_i64(st, 3, (int64_t)q->window.instance);
-	db_bind_i64(st, 4, (int64_t)q->window.last);
-	db_bind_i64(st, 5, (int64_t)q->window.mask);
-	return db_run(st);
-}
-
-static int apply_reply(struct queue *q, const struct reply *r, struct change *ch)
-{
-	int err = 0;
-
-	for (size_t i = 0; i < r->refused_count && err == 0; i++)
-		err = park(q, &r->refused[i], ch);
-	for (size_t i = 0; r->has_contig && i < r->range_count && err == 0; i++)
-		err = take_range(q, r->ranges[i], ch);
-	if (err == 0 && r->has_contig)
-		err = take_contig(q, r->contig, ch);
-	return err ? err : write_cur(q, ch->contig);
-}
-
-static bool beyond(const struct queue *q, const struct reply *r)
-{
-	uint64_t top = r->contig;
-
-	for (size_t i = 0; i < r->range_count; i++)
-		top = larger(top, r->ranges[i].last);
-	for (size_t i = 0; i < r->refused_count; i++)
-		top = larger(top, r->refused[i].seq);
-	return top > queue_highest(q);
-}
-
-int queue_acknowledge(struct queue *q, const struct reply *r, struct queue_ack *ret)
-{
-	struct change ch = { .contig = q->contig };
-	int err;
-
-	if (beyond(q, r))
-		return -EPROTO;
-	if ((r->has_contig && r->contig > q->contig) || r->range_count || r->refused_count) {
-		err = db_begin(q->db);
-		if (err)
-			return err;
-		err = finish(q, apply_reply(q, r, &ch));
-		if (err)
-			return err;
-	}
-	q->contig = ch.contig;
-	q->unsent -= ch.removed + ch.parked;
-	*ret = (struct queue_ack){ .removed = ch.removed,
-				   .refused = (unsigned)ch.parked };
 	return 0;
 }
 
@@ -601,5 +435,5 @@ int queue_probe(struct queue *q)
 {
 	int r = db_begin(q->db);
 
-	return r ? r : finish(q, write_cur(q, q->contig));
+	return r ? r : queue_finish(q, queue_write_cur(q, q->contig));
 }

@@ -6,14 +6,14 @@
  *
  * Invariants
  *   1. queue_insert has returned 0  =>  the records survive a power cut at any later
- * moment.
+ *      moment.
  *   2. seq starts at 1 and grows by one with each record, over all classes; no number is
- * given twice, not even after the queue was drained and opened again.
+ *      given twice, not even after the queue was drained and opened again.
  *   3. A record leaves only because the clinic named it: durable there (removed), or
- * refused (parked in 'dead').
+ *      refused (parked in 'dead').
  *   4. Every seq in contig+1 .. highest is in exactly one of q_alarm, q_routine, acked,
- * dead (a clinic that contradicts itself can get it into the last two); none below is in
- * one of the first three. So the number of unsent records needs no scan.
+ *      dead (a clinic that contradicts itself can get it into the last two); none below is
+ *      in one of the first three. So the number of unsent records needs no scan.
  *   5. What a reply says is taken over as a whole, in one transaction, or not at all.
  *
  * Bodies are sealed; nothing here can be read by the hub. Here also belong, when they

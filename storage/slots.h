@@ -5,8 +5,7 @@
  * and a tag over all.
  *
  *   magic "HSLT" | version u8 | generation u64 | count u8 | count slots | tag 28
- *   slot: purpose u8 | segment u32 | generation u64 | length u8 | wrapped key, 'length'
- * bytes
+ *   slot: purpose u8 | segment u32 | generation u64 | length u8 | wrapped key
  *
  * Numbers are big-endian. The tag is an empty secret wrapped with everything before it as
  * associated data, so that no slot can be dropped, swapped or taken from an older file.

@@ -73,7 +73,7 @@ struct store {
 	struct mono retry_at, hand_over_from;
 	bool has_config;
 	struct msg_store_config config;
-	uint64_t ble_instance;			  /* of the hub-ble at the other end, 0: not known */
+	uint64_t ble_instance; /* of the hub-ble at the other end, 0: not known */
 	bool saved, delivered; /* since the counts were told */
 	struct report reports[REPORTS_MAX];
 	size_t report_count;
@@ -119,7 +119,8 @@ static void report(struct store *s, enum incident what, uint16_t subject)
 			s->reports[i].count++;
 			return;
 		}
-	if (s->report_count == REPORTS_MAX) /* of different kinds: the oldest has been logged */
+	if (s->report_count ==
+	    REPORTS_MAX) /* of different kinds: the oldest has been logged */
 		memmove(s->reports, s->reports + 1,
 			--s->report_count * sizeof(s->reports[0]));
 	s->reports[s->report_count++] = (struct report){ what, subject, 1 };
@@ -173,8 +174,8 @@ static void update_blocked(struct store *s)
 
 	if (s->told && now == s->blocked)
 		return;
-	log_info("store-state", "from=%s to=%s", s->told ? blocked_text(s->blocked) : "start",
-		 blocked_text(now));
+	log_info("store-state", "from=%s to=%s",
+		 s->told ? blocked_text(s->blocked) : "start", blocked_text(now));
 	s->blocked = now;
 	s->told = true;
 	send_store_state(s);
@@ -183,7 +184,8 @@ static void update_blocked(struct store *s)
 static void send_queue_state(struct store *s)
 {
 	struct msg m = { .kind = MSG_QUEUE_STATE,
-			 .queue_state = { queue_unsent(s->queue), queue_highest(s->queue) } };
+			 .queue_state = { queue_unsent(s->queue),
+					  queue_highest(s->queue) } };
 
 	(void)send_to(s, ROLE_COAP, &m); /* told when it comes up */
 }
@@ -210,7 +212,8 @@ static void log_problem(struct store *s, const char *event, const char *what, in
 	if (s->problem == what)
 		return;
 	s->problem = what;
-	log_err(event, "error=\"%s\" do=\"%s\" retry_ms=%d", err_text(err), what, RETRY_MS);
+	log_err(event, "error=\"%s\" do=\"%s\" retry_ms=%d", err_text(err), what,
+		RETRY_MS);
 	report(s, INCIDENT_STORAGE, 0);
 }
 
@@ -220,7 +223,8 @@ static int open_keys(struct store *s)
 	struct keys_notes notes;
 	const char *problem = "";
 	uint32_t id;
-	int r = keys_open(s->dir, file_exists(s->dir, QUEUE_FILE), &s->keys, &notes, &problem);
+	int r = keys_open(s->dir, file_exists(s->dir, QUEUE_FILE), &s->keys, &notes,
+			  &problem);
 
 	if (r) {
 		log_problem(s, "keys-fault", problem, r);
@@ -228,7 +232,8 @@ static int open_keys(struct store *s)
 	}
 	if (notes.root_made)
 		log_warn("root-secret-in-file",
-			 "note=\"the root secret lies in a plain file beside the data: whoever has "
+			 "note=\"the root secret lies in a plain file beside the data: "
+			 "whoever has "
 			 "the card can read it; for development only\"");
 	if (notes.repaired)
 		log_warn("keys-repaired", "note=\"one copy of the key slots was bad\"");
@@ -238,7 +243,8 @@ static int open_keys(struct store *s)
 	s->can_sign = r == 0;
 	if (r)
 		log_err("no-sign-key",
-			"error=\"%s\" do=\"put the hub's sign.key into the store's folder and restart\"",
+			"error=\"%s\" do=\"put the hub's sign.key into the store's "
+			"folder and restart\"",
 			err_text(r));
 	crypto_random((uint8_t *)&id, sizeof(id));
 	handover_init(&s->handover, sign, id);
@@ -256,12 +262,13 @@ static int open_queue(struct store *s)
 	crypto_wipe(&key, sizeof(key));
 	if (r) {
 		log_problem(s, "queue-fault",
-			    "look at the disk and at " QUEUE_FILE "; nothing was deleted", r);
+			    "look at the disk and at " QUEUE_FILE "; nothing was deleted",
+			    r);
 		return r;
 	}
 	s->problem = NULL;
-	log_info("queue-open", "unsent=%" PRIu64 " highest=%" PRIu64, queue_unsent(s->queue),
-		 queue_highest(s->queue));
+	log_info("queue-open", "unsent=%" PRIu64 " highest=%" PRIu64,
+		 queue_unsent(s->queue), queue_highest(s->queue));
 	return 0;
 }
 
@@ -293,7 +300,8 @@ static void open_state(struct store *s)
 	struct db_key key;
 	int r;
 
-	if (s->state || s->state_broken || !s->keys || !s->has_config || !s->config.has_share)
+	if (s->state || s->state_broken || !s->keys || !s->has_config ||
+	    !s->config.has_share)
 		return;
 	r = keys_state(s->keys, s->config.share, &key);
 	if (r == 0)
@@ -317,7 +325,8 @@ static void check_owner(struct store *s)
 	s->full = s->full || r == -ENOSPC;
 	if (s->foreign)
 		log_problem(s, "queue-of-another-enrolment",
-			    "deliver or move away the old queue before this hub gets a new identity",
+			    "deliver or move away the old queue before this hub gets a "
+			    "new identity",
 			    r);
 	else if (r == -EIO)
 		s->failed = true;
@@ -417,7 +426,8 @@ static int take_reply(struct store *s, const struct reply *r)
 		break;
 	case -EPROTO:
 		log_err("reply-beyond-queue",
-			"note=\"the clinic names a record that was never made here: it lies, or this "
+			"note=\"the clinic names a record that was never made here: it "
+			"lies, or this "
 			"queue is older than it was; nothing forgotten\"");
 		report(s, INCIDENT_ROLLBACK, 0);
 		break;
@@ -441,7 +451,8 @@ static void on_ack(struct store *s, const struct msg_ack *m, struct mono now)
 	}
 	FAILPOINT("store.ack.before");
 	if (take_reply(s, &m->reply) == 0)
-		(void)handover_on_ack(&s->handover, m, now); /* it is outstanding, see above */
+		(void)handover_on_ack(&s->handover, m,
+				      now); /* it is outstanding, see above */
 	else
 		(void)handover_on_ack(&s->handover, &unsettled, now);
 	FAILPOINT("store.ack.after");
@@ -484,10 +495,11 @@ void store_on_link(struct store *s, enum role peer, bool up, struct mono now)
 		send_queue_state(s);
 	if (peer == ROLE_BLE || peer == ROLE_HUBD)
 		send_store_state(s);
-	if (peer == ROLE_HUBD && s->queue) {
-		send_status(s, STATUS_SAVED, queue_unsent(s->queue), queue_highest(s->queue));
+	if (peer == ROLE_HUBD && s->queue)
+		send_status(s, STATUS_SAVED, queue_unsent(s->queue),
+			    queue_highest(s->queue));
+	if (peer == ROLE_HUBD)
 		flush_reports(s);
-	}
 }
 
 void store_on_violation(struct store *s, enum role peer)
@@ -515,19 +527,22 @@ static void on_commit_error(struct store *s, int err, struct mono now)
 		if (!s->full)
 			log_err("store-full",
 				"held=%zu unsent=%" PRIu64
-				" do=\"reach the clinic or free the disk; devices keep their readings\"",
+				" do=\"reach the clinic or free the disk; devices keep "
+				"their readings\"",
 				s->intake.count, queue_unsent(s->queue));
 		s->full = true;
 		report(s, INCIDENT_STORAGE, 0);
 		break;
 	case -EIO:
-		log_err("commit-failed", "error=\"%s\" note=\"process ends, nothing was answered\"",
+		log_err("commit-failed",
+			"error=\"%s\" note=\"process ends, nothing was answered\"",
 			err_text(err));
 		s->failed = true;
 		break;
 	default:
 		log_problem(s, "queue-fault",
-			    "look at the disk and at " QUEUE_FILE "; nothing was deleted", err);
+			    "look at the disk and at " QUEUE_FILE "; nothing was deleted",
+			    err);
 		close_queue(s);
 	}
 }
@@ -561,7 +576,8 @@ static void park_too_large(struct store *s)
 	struct reply r = { .refused_count = 1,
 			   .refused = { { s->handover.too_large, REFUSED_TOO_LARGE } } };
 
-	(void)take_reply(s, &r); /* said what went wrong; tried again with the next credit */
+	(void)take_reply(s,
+			 &r); /* said what went wrong; tried again with the next credit */
 }
 
 static void run_handover(struct store *s, struct mono now)
@@ -575,7 +591,8 @@ static void run_handover(struct store *s, struct mono now)
 	while (r == 1) {
 		r = handover_make(&s->handover, s->queue, level, now, &m.batch);
 		if (r == 1 && send_to(s, ROLE_COAP, &m)) {
-			handover_on_down(&s->handover); /* as good as gone; it will ask again */
+			handover_on_down(
+				&s->handover); /* as good as gone; it will ask again */
 			return;
 		}
 		if (r == 1)
@@ -584,7 +601,8 @@ static void run_handover(struct store *s, struct mono now)
 	if (r == -EMSGSIZE)
 		park_too_large(s);
 	else if (r < 0 && r != -EACCES)
-		log_problem(s, "handover-fault", "look at the disk and at " QUEUE_FILE, r);
+		log_problem(s, "handover-fault", "look at the disk and at " QUEUE_FILE,
+			    r);
 }
 
 void store_run(struct store *s, struct mono now)

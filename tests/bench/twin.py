@@ -326,7 +326,7 @@ class Twin:
 
     # -- the machine --------------------------------------------------------------------------------
 
-    def _qmp_command(self, name, **arguments):
+    def _qmp_command(self, name, /, **arguments):
         self._qmp.send({'execute': name, 'arguments': arguments} if arguments else {'execute': name})
         end = time.monotonic() + 10
         while time.monotonic() < end:

@@ -30,7 +30,7 @@ from bumble.att import AttributeValue
 from bumble.core import AdvertisingData, UUID
 from bumble.device import Device, DeviceConfiguration
 from bumble.gatt import Characteristic, Descriptor, Service
-from bumble.hci import Address, HCI_Error, HCI_LE_Set_Advertising_Enable_Command
+from bumble.hci import Address, HCI_Error
 from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport import open_transport
 
@@ -369,10 +369,13 @@ class Cuff:
             await self._radio_off()
 
     async def _radio_off(self):
-        """Stop advertising, whatever the controller and bumble believe about it."""
-        self.device.legacy_advertiser = None
-        with contextlib.suppress(HCI_Error):  # refused if it is off already
-            await self.device.send_sync_command(HCI_LE_Set_Advertising_Enable_Command(advertising_enable=0))
+        """Stop advertising; bumble's own stop_advertising fails when its view and btvirt's differ."""
+        advertising = self.device.legacy_advertising_set
+        self.device.legacy_advertising_set = None
+        if advertising:
+            for step in (advertising.stop, advertising.remove):
+                with contextlib.suppress(HCI_Error):  # it is off already
+                    await step()
 
     # -- a connection -------------------------------------------------------------------------------
 

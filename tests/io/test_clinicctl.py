@@ -131,6 +131,7 @@ class HubAdd(Clinic):
                      good + ["--device", "bp,AA:BB"], good + ["--device", DEVICE, "--device", DEVICE],
                      good + ["--device", DEVICE, "--utc-offset", "841"],
                      good + ["--device", DEVICE, "--heartbeat", "9"],
+                     good + ["--device", DEVICE, "--heartbeat", "65536"],
                      good + ["--device", DEVICE, "more"]):
             self.ctl(64, *args)
         self.assertIn("AA:BB:CC:DD:EE:FF", self.ctl(64, *good, "--device", "bp,AA:BB").stderr)

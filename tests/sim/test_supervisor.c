@@ -263,6 +263,26 @@ static void test_fleet_spreads(void)
 		CHECK(bins[i] < HUBS / 8); /* 10 expected in each */
 }
 
+/* Each long silence is spread anew: something heard in between ends the old one. */
+static void test_each_silence_spreads(void)
+{
+	struct sim m;
+
+	sim_init(&m, 1);
+	for (int i = 0; i < 3; i++) {
+		m.reachable = false;
+		supervisor_on_failed(&m.s, SUPERVISOR_LOST, m.now);
+		sim_run(&m, 5 * MINUTE);
+		CHECK(!m.s.spread);
+		sim_run(&m, HOUR);
+		CHECK(m.s.spread);
+		m.reachable = true;
+		sim_run(&m, HOUR);
+		CHECK_INT(m.s.state, SUPERVISOR_UP);
+		supervisor_on_heard(&m.s, false, m.now);
+	}
+}
+
 /* An alarm ends a wait, once a minute at most; and is never drawn into the fleet's half hour. */
 static void test_alarm(void)
 {
@@ -366,5 +386,5 @@ static void test_random_events(void)
 TEST_MAIN("supervisor", test_connects_and_idles, test_no_endpoint_no_attempt,
 	  test_liveness, test_handshake_deadline, test_backoff,
 	  test_backoff_resets_after_stable, test_flapping_server, test_outages,
-	  test_fleet_spreads, test_alarm, test_next_endpoint,
+	  test_fleet_spreads, test_each_silence_spreads, test_alarm, test_next_endpoint,
 	  test_goodbye_when_idle_waits_for_work, test_random_events)

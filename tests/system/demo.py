@@ -8,7 +8,7 @@ import argparse
 import sys
 import time
 
-from rig import Rig, TwinError
+from rig import Rig, TwinError, has_said
 
 FIRST = {'sys': '128', 'dia': '82', 'map': '97', 'pulse': '71', 'unit': 'mmHg'}
 SECOND = {'sys': '17.1', 'dia': '10.9', 'map': '13.0', 'pulse': '68', 'unit': 'kPa'}
@@ -44,7 +44,7 @@ def run(rig, story):
     with rig.boot() as twin:
         story.tell('the hub boots' + ('' if twin.kvm else ' (software emulation: this takes a while)'))
         twin.wait('booted', 300)
-        twin.wait_log('hub-coap', 'uplink-up', 120)
+        has_said(twin, 'hub-coap', 'uplink-up', 120)
         story.tell('the hub is up and has reached the clinic (DTLS, both sides proved by certificate)')
         twin.command('cuff.pair')
         twin.wait('paired', 120)
@@ -57,6 +57,7 @@ def run(rig, story):
         rig.clinic.wait_readings(1, 60, twin.drain)
         story.tell('first reading: reached the clinic')
 
+        twin.wait('disconnected', 60)
         twin.link(False)
         story.tell('the network cable is pulled')
         twin.command('cuff.measure', **SECOND)

@@ -13,6 +13,7 @@ network. Python's standard library only.
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -34,6 +35,12 @@ def free_udp_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(('127.0.0.1', 0))
         return s.getsockname()[1]
+
+
+def has_said(twin, unit, pattern, seconds):
+    """Wait until a unit has said a line, at any time since the guest's start."""
+    if not twin.seen('log', unit=unit, line=re.compile(pattern)):
+        twin.wait_log(unit, pattern, seconds)
 
 
 class Clinic:
@@ -93,9 +100,9 @@ class Clinic:
         return (self.folder / 'clinicd.log').read_text(errors='replace')
 
     def readings(self):
-        """Return every reading of the store, opened; a list of dicts (see clinicctl(1))."""
-        text = self.ctl('readings', self.dir, '--json')
-        return json.loads(text) if text.lstrip().startswith('[') else [json.loads(x) for x in text.splitlines()]
+        """Return every reading of the store, opened: a list of dicts as in clinicctl(1), numbers as text."""
+        lines = self.ctl('readings', self.dir, '--json').splitlines()
+        return [json.loads(line, parse_int=str, parse_float=str) for line in lines]
 
     def wait_readings(self, count, seconds, pump=time.sleep):
         """Wait until there are `count` readings; returns them. More than that is an error."""
@@ -147,4 +154,4 @@ class Rig:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-__all__ = ['Clinic', 'Rig', 'Twin', 'TwinError', 'free_udp_port', 'TOP']
+__all__ = ['Clinic', 'Rig', 'Twin', 'TwinError', 'free_udp_port', 'has_said', 'TOP']

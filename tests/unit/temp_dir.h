@@ -14,7 +14,8 @@ __attribute__((unused)) static void temp_dir_make(char *dir, size_t cap)
 {
 	const char *base = getenv("TMPDIR");
 
-	snprintf(dir, cap, "%s/hub-test-XXXXXX", base && strlen(base) < cap - 20 ? base : "/tmp");
+	snprintf(dir, cap, "%s/hub-test-XXXXXX",
+		 base && strlen(base) < cap - 20 ? base : "/tmp");
 	if (!mkdtemp(dir)) {
 		perror(dir);
 		exit(1);

@@ -27,13 +27,15 @@ static struct msg_raw make_raw(uint64_t capture)
 
 static struct msg_decoded make_decoded(uint64_t capture)
 {
-	struct msg_decoded m = { .capture = capture,
-				 .class = CLASS_ALARM,
-				 .decoded = { .value_count = 1,
-					      .values = { { VALUE_PULSE, UNIT_PER_MINUTE, { 61, 0, 0 } } },
-					      .marks = MARK_TAIL },
-				 .clock = { .source = OFFSET_READ, .offset_ms = -5 },
-				 .attribution = ATTRIBUTION_CONFIRMED };
+	struct msg_decoded m = {
+		.capture = capture,
+		.class = CLASS_ALARM,
+		.decoded = { .value_count = 1,
+			     .values = { { VALUE_PULSE, UNIT_PER_MINUTE, { 61, 0, 0 } } },
+			     .marks = MARK_TAIL },
+		.clock = { .source = OFFSET_READ, .offset_ms = -5 },
+		.attribution = ATTRIBUTION_CONFIRMED
+	};
 
 	return m;
 }
@@ -92,7 +94,8 @@ static void test_marks(void)
 	m.capture = 2;
 	CHECK_INT(captures_on_raw(&c, &m, t0), 0);
 	captures_on_down(&c);
-	CHECK_INT(captures_first(&c)->reading.decoded.marks, MARK_UNDECODED | MARK_UNVERIFIED);
+	CHECK_INT(captures_first(&c)->reading.decoded.marks,
+		  MARK_UNDECODED | MARK_UNVERIFIED);
 }
 
 static void test_deadline(void)
@@ -194,7 +197,9 @@ static void test_random_run(void)
 		}
 		case 3:
 		case 4:
-		case 5: (void)add_decoded(next_out + test_random() % (CAPTURES_MAX + 1)); break;
+		case 5:
+			(void)add_decoded(next_out + test_random() % (CAPTURES_MAX + 1));
+			break;
 		case 6:
 			if (test_random() % 100 == 0)
 				captures_on_down(&c);
@@ -215,5 +220,5 @@ static void test_random_run(void)
 	CHECK(next_out > 1000);
 }
 
-TEST_MAIN("capture", test_join, test_marks, test_deadline, test_down, test_order, test_same_twice,
-	  test_full_and_wiped, test_random_run)
+TEST_MAIN("capture", test_join, test_marks, test_deadline, test_down, test_order,
+	  test_same_twice, test_full_and_wiped, test_random_run)

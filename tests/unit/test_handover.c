@@ -14,8 +14,11 @@ static const struct db_key key = { { 1 }, { 2 } };
 static struct queue *q;
 static struct intake in;
 static struct handover h;
-static struct intake_target target = { .hub = { 0xaa, 0xbb }, .epoch = 3, .assignment = 9, .seal_key_id = 4 };
-static uint8_t seal_private[X25519_LEN], sign_private[P256_PRIVATE_LEN], sign_public[P256_PUBLIC_LEN];
+static struct intake_target target = {
+	.hub = { 0xaa, 0xbb }, .epoch = 3, .assignment = 9, .seal_key_id = 4
+};
+static uint8_t seal_private[X25519_LEN], sign_private[P256_PRIVATE_LEN],
+	sign_public[P256_PUBLIC_LEN];
 static uint64_t captures, answered;
 static const struct mono t0 = { 1000 };
 static struct msg_batch got;
@@ -67,7 +70,9 @@ static struct msg_raw make_raw(uint16_t raw_len)
 			     .kind = READING_BLOOD_PRESSURE,
 			     .characteristic = 0x2a35,
 			     .peripheral = { 1, { 1, 2, 3, 4, 5, 6 }, ADDR_RANDOM },
-			     .captured = { { 7 }, { 123456 }, { 1700000000000, 900, CLOCK_QUALITY_NTP } },
+			     .captured = { { 7 },
+					   { 123456 },
+					   { 1700000000000, 900, CLOCK_QUALITY_NTP } },
 			     .utc_offset_min = 120,
 			     .link = LINK_SC_AUTHENTICATED,
 			     .raw_len = raw_len };
@@ -83,7 +88,9 @@ static struct msg_decoded make_decoded(uint8_t minute, enum record_class class)
 		.capture = captures,
 		.class = class,
 		.decoded = { .value_count = 2,
-			     .values = { { VALUE_SYSTOLIC, UNIT_MMHG, { 1200 + (int32_t)captures, -1, 0 } },
+			     .values = { { VALUE_SYSTOLIC,
+					   UNIT_MMHG,
+					   { 1200 + (int32_t)captures, -1, 0 } },
 					 { VALUE_DIASTOLIC, UNIT_MMHG, { 80, 0, 0 } } },
 			     .has_device_time = true,
 			     .device_time = { 2026, 3, 4, 5, minute, 7 } },
@@ -131,7 +138,9 @@ static int make(struct mono now)
 	if (r != 1)
 		return r;
 	CHECK(got.len <= BATCH_BYTES_MAX);
-	CHECK_INT(sign1_open(SIGN_CONTEXT_BATCH, sign_public, got.bytes, got.len, &payload, &len), 0);
+	CHECK_INT(sign1_open(SIGN_CONTEXT_BATCH, sign_public, got.bytes, got.len,
+			     &payload, &len),
+		  0);
 	CHECK_INT(batch_decode(payload, len, &batch), 0);
 	CHECK_MEM(batch.hub, target.hub, HUB_ID_LEN);
 	CHECK_UINT(batch.epoch, target.epoch);
@@ -139,7 +148,8 @@ static int make(struct mono now)
 	CHECK_UINT(batch.queued, queue_unsent(q));
 	CHECK_INT(batch.flags, got.flags);
 	CHECK_UINT(got.first, batch.record_count ? batch.records[0].seq : 0);
-	CHECK_UINT(got.last, batch.record_count ? batch.records[batch.record_count - 1].seq : 0);
+	CHECK_UINT(got.last,
+		   batch.record_count ? batch.records[batch.record_count - 1].seq : 0);
 	return 1;
 }
 
@@ -156,17 +166,21 @@ static struct reading open_record(const struct record *rec)
 
 	memcpy(e.hub, batch.hub, HUB_ID_LEN);
 	envelope_encode(&e, ad);
-	CHECK_INT(unseal(seal_private, ad, sizeof(ad), rec->body, rec->body_len, body), 0);
+	CHECK_INT(unseal(seal_private, ad, sizeof(ad), rec->body, rec->body_len, body),
+		  0);
 	CHECK_INT(sealed_key_id(rec->body, rec->body_len), 4);
 	CHECK_INT(reading_decode(body, rec->body_len - SEALED_LEN(0), &rd), 0);
 	ad[20] ^= 1; /* another envelope: must not open */
-	CHECK_INT(unseal(seal_private, ad, sizeof(ad), rec->body, rec->body_len, body), -EKEYREJECTED);
+	CHECK_INT(unseal(seal_private, ad, sizeof(ad), rec->body, rec->body_len, body),
+		  -EKEYREJECTED);
 	return rd;
 }
 
-static int ack_ranges(uint32_t id, uint64_t contig, uint64_t first, uint64_t last, struct mono now)
+static int ack_ranges(uint32_t id, uint64_t contig, uint64_t first, uint64_t last,
+		      struct mono now)
 {
-	struct msg_ack a = { .batch = id, .reply = { .has_contig = true, .contig = contig } };
+	struct msg_ack a = { .batch = id,
+			     .reply = { .has_contig = true, .contig = contig } };
 	struct queue_ack res;
 
 	if (first) {
@@ -237,7 +251,9 @@ static void test_longest_fits(void)
 	d = make_decoded(59, CLASS_ALARM);
 	d.decoded.value_count = READING_VALUES_MAX;
 	for (size_t i = 0; i < READING_VALUES_MAX; i++)
-		d.decoded.values[i] = (struct value){ VALUE_PULSE, UNIT_PER_MINUTE, { INT32_MIN, INT8_MIN, 0 } };
+		d.decoded.values[i] = (struct value){ VALUE_PULSE,
+						      UNIT_PER_MINUTE,
+						      { INT32_MIN, INT8_MIN, 0 } };
 	d.decoded.device_time = (struct date_time){ 9999, 12, 31, 23, 59, 59 };
 	d.decoded.has_user = d.decoded.has_status = true;
 	d.decoded.user = UINT8_MAX;
@@ -324,7 +340,9 @@ static void test_drain(void)
 		}
 		CHECK(out > 0 && out <= 4);
 		pick = test_random() % out;
-		CHECK_INT(ack_ranges(ids[pick], queue_contig(q), first[pick], last[pick], t0), 0);
+		CHECK_INT(ack_ranges(ids[pick], queue_contig(q), first[pick], last[pick],
+				     t0),
+			  0);
 		out--;
 		ids[pick] = ids[out];
 		first[pick] = first[out];
@@ -385,6 +403,33 @@ static void test_unnamed(void)
 	stop();
 }
 
+/* The first of two batches comes back unnamed while the second is still under way. */
+static void test_unnamed_beside_outstanding(void)
+{
+	struct mono later = mono_add(t0, HANDOVER_PAUSE_MS);
+	uint32_t first, second;
+
+	start();
+	add(8, CLASS_ROUTINE);
+	want(2, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(got.last, 4);
+	first = got.id;
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(got.first, 5);
+	second = got.id;
+	CHECK_INT(ack_ranges(first, 0, 0, 0, t0), 0);
+	want(3, false);
+	CHECK_INT(make(later), 1);
+	CHECK_UINT(got.first, 1);
+	CHECK_UINT(got.last, 4);
+	CHECK_INT(make(later), 0); /* 5 to 8 are not in two batches */
+	CHECK_INT(ack_ranges(second, 0, 5, 8, later), 0);
+	CHECK_INT(ack_ranges(got.id, 4, 0, 0, later), 0);
+	CHECK_UINT(queue_unsent(q), 0);
+	stop();
+}
+
 /* The clinic refuses a batch as a whole because of record 2: one by one it is found and parked. */
 static void test_poison(void)
 {
@@ -407,7 +452,8 @@ static void test_poison(void)
 			continue;
 		}
 		refused = (struct msg_ack){ .batch = got.id,
-					    .reply = { .refused_count = 1, .refused = { { 2, 1 } } } };
+					    .reply = { .refused_count = 1,
+						       .refused = { { 2, 1 } } } };
 		CHECK_INT(queue_acknowledge(q, &refused.reply, &res), 0);
 		CHECK_UINT(res.refused, 1);
 		CHECK_INT(handover_on_ack(&h, &refused, t0), 0);
@@ -466,7 +512,8 @@ static void test_sent_again(void)
 	CHECK_INT(captures_on_decoded(&in.captures, 77, &d), 0);
 	CHECK_INT(intake_run(&in, q, state, &target, &handlers), 0);
 	CHECK_UINT(queue_highest(q), 2);
-	d.decoded.has_device_time = false; /* two equal values without a time are two measurements */
+	d.decoded.has_device_time =
+		false; /* two equal values without a time are two measurements */
 	for (int i = 0; i < 2; i++) {
 		m.capture = d.capture = ++captures;
 		CHECK_INT(captures_on_raw(&in.captures, &m, t0), 0);
@@ -501,6 +548,7 @@ static void test_registry_bounded(void)
 	stop();
 }
 
-TEST_MAIN("handover", test_bodies, test_longest_fits, test_credits_and_heartbeat, test_alarms_first,
-	  test_drain, test_link_down, test_unnamed, test_poison, test_suspect, test_sent_again,
+TEST_MAIN("handover", test_bodies, test_longest_fits, test_credits_and_heartbeat,
+	  test_alarms_first, test_drain, test_link_down, test_unnamed,
+	  test_unnamed_beside_outstanding, test_poison, test_suspect, test_sent_again,
 	  test_registry_bounded)

@@ -120,7 +120,8 @@ static void test_sign_key(void)
 	CHECK(!notes.sign_taken);
 	CHECK_INT(keys_sign(k, got), 0);
 	CHECK_MEM(got, plain, sizeof(plain));
-	for (int i = 0, n = load("slots-a", slots, sizeof(slots)); i + P256_PRIVATE_LEN <= n; i++)
+	for (int i = 0, n = load("slots-a", slots, sizeof(slots));
+	     i + P256_PRIVATE_LEN <= n; i++)
 		CHECK(memcmp(slots + i, plain, P256_PRIVATE_LEN) != 0);
 	close_keys();
 	CHECK_INT(file_replace(dir, "sign.key", plain, 31), 0);
@@ -236,7 +237,8 @@ static void test_slots_bytes(void)
 {
 	struct slots s = { .generation = 7,
 			   .count = 2,
-			   .slots = { { SLOT_QUEUE, 1, 5, 76, { 1 } }, { SLOT_SIGN, 0, 7, 60, { 2 } } } };
+			   .slots = { { SLOT_QUEUE, 1, 5, 76, { 1 } },
+				      { SLOT_SIGN, 0, 7, 60, { 2 } } } };
 	uint8_t buf[SLOTS_BYTES_MAX];
 	struct slots got;
 	size_t covered;
@@ -274,5 +276,6 @@ static void test_slots_bytes(void)
 	CHECK_INT(slots_encode(&s, buf, sizeof(buf)), -ENOSPC);
 }
 
-TEST_MAIN("keys", test_first_start, test_state_needs_share, test_sign_key, test_one_copy_bad,
-	  test_newest_counts, test_nothing_opens, test_data_without_keys, test_slots_bytes)
+TEST_MAIN("keys", test_first_start, test_state_needs_share, test_sign_key,
+	  test_one_copy_bad, test_newest_counts, test_nothing_opens,
+	  test_data_without_keys, test_slots_bytes)

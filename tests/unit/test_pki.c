@@ -60,12 +60,15 @@ static void test_chain(void)
 	CHECK(verify(&other, &hub) != 0);
 }
 
+static struct DecodedCert cert;
+
+/* Valid until the next call. */
 static struct DecodedCert *decode(const struct pki_pair *p)
 {
-	static struct DecodedCert cert;
 	static uint8_t der[2000];
 	int n = to_der(p->cert, der, sizeof(der));
 
+	wc_FreeDecodedCert(&cert);
 	wc_InitDecodedCert(&cert, der, (word32)n, NULL);
 	CHECK_INT(wc_ParseCert(&cert, CERT_TYPE, NO_VERIFY, NULL), 0);
 	return &cert;
@@ -88,6 +91,7 @@ static void test_purpose(void)
 	CHECK(!decode(&hub)->isCA);
 	CHECK_UINT(decode(&hub)->extKeyUsage, KEYUSE_DIGITAL_SIG);
 	CHECK_UINT(decode(&hub)->extExtKeyUsage, EXTKEYUSE_CLIENT_AUTH);
+	wc_FreeDecodedCert(&cert);
 }
 
 static void test_dates(void)

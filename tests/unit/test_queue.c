@@ -38,7 +38,8 @@ static void stop(void)
 	temp_dir_remove(dir);
 }
 
-static struct queue_entry entry(uint64_t offset, uint64_t capture, enum record_class class)
+static struct queue_entry entry(uint64_t offset, uint64_t capture,
+				enum record_class class)
 {
 	struct queue_entry e = { .record = { .assignment = 5,
 					     .seq = queue_next_seq(q) + offset,
@@ -76,8 +77,12 @@ static int ack(uint64_t contig, size_t count, const struct seq_range *ranges)
 	return queue_acknowledge(q, &r, &a);
 }
 
-#define RANGES(...) sizeof((struct seq_range[]){ __VA_ARGS__ }) / sizeof(struct seq_range), \
-		(struct seq_range[]){ __VA_ARGS__ }
+#define RANGES(...)                                                                      \
+	sizeof((struct seq_range[]){ __VA_ARGS__ }) / sizeof(struct seq_range),          \
+		(struct seq_range[])                                                     \
+	{                                                                                \
+		__VA_ARGS__                                                              \
+	}
 
 static uint64_t next_of(enum record_class class, uint64_t after)
 {
@@ -187,7 +192,9 @@ static void test_ranges_out_of_order(void)
 
 static void test_beyond_highest(void)
 {
-	struct reply r = { .has_contig = true, .refused_count = 1, .refused = { { 11, 1 } } };
+	struct reply r = { .has_contig = true,
+			   .refused_count = 1,
+			   .refused = { { 11, 1 } } };
 	struct queue_ack a;
 
 	start();
@@ -204,7 +211,9 @@ static void test_beyond_highest(void)
 
 static void test_no_contig(void)
 {
-	struct reply r = { .has_contig = false, .contig = 5, .range_count = 1, .ranges = { { 6, 7 } } };
+	struct reply r = {
+		.has_contig = false, .contig = 5, .range_count = 1, .ranges = { { 6, 7 } }
+	};
 	struct queue_ack a;
 
 	start();
@@ -221,7 +230,8 @@ static void test_refused(void)
 	struct reply r = { .has_contig = true,
 			   .contig = 2,
 			   .refused_count = 2,
-			   .refused = { { 3, REFUSED_MALFORMED }, { 5, REFUSED_TOO_LARGE } } };
+			   .refused = { { 3, REFUSED_MALFORMED },
+					{ 5, REFUSED_TOO_LARGE } } };
 	struct queue_ack a;
 
 	start();
@@ -322,7 +332,8 @@ static void test_full(void)
 	CHECK_UINT(queue_next_seq(q), before + QUEUE_GROUP_MAX);
 	CHECK_INT(queue_probe(q), 0);
 	queue_close(q);
-	CHECK_INT(queue_open(dir, &key, 10, &q), 0); /* quota below what is there already */
+	CHECK_INT(queue_open(dir, &key, 10, &q),
+		  0); /* quota below what is there already */
 	CHECK_UINT(queue_unsent(q), count_rows());
 	stop();
 }
@@ -348,7 +359,8 @@ static void test_kill(void)
 {
 	struct promise {
 		volatile uint64_t inserted, acked;
-	} *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	} *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		    0);
 
 	CHECK(p != MAP_FAILED);
 	temp_dir_make(dir, sizeof(dir));
@@ -362,7 +374,8 @@ static void test_kill(void)
 				add(1 + test_random() % 5, CLASS_ROUTINE);
 				p->inserted = queue_highest(q);
 				if (test_random() % 3 == 0) {
-					uint64_t to = queue_contig(q) + queue_unsent(q) / 2;
+					uint64_t to =
+						queue_contig(q) + queue_unsent(q) / 2;
 
 					CHECK_INT(ack(to, 0, NULL), 0);
 					p->acked = to;
@@ -451,10 +464,12 @@ static void test_random_run(void)
 	while (queue_highest(q) < N) {
 		uint64_t top;
 
-		add(1 + test_random() % 8, test_random() % 4 ? CLASS_ROUTINE : CLASS_ALARM);
+		add(1 + test_random() % 8,
+		    test_random() % 4 ? CLASS_ROUTINE : CLASS_ALARM);
 		top = queue_highest(q);
 		if (test_random() % 3 == 0) {
-			uint64_t lo = queue_contig(q) + 1 + test_random() % (top - queue_contig(q));
+			uint64_t lo = queue_contig(q) + 1 +
+				      test_random() % (top - queue_contig(q));
 			uint64_t hi = lo + test_random() % (top - lo + 1);
 
 			if (hi - lo > 20)
@@ -482,5 +497,6 @@ static void test_random_run(void)
 }
 
 TEST_MAIN("queue", test_gapless, test_read, test_ranges_out_of_order, test_beyond_highest,
-	  test_no_contig, test_refused, test_same_capture, test_owner, test_full, test_alarms_apart,
-	  test_kill, test_wrong_key_and_damage, test_alone, test_random_run)
+	  test_no_contig, test_refused, test_same_capture, test_owner, test_full,
+	  test_alarms_apart, test_kill, test_wrong_key_and_damage, test_alone,
+	  test_random_run)

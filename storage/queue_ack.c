@@ -1,0 +1,150 @@
+/*
+ * queue_ack.c - what an answer of the clinic does to the queue, in one transaction; see queue.h.
+ *
+ * Order within a reply: refused records are parked, ranges above the mark are taken, then the
+ * mark moves, over what it was told and over ranges that touch it.
+ */
+#include "storage/queue_inside.h"
+
+#include <errno.h>
+
+/* What a reply changes, collected while its transaction runs. */
+struct change {
+	uint64_t contig, removed, parked;
+};
+
+static int remove_range(struct queue *q, uint64_t first, uint64_t last, uint64_t *removed)
+{
+	for (int c = 0; c < QUEUE_CLASSES; c++) {
+		struct db_stmt *st = q->by_class[c][ST_REMOVE];
+		int r;
+
+		db_bind_u64(st, 1, first);
+		db_bind_u64(st, 2, last);
+		r = db_run(st);
+		if (r)
+			return r;
+		*removed += db_changes(q->db);
+	}
+	return 0;
+}
+
+static int park(struct queue *q, const struct refused *f, struct change *ch)
+{
+	uint64_t none = 0;
+	int r;
+
+	for (int c = 0; c < QUEUE_CLASSES; c++) {
+		struct db_stmt *st = q->by_class[c][ST_PARK];
+
+		db_bind_u64(st, 1, f->seq);
+		db_bind_u64(st, 2, c == 1 ? CLASS_ALARM : CLASS_ROUTINE);
+		db_bind_u64(st, 3, f->reason);
+		r = db_run(st);
+		if (r)
+			return r;
+		ch->parked += db_changes(q->db);
+	}
+	return remove_range(q, f->seq, f->seq, &none);
+}
+
+/* The ranges of 'acked' stay disjoint and not adjacent: those that touch the new one
+ * become part of it. */
+static int merge_range(struct queue *q, struct seq_range g)
+{
+	struct db_stmt *st = q->plain[ST_MERGE];
+	int r;
+
+	db_bind_u64(st, 1, g.first);
+	db_bind_u64(st, 2, g.last);
+	while ((r = db_step(st)) == 1) {
+		if (db_u64(st, 0) < g.first)
+			g.first = db_u64(st, 0);
+		g.last = queue_larger(g.last, db_u64(st, 1));
+	}
+	db_reset(st);
+	if (r)
+		return r;
+	st = q->plain[ST_ACKED];
+	db_bind_u64(st, 1, g.first);
+	db_bind_u64(st, 2, g.last);
+	return db_run(st);
+}
+
+static int take_range(struct queue *q, struct seq_range g, struct change *ch)
+{
+	int r;
+
+	g.first = queue_larger(g.first, ch->contig + 1);
+	if (g.first > g.last)
+		return 0;
+	r = remove_range(q, g.first, g.last, &ch->removed);
+	return r ? r : merge_range(q, g);
+}
+
+/* The mark moves to what the clinic said, and over ranges that it has named before and
+ * that now touch it. */
+static int take_contig(struct queue *q, uint64_t contig, struct change *ch)
+{
+	struct db_stmt *st = q->plain[ST_SWALLOW];
+	int r = 0;
+
+	if (contig > ch->contig) {
+		r = remove_range(q, ch->contig + 1, contig, &ch->removed);
+		ch->contig = contig;
+	}
+	if (r)
+		return r;
+	db_bind_u64(st, 1, ch->contig);
+	while ((r = db_step(st)) == 1)
+		ch->contig = queue_larger(ch->contig, db_u64(st, 0));
+	db_reset(st);
+	return r;
+}
+
+static int apply_reply(struct queue *q, const struct reply *r, struct change *ch)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->refused_count && err == 0; i++)
+		err = park(q, &r->refused[i], ch);
+	for (size_t i = 0; r->has_contig && i < r->range_count && err == 0; i++)
+		err = take_range(q, r->ranges[i], ch);
+	if (err == 0 && r->has_contig)
+		err = take_contig(q, r->contig, ch);
+	return err ? err : queue_write_cur(q, ch->contig);
+}
+
+static bool beyond(const struct queue *q, const struct reply *r)
+{
+	uint64_t top = r->contig;
+
+	for (size_t i = 0; i < r->range_count; i++)
+		top = queue_larger(top, r->ranges[i].last);
+	for (size_t i = 0; i < r->refused_count; i++)
+		top = queue_larger(top, r->refused[i].seq);
+	return top > queue_highest(q);
+}
+
+int queue_acknowledge(struct queue *q, const struct reply *r, struct queue_ack *ret)
+{
+	struct change ch = { .contig = q->contig };
+	int err;
+
+	if (beyond(q, r))
+		return -EPROTO;
+	if ((r->has_contig && r->contig > q->contig) || r->range_count ||
+	    r->refused_count) {
+		err = db_begin(q->db);
+		if (err)
+			return err;
+		err = queue_finish(q, apply_reply(q, r, &ch));
+		if (err)
+			return err;
+	}
+	q->contig = ch.contig;
+	q->unsent -= ch.removed + ch.parked;
+	*ret = (struct queue_ack){ .removed = ch.removed,
+				   .refused = (unsigned)ch.parked };
+	return 0;
+}
