@@ -68,17 +68,17 @@ db := $(addprefix storage/,db.o db_stmt.o secret.o sqlcipher_wolf.o)
 db_libs = $(DEPS)/lib/libsqlcipher.a $(crypto_libs)
 
 # hub-ble: pure machines and decoders, then the D-Bus shell
-ble_pure := $(addprefix ble/,backlog.o bls.o bucket.o capture.o clock.o pairing.o plausible.o profile.o \
-	session.o)
-ble := $(ble_pure) $(addprefix ble/,agent.o bluez.o bluez_call.o bus.o devices.o gattapp.o handover.o \
-	objects.o props.o report.o) $(core) $(rt)
+ble_pure := $(addprefix ble/,backlog.o bls.o bucket.o capture.o clock.o objects.o pairing.o plausible.o \
+	profile.o session.o)
+ble := $(ble_pure) $(addprefix ble/,agent.o bluez.o bluez_call.o bluez_watch.o bus.o devices.o \
+	devices_link.o devices_value.o gattapp.o handover.o props.o report.o) $(core) $(rt)
 hub_ble := ble/main.o $(ble)
 hub_ble_libs = $(core_libs) $(rt_libs) -lsystemd
 
 # hub-store
 store_pure := $(addprefix storage/,capture.o window.o)
 store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o queue_ack.o slots.o state.o \
-	store.o) $(db) $(core) $(rt) $(crypto)
+	store.o store_open.o store_tell.o) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
 
@@ -120,17 +120,27 @@ test_handover := $(store)
 test_keys := $(store)
 test_queue := $(store)
 test_ingest := $(clinic)
+test_bls := $(ble_pure) $(core)
+test_clock := $(ble_pure) $(core)
 test_pki := $(clinic) coap/identity.o
 test_clinic_text := $(addprefix clinic/,conf.o dating.o spec.o words.o) $(clinic)
-UNIT := core formats msg crypto indicator settings sqlcipher_wolf capture window handover keys queue \
+UNIT := bls clock core formats msg crypto indicator settings sqlcipher_wolf capture window handover keys queue \
 	ingest pki clinic_text
 # sim: the real state machines in virtual time
-SIM :=
+SIM := pairing session
+test_session := $(ble_pure) $(core)
+test_pairing := $(ble_pure) $(core)
 # io: one process, or two ends, against a temporary directory or loopback
 test_ipc := $(core) $(rt)
 test_store_io := $(core) $(rt) $(crypto)
 play_hub := $(clinic)
-IO := ipc store_io
+# stands for hub-store or hubd in test_ble_io.py
+ble_peer := $(core) $(rt)
+uplink_ends := coap/server.o clinic/pki.o $(coap_shared)
+test_uplink_io := $(uplink_ends)
+test_handshake_drops := $(uplink_ends)
+test_coap_server := $(uplink_ends)
+IO := ipc store_io uplink_io handshake_drops coap_server
 
 test_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lcjson -lsystemd
 
@@ -151,7 +161,9 @@ $(foreach t,$(UNIT),$(eval $(call link,tests/unit/test_$(t),tests/unit/test_$(t)
 $(foreach t,$(SIM),$(eval $(call link,tests/sim/test_$(t),tests/sim/test_$(t).o $(test_$(t)),test_libs)))
 $(foreach t,$(IO),$(eval $(call link,tests/io/test_$(t),tests/io/test_$(t).o $(test_$(t)),test_libs)))
 
+$(eval $(call link,tests/bench/bench_wire,tests/bench/bench_wire.o $(uplink_ends),test_libs))
 $(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
+$(eval $(call link,tests/io/ble_peer,tests/io/ble_peer.o $(ble_peer),test_libs))
 
 $(O)/%.o: %.c | deps
 	$(Q)mkdir -p $(@D)

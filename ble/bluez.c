@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "ble/bluez_internal.h"
-#include "ble/clock.h"
 #include "ble/profile.h"
 #include "ble/props.h"
 #include "hub/rt/log.h"
@@ -17,30 +16,12 @@
 enum {
 	CONNECT_RETRY_MS = 1000,
 	ATTACH_RETRY_MS = 2000,
-	TIMEOUT_MS = 10000,
 };
-
-static void attach(struct bluez *b);
 
 static void retry_in(struct bluez *b, uint64_t ms)
 {
 	rt_timer_set(b->retry, mono_add(rt_mono(), ms));
 }
-
-static void settle(struct bluez *b)
-{
-	if (b->h.settle)
-		b->h.settle(b->arg);
-}
-
-static bool is_wanted_char(uint16_t uuid)
-{
-	return profile_by_characteristic(uuid) || uuid == CLOCK_UUID_CURRENT_TIME ||
-	       uuid == CLOCK_UUID_DATE_TIME;
-}
-
-/* ---- telling
- * ---------------------------------------------------------------------------------- */
 
 static void tell_radio(struct bluez *b)
 {
@@ -86,9 +67,6 @@ static void detach(struct bluez *b, enum bluez_state state)
 	}
 }
 
-/* ---- keeping bluetoothd in order
- * ---------------------------------------------------------------- */
-
 static void armed(struct bluez *b, const struct bluez_call *call, int err,
 		  sd_bus_message *reply)
 {
@@ -121,7 +99,7 @@ static void arm_device(struct bluez *b, struct object_device *d)
 		c->arming =
 			bluez_call_send(
 				b, bluez_call_new(b, c->path, BLUEZ_CHAR, "StartNotify"),
-				TIMEOUT_MS, armed, &like) == 0;
+				BLUEZ_TIMEOUT_MS, armed, &like) == 0;
 	}
 }
 
@@ -133,13 +111,13 @@ static void keep_out(struct bluez *b, struct object_device *d)
 		bluez_set_bool(b, d->path, BLUEZ_DEVICE, "Trusted", false, NULL, NULL);
 	if (d->is & PROP_CONNECTED)
 		bluez_call_send(b, bluez_call_new(b, d->path, BLUEZ_DEVICE, "Disconnect"),
-				TIMEOUT_MS, NULL, NULL);
+				BLUEZ_TIMEOUT_MS, NULL, NULL);
 }
 
 /* Bonded, and found good: trust is the last step of pairing.h. */
 enum { KEPT = PROP_BONDED | PROP_TRUSTED };
 
-static void look_after(struct bluez *b, struct object_device *d)
+void bluez_look_after(struct bluez *b, struct object_device *d)
 {
 	if (d->config < 0)
 		keep_out(b, d);
@@ -151,7 +129,7 @@ static void look_after_all(struct bluez *b)
 {
 	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++)
 		if (b->objects.devices[i].path[0])
-			look_after(b, &b->objects.devices[i]);
+			bluez_look_after(b, &b->objects.devices[i]);
 }
 
 /* End what a search may have left: of this life, when the radio goes off, or of an
@@ -162,19 +140,17 @@ static void tidy(struct bluez *b)
 		bluez_call_new(b, "/org/bluez", BLUEZ_AGENT_MANAGER, "UnregisterAgent");
 
 	if (m && sd_bus_message_append(m, "o", AGENT_PATH) >= 0)
-		bluez_call_send(b, m, TIMEOUT_MS, NULL, NULL);
+		bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, NULL, NULL);
 	else
 		sd_bus_message_unref(m);
 	if (!b->adapter[0])
 		return;
 	bluez_call_send(b, bluez_call_new(b, b->adapter, BLUEZ_ADAPTER, "StopDiscovery"),
-			TIMEOUT_MS, NULL, NULL);
+			BLUEZ_TIMEOUT_MS, NULL, NULL);
 	if (b->pairable)
 		bluez_set_bool(b, b->adapter, BLUEZ_ADAPTER, "Pairable", false, NULL,
 			       NULL);
 }
-
-static void follow_power(struct bluez *b);
 
 static void power_done(struct bluez *b, const struct bluez_call *call, int err,
 		       sd_bus_message *reply)
@@ -188,10 +164,10 @@ static void power_done(struct bluez *b, const struct bluez_call *call, int err,
 	}
 	b->powered = call->tag;
 	tell_radio(b);
-	follow_power(b);
+	bluez_follow_power(b);
 }
 
-static void follow_power(struct bluez *b)
+void bluez_follow_power(struct bluez *b)
 {
 	const struct bluez_call like = { .tag = b->want_power };
 
@@ -204,16 +180,6 @@ static void follow_power(struct bluez *b)
 				     b->want_power, power_done, &like) == 0;
 }
 
-/* ---- objects
- * ------------------------------------------------------------------------------------ */
-
-static void ignore_adapter(struct bluez *b)
-{
-	log_warn("second-adapter",
-		 "ignored=1 do=\"remove the second Bluetooth adapter\"");
-	b->h.incident(b->arg, INCIDENT_RADIO_IMPOSTOR, CONFIG_DEVICES_MAX);
-}
-
 /* Among several the one used before, else the first by name. */
 static void consider_adapter(struct bluez *b, const char *path, const struct props *p)
 {
@@ -224,7 +190,7 @@ static void consider_adapter(struct bluez *b, const char *path, const struct pro
 	if (strlen(path) >= OBJECT_PATH_MAX)
 		return;
 	if (taken)
-		ignore_adapter(b);
+		bluez_ignore_adapter(b);
 	if (taken && !known && strcmp(path, b->adapter) > 0)
 		return;
 	memcpy(b->adapter, path, strlen(path) + 1);
@@ -243,7 +209,7 @@ static void pin_adapter(struct bluez *b, const char *path, const struct props *p
 	b->adapter_pinned = true;
 }
 
-static bool is_on_adapter(const struct bluez *b, const char *path)
+bool bluez_is_on_adapter(const struct bluez *b, const char *path)
 {
 	size_t len = strlen(b->adapter);
 
@@ -252,63 +218,15 @@ static bool is_on_adapter(const struct bluez *b, const char *path)
 
 static void put_device(struct bluez *b, const char *path, const struct props *p)
 {
-	if (is_on_adapter(b, path))
+	if (bluez_is_on_adapter(b, path))
 		objects_put_device(&b->objects, path, p);
 }
 
 static void put_char(struct bluez *b, const char *path, const struct props *p)
 {
 	/* p->value is what was cached before we listened: old, dropped (invariant 3). */
-	objects_put_char(&b->objects, path, p, is_wanted_char);
+	objects_put_char(&b->objects, path, p, bluez_is_wanted_char);
 }
-
-typedef void put_fn(struct bluez *b, const char *path, const struct props *p);
-
-/* One object: path, then its interfaces; 'put' gets the properties of one interface. */
-static int walk_object(struct bluez *b, sd_bus_message *m, const char *interface,
-		       put_fn *put)
-{
-	const char *path, *name;
-	struct props p;
-	int r = sd_bus_message_read(m, "o", &path);
-
-	if (r < 0 || sd_bus_message_enter_container(m, 'a', "{sa{sv}}") < 0)
-		return -EBADMSG;
-	while ((r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
-		if (sd_bus_message_read(m, "s", &name) < 0)
-			return -EBADMSG;
-		if (strcmp(name, interface) == 0) {
-			if (props_read(m, &p) != 0)
-				return -EBADMSG;
-			put(b, path, &p);
-		} else if (sd_bus_message_skip(m, "a{sv}") < 0) {
-			return -EBADMSG;
-		}
-		if (sd_bus_message_exit_container(m) < 0)
-			return -EBADMSG;
-	}
-	return r < 0 || sd_bus_message_exit_container(m) < 0 ? -EBADMSG : 0;
-}
-
-/* All objects of one interface. The dictionary has no order, so each interface takes one
- * walk. */
-static int walk_all(struct bluez *b, sd_bus_message *m, const char *interface,
-		    put_fn *put)
-{
-	int r = sd_bus_message_rewind(m, 1);
-
-	if (r < 0 || sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}") < 0)
-		return -EBADMSG;
-	while ((r = sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}")) > 0) {
-		if (walk_object(b, m, interface, put) != 0 ||
-		    sd_bus_message_exit_container(m) < 0)
-			return -EBADMSG;
-	}
-	return r < 0 ? -EBADMSG : 0;
-}
-
-/* ---- attaching
- * ---------------------------------------------------------------------------------- */
 
 static void registered(struct bluez *b, const struct bluez_call *call, int err,
 		       sd_bus_message *reply)
@@ -323,7 +241,7 @@ static void registered(struct bluez *b, const struct bluez_call *call, int err,
 	b->state = BLUEZ_ATTACHED;
 	log_info("bluetooth-attached", "powered=%d", (int)b->powered);
 	tell_all(b);
-	follow_power(b);
+	bluez_follow_power(b);
 }
 
 static void register_application(struct bluez *b)
@@ -336,7 +254,7 @@ static void register_application(struct bluez *b)
 		sd_bus_message_unref(m);
 		m = NULL;
 	}
-	if (bluez_call_send(b, m, TIMEOUT_MS, registered, NULL) != 0)
+	if (bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, registered, NULL) != 0)
 		registered(b, NULL, -EIO, NULL);
 }
 
@@ -345,13 +263,13 @@ static void listed(struct bluez *b, const struct bluez_call *call, int err,
 {
 	(void)call;
 	if (!err)
-		err = walk_all(b, m, BLUEZ_ADAPTER, consider_adapter);
+		err = bluez_walk(b, m, BLUEZ_ADAPTER, consider_adapter);
 	if (!err)
-		err = walk_all(b, m, BLUEZ_ADAPTER, pin_adapter);
+		err = bluez_walk(b, m, BLUEZ_ADAPTER, pin_adapter);
 	if (!err)
-		err = walk_all(b, m, BLUEZ_DEVICE, put_device);
+		err = bluez_walk(b, m, BLUEZ_DEVICE, put_device);
 	if (!err)
-		err = walk_all(b, m, BLUEZ_CHAR, put_char);
+		err = bluez_walk(b, m, BLUEZ_CHAR, put_char);
 	if (err) {
 		log_warn("attach", "step=objects error=%d", err);
 		detach(b, BLUEZ_LISTING);
@@ -366,240 +284,30 @@ static void listed(struct bluez *b, const struct bluez_call *call, int err,
 	if (b->pairable)
 		bluez_set_bool(b, b->adapter, BLUEZ_ADAPTER, "Pairable", false, NULL,
 			       NULL);
-	follow_power(b); /* off at once if it may not be on */
+	bluez_follow_power(b); /* off at once if it may not be on */
 	look_after_all(b);
 	register_application(b);
 }
 
-static void attach(struct bluez *b)
+void bluez_attach(struct bluez *b)
 {
 	if (!b->configured || !b->owner[0] || !b->bus)
 		return;
 	detach(b, BLUEZ_LISTING);
 	if (bluez_call_send(
 		    b, bluez_call_new(b, "/", DBUS_OBJECT_MANAGER, "GetManagedObjects"),
-		    TIMEOUT_MS, listed, NULL) != 0)
+		    BLUEZ_TIMEOUT_MS, listed, NULL) != 0)
 		retry_in(b, ATTACH_RETRY_MS);
 }
 
-static void set_owner(struct bluez *b, const char *owner)
+void bluez_set_owner(struct bluez *b, const char *owner)
 {
 	if (strcmp(owner, b->owner) == 0 || strlen(owner) >= OWNER_MAX)
 		return;
 	log_info("bluetoothd", "there=%d", owner[0] != '\0');
 	memcpy(b->owner, owner, strlen(owner) + 1);
 	detach(b, BLUEZ_WAITING);
-	attach(b);
-}
-
-/* ---- signals
- * ------------------------------------------------------------------------------------ */
-
-static void on_adapter_added(struct bluez *b, const char *path, const struct props *p)
-{
-	(void)p;
-	if (b->state == BLUEZ_NO_ADAPTER)
-		attach(b);
-	else if (b->state > BLUEZ_NO_ADAPTER && strcmp(path, b->adapter) != 0)
-		ignore_adapter(b);
-}
-
-static void on_device_changed(struct bluez *b, const char *path, const struct props *p)
-{
-	struct object_device *d =
-		is_on_adapter(b, path) ? objects_put_device(&b->objects, path, p) : NULL;
-
-	if (!d) {
-		if (p->on & PROP_CONNECTED) /* nobody we know; by path, for we may not
-					       have its address */
-			bluez_call_send(
-				b, bluez_call_new(b, path, BLUEZ_DEVICE, "Disconnect"),
-				TIMEOUT_MS, NULL, NULL);
-		return;
-	}
-	look_after(b, d);
-	bluez_tell_device(b, d->config);
-}
-
-static void on_char_added(struct bluez *b, const char *path, const struct props *p)
-{
-	struct object_char *c = objects_put_char(&b->objects, path, p, is_wanted_char);
-	struct object_device *d = c ? objects_find_char(&b->objects, path, &c) : NULL;
-
-	if (!d)
-		return;
-	look_after(b, d);
-	bluez_tell_device(b, d->config);
-}
-
-static void on_char_changed(struct bluez *b, const char *path, const struct props *p)
-{
-	struct object_char *c = NULL;
-	struct object_device *d = objects_find_char(&b->objects, path, &c);
-
-	if (!d || d->config < 0)
-		return;
-	if (p->has & PROP_NOTIFYING && !(p->on & PROP_NOTIFYING) && c->armed) {
-		c->armed = false;
-		look_after(b, d);
-	}
-	if (!(p->has & PROP_VALUE) || !profile_by_characteristic(c->uuid))
-		return;
-	if (p->value_len > OBJECT_VALUE_MAX)
-		b->h.incident(b->arg, INCIDENT_RADIO_GARBAGE, (size_t)d->config);
-	else
-		b->h.value(b->arg, (size_t)d->config, c->uuid, p->value, p->value_len);
-}
-
-static void on_adapter_changed(struct bluez *b, const char *path, const struct props *p)
-{
-	if (strcmp(path, b->adapter) != 0)
-		return;
-	if (p->has & PROP_POWERED && !b->powering) {
-		b->powered = p->on & PROP_POWERED;
-		follow_power(b);
-	}
-	if (p->has & PROP_PAIRABLE) {
-		b->pairable = p->on & PROP_PAIRABLE;
-		b->h.bondable(b->arg, b->pairable);
-	}
-}
-
-static const struct {
-	const char *interface;
-	put_fn *added, *changed;
-} kinds[] = {
-	{ BLUEZ_ADAPTER, on_adapter_added, on_adapter_changed },
-	{ BLUEZ_DEVICE, on_device_changed, on_device_changed },
-	{ BLUEZ_CHAR, on_char_added, on_char_changed },
-};
-
-enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
-
-/* Before the objects are listed, a signal tells nothing that the list will not tell. */
-static bool is_news(const struct bluez *b, sd_bus_message *m)
-{
-	return bluez_is_from(b, m) && b->state >= BLUEZ_NO_ADAPTER;
-}
-
-static int on_interfaces_added(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
-{
-	struct bluez *b = arg;
-
-	(void)ret_error;
-	if (!is_news(b, m))
-		return 0;
-	for (size_t i = 0; i < KINDS; i++) {
-		if (sd_bus_message_rewind(m, 1) < 0 ||
-		    walk_object(b, m, kinds[i].interface, kinds[i].added) != 0)
-			break;
-	}
-	settle(b);
-	return 0;
-}
-
-static int on_interfaces_removed(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
-{
-	struct bluez *b = arg;
-	const char *path, *name;
-	bool ours = false;
-
-	(void)ret_error;
-	if (!is_news(b, m) || sd_bus_message_read(m, "o", &path) < 0 ||
-	    sd_bus_message_enter_container(m, 'a', "s") < 0)
-		return 0;
-	while (sd_bus_message_read(m, "s", &name) > 0)
-		for (size_t i = 0; i < KINDS; i++)
-			ours |= strcmp(name, kinds[i].interface) == 0;
-	if (ours && strcmp(path, b->adapter) == 0)
-		attach(b);
-	else if (ours)
-		bluez_drop_object(b, path);
-	settle(b);
-	return 0;
-}
-
-static int on_properties_changed(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
-{
-	struct bluez *b = arg;
-	const char *path = sd_bus_message_get_path(m), *interface;
-	struct props p;
-
-	(void)ret_error;
-	if (!is_news(b, m) || sd_bus_message_read(m, "s", &interface) < 0)
-		return 0;
-	for (size_t i = 0; i < KINDS; i++) {
-		if (strcmp(interface, kinds[i].interface) != 0)
-			continue;
-		if (props_read(m, &p) == 0)
-			kinds[i].changed(b, path, &p);
-		break;
-	}
-	settle(b);
-	return 0;
-}
-
-static int on_owner_changed(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
-{
-	const char *name, *before, *now;
-
-	(void)ret_error;
-	if (sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 &&
-	    strcmp(name, BLUEZ_NAME) == 0)
-		set_owner(arg, now);
-	settle(arg);
-	return 0;
-}
-
-static int on_owner(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
-{
-	const char *owner;
-
-	(void)ret_error;
-	if (!sd_bus_message_is_method_error(m, NULL) &&
-	    sd_bus_message_read(m, "s", &owner) >= 0)
-		set_owner(arg, owner);
-	settle(arg);
-	return 0;
-}
-
-/* ---- connection
- * --------------------------------------------------------------------------------- */
-
-static const struct {
-	const char *rule;
-	sd_bus_message_handler_t fn;
-} matches[] = {
-	{ "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-	  "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.bluez'",
-	  on_owner_changed },
-	{ "type='signal',sender='org.bluez',path='/',interface='" DBUS_OBJECT_MANAGER
-	  "',member='InterfacesAdded'",
-	  on_interfaces_added },
-	{ "type='signal',sender='org.bluez',path='/',interface='" DBUS_OBJECT_MANAGER
-	  "',member='InterfacesRemoved'",
-	  on_interfaces_removed },
-	{ "type='signal',sender='org.bluez',path_namespace='/org/"
-	  "bluez',interface='" DBUS_PROPERTIES "',member='PropertiesChanged'",
-	  on_properties_changed },
-};
-
-/* The rules stand in the bus's queue before the question who bluetoothd is: no change
- * falls between. */
-static int subscribe(struct bluez *b)
-{
-	sd_bus *sd = bus_sd(b->bus);
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < sizeof(matches) / sizeof(*matches); i++)
-		r = sd_bus_add_match_async(sd, NULL, matches[i].rule, matches[i].fn, NULL,
-					   b);
-	if (r >= 0)
-		r = sd_bus_call_method_async(sd, NULL, "org.freedesktop.DBus",
-					     "/org/freedesktop/DBus",
-					     "org.freedesktop.DBus", "GetNameOwner",
-					     on_owner, b, "s", BLUEZ_NAME);
-	return r < 0 ? -EIO : 0;
+	bluez_attach(b);
 }
 
 static void lost(void *arg)
@@ -612,7 +320,8 @@ static void lost(void *arg)
 	bus_free(b->bus);
 	b->bus = NULL;
 	retry_in(b, CONNECT_RETRY_MS);
-	settle(b);
+	if (b->h.settle)
+		b->h.settle(b->arg);
 }
 
 static void connect_bus(struct bluez *b)
@@ -622,7 +331,7 @@ static void connect_bus(struct bluez *b)
 		return;
 	}
 	b->state = BLUEZ_WAITING;
-	if (agent_export(b) != 0 || gattapp_export(b) != 0 || subscribe(b) != 0)
+	if (agent_export(b) != 0 || gattapp_export(b) != 0 || bluez_subscribe(b) != 0)
 		lost(b);
 	else
 		bus_touch(b->bus);
@@ -635,7 +344,7 @@ static void on_retry(void *arg)
 	switch (b->state) {
 	case BLUEZ_OFFLINE: connect_bus(b); break;
 	case BLUEZ_WAITING: break;
-	case BLUEZ_LISTING: attach(b); break;
+	case BLUEZ_LISTING: bluez_attach(b); break;
 	case BLUEZ_NO_ADAPTER: break;
 	case BLUEZ_REGISTERING: break;
 	case BLUEZ_ATTACHED:
@@ -645,8 +354,9 @@ static void on_retry(void *arg)
 		}
 		break;
 	}
-	follow_power(b);
-	settle(b);
+	bluez_follow_power(b);
+	if (b->h.settle)
+		b->h.settle(b->arg);
 }
 
 struct bluez *bluez_new(struct rt *rt, const char *address,
@@ -666,7 +376,7 @@ void bluez_set_devices(struct bluez *b, const struct config_device *devices, siz
 {
 	objects_set_configured(&b->objects, devices, count);
 	b->configured = true;
-	attach(b);
+	bluez_attach(b);
 }
 
 void bluez_want_power(struct bluez *b, bool on)
@@ -676,7 +386,7 @@ void bluez_want_power(struct bluez *b, bool on)
 	b->want_power = on;
 	if (!on && b->state == BLUEZ_ATTACHED)
 		tidy(b);
-	follow_power(b);
+	bluez_follow_power(b);
 }
 
 bool bluez_is_off(const struct bluez *b)

@@ -9,7 +9,6 @@
 #include "ble/bluez_internal.h"
 
 enum {
-	TIMEOUT_MS = 10000,
 	TIMEOUT_CONNECT_MS = 45000,
 	TIMEOUT_PAIR_MS = 95000, /* pairing.h gives up earlier */
 };
@@ -117,7 +116,7 @@ int bluez_set_bool(struct bluez *b, const char *path, const char *interface,
 		sd_bus_message_unref(m);
 		return -EIO;
 	}
-	return bluez_call_send(b, m, TIMEOUT_MS, fn, like);
+	return bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, fn, like);
 }
 
 static void op_done(struct bluez *b, const struct bluez_call *call, int err,
@@ -171,7 +170,7 @@ static void agent_registered(struct bluez *b, const struct bluez_call *call, int
 		op_done(b, call, -EIO, reply);
 		return;
 	}
-	err = bluez_call_send(b, m, TIMEOUT_MS, op_done, call);
+	err = bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, op_done, call);
 	if (err)
 		op_done(b, call, err, reply);
 }
@@ -189,7 +188,8 @@ static int do_agent(struct bluez *b, const struct bluez_call *like)
 		sd_bus_message_unref(m);
 		return -EIO;
 	}
-	return bluez_call_send(b, m, TIMEOUT_MS, on ? agent_registered : op_done, like);
+	return bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, on ? agent_registered : op_done,
+			       like);
 }
 
 /* No UUIDs in the filter: bluetoothd 5.87 crashes on them. */
@@ -201,7 +201,7 @@ static int do_search(struct bluez *b, const struct bluez_call *like)
 	if (like->op == BLUEZ_SEARCH_OFF)
 		return bluez_call_send(
 			b, bluez_call_new(b, b->adapter, BLUEZ_ADAPTER, "StopDiscovery"),
-			TIMEOUT_MS, op_done, like);
+			BLUEZ_TIMEOUT_MS, op_done, like);
 	m = bluez_call_new(b, b->adapter, BLUEZ_ADAPTER, "SetDiscoveryFilter");
 	r = m ? sd_bus_message_append(m, "a{sv}", 2, "Transport", "s", "le",
 				      "DuplicateData", "b", 0)
@@ -210,12 +210,12 @@ static int do_search(struct bluez *b, const struct bluez_call *like)
 		sd_bus_message_unref(m);
 		return -EIO;
 	}
-	r = bluez_call_send(b, m, TIMEOUT_MS, NULL, NULL);
+	r = bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, NULL, NULL);
 	if (r)
 		return r;
 	return bluez_call_send(
 		b, bluez_call_new(b, b->adapter, BLUEZ_ADAPTER, "StartDiscovery"),
-		TIMEOUT_MS, op_done, like);
+		BLUEZ_TIMEOUT_MS, op_done, like);
 }
 
 static int do_device(struct bluez *b, const struct bluez_call *like, const char *method,
@@ -251,7 +251,7 @@ static int do_remove(struct bluez *b, const struct bluez_call *like)
 		sd_bus_message_unref(m);
 		return -EIO;
 	}
-	return bluez_call_send(b, m, TIMEOUT_MS, remove_done, like);
+	return bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, remove_done, like);
 }
 
 int bluez_do(struct bluez *b, enum bluez_op op, size_t device, unsigned tag)
@@ -265,12 +265,12 @@ int bluez_do(struct bluez *b, enum bluez_op op, size_t device, unsigned tag)
 	case BLUEZ_READ: break;
 	case BLUEZ_WRITE: break;
 	case BLUEZ_CONNECT: return do_device(b, &like, "Connect", TIMEOUT_CONNECT_MS);
-	case BLUEZ_DISCONNECT: return do_device(b, &like, "Disconnect", TIMEOUT_MS);
+	case BLUEZ_DISCONNECT: return do_device(b, &like, "Disconnect", BLUEZ_TIMEOUT_MS);
 	case BLUEZ_TRUST: return do_trust(b, &like);
 	case BLUEZ_DISTRUST: return do_trust(b, &like);
 	case BLUEZ_PAIR: return do_device(b, &like, "Pair", TIMEOUT_PAIR_MS);
 	case BLUEZ_CANCEL_PAIRING:
-		return do_device(b, &like, "CancelPairing", TIMEOUT_MS);
+		return do_device(b, &like, "CancelPairing", BLUEZ_TIMEOUT_MS);
 	case BLUEZ_REMOVE: return do_remove(b, &like);
 	case BLUEZ_SEARCH_ON: return do_search(b, &like);
 	case BLUEZ_SEARCH_OFF: return do_search(b, &like);
@@ -311,7 +311,7 @@ int bluez_read(struct bluez *b, size_t device, uint16_t uuid, unsigned tag)
 		sd_bus_message_unref(m);
 		return -EIO;
 	}
-	return bluez_call_send(b, m, TIMEOUT_MS, op_done, &like);
+	return bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, op_done, &like);
 }
 
 int bluez_write(struct bluez *b, size_t device, uint16_t uuid, const uint8_t *value,
@@ -332,5 +332,5 @@ int bluez_write(struct bluez *b, size_t device, uint16_t uuid, const uint8_t *va
 		sd_bus_message_unref(m);
 		return -EIO;
 	}
-	return bluez_call_send(b, m, TIMEOUT_MS, op_done, &like);
+	return bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, op_done, &like);
 }

@@ -19,7 +19,10 @@
 #define AGENT_PATH "/org/hub/agent"
 #define APP_PATH "/org/hub/app"
 
-enum { OWNER_MAX = 64 };
+enum {
+	OWNER_MAX = 64,
+	BLUEZ_TIMEOUT_MS = 10000, /* of a call that has no limit of its own */
+};
 
 enum bluez_state {
 	BLUEZ_OFFLINE = 0,
@@ -92,6 +95,32 @@ void bluez_tell_device(struct bluez *b, int config);
 
 /* Forget a device's object: told removed, or removed by us. */
 void bluez_drop_object(struct bluez *b, const char *path);
+
+/* bluez.c: what follows from what was heard. */
+
+/* Start attaching over; nothing happens without configuration and bluetoothd. */
+void bluez_attach(struct bluez *b);
+/* bluetoothd is there under this unique name; "": it is not. */
+void bluez_set_owner(struct bluez *b, const char *owner);
+/* Subscribe if it is ours and kept, keep out if it is a stranger. */
+void bluez_look_after(struct bluez *b, struct object_device *d);
+/* Bring the radio to where it shall be, and tell where it is. */
+void bluez_follow_power(struct bluez *b);
+bool bluez_is_on_adapter(const struct bluez *b, const char *path);
+
+/* bluez_watch.c: reading lists and signals. */
+
+/* What to do with one interface of one object; everything is borrowed. */
+typedef void bluez_put_fn(struct bluez *b, const char *path, const struct props *p);
+
+/* All objects of one interface of a GetManagedObjects answer. Returns 0 or -EBADMSG. */
+int bluez_walk(struct bluez *b, sd_bus_message *m, const char *interface,
+	       bluez_put_fn *put);
+/* Ask for signals, then who bluetoothd is: no change falls between. Returns 0 or -EIO. */
+int bluez_subscribe(struct bluez *b);
+bool bluez_is_wanted_char(uint16_t uuid);
+/* There are two adapters, which is one too many: logged, and told as an incident. */
+void bluez_ignore_adapter(struct bluez *b);
 
 /* agent.c, gattapp.c: put our objects on a new connection. Returns 0 or -EIO. */
 int agent_export(struct bluez *b);

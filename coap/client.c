@@ -44,7 +44,7 @@ enum {
 		5, /* libcoap counts a handshake's retries by the same number */
 	RETRANSMIT_REQUEST = 4,
 	CONTENT_FORMAT_SIGN1 = 18, /* application/cose; cose-type="cose-sign1" */
-	TOKEN_LEN = 4,
+	TOKEN_MAX = 4,
 };
 
 struct client {
@@ -160,11 +160,24 @@ static int on_event(coap_session_t *session, const coap_event_t event)
 static uint32_t token_of(const coap_pdu_t *pdu)
 {
 	coap_bin_const_t t = coap_pdu_get_token(pdu);
+	uint32_t token = 0;
 
-	if (t.length != TOKEN_LEN)
+	if (t.length == 0 || t.length > TOKEN_MAX || t.s[0] == 0)
 		return 0;
-	return (uint32_t)t.s[0] << 24 | (uint32_t)t.s[1] << 16 | (uint32_t)t.s[2] << 8 |
-	       t.s[3];
+	for (size_t i = 0; i < t.length; i++)
+		token = token << 8 | t.s[i];
+	return token;
+}
+
+/* Big-endian, without leading zeros: each byte of it crosses the network twice. */
+static size_t put_token(uint32_t token, uint8_t ret[static TOKEN_MAX])
+{
+	size_t len = 0;
+
+	for (int shift = 24; shift >= 0; shift -= 8)
+		if (len || token >> shift)
+			ret[len++] = (uint8_t)(token >> shift);
+	return len;
 }
 
 static void on_nack(coap_session_t *session, const coap_pdu_t *sent,
@@ -319,14 +332,13 @@ void client_release(struct client *c)
 static coap_pdu_t *make_post(coap_session_t *s, uint32_t token, const uint8_t *body,
 			     size_t len)
 {
-	const uint8_t t[TOKEN_LEN] = { (uint8_t)(token >> 24), (uint8_t)(token >> 16),
-				       (uint8_t)(token >> 8), (uint8_t)token };
+	uint8_t t[TOKEN_MAX];
 	const uint8_t format = CONTENT_FORMAT_SIGN1;
 	coap_pdu_t *p = coap_new_pdu(COAP_MESSAGE_CON, COAP_REQUEST_CODE_POST, s);
 
 	if (!p)
 		return NULL;
-	if (coap_add_token(p, sizeof(t), t) &&
+	if (coap_add_token(p, put_token(token, t), t) &&
 	    coap_add_option(p, COAP_OPTION_URI_PATH, 1, (const uint8_t *)"u") &&
 	    coap_add_option(p, COAP_OPTION_CONTENT_FORMAT, 1, &format) &&
 	    coap_add_data(p, len, body))

@@ -265,6 +265,7 @@ void forward_init(struct forward *f)
 {
 	memset(f, 0, sizeof(*f));
 	f->window = FORWARD_WINDOW_START;
+	f->token = FORWARD_TOKEN_FIRST - 1;
 	f->heartbeat_ms = CONFIG_HEARTBEAT_MAX_S * 1000ULL;
 }
 

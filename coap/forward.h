@@ -19,6 +19,8 @@
 enum {
 	FORWARD_SLOTS = 8,
 	FORWARD_WINDOW_START = 2,
+	/* Two bytes on the wire from the first request on. */
+	FORWARD_TOKEN_FIRST = 256,
 	/* Exchanges without retransmission for one step of the window. */
 	FORWARD_CLEAN_TO_GROW = 16,
 	/* Retransmissions this close to each other are one loss. */

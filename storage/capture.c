@@ -24,6 +24,17 @@ static struct capture *find(struct captures *c, uint64_t instance, uint64_t capt
 	return NULL;
 }
 
+bool captures_has(const struct captures *c, uint64_t instance, uint64_t capture)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct capture *e = &c->ring[(c->first + i) % CAPTURES_MAX];
+
+		if (e->instance == instance && e->capture == capture)
+			return true;
+	}
+	return false;
+}
+
 /* The one function that makes a capture ready without its decoder. */
 static void give_up_waiting(struct capture *e)
 {

@@ -21,6 +21,7 @@
  *
  * Pure, no allocation; the caller keeps it in secret memory.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "hub/core/msg.h"
@@ -58,6 +59,9 @@ void captures_init(struct captures *c);
  * Returns 0, -EEXIST (it is here already), or -ENOSPC (CAPTURES_MAX wait). Pure.
  */
 int captures_on_raw(struct captures *c, const struct msg_raw *m, struct mono now);
+
+/* captures_has - is it here, waiting or ready? Pure. */
+bool captures_has(const struct captures *c, uint64_t instance, uint64_t capture);
 
 /* captures_on_decoded - of this instance of hub-ble. Returns 0, or -ENOENT if none waits
  * for it (late, or never seen). Pure. */

@@ -9,7 +9,7 @@ cipher=$1 plain=$2
 dir=${3:-.}
 work=$(mktemp -d "$dir/bench-commit.XXXXXX")
 trap 'rm -rf "$work"' EXIT INT TERM
-rounds=${BENCH_ROUNDS:-7}
+rounds=${BENCH_ROUNDS:-15}
 
 # compare NAME GROUP BODY COMMITS: ratio of the two medians of one round, then the median over the rounds.
 compare() {
@@ -33,10 +33,10 @@ device() {
 			($2 <= limit ? "ok" : "short") }'
 }
 
-compare 1x100 1 100 1500
-compare 32x100 32 100 400
-compare 1xsealed 1 172 1500
-compare 32xsealed 32 172 400
+compare 1x100 1 100 500
+compare 32x100 32 100 200
+compare 1xsealed 1 172 500
+compare 32xsealed 32 172 200
 device 8x100 8 100 2000 2500
 device 32x100 32 100 1000 1000
 device 8xsealed 8 172 2000 2500

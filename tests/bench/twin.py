@@ -15,12 +15,14 @@ The guest reaches the host's loopback at 10.0.2.2; nothing reaches the guest.
 """
 import argparse
 import collections
+import ctypes
 import json
 import os
 import pathlib
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +34,11 @@ TWIN_SH = TOP / 'rootfs' / 'image' / 'twin.sh'
 HOST_IN_GUEST = '10.0.2.2'
 QEMU = 'qemu-system-x86_64'
 TCG_CPU = 'Westmere,+rdrand'  # without AVX, which is slow to emulate
+
+
+def _die_with_parent():
+    """Let the kernel end QEMU when this process ends, however that comes about."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class TwinError(RuntimeError):
@@ -158,7 +165,8 @@ class Twin:
             self.kvm = _kvm_boots(self.image)
         self.started = time.monotonic()
         with open(self.folder / 'qemu.log', 'wb') as log:
-            self._qemu = subprocess.Popen(self._argv(sockets), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._qemu = subprocess.Popen(self._argv(sockets), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          preexec_fn=_die_with_parent)
         try:
             if not (self._qmp.accept(10) and self._wire.accept(10)):
                 raise TwinError('QEMU does not connect')

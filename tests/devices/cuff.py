@@ -334,11 +334,11 @@ class Cuff:
         for _ in range(20):
             try:
                 await self._radio_on()
-                break
+                self.report('advertising', pairing=self.pairing, readings=len(self.readings))
+                return
             except HCI_Error as error:  # btvirt refuses now and then just after a disconnect
                 self.report('advertising_refused', error=str(error))
                 await asyncio.sleep(0.05)
-        self.report('advertising', pairing=self.pairing, readings=len(self.readings))
 
     async def _radio_on(self):
         services = struct.pack('<H', BLOOD_PRESSURE)

@@ -1,7 +1,7 @@
 /*
  * fuzz_reply.c - what a server may answer: the reply's parser, and the forward machine behind it.
  *
- * The input is a run of answers: token (low 4 bits), code u8, Max-Age u8, length u8, then so many bytes of
+ * The input is a run of answers: token (low 4 bits, counted from 1), code u8, Max-Age u8, length u8, then so many bytes of
  * body. The machine has eight batches out on tokens 1 to 8. Whatever comes, it must keep its bounds, and an
  * acknowledgement must be one that the parser took and that names nothing beyond the highest seq.
  */
@@ -69,7 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.window = FORWARD_SLOTS;
 	drain(&f, now, &id);
 	while (reader_left(&r) > 4) {
-		struct forward_response a = { .token = read_u8(&r) & 15,
+		struct forward_response a = { .token = FORWARD_TOKEN_FIRST - 1u +
+						       (read_u8(&r) & 15u),
 					      .code = read_u8(&r) };
 		size_t len;
 

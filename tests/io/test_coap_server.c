@@ -32,6 +32,7 @@ static struct page *page;
 static struct pki_pair root, server, hub;
 static coap_context_t *ctx;
 static coap_session_t *session;
+static struct library_identity id;
 static bool connected;
 static int got_code; /* -1: none yet */
 static uint32_t got_max_age;
@@ -51,7 +52,8 @@ static void on_request(void *arg, const struct coap_server_request *rq,
 	memcpy(page->spki, rq->spki, PIN_LEN);
 	snprintf(page->path, sizeof(page->path), "%s", rq->path);
 	page->len = rq->len;
-	memcpy(page->body, rq->body, rq->len);
+	if (rq->len)
+		memcpy(page->body, rq->body, rq->len);
 	ret->code = page->code;
 	ret->max_age_s = 77;
 	ret->len = page->code == COAP_CODE_CHANGED ? COAP_SERVER_REPLY_MAX : 0;
@@ -136,7 +138,6 @@ static bool has_answer(void)
 static void connect_to_server(void)
 {
 	uint8_t addr[16] = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 };
-	struct library_identity id;
 	coap_dtls_pki_t pki;
 	coap_address_t to;
 
@@ -266,6 +267,7 @@ static void test_server(void)
 
 	coap_session_release(session);
 	coap_free_context(ctx);
+	library_identity_done(&id);
 	kill(pid, SIGTERM);
 	int status;
 	CHECK_INT(waitpid(pid, &status, 0), pid);

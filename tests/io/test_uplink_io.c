@@ -1,6 +1,10 @@
 /*
  * test_uplink_io.c - the real hub-coap against the real coap/server over DTLS on loopback.
  */
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
 #include "tests/io/uplink_world.h"
 
 enum { BATCHES = 40 };
@@ -256,6 +260,63 @@ static void test_server_frozen(void)
 	end_world(&w);
 }
 
+/* hub-coap is there first, its packets are refused by the clinic's machine; then the server comes. */
+static void test_server_late(void)
+{
+	struct world w;
+
+	make_world(&w, BATCHES);
+	start_server(&w);
+	end(&w.server, SIGTERM);
+	start_coap(&w);
+	CHECK(!wait_for(&w, is_connected, 3));
+	CHECK(!has_incident(&w)); /* a closed port is not an attack */
+	start_server(&w);
+	CHECK(wait_for(&w, all_acked, 20));
+	end_world(&w);
+}
+
+static void set_link(bool up)
+{
+	struct ifreq r = { .ifr_name = "lo", .ifr_flags = up ? IFF_UP : 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	CHECK_INT(ioctl(fd, SIOCSIFFLAGS, &r), 0);
+	close(fd);
+}
+
+/* The cable is pulled with requests in flight, longer than a session lives, and put back: sending fails at
+ * once, in the session and in each new attempt. */
+static void test_link_down(void)
+{
+	struct mono back;
+	struct world w;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) && unshare(CLONE_NEWNET)) {
+		printf("  SKIP link-down: no network namespace for this user\n");
+		return;
+	}
+	set_link(true);
+	make_world(&w, BATCHES);
+	w.quota = 10;
+	start_server(&w);
+	start_coap(&w);
+	CHECK(wait_for(&w, some_acked, 10));
+	set_link(false);
+	w.quota = 20;
+	hand_over_all(&w);
+	CHECK(wait_for(&w, is_disconnected, 45));
+	CHECK(!wait_for(&w, is_connected, 5));
+	CHECK(!has_incident(&w));
+	set_link(true);
+	back = rt_mono();
+	w.quota = UINT_MAX;
+	CHECK(wait_for(&w, all_acked, 40));
+	printf("  link-down: readings flow %llu s after the link's return\n",
+	       (unsigned long long)mono_since(rt_mono(), back) / 1000);
+	end_world(&w);
+}
+
 /* hub-coap is killed again and again, at any moment: everything arrives all the same. */
 static void test_coap_killed(void)
 {
@@ -292,6 +353,8 @@ int main(int argc, char **argv)
 		    { "useless-answers", test_useless_answers },
 		    { "server-killed", test_server_killed },
 		    { "server-frozen", test_server_frozen },
+		    { "server-late", test_server_late },
+		    { "link-down", test_link_down },
 		    { "coap-killed", test_coap_killed } };
 	size_t count = sizeof(all) / sizeof(*all);
 	pid_t pids[sizeof(all) / sizeof(*all)];

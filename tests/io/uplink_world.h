@@ -95,11 +95,12 @@ __attribute__((unused)) static void make_reply(const struct page *p, struct repl
 	while (ret->contig < p->batches && p->times[ret->contig + 1])
 		ret->contig++;
 	for (uint64_t seq = ret->contig + 1; seq <= p->batches; seq++) {
-		struct seq_range *last = &ret->ranges[ret->range_count - 1];
+		struct seq_range *last =
+			ret->range_count ? &ret->ranges[ret->range_count - 1] : NULL;
 
 		if (!p->times[seq])
 			continue;
-		if (ret->range_count && last->last == seq - 1)
+		if (last && last->last == seq - 1)
 			last->last = seq;
 		else if (ret->range_count < REPLY_RANGES_MAX)
 			ret->ranges[ret->range_count++] = (struct seq_range){ seq, seq };
@@ -342,14 +343,23 @@ wait_for(struct world *w, bool (*until)(struct world *), unsigned seconds)
 
 __attribute__((unused)) static pid_t spawn(const char *const argv[])
 {
-	pid_t pid = fork();
+	sigset_t term;
+	pid_t pid;
 
+	/* Until it is another program it has our loop's handler, which swallows signals. */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG,
 		      SIGKILL); /* a failed check leaves nothing behind */
+		signal(SIGTERM, SIG_DFL);
+		sigprocmask(SIG_UNBLOCK, &term, NULL);
 		execv(argv[0], (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
+	sigprocmask(SIG_UNBLOCK, &term, NULL);
 	CHECK(pid > 0);
 	return pid;
 }

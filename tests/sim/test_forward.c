@@ -355,8 +355,10 @@ static void reply_arrives(struct sim *m, struct event *e)
 		forward_on_response(&m->f, &e->response, (uint32_t)test_random(), m->now);
 	supervisor_on_heard(&m->s, forward_is_owed(&m->f), m->now);
 	for (size_t i = 0; i < EVENTS; i++)
-		if (m->events[i].token == e->token && m->events[i].session == e->session &&
-		    (m->events[i].kind == EVENT_TRANSMIT || m->events[i].kind == EVENT_GIVE_UP))
+		if (m->events[i].token == e->token &&
+		    m->events[i].session == e->session &&
+		    (m->events[i].kind == EVENT_TRANSMIT ||
+		     m->events[i].kind == EVENT_GIVE_UP))
 			m->events[i].kind = EVENT_NONE;
 	if (matched)
 		CHECK(!is_answered(m,
@@ -717,7 +719,8 @@ static void test_wait_bounds(void)
 		      { 3600, 3600000 }, { 3601, 3600000 }, { UINT32_MAX, 3600000 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct forward_response r = { .token = 1, .code = COAP_CODE_UNAVAILABLE };
+		struct forward_response r = { .token = FORWARD_TOKEN_FIRST,
+					      .code = COAP_CODE_UNAVAILABLE };
 		struct mono now = { 5000 };
 		struct forward_action a;
 		struct forward f;

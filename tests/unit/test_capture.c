@@ -147,6 +147,9 @@ static void test_same_twice(void)
 	captures_init(&c);
 	add_raw(1, t0);
 	CHECK_INT(captures_on_raw(&c, &m, t0), -EEXIST);
+	CHECK(captures_has(&c, 42, 1));
+	CHECK(!captures_has(&c, 42, 2));
+	CHECK(!captures_has(&c, 43, 1));
 	m.instance = 43; /* hub-ble was restarted and counts from 1 again */
 	CHECK_INT(captures_on_raw(&c, &m, t0), 0);
 	CHECK_INT(captures_on_decoded(&c, 43, &other), 0);

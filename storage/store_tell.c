@@ -1,0 +1,144 @@
+/*
+ * store_tell.c - what hub-ble, hub-coap, hubd and the log hear from hub-store; see store_inside.h.
+ *
+ * A peer that is away is not waited for: each of them is told what counts when it comes up.
+ */
+#include "storage/store_inside.h"
+
+#include <string.h>
+
+#include "hub/core/err.h"
+#include "hub/rt/log.h"
+
+int store_send(struct store *s, enum role to, const struct msg *m)
+{
+	return s->host.send(s->host.arg, to, m);
+}
+
+void store_send_status(struct store *s, enum status_what what, uint64_t a, uint64_t b)
+{
+	struct msg m = { .kind = MSG_STATUS, .status = { what, a, b } };
+
+	/* hubd away: it is told again when it is back */
+	(void)store_send(s, ROLE_HUBD, &m);
+}
+
+void store_flush_reports(struct store *s)
+{
+	size_t sent = 0;
+
+	while (sent < s->report_count) {
+		const struct report *r = &s->reports[sent];
+		struct msg m = { .kind = MSG_INCIDENT,
+				 .incident = { r->what, r->subject, r->count } };
+
+		if (store_send(s, ROLE_HUBD, &m))
+			break;
+		sent++;
+	}
+	s->report_count -= sent;
+	memmove(s->reports, s->reports + sent, s->report_count * sizeof(s->reports[0]));
+}
+
+void store_report(struct store *s, enum incident what, uint16_t subject)
+{
+	for (size_t i = 0; i < s->report_count; i++)
+		if (s->reports[i].what == what && s->reports[i].subject == subject) {
+			s->reports[i].count++;
+			return;
+		}
+	if (s->report_count ==
+	    REPORTS_MAX) /* of different kinds: the oldest has been logged */
+		memmove(s->reports, s->reports + 1,
+			--s->report_count * sizeof(s->reports[0]));
+	s->reports[s->report_count++] = (struct report){ what, subject, 1 };
+	store_flush_reports(s);
+}
+
+/* STORE_READY: it is durable; else why not. */
+void store_answer(struct store *s, uint64_t capture, enum store_blocked why)
+{
+	struct msg m = { .kind = MSG_DURABLE,
+			 .durable = { .capture = capture,
+				      .durable = why == STORE_READY,
+				      .blocked = why } };
+
+	/* hub-ble away: it offers the capture again and is answered from the queue's memory */
+	(void)store_send(s, ROLE_BLE, &m);
+}
+
+void store_send_state(struct store *s)
+{
+	struct msg m = { .kind = MSG_STORE_STATE, .store_state = { s->blocked } };
+
+	(void)store_send(s, ROLE_BLE, &m); /* told when it comes up */
+	store_send_status(s, STATUS_BLOCKED, s->blocked, 0);
+}
+
+static const char *blocked_text(enum store_blocked b)
+{
+	switch (b) {
+	case STORE_READY: return "ready";
+	case STORE_NO_CONFIG: return "no-config";
+	case STORE_FULL: return "full";
+	case STORE_FAULT: return "fault";
+	}
+	return "?";
+}
+
+static enum store_blocked find_blocked(const struct store *s)
+{
+	if (!s->queue || s->foreign)
+		return STORE_FAULT;
+	if (!s->has_config || s->config.level >= LEVEL_RETIRED)
+		return STORE_NO_CONFIG;
+	return s->full ? STORE_FULL : STORE_READY;
+}
+
+/* The one function that changes 'blocked'. */
+void store_update_blocked(struct store *s)
+{
+	enum store_blocked now = find_blocked(s);
+
+	if (s->told && now == s->blocked)
+		return;
+	log_info("store-state", "from=%s to=%s",
+		 s->told ? blocked_text(s->blocked) : "start", blocked_text(now));
+	s->blocked = now;
+	s->told = true;
+	store_send_state(s);
+}
+
+void store_send_queue_state(struct store *s)
+{
+	struct msg m = { .kind = MSG_QUEUE_STATE,
+			 .queue_state = { queue_unsent(s->queue),
+					  queue_highest(s->queue) } };
+
+	(void)store_send(s, ROLE_COAP, &m); /* told when it comes up */
+}
+
+/* hub-coap must know the highest number before it sees a batch with it. */
+void store_tell_counts(struct store *s)
+{
+	uint64_t unsent = queue_unsent(s->queue);
+
+	if (s->saved || s->delivered)
+		store_send_queue_state(s);
+	if (s->saved)
+		store_send_status(s, STATUS_SAVED, unsent, queue_highest(s->queue));
+	if (s->delivered)
+		store_send_status(s, STATUS_DELIVERED, unsent, queue_contig(s->queue));
+	s->saved = s->delivered = false;
+}
+
+/* Once per problem, not once per retry. */
+void store_log_problem(struct store *s, const char *event, const char *what, int err)
+{
+	if (s->problem == what)
+		return;
+	s->problem = what;
+	log_err(event, "error=\"%s\" do=\"%s\" retry_ms=%d", err_text(err), what,
+		RETRY_MS);
+	store_report(s, INCIDENT_STORAGE, 0);
+}
