@@ -127,7 +127,9 @@ test_clinic_text := $(addprefix clinic/,conf.o dating.o spec.o words.o) $(clinic
 UNIT := bls clock core formats msg crypto indicator settings sqlcipher_wolf capture window handover keys queue \
 	ingest pki clinic_text
 # sim: the real state machines in virtual time
-SIM := pairing session
+test_forward := $(coap_pure) $(core)
+test_supervisor := $(coap_pure)
+SIM := pairing session forward supervisor
 test_session := $(ble_pure) $(core)
 test_pairing := $(ble_pure) $(core)
 # io: one process, or two ends, against a temporary directory or loopback

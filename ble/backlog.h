@@ -1,15 +1,14 @@
 #pragma once
 
 /*
- * backlog.h - captured values that hub-store has not called durable yet, in the order in
- * which they came.
+ * backlog.h - captured values that are not durable yet, in the order in which they came.
  *
  * Invariants
  *   1. A value leaves only when it is durable; while hub-store is away it waits here.
  *   2. Its RAW goes before its DECODED, and it keeps its capture number however often it
- * is offered.
+ *      is offered.
  *   3. From BACKLOG_HIGH on no new connections should be let in: the rest is for what is
- * already in the air.
+ *      already in the air.
  *
  * Pure; memory is the caller's and fixed.
  */

@@ -3,24 +3,32 @@
 /*
  * bluez.h - bluetoothd as a D-Bus service: attach, watch, order. The only door to it.
  *
- *   OFFLINE -bus connected-> WAITING -bluetoothd is there-> LISTING -objects, one
- * adapter-> REGISTERING -> ATTACHED LISTING -no adapter-> NO_ADAPTER -one appears->
- * LISTING     an error on the way: LISTING again after 2 s any -bluetoothd restarted or
- * adapter gone-> LISTING or WAITING     any -bus lost-> OFFLINE (again after 1 s)
+ *   OFFLINE      -bus connected->         WAITING
+ *   WAITING      -bluetoothd is there->   LISTING
+ *   LISTING      -objects, an adapter->   REGISTERING -> ATTACHED
+ *   LISTING      -no adapter->            NO_ADAPTER -one appears-> LISTING
+ *   LISTING, REGISTERING -error->         LISTING, again after 2 s
+ *   any          -adapter gone->          LISTING
+ *   any          -bluetoothd gone->       WAITING
+ *   any          -bus lost->              OFFLINE, again after 1 s
  *
- * The order of attaching is the order in which nothing can be lost: objects, agentless
- * and undiscoverable adapter, strangers untrusted, StartNotify on every known
- * characteristic, our profiles registered (bluetoothd then connects bonded devices by
- * itself), and only then Powered, the first moment at which a link can exist.
+ * Attaching goes in the order in which nothing can be lost: objects, no agent and not
+ * discoverable, strangers untrusted, StartNotify on every known characteristic, our profiles
+ * registered (bluetoothd then connects bonded devices by itself), and only then Powered, the
+ * first moment at which a link can exist.
+ *
+ * What this order cannot close: characteristics are objects only after the first connection
+ * since bluetoothd's start. A device that indicates at once after encryption on that very
+ * connection is confirmed by bluetoothd before anybody can have asked for the value.
  *
  * Invariants
  *   1. Asynchronous calls only. Every call has a time limit.
  *   2. Signals and questions count only if they come from the owner of org.bluez.
  *   3. A Value met while objects are listed is old and never handed on. Only a change
- * signal is a new value.
+ *      signal is a new value.
  *   4. Notifications are asked for once per characteristic and kept (StartNotify):
- * bluetoothd arms them anew at each connection. Only for bonded devices: nothing is
- * subscribed before a key exists.
+ *      bluetoothd arms them anew at each connection. Only for devices bonded and found
+ *      good: nothing is subscribed before a key exists.
  *   5. Never powered on against bluez_want_power; powered off also when half attached.
  */
 #include "ble/objects.h"

@@ -1,11 +1,9 @@
 #pragma once
 
 /*
- * handover.h - the link to hub-store: hands captured values over and keeps each until it
- * is durable.
+ * handover.h - the link to hub-store: hands values over, keeps each until it is durable.
  *
- *   value -> MSG_RAW at once -> MSG_DECODED when it is finished -> MSG_DURABLE ->
- * forgotten
+ *   value -> MSG_RAW at once -> MSG_DECODED when finished -> MSG_DURABLE -> forgotten
  *
  * hub-store away or blocked: values wait in memory (backlog.h) and are offered again,
  * under the same numbers, when it says that it is ready.

@@ -1,27 +1,30 @@
 #pragma once
 
 /*
- * pairing.h - makes a bond with every configured peripheral that has none, and with
- * nothing else.
+ * pairing.h - bonds with every configured peripheral that has none, and with nothing else.
  *
- *   IDLE -a device wants a bond, radio on-> AGENT -> BONDABLE -> CLEANING -> SEARCH ->
- * LOOKING LOOKING -that device advertises-> FOUND (discovery off) -> PAIR -ok-> CHECK
- * -bonded-> TRUST -> LOOKING or ... PAIR -error-> RETRY -1 s-> PAIR, once;  PAIR -90 s->
- * CANCEL second error, CANCEL, CHECK -not bonded, weaker than asked-> DISCARD
- * (RemoveDevice) -> back-off nothing to look for (any more)-> CLOSE_SEARCH ->
- * CLOSE_BONDABLE -> CLOSE_AGENT -> IDLE any -radio or bluetoothd gone-> IDLE
+ *   IDLE     -a device wants a bond, radio on-> AGENT -> BONDABLE -> CLEANING -> SEARCH
+ *   SEARCH   -> LOOKING
+ *   LOOKING  -that device advertises-> FOUND (search off) -> PAIR
+ *   PAIR     -ok-> CHECK -bonded-> TRUST -> CLOSE_SEARCH
+ *   PAIR     -error-> RETRY -1 s-> PAIR, once
+ *   PAIR     -90 s-> CANCEL -> DISCARD
+ *   PAIR     -second error-> DISCARD
+ *   CHECK    -not bonded, or weaker than asked-> DISCARD (RemoveDevice, back-off)
+ *   DISCARD  -> CLOSE_SEARCH -> CLOSE_BONDABLE -> CLOSE_AGENT -> IDLE
+ *   LOOKING  -nothing to look for any more-> CLOSE_SEARCH
+ *   any      -radio or bluetoothd gone-> IDLE
  *
  * Invariants
  *   1. The agent exists, and the adapter is bondable, only from AGENT to CLOSE_AGENT:
- * outside no new key can be made, whoever asks.
+ *      outside no new key can be made, whoever asks.
  *   2. A candidate has exactly a configured address and address type, and was seen
- * advertising in this search: objects left from before are removed first (CLEANING).
+ *      advertising in this search: older objects are removed first (CLEANING).
  *   3. A passkey is told only for the candidate while its Pair is under way, and once per
- * Pair. Every other question is refused.
+ *      Pair. Every other question is refused.
  *   4. A device configured with a passkey that was bonded without asking for it is
- * discarded: somebody in the middle may have made it forget.
- *   5. One operation is under way at a time; a failing device waits 10 s, doubled up to
- * 10 minutes.
+ *      discarded: somebody in the middle may have made it forget.
+ *   5. One operation at a time; a failing device waits 10 s, doubled up to 10 minutes.
  *
  * Pure: events and 'now' in, actions out.
  */

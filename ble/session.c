@@ -169,7 +169,7 @@ static void on_deadline(struct session *s, struct mono now)
 	case SESSION_CLOCK_CHECK: listen(s, now); break;
 	case SESSION_LISTEN:
 		if (s->undurable)
-			s->deadline = mono_add(now, SESSION_QUIET_MS);
+			s->deadline = mono_add(now, SESSION_IDLE_AGAIN_MS);
 		else
 			close_link(s, now);
 		break;

@@ -1,27 +1,29 @@
 #pragma once
 
 /*
- * session.h - what one connection of one bonded peripheral goes through, from link to
- * farewell.
+ * session.h - what one connection of one bonded peripheral goes through, link to farewell.
  *
- *   ABSENT -linked-> LINKED -ready-> CLOCK_READ -> HISTORY -> CLOCK_SET -> CLOCK_CHECK ->
- * LISTEN any -farewell, hub-store away-> CLOSING -gone-> ABSENT LINKED -gone before
- * ready, 5 times in 60 s-> PAUSED -time-> ABSENT
+ *   ABSENT      -linked->       LINKED
+ *   LINKED      -ready->        CLOCK_READ   (HISTORY or LISTEN if there is no clock to read)
+ *   CLOCK_READ  -answer->       HISTORY      (LISTEN if the clock need not be set)
+ *   HISTORY     -quiet->        CLOCK_SET
+ *   CLOCK_SET   -answer->       CLOCK_CHECK -answer-> LISTEN
+ *   LISTEN      -idle 60 s->    CLOSING
+ *   LINKED      -30 s->         CLOSING
+ *   any         -10 min, hub-store away-> CLOSING
+ *   any         -gone->         ABSENT
+ *   LINKED      -gone, 5 times in 60 s->  PAUSED -time-> ABSENT
  *
- *   on ready        session_on_ready     the services are resolved (they may be so at
- * once, from a cache) CLOCK_READ      skipped if the device has no clock; read before
- * set: stored values carry the old offset HISTORY         stored values pour in by
- * themselves; ends after a quiet second. Where a record access procedure will have its
- * place CLOCK_SET       only if the caller says so (clock.h decides); then CLOCK_CHECK
- * reads it back LISTEN          the device ends the connection; else we do, 60 s after
- * its last value
+ * CLOCK_READ comes before CLOCK_SET because stored values carry the old offset.
+ * HISTORY is where stored values pour in by themselves; it ends when none came for a moment.
+ * They need not be complete before the set: clock.h tells stamps of before and after apart.
+ * A record access procedure will have its place there.
  *
  * Invariants
- *   1. Values are taken in every state in which there is a link; the session never
- * refuses one.
- *   2. The session says farewell by itself only when every value of the device is
- * durable, except after 10 minutes, or when hub-store is away: then the device must keep
- * what it has not sent.
+ *   1. Values are taken in every state with a link; the session never refuses one.
+ *   2. The session says farewell by itself only when every value of the device is durable,
+ *      except after 10 minutes, or when hub-store is away: then the device must keep what
+ *      it has not sent.
  *   3. At most one operation on the device is under way.
  *   4. A clock that cannot be read or set is skipped; it never costs a value.
  *
@@ -35,7 +37,8 @@
 enum {
 	SESSION_SERVICES_MS = 30000, /* from link to services */
 	SESSION_OPERATION_MS = 12000,
-	SESSION_QUIET_MS = 1000,
+	SESSION_QUIET_MS = 100, /* cuffs hang up half a second after their last value */
+	SESSION_IDLE_AGAIN_MS = 1000, /* while a value is not durable */
 	SESSION_IDLE_MS = 60000,
 	SESSION_LONGEST_MS = 600000,
 	SESSION_FAREWELL_MS = 10000, /* ask again to disconnect */

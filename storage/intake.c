@@ -9,6 +9,7 @@
 #include "hub/crypto/crypto.h"
 #include "hub/rt/failpoint.h"
 
+_Static_assert((int)QUEUE_MARK_LEN == (int)STATE_MARK_LEN, "a mark fits its place");
 _Static_assert(SEALED_LEN(READING_BODY_MAX) <= SEALED_BODY_MAX,
 	       "a sealed body fits its place");
 
@@ -115,15 +116,20 @@ static int gather(struct intake *in, struct queue *q, struct state *state,
 		r = seal_next(in, c, queue_next_seq(q) + in->count, target);
 		if (r)
 			return r;
-		if (timed)
+		if (timed) {
+			struct queue_entry *e = &in->group[in->count - 1];
+
+			e->has_mark = true;
+			state_mark_encode(&mark, e->mark);
 			in->marks[in->mark_count++] = mark;
+		}
 		captures_pop(&in->captures);
 	}
 	return 0;
 }
 
-/* Told first, remembered after: if we die between, the device's second copy becomes a second record, which the
- * clinic can see. The other order could lose a reading. */
+/* Told first, remembered after: if we die between, the marks in the queue tell the registry at the next start
+ * (store_open.c). The other order could lose a reading. */
 static void settle(struct intake *in, struct state *state,
 		   const struct intake_handlers *h)
 {

@@ -23,7 +23,8 @@ enum {
 
 #define CLASS_COLUMNS                                                                    \
 	"(seq INTEGER PRIMARY KEY, asg INTEGER NOT NULL, kind INTEGER NOT NULL,"         \
-	" inst INTEGER NOT NULL, cap INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+	" inst INTEGER NOT NULL, cap INTEGER NOT NULL, mark BLOB, body BLOB NOT NULL)"         \
+	" STRICT;"
 
 static const char schema[] =
 	"CREATE TABLE meta (k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;"
@@ -39,10 +40,11 @@ static const char schema[] =
 	"INSERT INTO cur VALUES (1, 1, 0, 0, 0, 0);";
 
 static const char *const class_sql[ST_PER_CLASS] = {
-	[ST_INSERT] = "INSERT INTO %s VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[ST_INSERT] = "INSERT INTO %s VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[ST_READ] =
 		"SELECT seq, asg, kind, body FROM %s WHERE seq > ?1 ORDER BY seq LIMIT 1",
 	[ST_REMOVE] = "DELETE FROM %s WHERE seq BETWEEN ?1 AND ?2",
+	[ST_MARKS] = "SELECT mark FROM %s ORDER BY seq DESC LIMIT ?1",
 	[ST_PARK] = ("INSERT INTO dead SELECT seq, asg, ?2, kind, ?3, body FROM %s"
 		     " WHERE seq = ?1"),
 };
@@ -384,7 +386,8 @@ static int insert_one(struct queue *q, const struct queue_entry *e, uint64_t seq
 	db_bind_u64(st, 3, e->record.kind);
 	db_bind_i64(st, 4, (int64_t)e->instance); /* all 64 bits are used */
 	db_bind_i64(st, 5, (int64_t)e->capture);
-	db_bind_blob(st, 6, e->record.body, e->record.body_len);
+	db_bind_blob(st, 6, e->has_mark ? e->mark : NULL, e->has_mark ? QUEUE_MARK_LEN : 0);
+	db_bind_blob(st, 7, e->record.body, e->record.body_len);
 	return db_run(st);
 }
 
@@ -403,6 +406,28 @@ int queue_insert(struct queue *q, const struct queue_entry *e, size_t count)
 	q->unsent += count;
 	for (size_t i = 0; i < count; i++)
 		window_add(&q->window, e[i].instance, e[i].capture);
+	return 0;
+}
+
+int queue_newest_marks(struct queue *q, uint8_t ret[][QUEUE_MARK_LEN], size_t *ret_count)
+{
+	*ret_count = 0;
+	for (size_t c = 0; c < QUEUE_CLASSES; c++) {
+		struct db_stmt *st = q->by_class[c][ST_MARKS];
+		int r;
+
+		db_bind_u64(st, 1, QUEUE_GROUP_MAX);
+		while ((r = db_step(st)) == 1) {
+			size_t len;
+			const uint8_t *mark = db_blob(st, 0, &len);
+
+			if (len == QUEUE_MARK_LEN)
+				memcpy(ret[(*ret_count)++], mark, len);
+		}
+		db_reset(st);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -33,6 +33,8 @@ enum {
 	QUEUE_SEGMENT = 1,
 	QUEUE_PAGES_MAX = 16384, /* 64 MB, the default quota */
 	QUEUE_GROUP_MAX = 32,	 /* records in one commit */
+	QUEUE_MARK_LEN = 18,	 /* state.h: how the registry knows the reading */
+	QUEUE_MARKS_MAX = 2 * QUEUE_GROUP_MAX,
 };
 
 #define QUEUE_FILE "queue-1.db"
@@ -42,6 +44,8 @@ struct queue;
 struct queue_entry {
 	struct record record;	    /* seq as queue_next_seq + position in the group */
 	uint64_t instance, capture; /* hub-ble's name for it */
+	bool has_mark;
+	uint8_t mark[QUEUE_MARK_LEN];
 };
 
 struct queue_ack {
@@ -82,6 +86,16 @@ uint64_t queue_unsent(const struct queue *q); /* records not yet acknowledged */
  * Entries with another seq than the next one end the process.
  */
 int queue_insert(struct queue *q, const struct queue_entry *e, size_t count);
+
+/*
+ * queue_newest_marks - marks of the newest records still here, at least those of the last commit.
+ *
+ * ret   at least QUEUE_MARKS_MAX
+ *
+ * The registry is written after the queue: what a kill between the two kept from it is made good with these.
+ * Returns 0 with *ret_count, or as queue_insert.
+ */
+int queue_newest_marks(struct queue *q, uint8_t ret[][QUEUE_MARK_LEN], size_t *ret_count);
 
 /* queue_has - is this capture known to be in the queue, or to have been there? */
 bool queue_has(const struct queue *q, uint64_t instance, uint64_t capture);

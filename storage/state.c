@@ -115,7 +115,7 @@ void state_close(struct state *s)
 bool state_mark_of(const struct state *s, const struct reading *rd,
 		   struct state_mark *ret)
 {
-	uint8_t in[KEY_LEN + 2 + READING_RAW_MAX];
+	uint8_t in[KEY_LEN + 2 + READING_RAW_MAX], hash[KEY_LEN];
 
 	if ((rd->decoded.marks & MARK_UNDECODED) || !rd->decoded.has_device_time)
 		return false;
@@ -126,9 +126,23 @@ bool state_mark_of(const struct state *s, const struct reading *rd,
 	ret->device = rd->peripheral.num;
 	/* HKDF over a fixed-length key and the value: a keyed hash made of what we have.
 	 */
-	crypto_derive(in, (size_t)KEY_LEN + 2 + rd->raw_len, "hub/v1/taken", ret->hash);
+	crypto_derive(in, (size_t)KEY_LEN + 2 + rd->raw_len, "hub/v1/taken", hash);
+	memcpy(ret->hash, hash, STATE_HASH_LEN);
 	crypto_wipe(in, sizeof(in));
 	return true;
+}
+
+void state_mark_encode(const struct state_mark *m, uint8_t ret[static STATE_MARK_LEN])
+{
+	ret[0] = (uint8_t)(m->device >> 8);
+	ret[1] = (uint8_t)m->device;
+	memcpy(ret + 2, m->hash, STATE_HASH_LEN);
+}
+
+void state_mark_decode(const uint8_t in[static STATE_MARK_LEN], struct state_mark *ret)
+{
+	ret->device = (uint16_t)(in[0] << 8 | in[1]);
+	memcpy(ret->hash, in + 2, STATE_HASH_LEN);
 }
 
 static void bind_mark(struct db_stmt *st, const struct state_mark *m)

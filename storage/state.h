@@ -23,7 +23,8 @@
 
 enum {
 	STATE_READINGS_MAX = 4096, /* newest, over all devices */
-	STATE_HASH_LEN = 32,
+	STATE_HASH_LEN = 16,
+	STATE_MARK_LEN = 2 + STATE_HASH_LEN,
 };
 
 #define STATE_FILE "state.db"
@@ -45,6 +46,10 @@ void state_close(struct state *s); /* NULL is fine; wipes its key */
  * compared. */
 bool state_mark_of(const struct state *s, const struct reading *rd,
 		   struct state_mark *ret);
+
+/* state_mark_encode, state_mark_decode - a mark as the queue keeps it beside the record: device u16, hash. Pure. */
+void state_mark_encode(const struct state_mark *m, uint8_t ret[static STATE_MARK_LEN]);
+void state_mark_decode(const uint8_t in[static STATE_MARK_LEN], struct state_mark *ret);
 
 /* state_has - Returns 1 if it was taken before, 0 if not known, or an error. */
 int state_has(struct state *s, const struct state_mark *m);

@@ -93,6 +93,21 @@ void store_on_state_failed(void *arg, int err)
 	store_report(s, INCIDENT_STORAGE, 0);
 }
 
+/* What the last commits took and the registry may not know, because we were killed between the two. */
+static int catch_up(struct store *s)
+{
+	uint8_t marks[QUEUE_MARKS_MAX][QUEUE_MARK_LEN];
+	struct state_mark decoded[QUEUE_MARKS_MAX];
+	size_t count;
+	int r = s->queue ? queue_newest_marks(s->queue, marks, &count) : -EAGAIN;
+
+	if (r)
+		return r == -EAGAIN ? 0 : r;
+	for (size_t i = 0; i < count; i++)
+		state_mark_decode(marks[i], &decoded[i]);
+	return count ? state_add(s->state, decoded, count) : 0;
+}
+
 static void open_state(struct store *s)
 {
 	struct db_key key;
@@ -104,6 +119,8 @@ static void open_state(struct store *s)
 	r = keys_state(s->keys, s->config.share, &key);
 	if (r == 0)
 		r = state_open(s->dir, &key, &s->state);
+	if (r == 0)
+		r = catch_up(s);
 	crypto_wipe(&key, sizeof(key));
 	if (r)
 		store_on_state_failed(s, r);

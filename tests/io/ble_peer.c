@@ -1,13 +1,13 @@
 /*
- * ble_peer.c - stands for hub-store or hubd at hub-ble's other end, driven line by line
- * from a test script.
+ * ble_peer.c - stands for hub-store or hubd at hub-ble's other end, driven by a script.
  *
  *   ble_peer store RUN_DIR     ble_peer hubd RUN_DIR
  *
  * stdout, one line per event: up, down, violation, and each message with its fields.
- * stdin, one command a line: store: state N | durable auto | durable off | durable
- * CAPTURE | refuse CAPTURE N hubd:  config UTC_OFFSET
- * [num,addr,random|public,passkey|-,user|-,sole] ... | time MS UNCERTAINTY_MS
+ * stdin, one command a line:
+ *   store: state N | durable auto | durable off | durable CAPTURE | refuse CAPTURE N
+ *   hubd:  config UTC_OFFSET [num,addr,random|public,passkey|-,user|-,sole] ...
+ *          time MS UNCERTAINTY_MS
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -96,7 +96,7 @@ static struct event *add_event(struct sim *m, enum event_kind kind, uint64_t in_
 						       .session = m->session };
 			return &m->events[i];
 		}
-	CHECK(!"the simulated network is full: requests are not bounded");
+	CHECK(false); /* the network is full: requests are not bounded */
 	abort();
 }
 
@@ -145,7 +145,7 @@ static void hand_over(struct sim *m, uint64_t first, uint64_t last)
 			m->out[i] = b;
 			return;
 		}
-	CHECK(!"more batches are out than credits were given");
+	CHECK(false); /* more batches are out than credits were given */
 }
 
 static bool is_open(const struct sim *m, uint64_t seq)

@@ -41,9 +41,9 @@ static void test_whole(void)
 	session_on_clock_read(&s, true, at(1300));
 	CHECK(session_clock_settled(&s));
 	session_on_value(&s, at(1500));
-	CHECK_UINT(session_deadline(&s).ms, 2500);
-	CHECK_INT(session_next(&s, at(2499)), SESSION_NOTHING);
-	CHECK_INT(session_next(&s, at(2500)), SESSION_SET_CLOCK);
+	CHECK_UINT(session_deadline(&s).ms, 1500 + SESSION_QUIET_MS);
+	CHECK_INT(session_next(&s, at(1500 + SESSION_QUIET_MS - 1)), SESSION_NOTHING);
+	CHECK_INT(session_next(&s, at(1500 + SESSION_QUIET_MS)), SESSION_SET_CLOCK);
 	session_on_clock_set(&s, true, at(2600));
 	CHECK_INT(session_next(&s, at(2600)), SESSION_READ_CLOCK);
 	session_on_clock_read(&s, true, at(2700)); /* once is enough */
@@ -53,8 +53,10 @@ static void test_whole(void)
 		  SESSION_NOTHING); /* two values are not durable */
 	session_on_durable(&s, at(62800));
 	session_on_durable(&s, at(62800));
-	CHECK_INT(session_next(&s, at(63699)), SESSION_NOTHING);
-	CHECK_INT(session_next(&s, at(63700)), SESSION_DISCONNECT);
+	CHECK_INT(session_next(&s, at(62700 + SESSION_IDLE_AGAIN_MS - 1)),
+		  SESSION_NOTHING);
+	CHECK_INT(session_next(&s, at(62700 + SESSION_IDLE_AGAIN_MS)),
+		  SESSION_DISCONNECT);
 	CHECK_INT(session_next(&s, at(63701)), SESSION_NOTHING);
 	CHECK_INT(session_next(&s, at(73700)),
 		  SESSION_DISCONNECT); /* bluetoothd forgot? again */

@@ -148,7 +148,7 @@ class Home:
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                raise AssertionError(f'waited {seconds} s for {what}; {self.tails()}')
+                raise AssertionError(f'waited {seconds} s for {what}; at the clinic: {self.systolics()}; {self.tails()}')
             for program in getattr(self, 'programs', ()):
                 program.look()
             while self.context.iteration(False):
