@@ -47,8 +47,8 @@ static int accept_silently(sd_bus_message *m, void *arg, sd_bus_error *ret_error
 	return sd_bus_reply_method_return(m, NULL);
 }
 
-/* UNPRIVILEGED: sd-bus would ask the bus about the caller, with blocking calls;
- * bluez_is_from asks nobody. */
+/* UNPRIVILEGED: sd-bus would ask the bus about the caller,
+ * with blocking calls; bluez_is_from asks nobody. */
 #define QUESTION(name, in, out, fn)                                                      \
 	SD_BUS_METHOD(name, in, out, fn, SD_BUS_VTABLE_UNPRIVILEGED)
 

@@ -27,8 +27,8 @@ struct backlog_entry {
 	struct decoded decoded;	     /* what the decoder said */
 	struct msg_decoded finished; /* what is sent; only if 'ready' */
 	bool ready;
-	struct mono hold_until; /* not ready: waits so long for the device's clock to be
-				   read */
+	/* not ready: waits so long for a look at the device's clock */
+	struct mono hold_until;
 	bool raw_sent, decoded_sent;
 };
 

@@ -14,12 +14,11 @@ enum {
 	BLS_UUID_MEASUREMENT = 0x2A35,
 	BLS_UUID_FEATURE = 0x2A49,
 	BLS_LEN_MIN = 7,
-	BLS_LEN_MAX = 19, /* longer is a later version of the profile: known fields
-			     decoded, MARK_TAIL */
+	/* longer is a later version of the profile: known fields decoded, MARK_TAIL */
+	BLS_LEN_MAX = 19,
 };
 
-/* Bits of the measurement status field; 'range' is two bits wide (0 in, 1 above, 2
- * below). */
+/* Bits of the measurement status field; 'range' is two bits wide (0 in, 1 above, 2 below). */
 enum bls_status {
 	BLS_STATUS_MOVEMENT = 1 << 0,
 	BLS_STATUS_CUFF_LOOSE = 1 << 1,
@@ -46,10 +45,10 @@ enum bls_feature {
  * bls_decode_measurement - one Blood Pressure Measurement (0x2A35).
  *
  * buf, len   attribute value as received; borrowed
- * ret        systolic, diastolic, mean arterial pressure, and pulse if it is there;
- * decimals as sent, in mmHg or kPa as flagged; device time only if it is a date (unknown:
- * left out; not a date: left out and MARK_IMPLAUSIBLE); user 255 means the device does
- * not know who it was
+ * ret        filled on success: systolic, diastolic, mean, and pulse if it is there
+ *
+ * Decimals stay as sent, in mmHg or kPa as flagged. Device time only if it is a date (unknown: left
+ * out; not a date: left out and MARK_IMPLAUSIBLE). User 255: the device does not know who it was.
  *
  * Marks: MARK_TAIL, MARK_NO_RESULT (no pressure has a number: the cuff failed to
  * measure), MARK_IMPLAUSIBLE (a number outside what a living person has, or systolic

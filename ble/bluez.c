@@ -103,8 +103,8 @@ static void arm_device(struct bluez *b, struct object_device *d)
 	}
 }
 
-/* Strangers stay bonded if they are, but may not connect: they are not in the signed
- * configuration. */
+/* Strangers stay bonded if they are, but may not
+ * connect: they are not in the signed configuration. */
 static void keep_out(struct bluez *b, struct object_device *d)
 {
 	if (d->is & PROP_TRUSTED)
@@ -132,8 +132,8 @@ static void look_after_all(struct bluez *b)
 			bluez_look_after(b, &b->objects.devices[i]);
 }
 
-/* End what a search may have left: of this life, when the radio goes off, or of an
- * earlier one. Errors mean that nothing was left. */
+/* End what a search may have left: of this life, when the radio goes
+ * off, or of an earlier one. Errors mean that nothing was left. */
 static void tidy(struct bluez *b)
 {
 	sd_bus_message *m =

@@ -61,18 +61,18 @@ struct bluez_handlers {
 	/* The adapter is attached and powered, or is not any more. */
 	void (*radio)(void *arg, bool on);
 	void (*bondable)(void *arg, bool on);
-	/* Something about a device changed; d is NULL if bluetoothd has no object of it;
-	 * borrowed. */
+	/* Something about a device changed; d is NULL if
+	 * bluetoothd has no object of it; borrowed. */
 	void (*device)(void *arg, size_t device, struct object_device *d);
 	/* A notification or indication of a characteristic that profile.h names. */
 	void (*value)(void *arg, size_t device, uint16_t uuid, const uint8_t *value,
 		      size_t len);
-	/* The end of what bluez_do began; value only for BLUEZ_READ. Not called if
-	 * bluetoothd went away meanwhile. */
+	/* The end of what bluez_do began; value only for BLUEZ_READ.
+	 * Not called if bluetoothd went away meanwhile. */
 	void (*done)(void *arg, enum bluez_op op, size_t device, unsigned tag, int err,
 		     const uint8_t *value, size_t len);
-	/* bluetoothd asks for a passkey; device may be >= count: none of ours. 0, or
-	 * negative: refuse. */
+	/* bluetoothd asks for a passkey; device may be >=
+	 * count: none of ours. 0, or negative: refuse. */
 	int (*passkey)(void *arg, size_t device, uint32_t *ret_passkey);
 	/* device >= count: not about one of ours. */
 	void (*incident)(void *arg, enum incident what, size_t device);

@@ -1,6 +1,5 @@
 /*
- * bluez_call.c - calls to bluetoothd and what its errors mean; see bluez.h and
- * bluez_internal.h.
+ * bluez_call.c - calls to bluetoothd and what its errors mean; see bluez.h and bluez_internal.h.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -132,8 +131,8 @@ static void op_done(struct bluez *b, const struct bluez_call *call, int err,
 		err = 0;
 		bluez_drop_object(b, call->path);
 	}
-	/* Somebody else's search or its rest: the adapter searches, which is what was
-	 * asked. Nobody ever is told to stop a search that is still settling. */
+	/* Somebody else's search or its rest: the adapter searches, which is what
+	 * was asked. Nobody ever is told to stop a search that is still settling. */
 	if (err == -EAGAIN &&
 	    (call->op == BLUEZ_SEARCH_ON || call->op == BLUEZ_SEARCH_OFF))
 		err = 0;
@@ -163,8 +162,8 @@ static void agent_registered(struct bluez *b, const struct bluez_call *call, int
 		op_done(b, call, err, reply);
 		return;
 	}
-	/* As default agent it decides what the adapter says it can do: without, no
-	 * passkey would be asked. */
+	/* As default agent it decides what the adapter says
+	 * it can do: without, no passkey would be asked. */
 	if (!m || sd_bus_message_append(m, "o", AGENT_PATH) < 0) {
 		sd_bus_message_unref(m);
 		op_done(b, call, -EIO, reply);

@@ -66,8 +66,8 @@ struct bluez_call {
 	char path[OBJECT_PATH_MAX]; /* of the object called */
 };
 
-/* bluez_call_new - a method call to bluetoothd, to be filled and given to
- * bluez_call_send; NULL: no memory. */
+/* bluez_call_new - a method call to bluetoothd, to be
+ * filled and given to bluez_call_send; NULL: no memory. */
 sd_bus_message *bluez_call_new(struct bluez *b, const char *path, const char *interface,
 			       const char *method);
 

@@ -58,8 +58,7 @@ static int walk_object(struct bluez *b, sd_bus_message *m, const char *interface
 	return r < 0 || sd_bus_message_exit_container(m) < 0 ? -EBADMSG : 0;
 }
 
-/* All objects of one interface. The dictionary has no order, so each interface takes one
- * walk. */
+/* All objects of one interface. The dictionary has no order, so each interface takes one walk. */
 int bluez_walk(struct bluez *b, sd_bus_message *m, const char *interface,
 	       bluez_put_fn *put)
 {
@@ -91,8 +90,8 @@ static void on_device_changed(struct bluez *b, const char *path, const struct pr
 					  : NULL;
 
 	if (!d) {
-		if (p->on & PROP_CONNECTED) /* nobody we know; by path, for we may not
-					       have its address */
+		/* nobody we know; by path, for we may not have its address */
+		if (p->on & PROP_CONNECTED)
 			bluez_call_send(
 				b, bluez_call_new(b, path, BLUEZ_DEVICE, "Disconnect"),
 				BLUEZ_TIMEOUT_MS, NULL, NULL);
@@ -263,8 +262,8 @@ static const struct {
 	  on_properties_changed },
 };
 
-/* The rules stand in the bus's queue before the question who bluetoothd is: no change
- * falls between. */
+/* The rules stand in the bus's queue before the question
+ * who bluetoothd is: no change falls between. */
 int bluez_subscribe(struct bluez *b)
 {
 	sd_bus *sd = bus_sd(b->bus);

@@ -16,8 +16,7 @@ struct bucket {
 	struct mono filled;
 };
 
-/* bucket_init - full at 'now'; burst and per_second at least 1, per_second at most 1000.
- */
+/* bucket_init - full at 'now'; burst and per_second at least 1, per_second at most 1000. */
 void bucket_init(struct bucket *b, unsigned burst, unsigned per_second, struct mono now);
 
 /* bucket_take - one token; false if there is none. */

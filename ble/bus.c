@@ -19,8 +19,7 @@ struct bus {
 	void *arg;
 };
 
-/* sd-bus's deadlines are CLOCK_MONOTONIC microseconds, ours CLOCK_BOOTTIME milliseconds.
- */
+/* sd-bus's deadlines are CLOCK_MONOTONIC microseconds, ours CLOCK_BOOTTIME milliseconds. */
 static struct mono to_mono(uint64_t usec)
 {
 	struct timespec t;

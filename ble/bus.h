@@ -13,8 +13,7 @@
 
 struct bus;
 
-/* The connection is lost for good: free it. Called from the loop, never from inside
- * sd-bus. */
+/* The connection is lost for good: free it. Called from the loop, never from inside sd-bus. */
 typedef void bus_lost_fn(void *arg);
 
 /*

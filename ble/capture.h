@@ -22,8 +22,8 @@ struct msg_raw capture_raw(const struct profile *profile,
 			   size_t len, const struct capture_time *captured,
 			   int16_t utc_offset_min);
 
-/* capture_decode - run the profile's decoder; what it refuses becomes MARK_UNDECODED and
- * nothing else. */
+/* capture_decode - run the profile's decoder; what it
+ * refuses becomes MARK_UNDECODED and nothing else. */
 struct decoded capture_decode(const struct profile *profile, const uint8_t *value,
 			      size_t len);
 
@@ -36,8 +36,8 @@ struct decoded capture_decode(const struct profile *profile, const uint8_t *valu
 enum attribution capture_attribution(const struct config_device *device,
 				     const struct decoded *d);
 
-/* capture_finish - the second message: decoded values, offset of the device's clock,
- * attribution. */
+/* capture_finish - the second message: decoded values,
+ * offset of the device's clock, attribution. */
 struct msg_decoded capture_finish(const struct msg_raw *raw, const struct decoded *d,
 				  const struct clock_track *clock,
 				  const struct config_device *device);

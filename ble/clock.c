@@ -1,8 +1,7 @@
 /*
  * clock.c - bytes, offset and timeline of peripherals' clocks; see clock.h.
  *
- * Sources: GATT Specification Supplement (Date Time, Current Time); Current Time
- * Service 1.1.
+ * Sources: GATT Specification Supplement (Date Time, Current Time); Current Time Service 1.1.
  */
 #include "ble/clock.h"
 
@@ -216,9 +215,9 @@ static int64_t hub_local_at(const struct capture_time *captured, int16_t utc_off
 	       (int64_t)mono_since(at, captured->mono) + utc_offset_min * INT64_C(60000);
 }
 
-/* Could the device have stamped this after we set its clock? Then it lies between what we
- * set and what its clock shows now; one percent is allowed for a clock that runs fast
- * since we last saw it. */
+/* Could the device have stamped this after we set its clock? Then it
+ * lies between what we set and what its clock shows now; one percent
+ * is allowed for a clock that runs fast since we last saw it. */
 static bool stamped_after_set(const struct clock_track *t, int64_t stamp_ms,
 			      struct mono captured)
 {

@@ -4,10 +4,9 @@
  * clock.h - the clocks of peripherals: their bytes, how far they are off, and when the
  * hub may set them.
  *
- * A *coincidence* is the device's clock and the hub's monotonic clock at one instant.
- * Kept like this, and not as a difference, it can be told in terms of whatever wall time
- * a reading was captured with, also when the hub learns the true time in between. Pure:
- * no clock is read here.
+ * A *coincidence* is the device's clock and the hub's monotonic clock at one instant. Kept like
+ * this, and not as a difference, it can be told in terms of whatever wall time a reading was
+ * captured with, also when the hub learns the true time in between. Pure: no clock is read here.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,10 +37,8 @@ enum clock_kind {
 
 /* What a device's clock showed. */
 struct clock_face {
-	int64_t local_ms; /* device's local time, ms since 1970-01-01 00:00 of its own
-			     zone */
-	uint32_t resolution_ms; /* the true value lies in local_ms .. local_ms +
-				   resolution_ms */
+	int64_t local_ms; /* device's local time, ms since 1970-01-01 00:00 of its zone */
+	uint32_t resolution_ms; /* true value: local_ms .. local_ms + resolution_ms */
 };
 
 /*
@@ -75,8 +72,9 @@ int64_t clock_settable_ms(enum clock_kind kind, int64_t local_ms);
  * clock_encode - the bytes that set a device's clock: adjust reason 'manual', day of week
  * filled in.
  *
- * local_ms   local time of the home, ms since 1970; the part below a second becomes the
- * fraction of a Current Time and is cut off in a Date Time
+ * local_ms   local time of the home, ms since 1970
+ *
+ * The part below a second becomes the fraction of a Current Time and is cut off in a Date Time.
  *
  * Returns the length (10 or 7), or -ENOTSUP for CLOCK_KIND_NONE.
  */
@@ -85,40 +83,38 @@ int clock_encode(enum clock_kind kind, int64_t local_ms,
 
 /* The device's clock and ours at one instant. */
 struct clock_coincidence {
-	enum offset_source
-		source; /* OFFSET_READ or OFFSET_SET; OFFSET_NONE: nothing is known */
+	/* OFFSET_READ or OFFSET_SET; OFFSET_NONE: nothing is known */
+	enum offset_source source;
 	struct mono at;
 	int64_t local_ms;	 /* what the device's clock showed at 'at' */
 	uint32_t uncertainty_ms; /* half the round trip plus the resolution */
 	int32_t timeline;
 };
 
-/* What is known of one device's clock, over all its connections since hub-ble started.
- * Fields are private. */
+/* What is known of one device's clock, over all its
+ * connections since hub-ble started. Fields are private. */
 struct clock_track {
-	struct clock_coincidence
-		now; /* of this connection; source OFFSET_NONE until measured */
+	/* of this connection; source OFFSET_NONE until measured */
+	struct clock_coincidence now;
 	struct clock_coincidence last; /* newest of any connection, to see jumps */
 	bool was_set; /* we set it; the next two fields tell how it was before */
-	struct clock_coincidence
-		before_set; /* 'now' just before; OFFSET_NONE if it could not be read */
-	int64_t set_to_ms;  /* what we set it to */
+	/* 'now' just before; OFFSET_NONE if it could not be read */
+	struct clock_coincidence before_set;
+	int64_t set_to_ms; /* what we set it to */
 	int32_t timeline;
 	bool was_reset; /* the last face seen was before 2020 */
 };
 
 void clock_init(struct clock_track *t);
 
-/* clock_on_linked - a new connection: the offset counts as unknown until it is measured
- * on it. */
+/* clock_on_linked - a new connection: the offset counts as unknown until it is measured on it. */
 void clock_on_linked(struct clock_track *t);
 
 /*
  * clock_on_read - the device's clock was read between two looks at ours.
  *
- * The timeline grows by one if the device's clock went back, differs by more than 10
- * minutes from where it should have been by its last reading, or shows a time before 2020
- * for the first time.
+ * The timeline grows by one if the device's clock went back, differs by more than 10 minutes from
+ * where it should have been by its last reading, or shows a time before 2020 for the first time.
  */
 void clock_on_read(struct clock_track *t, const struct clock_face *face,
 		   struct mono before, struct mono after);
@@ -144,8 +140,8 @@ struct wall clock_wall_at(struct wall utc, struct mono at, struct mono now);
  * clock_offset_for - the offset that belongs to one reading.
  *
  * stamp            the reading's own device time, NULL if it has none
- * captured         when the hub received it; the offset is told in terms of
- * captured->wall utc_offset_min   local time of the home
+ * captured         when the hub received it; the offset is in terms of captured->wall
+ * utc_offset_min   local time of the home
  *
  * Of a device whose clock we set, a stamp that cannot come from the clock after the set
  * gets the offset from before. Without any measurement, a stamp within 10 s of the

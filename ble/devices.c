@@ -42,8 +42,7 @@ static enum bluez_op bluez_op_of(enum pairing_op op)
 	return BLUEZ_NONE;
 }
 
-/* Operations of pairing carry their own number as tag, with a bit that sessions do not
- * use. */
+/* Operations of pairing carry their own number as tag, with a bit that sessions do not use. */
 enum { PAIRING_TAG = 1 << 30 };
 
 static void act_pairing(struct devices *ds, struct pairing_action a, struct mono now)
@@ -209,19 +208,27 @@ static void on_store_violation(void *arg, unsigned count)
 	report_incident(ds->report, INCIDENT_IPC, ROLE_STORE);
 }
 
+/* Member by member: what lies between the members is not part of a configuration. */
+static bool is_same_device(const struct config_device *a, const struct config_device *b)
+{
+	return a->num == b->num && a->kind == b->kind && a->addr_type == b->addr_type &&
+	       memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 &&
+	       a->passkey == b->passkey && a->has_user == b->has_user &&
+	       a->user == b->user && a->sole_user == b->sole_user;
+}
+
 static bool is_same(const struct devices *ds, const struct msg_ble_config *c)
 {
 	if (!ds->configured || c->device_count != ds->count)
 		return false;
 	for (size_t i = 0; i < ds->count; i++)
-		if (memcmp(&ds->devices[i].cfg, &c->devices[i], sizeof(c->devices[i])) !=
-		    0)
+		if (!is_same_device(&ds->devices[i].cfg, &c->devices[i]))
 			return false;
 	return true;
 }
 
-/* Values of the old configuration still waiting get what is known of them before their
- * devices change. */
+/* Values of the old configuration still waiting get
+ * what is known of them before their devices change. */
 static void finish_all(struct devices *ds)
 {
 	devices_finish_values(ds, MONO_NEVER);

@@ -138,8 +138,8 @@ static void on_linked(struct devices *ds, struct device *d, struct mono now)
 	session_on_ready(&d->session, d->clock_readable, write, now);
 }
 
-/* A bond from before that nobody trusts was interrupted in a pause of the session: go on
- * with it. */
+/* A bond from before that nobody trusts was interrupted
+ * in a pause of the session: go on with it. */
 static void keep_trusted(struct devices *ds, size_t i)
 {
 	struct device *d = &ds->devices[i];
@@ -181,8 +181,7 @@ void devices_on_object(void *arg, size_t i, struct object_device *o)
 	facts.paired = d->is & PROP_PAIRED;
 	facts.bonded = d->is & PROP_BONDED;
 	pairing_on_facts(&ds->pairing, i, facts, rt_mono());
-	/* Resolved is a level, and may be there at once; without the objects it means
-	 * nothing. */
+	/* Resolved is a level, and may be there at once; without the objects it means nothing. */
 	d->has_services = o && d->is & PROP_RESOLVED && has_measurement(o);
 	if (d->has_services)
 		d->clock_kind = find_clock(o, &d->clock_readable, &d->clock_writable);

@@ -76,8 +76,8 @@ void devices_on_value(void *arg, size_t i, uint16_t uuid, const uint8_t *value,
 	}
 }
 
-/* Give hub-store the decoded values whose wait for the device's clock is over. Returns
- * the next deadline. */
+/* Give hub-store the decoded values whose wait for the
+ * device's clock is over. Returns the next deadline. */
 struct mono devices_finish_values(struct devices *ds, struct mono now)
 {
 	struct mono next = MONO_NEVER;

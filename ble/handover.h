@@ -27,18 +27,17 @@ struct handover_handlers {
 int handover_new(struct rt *rt, const struct options *opt,
 		 const struct handover_handlers *h, void *arg, struct handover **ret);
 
-/* handover_is_ready - hub-store takes readings, and there is room for what a new
- * connection may bring. */
+/* handover_is_ready - hub-store takes readings, and
+ * there is room for what a new connection may bring. */
 bool handover_is_ready(const struct handover *h);
 
-/* handover_raw - number a value, keep it, send it. Returns its entry (see backlog_add),
- * NULL if there is no room. */
+/* handover_raw - number a value, keep it, send it. Returns
+ * its entry (see backlog_add), NULL if there is no room. */
 struct backlog_entry *handover_raw(struct handover *h, size_t device,
 				   const struct msg_raw *raw);
 
 /*
- * handover_unfinished - the next value whose MSG_DECODED has not been given; start with
- * NULL.
+ * handover_unfinished - the next value whose MSG_DECODED has not been given; start with NULL.
  *
  * The entry is valid until the loop runs again.
  */

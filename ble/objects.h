@@ -52,10 +52,10 @@ struct props {
 	unsigned on;  /* those of them that are true */
 	uint8_t address[PERIPHERAL_ADDR_LEN];
 	enum addr_type address_type;
-	uint16_t uuid;	      /* 16-bit UUID on the Bluetooth base, 0 for any other */
-	unsigned flags;	      /* enum char_flag */
-	const uint8_t *value; /* borrowed from the message; may be longer than
-				 OBJECT_VALUE_MAX */
+	uint16_t uuid;	/* 16-bit UUID on the Bluetooth base, 0 for any other */
+	unsigned flags; /* enum char_flag */
+	/* borrowed from the message; may be longer than OBJECT_VALUE_MAX */
+	const uint8_t *value;
 	size_t value_len;
 };
 
@@ -104,31 +104,28 @@ struct object_device *objects_put_device(struct objects *o, const char *path,
  *
  * wanted   does the hub use this 16-bit UUID?
  *
- * Returns its entry, or NULL if it is not wanted, belongs to no device here, or there is
- * no room.
+ * Returns its entry, or NULL if it is not wanted, belongs to no device here, or there is no room.
  */
 struct object_char *objects_put_char(struct objects *o, const char *path,
 				     const struct props *props,
 				     bool (*wanted)(uint16_t uuid));
 
-/* objects_remove - a path is gone; the device's characteristics go with it. Returns its
- * device index or -1. */
+/* objects_remove - a path is gone; the device's characteristics
+ * go with it. Returns its device index or -1. */
 int objects_remove(struct objects *o, const char *path);
 
 struct object_device *objects_find_device(struct objects *o, const char *path);
-/* The device that owns a characteristic's path; *ret_char is the characteristic. NULL if
- * not here. */
+/* The device that owns a characteristic's path;
+ * *ret_char is the characteristic. NULL if not here. */
 struct object_device *objects_find_char(struct objects *o, const char *path,
 					struct object_char **ret_char);
 /* The object of configured device i, NULL if bluetoothd has none. */
 struct object_device *objects_find_config(struct objects *o, size_t i);
-/* The first characteristic with this UUID that has all these flags; NULL if there is
- * none. */
+/* The first characteristic with this UUID that has all these flags; NULL if there is none. */
 struct object_char *objects_find_uuid(struct object_device *d, uint16_t uuid,
 				      unsigned flags);
 
 /* objects_parse_address - "AA:BB:CC:DD:EE:FF". Returns 0 or -EBADMSG. */
 int objects_parse_address(const char *text, uint8_t ret[static PERIPHERAL_ADDR_LEN]);
-/* objects_parse_uuid - the 16-bit UUID of a text on the Bluetooth base, 0 for any other.
- */
+/* objects_parse_uuid - the 16-bit UUID of a text on the Bluetooth base, 0 for any other. */
 uint16_t objects_parse_uuid(const char *text);

@@ -1,6 +1,5 @@
 /*
- * pairing.c - bonds with configured peripherals; see pairing.h for the diagram and the
- * invariants.
+ * pairing.c - bonds with configured peripherals; see pairing.h for the diagram and the invariants.
  */
 #include "ble/pairing.h"
 
@@ -42,8 +41,8 @@ void pairing_init(struct pairing *p)
 	*p = (struct pairing){ .deadline = MONO_NEVER };
 }
 
-/* A search or a Pair under way is closed by the next pairing_next: its device may be gone
- * from the list. */
+/* A search or a Pair under way is closed by the next
+ * pairing_next: its device may be gone from the list. */
 static bool is_on_device(enum pairing_state state)
 {
 	return state >= PAIRING_FOUND && state <= PAIRING_DISCARD;
@@ -231,8 +230,8 @@ static struct mono next_try(const struct pairing *p, struct mono now)
 	return at;
 }
 
-/* The step functions: return the operation of a state, or PAIRING_NOTHING after they
- * moved on or to wait. */
+/* The step functions: return the operation of a state,
+ * or PAIRING_NOTHING after they moved on or to wait. */
 
 static enum pairing_op step_idle(struct pairing *p, struct mono now)
 {
@@ -288,8 +287,8 @@ static enum pairing_op step_pair(struct pairing *p, struct mono now)
 		return PAIRING_NOTHING;
 	}
 	if (!p->bondable)
-		return PAIRING_BONDABLE_ON; /* bluetoothd switches it off after
-					       PairableTimeout */
+		/* bluetoothd switches it off after PairableTimeout */
+		return PAIRING_BONDABLE_ON;
 	p->asked = false;
 	p->passkey_missing = false;
 	p->deadline = mono_add(now, PAIRING_PAIR_MS);

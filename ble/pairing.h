@@ -130,8 +130,8 @@ struct pairing {
 
 void pairing_init(struct pairing *p);
 
-/* pairing_set_devices - the configuration changed; everything about devices starts anew.
- * count <= CONFIG_DEVICES_MAX */
+/* pairing_set_devices - the configuration changed; everything
+ * about devices starts anew. count <= CONFIG_DEVICES_MAX */
 void pairing_set_devices(struct pairing *p, const struct config_device *devices,
 			 size_t count);
 
@@ -146,8 +146,7 @@ void pairing_on_quiet(struct pairing *p, bool quiet);
 /*
  * pairing_on_done - the operation that pairing_next gave is over.
  *
- * err   0, or negative: -EEXIST (already paired), -EKEYREJECTED or -EACCES (refused),
- * others: failed
+ * err   0, or negative: -EEXIST (already paired), -EKEYREJECTED or -EACCES (refused), others: failed
  */
 void pairing_on_done(struct pairing *p, enum pairing_op op, int err, struct mono now);
 
@@ -160,19 +159,16 @@ void pairing_on_done(struct pairing *p, enum pairing_op op, int err, struct mono
  */
 int pairing_on_passkey(struct pairing *p, size_t device, uint32_t *ret_passkey);
 
-/* pairing_next - the next operation; call until PAIRING_NOTHING after each event and
- * deadline. */
+/* pairing_next - the next operation; call until PAIRING_NOTHING after each event and deadline. */
 struct pairing_action pairing_next(struct pairing *p, struct mono now);
 
 /* pairing_deadline - when pairing_next wants to be called without an event. */
 struct mono pairing_deadline(const struct pairing *p);
 
-/* pairing_is_busy_with - this device is a candidate: whatever bond it has is not yet
- * found good. */
+/* pairing_is_busy_with - this device is a candidate: whatever bond it has is not yet found good. */
 bool pairing_is_busy_with(const struct pairing *p, size_t device);
 
-/* What people may be told about a device that has no bond: UNBONDED, PAIRING or
- * PAIRING_FAILED. */
+/* What people may be told about a device that has no bond: UNBONDED, PAIRING or PAIRING_FAILED. */
 enum device_state pairing_device_state(const struct pairing *p, size_t device);
 enum pairing_reason pairing_device_reason(const struct pairing *p, size_t device);
 const char *pairing_reason_text(enum pairing_reason reason);

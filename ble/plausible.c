@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* Beyond this many digits of difference the larger exponent wins whatever the mantissas
- * are: both fit in 32 bits, hence in 10 digits. */
+/* Beyond this many digits of difference the larger exponent wins whatever
+ * the mantissas are: both fit in 32 bits, hence in 10 digits. */
 enum { DIGITS_MAX = 10 };
 
 static int64_t times_ten(int64_t v, int digits)

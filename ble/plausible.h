@@ -7,8 +7,8 @@
 
 #include "hub/core/decimal.h"
 
-/* A closed range; limits are whole multiples of 10^exponent, so that 33.3 kPa is { 333,
- * .exponent = -1 }. */
+/* A closed range; limits are whole multiples of 10^exponent,
+ * so that 33.3 kPa is { 333, .exponent = -1 }. */
 struct plausible_range {
 	int32_t min;
 	int32_t max;

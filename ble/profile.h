@@ -16,8 +16,8 @@
 typedef int profile_decode_fn(const uint8_t *buf, size_t len, struct decoded *ret);
 
 struct profile {
-	uint16_t service;	 /* registered with bluetoothd, so that bonded devices are
-				    connected by themselves */
+	/* registered with bluetoothd, so that bonded devices are connected by themselves */
+	uint16_t service;
 	uint16_t characteristic; /* subscribed to; each of its values is a reading */
 	enum reading_kind kind;
 	profile_decode_fn *decode;
@@ -25,8 +25,8 @@ struct profile {
 	uint16_t per_second; /* and after that */
 };
 
-/* profile_by_characteristic - the row, or NULL if the hub does not take this
- * characteristic. Pure. */
+/* profile_by_characteristic - the row, or NULL if the
+ * hub does not take this characteristic. Pure. */
 const struct profile *profile_by_characteristic(uint16_t uuid);
 
 /* profile_at - row i, NULL after the last. Pure. */

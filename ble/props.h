@@ -1,9 +1,8 @@
 #pragma once
 
 /*
- * props.h - reads the property dictionaries (a{sv}) of bluetoothd's messages. Its bytes
- * are untrusted: unknown keys and unexpected types are skipped, lengths are those of the
- * message.
+ * props.h - reads the property dictionaries (a{sv}) of bluetoothd's messages. Its bytes are
+ * untrusted: unknown keys and unexpected types are skipped, lengths are those of the message.
  */
 #include <systemd/sd-bus.h>
 

@@ -177,8 +177,8 @@ void report_incident(struct report *r, enum incident what, uint16_t subject)
 		if (r->incidents[i].what == what && r->incidents[i].subject == subject)
 			c = &r->incidents[i];
 	if (!c && r->incident_count == INCIDENTS_MAX)
-		c = &r->incidents[INCIDENTS_MAX - 1]; /* more kinds than there can be:
-							 count, lose the subject */
+		/* more kinds than there can be: count, lose the subject */
+		c = &r->incidents[INCIDENTS_MAX - 1];
 	if (!c) {
 		c = &r->incidents[r->incident_count++];
 		*c = (struct counted){ .what = what, .subject = subject };

@@ -1,12 +1,10 @@
 #pragma once
 
 /*
- * report.h - the link to hubd: configuration and time come in, states and incidents go
- * out.
+ * report.h - the link to hubd: configuration and time come in, states and incidents go out.
  *
- * States are remembered and told again when hubd comes back. Incidents about the same
- * thing are counted and told at most every ten seconds, so that a peripheral cannot flood
- * hubd through us.
+ * States are remembered and told again when hubd comes back. Incidents about the same thing are
+ * counted and told at most every ten seconds, so that a peripheral cannot flood hubd through us.
  */
 #include "hub/core/msg.h"
 #include "hub/rt/ipc.h"

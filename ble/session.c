@@ -1,6 +1,5 @@
 /*
- * session.c - the life of one connection; see session.h for the diagram and the
- * invariants.
+ * session.c - the life of one connection; see session.h for the diagram and the invariants.
  */
 #include "ble/session.h"
 
@@ -49,9 +48,9 @@ void session_on_linked(struct session *s, struct mono now)
 		close_link(s, now);
 }
 
-/* A link that died before it was of use. bluetoothd 5.82 makes several of them a second
- * if the device lost its bond; pauses keep the radio usable for others, and the bond is
- * left alone: an impostor can do this too. */
+/* A link that died before it was of use. bluetoothd 5.82 makes several of
+ * them a second if the device lost its bond; pauses keep the radio usable
+ * for others, and the bond is left alone: an impostor can do this too. */
 static void on_failure(struct session *s, struct mono now)
 {
 	if (s->failures == 0 || mono_since(now, s->first_failure) > SESSION_STORM_MS) {

@@ -80,8 +80,8 @@ struct session {
 	bool settled;  /* nothing more will be learned of the clock before values come */
 	bool disarmed; /* SESSION_DISARM was given and SESSION_ARM not yet */
 	unsigned undurable; /* values not yet durable */
-	unsigned failures; /* links lost before they were ready, in a row, while they come
-			      fast */
+	/* links lost before they were ready, in a row, while they come fast */
+	unsigned failures;
 	uint64_t pause_ms; /* length of the next pause */
 	struct mono first_failure;
 	struct mono deadline; /* of the state */
@@ -95,8 +95,7 @@ void session_init(struct session *s);
 void session_on_linked(struct session *s, struct mono now);
 void session_on_gone(struct session *s, struct mono now);
 
-/* Services are there; what may be done with the device's clock. Counts once per
- * connection. */
+/* Services are there; what may be done with the device's clock. Counts once per connection. */
 void session_on_ready(struct session *s, bool may_read, bool may_set, struct mono now);
 
 /* The clock was read, or could not be. set: it should be set (clock_should_set). */
@@ -111,24 +110,21 @@ void session_on_durable(struct session *s, struct mono now);
 /* hub-store takes readings, or does not. */
 void session_on_store(struct session *s, bool ready, struct mono now);
 
-/* session_next - the next thing to do; call until SESSION_NOTHING after each event and
- * deadline. */
+/* session_next - the next thing to do; call until SESSION_NOTHING after each event and deadline. */
 enum session_action session_next(struct session *s, struct mono now);
 
-/* session_deadline - when session_next wants to be called without an event; MONO_NEVER if
- * not. */
+/* session_deadline - when session_next wants to be called without an event; MONO_NEVER if not. */
 struct mono session_deadline(const struct session *s);
 
-/* session_clock_settled - nothing more will be learned of the device's clock soon:
- * decoded values need not wait. */
+/* session_clock_settled - nothing more will be learned of
+ * the device's clock soon: decoded values need not wait. */
 bool session_clock_settled(const struct session *s);
 
-/* session_is_disarmed - the session keeps bluetoothd from connecting to the device for a
- * while. */
+/* session_is_disarmed - the session keeps bluetoothd from connecting to the device for a while. */
 bool session_is_disarmed(const struct session *s);
 
-/* session_bond_doubtful - links die before they are usable, again and again: one side may
- * have lost the bond. */
+/* session_bond_doubtful - links die before they are usable,
+ * again and again: one side may have lost the bond. */
 bool session_bond_doubtful(const struct session *s);
 
 const char *session_state_text(enum session_state state);

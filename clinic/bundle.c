@@ -137,8 +137,7 @@ static int fill_config(const char *dir, const struct bundle_wish *wish,
 	return fill_endpoint(dir, &c->endpoints[0], why);
 }
 
-/* Read back before it is signed: a config that a hub would refuse must not leave the
- * clinic. */
+/* Read back before it is signed: a config that a hub would refuse must not leave the clinic. */
 static int encode_config(const struct config *c, uint8_t *buf, size_t cap,
 			 char why[static FOLDER_WHY_MAX])
 {

@@ -32,8 +32,7 @@ struct bundle_wish {
  * ret      filled on success, but for the name: the row to be added
  * why      as in folder.h
  *
- * Returns 0 or an error as in folder.h, also -ENOSPC; out may then hold part of the
- * files.
+ * Returns 0 or an error as in folder.h, also -ENOSPC; out may then hold part of the files.
  */
 int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish,
 		int64_t now_ms, struct hub *ret, char why[static FOLDER_WHY_MAX]);

@@ -15,7 +15,7 @@
 static const struct ctl_verb *const verbs[] = { &ctl_init, &ctl_hub, &ctl_readings,
 						&ctl_status };
 
-enum { VERBS = sizeof(verbs) / sizeof(*verbs) };
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
 __attribute__((format(printf, 1, 0))) static void complain(const char *fmt, va_list ap)
 {

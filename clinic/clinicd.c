@@ -1,6 +1,5 @@
 /*
- * clinicd.c - the clinic's server, role ingest: takes sealed readings from hubs and
- * stores them.
+ * clinicd.c - the clinic's server, role ingest: takes sealed readings from hubs and stores them.
  *
  * It must never open a reading and never sign a configuration. It reads of the folder:
  * clinic.conf, server.key and server.crt, root.crt, store.key and the database.
@@ -122,8 +121,8 @@ static bool on_admit(void *arg, const uint8_t spki[static PIN_LEN])
 	return ingest_admit(&c->ingest, spki);
 }
 
-/* Hubs appear in the log by the first bytes of their id: enough to find one, nothing
- * about a person. */
+/* Hubs appear in the log by the first bytes of their
+ * id: enough to find one, nothing about a person. */
 static void log_note(const struct ingest_note *n)
 {
 	char hub[9] = "-";

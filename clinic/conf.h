@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * conf.h - clinic.conf: what hubs are told about how to reach this clinic. A small text,
- *made by clinicctl init.
+ * conf.h - clinic.conf: what hubs are told about how to reach this clinic. A small text, made by
+ * clinicctl init.
  *
  *	# comment
  *	name = clinic.example
@@ -26,8 +26,7 @@ struct conf {
 	uint16_t port;
 };
 
-/* conf_name_ok - letters, digits, hyphens and dots as in a DNS name, 1..CONFIG_NAME_MAX.
- * Pure. */
+/* conf_name_ok - letters, digits, hyphens and dots as in a DNS name, 1..CONFIG_NAME_MAX. Pure. */
 bool conf_name_ok(const char *name);
 /* conf_parse_address - literal IPv4 or IPv6. Returns 0 or -EBADMSG. Pure. */
 int conf_parse_address(const char *text, uint8_t ret[static 16]);

@@ -1,11 +1,9 @@
 #pragma once
 
 /*
- * ctl.h - what the verbs of clinicctl share: exit codes, complaints, and the table of
- * verbs.
+ * ctl.h - what the verbs of clinicctl share: exit codes, complaints, and the table of verbs.
  *
- * Results go to stdout, complaints to stderr. A complaint says what, where, and what to
- * do.
+ * Results go to stdout, complaints to stderr. A complaint says what, where, and what to do.
  */
 #include <stdbool.h>
 #include <stdint.h>

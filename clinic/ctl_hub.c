@@ -83,8 +83,7 @@ static int set_heartbeat(struct args *a, const char *text)
 	return CTL_OK;
 }
 
-/* This machine's offset now, rounded to what a config takes: a guess that is said aloud.
- */
+/* This machine's offset now, rounded to what a config takes: a guess that is said aloud. */
 static int16_t local_offset_min(void)
 {
 	time_t now = (time_t)(ctl_now_ms() / 1000);

@@ -27,14 +27,14 @@ struct walk {
 	const struct args *args;
 	struct store *store;
 	struct opening_key key;
-	const struct hub *hub; /* whose records are walked over */
+	struct hub hub; /* whose records are walked over */
 	uint64_t shown, unreadable;
 };
 
 static int on_record(void *arg, const struct sealed *rec)
 {
 	struct walk *w = arg;
-	struct shown s = { .hub = w->hub, .rec = rec, .with_raw = w->args->raw };
+	struct shown s = { .hub = &w->hub, .rec = rec, .with_raw = w->args->raw };
 	struct reading rd;
 	const char *why = NULL;
 
@@ -60,8 +60,8 @@ static int walk_all(struct walk *w)
 	int r = hub_list_load(w->store, &l);
 
 	for (size_t i = 0; r == 0 && i < l.count; i++) {
-		w->hub = &l.hubs[i];
-		r = store_record_each(w->store, w->hub->id, on_record, w);
+		w->hub = l.hubs[i];
+		r = store_record_each(w->store, w->hub.id, on_record, w);
 	}
 	hub_list_free(&l);
 	return r;
@@ -69,11 +69,9 @@ static int walk_all(struct walk *w)
 
 static int walk_one(struct walk *w)
 {
-	struct hub h;
-	int r = store_hub_by_name(w->store, w->args->hub, &h);
+	int r = store_hub_by_name(w->store, w->args->hub, &w->hub);
 
-	w->hub = &h;
-	return r < 0 ? r : store_record_each(w->store, h.id, on_record, w);
+	return r < 0 ? r : store_record_each(w->store, w->hub.id, on_record, w);
 }
 
 static int load_key(const struct args *a, struct opening_key *ret)
@@ -113,7 +111,7 @@ static int conclude(const struct walk *w, int r)
 			CTL_FAILED,
 			"%llu of %llu records could not be opened; they are kept",
 			(unsigned long long)w->unreadable,
-			(unsigned long long)(w->shown + w->unreadable));
+			(unsigned long long)w->shown + w->unreadable);
 	return CTL_OK;
 }
 

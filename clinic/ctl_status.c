@@ -1,6 +1,5 @@
 /*
- * ctl_status.c - clinicctl status: which hubs there are, when they were heard of, what is
- * missing.
+ * ctl_status.c - clinicctl status: which hubs there are, when they were heard of, what is missing.
  */
 #include <getopt.h>
 #include <inttypes.h>

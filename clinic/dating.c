@@ -37,8 +37,7 @@ struct dating dating_of(const struct reading *rd)
 	    date_time_to_ms(&rd->decoded.device_time, &device_ms) < 0)
 		return none;
 	d.basis = DATING_CORRECTED;
-	/* The offset leads to the hub's local time; its own offset leads from there to
-	 * UTC. */
+	/* The offset leads to the hub's local time; its own offset leads from there to UTC. */
 	if (__builtin_add_overflow(device_ms, rd->clock.offset_ms, &d.utc_ms) ||
 	    __builtin_sub_overflow(d.utc_ms, rd->utc_offset_min * 60000LL, &d.utc_ms))
 		return none;

@@ -1,13 +1,11 @@
 #pragma once
 
 /*
- * dating.h - when was it measured? The one rule, from what the device said and what the
- * hub knew.
+ * dating.h - when was it measured? The one rule, from what the device said and what the hub knew.
  *
- *   device time, offset measured, hub's clock known  -> device time + offset
- * DATING_CORRECTED no device time, hub's clock known                -> when the hub
- * received it      DATING_RECEIVED anything else                                    ->
- * cannot be dated by a program  DATING_NONE
+ *   device time, offset measured, hub's clock known  -> device time + offset          DATING_CORRECTED
+ *   no device time, hub's clock known                -> when the hub received it      DATING_RECEIVED
+ *   anything else                                    -> cannot be dated by a program  DATING_NONE
  *
  * A device's time without a measured offset is shown as it is, never used: cheap devices
  * are off by years.

@@ -122,8 +122,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	(void)st;
 	(void)type;
 	(void)ftw;
-	/* The best that can be done on the way out of a failure; the folder's name shows
-	 * it is left over. */
+	/* The best that can be done on the way out of a
+	 * failure; the folder's name shows it is left over. */
 	(void)remove(path);
 	return 0;
 }

@@ -7,9 +7,9 @@
  *   root.key, root.crt       certificate authority, PEM
  *   server.key, server.crt   clinicd's own, PEM
  *   config.key, config.pub   signs what hubs obey: P-256 scalar, point
- *   seal.key, seal.pub       readings are sealed to it: key id u8, then X25519 private or
- * public key store.key                database key and salt clinic.db                the
- * database (and clinic.db-wal, clinic.db-shm)
+ *   seal.key, seal.pub       readings are sealed to it: key id u8, X25519 private or public key
+ *   store.key                database key and salt
+ *   clinic.db                the database (and clinic.db-wal, clinic.db-shm)
  *
  * All is made in a folder beside the final one and moved there at the end, so that it is
  * complete or absent. Files have mode 0600, folders 0700. Errors: -ENOENT, -EACCES,
@@ -46,8 +46,8 @@ int files_path(const char *dir, const char *name, char buf[static FILES_PATH_MAX
 int files_make_folder(const char *path, char ret[static FILES_PATH_MAX]);
 /* Makes a folder inside one. */
 int files_make_inner(const char *dir, const char *name);
-/* files_publish - moves a filled folder to path, durably; never over something that is
- * there (an empty folder is nothing). */
+/* files_publish - moves a filled folder to path, durably; never
+ * over something that is there (an empty folder is nothing). */
 int files_publish(const char *folder, const char *path);
 /* files_discard - removes a folder made here, with all that was put in. */
 void files_discard(const char *folder);

@@ -38,9 +38,9 @@ bool ingest_admit(struct ingest *in, const uint8_t spki[static PIN_LEN])
 	return r == 0 ? h.state == HUB_ACTIVE : r != -ENOENT;
 }
 
-/* A bad signature is answered like a wrong row and not like a bad batch: the hub then
- * keeps its records and waits, where 4.00 would make it take the batch apart and park
- * what is refused alone. */
+/* A bad signature is answered like a wrong row and not like a bad
+ * batch: the hub then keeps its records and waits, where 4.00 would
+ * make it take the batch apart and park what is refused alone. */
 enum ingest_outcome ingest_judge(const struct hub *h, const uint8_t *body, size_t len,
 				 struct batch *ret, int *ret_code)
 {
@@ -61,7 +61,7 @@ enum ingest_outcome ingest_judge(const struct hub *h, const uint8_t *body, size_
 		return INGEST_BAD_SIGNATURE;
 	if (r == 0)
 		r = batch_decode(payload, payload_len, ret);
-	if (r < 0) {
+	if (r) {
 		*ret_code = r == -ENOTSUP ? COAP_CODE_UNSUPPORTED_FORMAT
 					  : COAP_CODE_BAD_REQUEST;
 		return INGEST_MALFORMED;
@@ -151,8 +151,8 @@ static enum ingest_outcome store_down(int err, struct coap_server_response *ret,
 	return INGEST_STORE_DOWN;
 }
 
-/* -EIO: a sync or write failed, nobody knows what is on the disk. Else the database says
- * that it is rolled back. */
+/* -EIO: a sync or write failed, nobody knows what is on the
+ * disk. Else the database says that it is rolled back. */
 static enum ingest_outcome commit(struct store *s, struct coap_server_response *ret,
 				  struct ingest_note *note)
 {
@@ -180,7 +180,7 @@ static enum ingest_outcome handle_locked(struct ingest *in,
 	enum ingest_outcome outcome;
 	struct reply reply;
 	struct batch b;
-	uint64_t contig;
+	uint64_t contig = 0;
 	struct hub h;
 	int r = store_hub_by_spki(in->store, spki, &h);
 

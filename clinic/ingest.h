@@ -1,27 +1,28 @@
 #pragma once
 
 /*
- * ingest.h - one upload: may this hub, is it what the hub signed, store it, say what is
- * durable.
+ * ingest.h - one upload: may this hub, is it what the hub signed, store it, say what is durable.
  *
- * It must never open a seal, and never say that something is durable before a COMMIT
- * returned.
+ * It must never open a seal, and never say that something is durable before a COMMIT returned.
  *
  * Invariants
- *   1. The row of the key that DTLS proved decides, read again for each request; what the
- * body says of itself must agree with that row.
+ *   1. The row of the key that DTLS proved decides, read again for each request; what the body says
+ *      of itself must agree with that row.
  *   2. Nothing of the body is looked at before its signature is good.
- *   3. One request is one transaction: all its records, the contiguous mark and the hub's
- * status, or nothing.
- *   4. A reply with an acknowledgement exists only after COMMIT. In doubt there is no
- * reply; the hub sends again.
- *   5. Same (hub, epoch, seq) with another body: the first stays, the second goes to
- * quarantine. Both are durable.
+ *   3. One request is one transaction: all its records, the contiguous mark and the hub's status, or
+ *      nothing.
+ *   4. A reply with an acknowledgement exists only after COMMIT. In doubt there is no reply; the hub
+ *      sends again.
+ *   5. Same (hub, epoch, seq) with another body: the first stays, the second goes to quarantine. Both
+ *      are durable.
  *
- *   request -> row? -> signature? -> batch? -> hub, epoch of the row? -> BEGIN, insert,
- * mark, status -> COMMIT -> reply |          |          |                | |            |
- *              4.03       4.03    4.00, 4.13, 4.15    4.03                     5.03
- * rollback   no reply
+ *   request -> is there a row?                      no: 4.03
+ *           -> is the signature good?               no: 4.03
+ *           -> is it a batch?                       no: 4.00, 4.13 or 4.15
+ *           -> hub and epoch of the row?            no: 4.03
+ *           -> BEGIN, insert, mark, status          fails: 5.03 and rollback
+ *           -> COMMIT                               fails: no reply
+ *           -> reply
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,8 +63,7 @@ struct ingest_note {
 	bool has_hub; /* hub is known */
 	uint8_t hub[HUB_ID_LEN];
 	unsigned stored, duplicate, conflict;
-	bool behind; /* the hub was told of more than we hold: restored from an old
-			backup? */
+	bool behind; /* the hub was told of more than we hold: is this an old backup? */
 };
 
 /* Fields are private but for the counters. */
@@ -76,18 +76,15 @@ struct ingest {
 void ingest_init(struct ingest *in, struct store *store);
 
 /*
- * ingest_admit - may a peer with this key finish its handshake? True for a row that is
- * ACTIVE; also if the store cannot be asked, as the request will be answered with 5.03
- * then.
+ * ingest_admit - may a peer with this key finish its handshake? True for a row that is ACTIVE; also
+ * if the store cannot be asked, as the request will be answered with 5.03 then.
  */
 bool ingest_admit(struct ingest *in, const uint8_t spki[static PIN_LEN]);
 
 /*
- * ingest_judge - is this body a batch that h may send? Invariants 1 and 2 without the
- * store.
+ * ingest_judge - is this body a batch that h may send? Invariants 1 and 2 without the store.
  *
- * ret   filled if the outcome is INGEST_STORED ('to be stored'); bodies borrowed from
- * body
+ * ret   filled if the outcome is INGEST_STORED ('to be stored'); bodies borrowed from body
  *
  * Writes the code to answer with to *ret_code: COAP_CODE_CHANGED if it may be stored.
  */

@@ -2,9 +2,9 @@
  * pki.c - keys and certificates with wolfCrypt; see pki.h. Profile: RFC 5280, extensions
  * as few as work.
  *
- *   root     CA:TRUE, path length 1 (a CA for enrolment may come between), keyCertSign,
- * cRLSign server   digitalSignature, serverAuth, SAN = the one name hub digitalSignature,
- * clientAuth
+ *   root     CA:TRUE, path length 1 (a CA for enrolment may come between), keyCertSign, cRLSign
+ *   server   digitalSignature, serverAuth, SAN = the one name
+ *   hub      digitalSignature, clientAuth
  */
 #include "clinic/pki.h"
 
@@ -39,8 +39,8 @@ struct issuer {
 	int cert_len;
 };
 
-/* RFC 5280 4.1.2.5: UTCTime to 2049, GeneralizedTime from 2050. Returns the length of the
- * DER item. */
+/* RFC 5280 4.1.2.5: UTCTime to 2049, GeneralizedTime
+ * from 2050. Returns the length of the DER item. */
 static int put_date(int64_t ms, uint8_t out[static CTC_DATE_SIZE])
 {
 	struct date_time t = date_time_from_ms(ms);
@@ -224,8 +224,7 @@ static int fill_server(Cert *c, const void *dns)
 	return put_alt_name(c, dns);
 }
 
-/* The name follows from the key, which make_pair has just made: arg is the pair it fills.
- */
+/* The name follows from the key, which make_pair has just made: arg is the pair it fills. */
 static int fill_hub(Cert *c, const void *arg)
 {
 	const struct pki_pair *pair = arg;

@@ -35,8 +35,7 @@ struct pki_pair {
  * clinic   name of the clinic, for people; more than 63 bytes are cut
  * dns      1..CONFIG_NAME_MAX bytes, becomes the only DNS SubjectAltName
  * root     signs; its dates are not looked at
- * ret_hub  first HUB_ID_LEN bytes of the new key's spki; its hex is the subject's name
- * and serial number
+ * ret_hub  first HUB_ID_LEN bytes of the new key's spki; its hex is the subject's name and serial
  *
  * Valid from a day before now_ms, so that a clock a little behind does no harm. Returns
  * 0, -ERANGE (dns), -EBADMSG (root does not parse), or -EIO (the library failed).

@@ -1,6 +1,5 @@
 /*
- * show_text.c - a reading as lines for a person: one that says what matters, then what it
- * rests on.
+ * show_text.c - a reading as lines for a person: one that says what matters, then what it rests on.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,8 +17,8 @@ static void heading(void)
 	       "WHAT", "VALUES", "PATIENT");
 }
 
-/* What is said of the reading beside its values, separated by commas; no line if there is
- * nothing. */
+/* What is said of the reading beside its values,
+ * separated by commas; no line if there is nothing. */
 static void print_remarks(const struct shown *s)
 {
 	const struct reading *rd = s->reading;

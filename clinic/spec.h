@@ -13,8 +13,8 @@
  *
  *   kind      bp
  *   address   six pairs of hex digits with colons; /random or /public (default) behind it
- *   options   passkey=NNNNNN, six digits; user=N, 0..254: the patient's number on the
- * device; user=sole: nobody else uses it
+ *   options   passkey=NNNNNN, six digits; user=N, 0..254: the patient's number on the device;
+ *             user=sole: nobody else uses it
  *
  * text      NUL-terminated, changed
  * ret       all but num is filled
@@ -24,10 +24,8 @@
  */
 int spec_parse_device(char *text, struct config_device *ret, const char **ret_why);
 
-/* spec_parse_number - decimal, optional '-', no blanks, min..max. Returns 0 or -ERANGE.
- * Pure. */
+/* spec_parse_number - decimal, optional '-', no blanks, min..max. Returns 0 or -ERANGE. Pure. */
 int spec_parse_number(const char *text, long min, long max, long *ret);
 
-/* spec_name_ok - a hub's name: 1..40 of a-z A-Z 0-9 . _ -, not starting with '.' or '-'.
- * Pure. */
+/* spec_name_ok - a hub's name: 1..40 of a-z A-Z 0-9 . _ -, not starting with '.' or '-'. Pure. */
 bool spec_name_ok(const char *name);

@@ -3,13 +3,11 @@
 /*
  * sql.h - the door to the database engine: parameters in, rows out, errors of ours.
  *
- * Two users: store.c, which holds all SQL, and the backend behind the door
- *(sql_sqlcipher.c). SQL is written in the subset that SQLite and PostgreSQL share:
- *parameters ?1, ?2, ...; 64-bit integers, text, bytes; INSERT ... ON CONFLICT, RETURNING;
- *no triggers, no sequences, time always a parameter.
+ * Two users: store.c, which holds all SQL, and the backend behind the door (sql_sqlcipher.c). SQL is
+ * written in the subset that SQLite and PostgreSQL share: parameters ?1, ?2, ...; 64-bit integers,
+ * text, bytes; INSERT ... ON CONFLICT, RETURNING; no triggers, no sequences, time always a parameter.
  *
- * A query has a sticky error: bind and read everything, sql_end says what went wrong
- *first.
+ * A query has a sticky error: bind and read everything, sql_end says what went wrong first.
  *
  *	struct sql_query q;
  *
@@ -33,8 +31,7 @@ struct sql_query {
 	int err;
 };
 
-/* sql_open - create: the file must not exist yet. Errors as store_create and store_open.
- */
+/* sql_open - create: the file must not exist yet. Errors as store_create and store_open. */
 int sql_open(const char *path, const uint8_t key[static SQL_KEY_LEN], bool create,
 	     unsigned wait_ms, struct sql **ret);
 void sql_close(struct sql *db); /* NULL is fine */
@@ -46,8 +43,7 @@ void sql_rollback(struct sql *db);
 /* sql_run - a statement without parameters and rows. */
 int sql_run(struct sql *db, const char *text);
 
-/* sql_start - text must live as long as db: the prepared statement is kept under its
- * address. */
+/* sql_start - text must live as long as db: the prepared statement is kept under its address. */
 void sql_start(struct sql *db, struct sql_query *q, const char *text);
 void sql_bind_int(struct sql_query *q, int at, int64_t v);
 void sql_bind_bytes(struct sql_query *q, int at, const uint8_t *p,
@@ -56,15 +52,13 @@ void sql_bind_text(struct sql_query *q, int at, const char *s); /* the same */
 /* Next row; false at the end and after an error. */
 bool sql_row(struct sql_query *q);
 int64_t sql_get_int(struct sql_query *q, int column);
-/* Exactly n bytes, else the query fails with -EIO: the database is not ours or damaged.
- */
+/* Exactly n bytes, else the query fails with -EIO: the database is not ours or damaged. */
 void sql_get_fixed(struct sql_query *q, int column, uint8_t *dst, size_t n);
 /* Borrowed until the next sql_row or sql_end. */
 const uint8_t *sql_get_bytes(struct sql_query *q, int column, size_t *ret_len);
 /* NUL-terminated; longer than cap - 1: -EIO as above. */
 void sql_get_text(struct sql_query *q, int column, char *dst, size_t cap);
-/* Must follow each sql_start. Returns 0 or the first error; -EEXIST: a unique key is
- * taken. */
+/* Must follow each sql_start. Returns 0 or the first error; -EEXIST: a unique key is taken. */
 int sql_end(struct sql_query *q);
 /* The whole of a query without rows: sql_row once, then sql_end. */
 int sql_finish(struct sql_query *q);

@@ -31,8 +31,7 @@ const char *hub_state_text(enum hub_state s)
 	return "?";
 }
 
-/* --- session
- * ------------------------------------------------------------------------------ */
+/* --- session ------------------------------------------------------------------------ */
 
 static int store_make(const char *path, const uint8_t key[static STORE_KEY_LEN],
 		      bool create, struct store **ret)
@@ -88,8 +87,7 @@ void store_rollback(struct store *s)
 	sql_rollback(s->db);
 }
 
-/* --- hubs
- * --------------------------------------------------------------------------------- */
+/* --- hubs --------------------------------------------------------------------------- */
 
 #define HUB_COLUMNS                                                                      \
 	"hub_id, name, epoch, state, spki, sign_public, added_ms, seen_ms, queued, "     \
@@ -165,8 +163,7 @@ int store_hub_put(struct store *s, const struct hub *h)
 	return sql_finish(&q);
 }
 
-/* What a hub says of itself is for people; a number beyond the column is as good as the
- * largest. */
+/* What a hub says of itself is for people; a number beyond the column is as good as the largest. */
 static int64_t clamp(uint64_t v)
 {
 	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
@@ -212,8 +209,7 @@ int store_hub_each(struct store *s, store_hub_fn *fn, void *arg)
 	return err < 0 ? err : r;
 }
 
-/* --- records
- * ------------------------------------------------------------------------------ */
+/* --- records ------------------------------------------------------------------------ */
 
 static void bind_record(struct sql_query *q, const struct sealed *rec,
 			const uint8_t hash[static SHA256_LEN])

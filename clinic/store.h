@@ -4,16 +4,13 @@
  * store.h - what the clinic keeps: hubs, sealed records, quarantine. One interface, a
  * backend behind it.
  *
- * The backend in this tree is an SQLCipher file (sql_sqlcipher.c). The interface names
- * nothing of it, so that a database server can stand behind it too; sql.h says which SQL
- * both must understand.
+ * The backend in this tree is an SQLCipher file (sql_sqlcipher.c). The interface names nothing of
+ * it, so that a database server can stand behind it too; sql.h says which SQL both must understand.
  *
  * Invariants
- *   1. What was written between store_begin and a store_commit that returned 0 survives a
- * power cut.
+ *   1. What was written between store_begin and a store_commit that returned 0 survives a power cut.
  *   2. A record is never overwritten and never removed: (hub, epoch, seq) is taken once.
- *   3. The mark 'contig' of a (hub, epoch) only grows, and all of 1..contig are in the
- * table of records.
+ *   3. The mark 'contig' of a (hub, epoch) only grows; all of 1..contig are in the table of records.
  *
  * Writing functions belong between store_begin and store_commit. Every function returns 0
  * on success and may return -EIO (the store failed), -EAGAIN (another program holds the
@@ -84,12 +81,10 @@ enum insert_result {
 struct store;
 
 /*
- * store_create - a new, empty store; store_open - one that exists, migrated if it is
- * older.
+ * store_create - a new, empty store; store_open - one that exists, migrated if it is older.
  *
- * Returns 0 with *ret, -EEXIST (create), -ENOENT (open), -EACCES (file or folder cannot
- * be written), -EKEYREJECTED (another key, or not a store), -ENOTSUP (made by a newer
- * program).
+ * Returns 0 with *ret, -EEXIST (create), -ENOENT (open), -EACCES (file or folder cannot be
+ * written), -EKEYREJECTED (another key, or not a store), -ENOTSUP (made by a newer program).
  */
 int store_create(const char *path, const uint8_t key[static STORE_KEY_LEN],
 		 struct store **ret);
@@ -125,8 +120,8 @@ int store_hub_rolled_back(struct store *s, const uint8_t hub[static HUB_ID_LEN])
  */
 int store_record_insert_batch(struct store *s, const struct batch *b, int64_t now_ms,
 			      enum insert_result *ret);
-/* Moves the mark of (hub, epoch) over what is stored without a hole; *ret_contig is 0 if
- * seq 1 is missing. */
+/* Moves the mark of (hub, epoch) over what is stored
+ * without a hole; *ret_contig is 0 if seq 1 is missing. */
 int store_record_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 			uint32_t epoch, uint64_t *ret_contig);
 /* Sets a record aside; the same body under the same seq is kept once. */
@@ -144,8 +139,7 @@ int store_counts(struct store *s, const uint8_t hub[static HUB_ID_LEN], uint32_t
 		 struct store_counts *ret);
 
 /*
- * store_hub_each, store_record_each - call fn for each row: hubs by name, records by
- * (epoch, seq).
+ * store_hub_each, store_record_each - call fn for each row: hubs by name, records by (epoch, seq).
  *
  * hub   whose records
  *

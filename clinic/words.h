@@ -1,8 +1,7 @@
 #pragma once
 
 /*
- * words.h - times, spans and readings as people read them. Pure; every function returns
- * buf.
+ * words.h - times, spans and readings as people read them. Pure; every function returns buf.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,21 +1,16 @@
 /*
  * client.c - libcoap in our loop, as a client of exactly one server at a time.
  *
- * Must never: free or send anything inside a libcoap callback (a use after free there is
- * what CVE-2025-50518 is about); count a server as connected whose identity was not
- * checked in this handshake; take an ICMP error for more than silence, as anyone can
- * forge one.
+ * Must never: free or send anything inside a libcoap callback (a use after free there is what
+ * CVE-2025-50518 is about); count a server as connected whose identity was not checked in this
+ * handshake; take an ICMP error for more than silence, as anyone can forge one.
  *
  * Invariants
- *   1. One coap_context per connection: libcoap keeps certificate, trust and version in
- * it.
- *   2. Callbacks only note and pass on; the library is acted upon after its call has
- * returned.
- *   3. Every call into libcoap from outside is followed by library_kick() or is
- * coap_io_process().
- *   4. The peer is accepted if chain and dates are good, its key's pin is one of the
- * endpoint's, and one DNS name is the endpoint's, all three in verify(); identity_ok says
- * that this happened.
+ *   1. One coap_context per connection: libcoap keeps certificate, trust and version in it.
+ *   2. Callbacks only note and pass on; the library is acted upon after its call has returned.
+ *   3. Every call into libcoap from outside is followed by library_kick() or is coap_io_process().
+ *   4. The peer is accepted if chain and dates are good, its key's pin is one of the endpoint's, and
+ *      one DNS name is the endpoint's, all three in verify(); identity_ok says that this happened.
  *
  * libcoap's own keep-alive and re-connect are not used: it keeps a dead session for ever.
  */
@@ -247,8 +242,7 @@ int client_new(struct rt *rt, const struct client_config *cfg,
 		return r;
 	}
 	library_start();
-	/* A board without a clock of its own starts in the past; our certificate was made
-	 * later. */
+	/* A board without a clock of its own starts in the past; our certificate was made later. */
 	client_set_time_floor(library_identity_begin(&c->identity) * 1000);
 	if (mend_set_time(certificate_now)) {
 		client_free(c);

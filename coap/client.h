@@ -1,8 +1,7 @@
 #pragma once
 
 /*
- * client.h - one DTLS connection to the clinic and the requests on it; a thin shell
- * around libcoap.
+ * client.h - one DTLS connection to the clinic and the requests on it; a thin shell around libcoap.
  *
  * It decides nothing about when to connect or what to send: supervisor.h and forward.h
  * do. No libcoap or wolfSSL name leaves coap/.
@@ -21,8 +20,7 @@ enum client_loss {
 	CLIENT_LOST = 1, /* no route, no answer, or the transport ended it */
 	CLIENT_GOODBYE,	 /* the server closed it in order */
 	CLIENT_REFUSED,	 /* handshake failed: certificate, version, alert */
-	CLIENT_IDENTITY, /* chain and dates good, but name or pin is not the configured
-			    one */
+	CLIENT_IDENTITY, /* chain and dates good, but not the configured name or pin */
 };
 
 /*

@@ -1,8 +1,7 @@
 #pragma once
 
 /*
- * code.h - the CoAP response codes that this project sends or reacts to (RFC
- * 7252, 12.1.2).
+ * code.h - the CoAP response codes that this project sends or reacts to (RFC 7252, 12.1.2).
  *
  * A code is class * 32 + detail: 2.04 is 2 * 32 + 4.
  */

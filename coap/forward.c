@@ -3,23 +3,21 @@
  *
  *   FREE  -> READY on a batch from hub-store, in forward_on_batch
  *   READY -> SENT  within the window, alarms first, then oldest first, in next_send
- *   SENT  -> READY on loss of the session, request given up, wait asked for, useless
- * answer SENT  -> DONE  on an answer that settles the batch, in forward_on_response DONE
- * -> FREE  when hub-store is told, in next_ack any   -> FREE  on loss of hub-store, which
- * still has the records
+ *   SENT  -> READY on loss of the session, request given up, wait asked for, useless answer
+ *   SENT  -> DONE  on an answer that settles the batch, in forward_on_response
+ *   DONE  -> FREE  when hub-store is told, in next_ack
+ *   any   -> FREE  on loss of hub-store, which still has the records
  *
  * Must never: change a byte of a batch; acknowledge what a reply does not name.
  *
  * Invariants
- *   1. An answer counts only if it carries the token of a request that is unanswered on
- * this session.
- *   2. Only 2.04 with a well-formed reply that has contig, naming nothing beyond the
- * highest seq known to exist, acknowledges; hub-store gets exactly that reply.
+ *   1. An answer counts only if it carries the token of a request that is unanswered on this session.
+ *   2. Only 2.04 with a well-formed reply that has contig, naming nothing beyond the highest seq
+ *      known to exist, acknowledges; hub-store gets exactly that reply.
  *   3. SENT slots <= min(window, server's window, FORWARD_SLOTS).
  *   4. Credits given to hub-store + batches held <= FORWARD_SLOTS.
- *   5. After a useless answer nothing is sent for a growing pause; after
- * FORWARD_TROUBLE_MAX in a row the session is given up. So no server can make us send
- * without bound.
+ *   5. After a useless answer nothing is sent for a growing pause; after FORWARD_TROUBLE_MAX in a row
+ *      the session is given up. So no server can make us send without bound.
  */
 #include <string.h>
 
@@ -202,8 +200,8 @@ static void on_reply(struct forward *f, struct forward_slot *s,
 		return;
 	}
 	if (f->highest_known && reply_top(&reply) > f->highest) {
-		/* The clinic claims what this hub never made: it lies, or our store went
-		 * back in time. */
+		/* The clinic claims what this hub never made:
+		 * it lies, or our store went back in time. */
 		s->state = FORWARD_SLOT_READY;
 		f->incident = INCIDENT_ROLLBACK;
 		leave(f, false);
@@ -218,9 +216,8 @@ static void on_reply(struct forward *f, struct forward_slot *s,
 }
 
 /*
- * The batch as a whole is not taken. A record that is refused alone is reported, so that
- * hub-store parks it; a larger batch goes back with nothing acknowledged, and hub-store
- * cuts it anew.
+ * The batch as a whole is not taken. A record that is refused alone is reported, so that hub-store
+ * parks it; a larger batch goes back with nothing acknowledged, and hub-store cuts it anew.
  */
 static void on_refused(struct forward *f, struct forward_slot *s, int code,
 		       struct mono now)
@@ -229,8 +226,8 @@ static void on_refused(struct forward *f, struct forward_slot *s, int code,
 
 	note_trouble(f, now);
 	if (s->batch.first == 0) {
-		s->state = FORWARD_SLOT_READY; /* a heartbeat: there is nothing to refuse
-						  in it */
+		/* a heartbeat: there is nothing to refuse in it */
+		s->state = FORWARD_SLOT_READY;
 		return;
 	}
 	if (s->batch.first == s->batch.last && code != COAP_CODE_INCOMPLETE) {

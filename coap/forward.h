@@ -25,8 +25,8 @@ enum {
 	FORWARD_CLEAN_TO_GROW = 16,
 	/* Retransmissions this close to each other are one loss. */
 	FORWARD_HALVE_MS = 2000,
-	/* Without an answer for so long a request is sent again; the library has given up
-	   before. */
+	/* Without an answer for so long a request is sent
+	 * again; the library has given up before. */
 	FORWARD_REPLY_MS = 120 * 1000,
 	/* So many useless answers in a row and the server is given up. */
 	FORWARD_TROUBLE_MAX = 3,
@@ -137,8 +137,7 @@ void forward_on_store_down(struct forward *f);
 /*
  * forward_on_batch - hub-store hands a batch over; copied.
  *
- * Returns 0, or -ENOSPC: hub-store was not given the credit for it; the batch was not
- * taken.
+ * Returns 0, or -ENOSPC: hub-store was not given the credit for it; the batch was not taken.
  */
 int forward_on_batch(struct forward *f, const struct msg_batch *batch);
 void forward_on_queue_state(struct forward *f, const struct msg_queue_state *q);
@@ -173,6 +172,5 @@ bool forward_has_alarm(const struct forward *f);
 /* forward_is_owed - is a request of this session unanswered? */
 bool forward_is_owed(const struct forward *f);
 
-/* When forward_next or forward_has_work will say something new even if nothing happens.
- */
+/* When forward_next or forward_has_work will say something new even if nothing happens. */
 struct mono forward_deadline(const struct forward *f, struct mono now);

@@ -1,9 +1,8 @@
 /*
  * identity.c - SPKI pin and exact DNS name of a certificate, on wolfCrypt's parser.
  *
- * libcoap looks at one name only (the first DNS name, else the common name), so the
- * verifier of mend.c looks into the DER with these. They check neither signature nor
- * dates.
+ * libcoap looks at one name only (the first DNS name, else the common name), so the verifier of
+ * mend.c looks into the DER with these. They check neither signature nor dates.
  */
 #include <wolfssl/options.h>
 

@@ -35,8 +35,7 @@ static struct {
 	unsigned held_back;
 } quiet;
 
-/* A word of digits, dots and colons is an address, whatever brackets and commas are
- * around it. */
+/* A word of digits, dots and colons is an address, whatever brackets and commas are around it. */
 static bool is_address(const char *word, size_t len)
 {
 	size_t marks = 0;
@@ -110,8 +109,7 @@ static bool pem_is_good(const char *pair, const char *root)
 
 	if (!ctx)
 		return false;
-	/* Date errors are no business of this check: the floor for dates is not known
-	 * yet. */
+	/* Date errors are no business of this check: the floor for dates is not known yet. */
 	good = wolfSSL_CTX_use_certificate_chain_buffer(ctx, p, len) == WOLFSSL_SUCCESS &&
 	       wolfSSL_CTX_use_PrivateKey_buffer(ctx, p, len, WOLFSSL_FILETYPE_PEM) ==
 		       WOLFSSL_SUCCESS &&
@@ -187,8 +185,7 @@ coap_dtls_pki_t library_pki(const struct library_identity *id, const char *name)
 	k->ca_def = COAP_PKI_KEY_DEF_PEM_BUF;
 	k->ca.u_byte = (const uint8_t *)id->root;
 	k->ca_len = strlen(id->root);
-	/* One text for both: libcoap takes the certificate from the private key's buffer.
-	 */
+	/* One text for both: libcoap takes the certificate from the private key's buffer. */
 	k->private_key_def = COAP_PKI_KEY_DEF_PEM_BUF;
 	k->private_key.u_byte = (const uint8_t *)id->pair;
 	k->private_key_len = strlen(id->pair);

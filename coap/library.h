@@ -1,8 +1,7 @@
 #pragma once
 
 /*
- * library.h - what our client and our server have in common in their use of libcoap and
- * wolfSSL.
+ * library.h - what our client and our server have in common in their use of libcoap and wolfSSL.
  *
  * Inside coap/ only: the one header of ours that shows libcoap's types.
  */
@@ -32,12 +31,12 @@ int library_identity_init(struct library_identity *id, const char *cert_pem,
 			  const char *key_pem, const char *root_pem);
 void library_identity_done(struct library_identity *id); /* wipes the key */
 
-/* library_identity_begin - the certificate's own notBefore, seconds since 1970; 0 if it
- * has none. */
+/* library_identity_begin - the certificate's own
+ * notBefore, seconds since 1970; 0 if it has none. */
 int64_t library_identity_begin(const struct library_identity *id);
 
-/* library_pki - libcoap's set-up for mutual certificates; borrows from id. name: SNI,
- * NULL for a server. */
+/* library_pki - libcoap's set-up for mutual certificates;
+ * borrows from id. name: SNI, NULL for a server. */
 coap_dtls_pki_t library_pki(const struct library_identity *id, const char *name);
 
 /* library_profile - the next DTLS context speaks this, and nothing else. */
@@ -47,8 +46,7 @@ void library_profile(enum dtls_profile profile);
 void library_addr(const uint8_t addr[static 16], uint16_t port, coap_address_t *ret);
 
 /*
- * library_kick - must follow every call into libcoap that is made outside its callbacks
- * and is not coap_io_process(): without it nothing arms the timer, and a lost first
- * datagram stays lost.
+ * library_kick - must follow every call into libcoap that is made outside its callbacks and is not
+ * coap_io_process(): without it nothing arms the timer, and a lost first datagram stays lost.
  */
 void library_kick(coap_context_t *ctx);

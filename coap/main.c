@@ -2,9 +2,8 @@
  * main.c - hub-coap: carries sealed, signed batches from hub-store to the clinic and its
  * answers back.
  *
- * It has a network and therefore nothing worth stealing but its DTLS key: no database, no
- * reading in clear, no disk beyond its identity, which it reads once, before the sandbox
- * closes.
+ * It has a network and therefore nothing worth stealing but its DTLS key: no database, no reading
+ * in clear, no disk beyond its identity, which it reads once, before the sandbox closes.
  */
 #include <stdio.h>
 #include <string.h>

@@ -2,9 +2,8 @@
  * mend.h - what of libcoap 4.3.5 on wolfSSL is decided by us and not by libcoap.
  *
  * libcoap's archives are built with seven of their imports renamed to functions of mend.c
- * (rootfs/deps/libcoap.syms): a program that links them without mend.c does not link, so
- * a mend cannot get lost, and only libcoap is affected: our own calls of clock_gettime()
- * or wolfSSL stay.
+ * (rootfs/deps/libcoap.syms): a program that links them without mend.c does not link, so a mend
+ * cannot get lost, and only libcoap is affected: our own calls of clock_gettime() or wolfSSL stay.
  */
 #pragma once
 
@@ -28,8 +27,7 @@ enum mend_profile {
 void mend_set_profile(enum mend_profile profile);
 
 /*
- * mend_verifier - decides on one certificate of the peer, in every handshake, either
- * side.
+ * mend_verifier - decides on one certificate of the peer, in every handshake, either side.
  *
  * user       as given to mend_set_verifier()
  * der, len   the certificate; borrowed for the call
@@ -37,9 +35,8 @@ void mend_set_profile(enum mend_profile profile);
  * error      0 if wolfSSL found chain and dates good, else its negative code, such as
  *            ASN_NO_SIGNER_E (unknown CA), ASN_SELF_SIGNED_E, ASN_AFTER_DATE_E
  *
- * Returns 1 to accept, 0 to refuse. May be called twice for a certificate whose error it
- * accepted. Runs inside libcoap: it must not call libcoap, and whoever needs more than
- * yes or no sets a flag.
+ * Returns 1 to accept, 0 to refuse. May be called twice for a certificate whose error it accepted.
+ * Runs inside libcoap: it must not call libcoap, and whoever needs more than yes or no sets a flag.
  */
 typedef int mend_verifier(void *user, const uint8_t *der, size_t len, int depth,
 			  int error);

@@ -1,22 +1,18 @@
 /*
- * server.c - libcoap as a DTLS server: POSTs of admitted keys go to one handler, all else
- * is refused here.
+ * server.c - libcoap as a DTLS server: POSTs of admitted keys go to one handler, all else is refused.
  *
  * Must never: call the handler without the SPKI of the key that DTLS proved; assemble
  * blocks; answer a request that the handler wants unanswered (no empty acknowledgement
  * either, it would stop the client from sending again).
  *
  * Invariants
- *   1. One coap_context per server; before each call into the library its own verifier is
- * set.
- *   2. A peer's certificate must have a good chain and dates, and admit() must say yes to
- * its key.
- *   3. A session's SPKI is read from its own DTLS state and kept with the session; it
- * goes with it.
+ *   1. One coap_context per server; before each call into the library its own verifier is set.
+ *   2. A peer's certificate must have a good chain and dates, and admit() must say yes to its key.
+ *   3. A session's SPKI is read from its own DTLS state and kept with the session; it goes with it.
  *   4. One datagram is one request: whatever carries Block1 is 4.13.
  *
- * libcoap runs the handler again for a datagram that comes twice; the handler is
- * idempotent (server.h).
+ * libcoap runs the handler again for a datagram that comes twice; the handler is idempotent
+ * (server.h).
  */
 #include <wolfssl/options.h>
 
@@ -136,8 +132,7 @@ static void answer(coap_pdu_t *response, const struct coap_server_response *r)
 		coap_pdu_set_code(response, (coap_pdu_code_t)CODE_NEVER_SENT);
 }
 
-/* The Uri-Path as text with '/' between; false if it does not fit or holds a zero byte.
- */
+/* The Uri-Path as text with '/' between; false if it does not fit or holds a zero byte. */
 static bool read_path(const coap_pdu_t *request, char path[static PATH_MAX_LEN])
 {
 	coap_string_t *p = coap_get_uri_path(request);
@@ -192,8 +187,8 @@ static void on_other(coap_resource_t *resource, coap_session_t *session,
 	coap_pdu_set_code(response, (coap_pdu_code_t)COAP_CODE_NOT_ALLOWED);
 }
 
-/* One resource stands for every path, .well-known/core included: which of them exist is
- * the handler's affair. */
+/* One resource stands for every path, .well-known/core
+ * included: which of them exist is the handler's affair. */
 static int add_resource(coap_context_t *ctx)
 {
 	static const coap_request_t others[] = {

@@ -18,9 +18,9 @@ struct coap_server;
 enum { COAP_SERVER_REPLY_MAX = 1024 };
 
 struct coap_server_request {
-	const uint8_t *spki; /* SHA-256 of the peer's SubjectPublicKeyInfo, PIN_LEN bytes,
-				proved by DTLS */
-	const char *path;    /* without leading slash, e.g. "u" */
+	/* SHA-256 of the peer's SubjectPublicKeyInfo, PIN_LEN bytes, proved by DTLS */
+	const uint8_t *spki;
+	const char *path; /* without leading slash, e.g. "u" */
 	const uint8_t *body;
 	size_t len;
 };
@@ -39,18 +39,17 @@ struct coap_server_config {
 	const char *cert_pem; /* NUL-terminated PEM texts, copied */
 	const char *key_pem;
 	const char *ca_pem;
-	/* May this key talk to us at all? Called in the handshake; chain and dates are
-	 * good already. */
+	/* May this key talk to us at all? Called in the
+	 * handshake; chain and dates are good already. */
 	bool (*admit)(void *arg, const uint8_t spki[static PIN_LEN]);
-	/* One POST. Fill *ret before returning. The same request may come twice: must be
-	 * idempotent. */
+	/* One POST. Fill *ret before returning. The same
+	 * request may come twice: must be idempotent. */
 	void (*request)(void *arg, const struct coap_server_request *rq,
 			struct coap_server_response *ret);
 	void *arg;
 };
 
-/* coap_server_new - Returns 0 with *ret, -EBADMSG (certificate or key), -EIO (port taken,
- * ...). */
+/* coap_server_new - Returns 0 with *ret, -EBADMSG (certificate or key), -EIO (port taken, ...). */
 int coap_server_new(struct rt *rt, const struct coap_server_config *cfg,
 		    struct coap_server **ret);
 uint16_t coap_server_port(const struct coap_server *s);

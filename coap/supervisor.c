@@ -5,18 +5,18 @@
  *   HANDSHAKE -> UP        on supervisor_on_connected
  *   HANDSHAKE -> CLOSE     on failure, or after 60 s
  *   UP        -> CLOSE     on failure, or 30 s without a message while an answer is owed
- *   CLOSE     -> BACKOFF   once released; -> IDLE after an orderly end or a new list of
- * endpoints BACKOFF   -> IDLE      when the wait is over, or cut short by an alarm
+ *   CLOSE     -> BACKOFF   once released
+ *   CLOSE     -> IDLE      once released, after an orderly end or a new list of endpoints
+ *   BACKOFF   -> IDLE      when the wait is over, or cut short by an alarm
  *
  * Must never: let an unauthenticated event (an ICMP error) count as anything but silence;
  * reconnect without a wait after a failure.
  *
  * Invariants
- *   1. At most one connection: CONNECT is given in IDLE only, and RELEASE lies between
- * any two of them.
- *   2. Every wait after a failure is between half of 1 s and SUPERVISOR_BACKOFF_MAX_MS,
- * SUPERVISOR_REFUSED_MAX_MS if the clinic refuses us, SUPERVISOR_SPREAD_MS once in a long
- * silence.
+ *   1. At most one connection: CONNECT is given in IDLE only, RELEASE lies between any two of them.
+ *   2. Every wait after a failure is between half of 1 s and SUPERVISOR_BACKOFF_MAX_MS, or
+ *      SUPERVISOR_REFUSED_MAX_MS if the clinic refuses us, or SUPERVISOR_SPREAD_MS once in a long
+ *      silence.
  *   3. A failure moves to the next endpoint.
  *
  * The wait doubles up to two thirds of its bound and is then drawn from +/- 50 %:

@@ -81,8 +81,8 @@ struct supervisor {
 /* supervisor_init - IDLE, without endpoints. Pure, as all of these. */
 void supervisor_init(struct supervisor *s);
 
-/* The list of endpoints is new, or the identity is: whatever is up is released, the first
- * is tried at once. */
+/* The list of endpoints is new, or the identity is: whatever
+ * is up is released, the first is tried at once. */
 void supervisor_on_endpoints(struct supervisor *s, size_t count);
 
 /* Level, not edge: is there something to send, and is it urgent? */

@@ -58,14 +58,12 @@ static uint32_t dice(void)
 
 static void tell_hubd(struct uplink *u, const struct msg *m)
 {
-	/* Status and time are told anew, incidents are kept: a hubd that is away misses
-	 * nothing. */
+	/* Status and time are told anew, incidents are kept: a hubd that is away misses nothing. */
 	if (ipc_is_up(u->hubd) && ipc_send(u->hubd, m))
 		log_warn("uplink-hubd-slow", "kind=0x%02x", (unsigned)m->kind);
 }
 
-/* A hub-store that reads none of 256 messages is stuck: then both sides must start anew.
- */
+/* A hub-store that reads none of 256 messages is stuck: then both sides must start anew. */
 static void tell_store(struct uplink *u, const struct msg *m)
 {
 	if (!ipc_is_up(u->store)) {
@@ -209,8 +207,8 @@ static void drain(struct uplink *u)
 	bool more;
 
 	if (u->draining)
-		return; /* a handler was called from within: the loop below goes round
-			   once more */
+		/* called from within a handler: the loop below goes round again */
+		return;
 	u->draining = true;
 	do {
 		more = false;
@@ -373,8 +371,7 @@ static void on_config(struct uplink *u, const struct msg_coap_config *c)
 {
 	forward_on_config(&u->forward, c->heartbeat_s);
 	if (same_endpoints(u, c))
-		return; /* hubd says everything again after a restart; that is no reason
-			   to reconnect */
+		return; /* hubd says all again after a restart: no reason to reconnect */
 	u->endpoint_count = c->endpoint_count;
 	for (size_t i = 0; i < c->endpoint_count; i++)
 		u->endpoints[i] = c->endpoints[i];

@@ -1,8 +1,7 @@
 #pragma once
 
 /*
- * uplink.h - ties hub-store, hubd, the supervisor, the forward machine and the connection
- * together.
+ * uplink.h - ties hub-store, hubd, the supervisor, the forward machine and the connection together.
  */
 #include <stdbool.h>
 

@@ -44,8 +44,9 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s, struct
 
 static struct mono patience_ends(const struct indicator *i)
 {
-	return i->blocked_at.ms == MONO_NEVER.ms ? MONO_NEVER :
-						   mono_add(i->blocked_at, INDICATOR_PATIENCE_MS);
+	return i->blocked_at.ms == MONO_NEVER.ms
+		       ? MONO_NEVER
+		       : mono_add(i->blocked_at, INDICATOR_PATIENCE_MS);
 }
 
 enum indicator_light indicator_light(const struct indicator *i, struct mono now)

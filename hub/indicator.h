@@ -27,15 +27,17 @@ enum indicator_light {
 
 /* Fields are private. */
 struct indicator {
-	bool measured;          /* a reading was saved since the start, or waits since before */
+	/* a reading was saved since the start, or waits since before */
+	bool measured;
 	uint64_t unsent;
 	struct mono blocked_at; /* MONO_NEVER: not blocked */
-	uint32_t attention;     /* one bit per device number 0..31 that needs a person */
+	uint32_t attention;	/* one bit per device number 0..31 that needs a person */
 };
 
 void indicator_init(struct indicator *i);
 /* A STATUS message of any process. */
-void indicator_on_status(struct indicator *i, const struct msg_status *s, struct mono now);
+void indicator_on_status(struct indicator *i, const struct msg_status *s,
+			 struct mono now);
 enum indicator_light indicator_light(const struct indicator *i, struct mono now);
 /* When the light may change by itself; MONO_NEVER if it does not. */
 struct mono indicator_deadline(const struct indicator *i, struct mono now);

@@ -44,7 +44,8 @@ static void send_to(struct ipc *link, const struct msg *m)
 	int r = ipc_is_up(link) ? ipc_send(link, m) : 0;
 
 	if (r)
-		log_warn("send-failed", "kind=0x%02x error=\"%s\"", (unsigned)m->kind, err_text(r));
+		log_warn("send-failed", "kind=0x%02x error=\"%s\"", (unsigned)m->kind,
+			 err_text(r));
 }
 
 static void send_ble_config(struct hubd *h)
@@ -118,7 +119,8 @@ static void show_light(struct hubd *h)
 		return;
 	h->light = light;
 	log_info("light", "state=%s", text);
-	r = file_replace(h->options.state_dir, "light", (const uint8_t *)text, strlen(text));
+	r = file_replace(h->options.state_dir, "light", (const uint8_t *)text,
+			 strlen(text));
 	if (r)
 		log_warn("light-file", "error=\"%s\"", err_text(r));
 }
@@ -134,7 +136,8 @@ static void look_at_config(struct hubd *h)
 	int r = settings_load(&h->settings, &why);
 
 	if (r < 0 && r != h->config_error)
-		log_err("config-refused", "file=%s/config.cose error=\"%s\" what=\"%s\" running-on=%s",
+		log_err("config-refused",
+			"file=%s/config.cose error=\"%s\" what=\"%s\" running-on=%s",
 			h->options.state_dir, err_text(r), why,
 			h->settings.loaded ? "last-good-config" : "nothing");
 	h->config_error = r < 0 ? r : 0;
@@ -181,8 +184,9 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 		indicator_on_status(&h->indicator, &m->status, rt_mono());
 		show_light(h);
 	} else if (m->kind == MSG_INCIDENT) {
-		log_warn("incident", "what=%s subject=%u count=%u", incident_text(m->incident.what),
-			 m->incident.subject, m->incident.count);
+		log_warn("incident", "what=%s subject=%u count=%u",
+			 incident_text(m->incident.what), m->incident.subject,
+			 m->incident.count);
 	} else if (m->kind == MSG_TIME) {
 		on_time(h, &m->time);
 	}
@@ -194,10 +198,13 @@ static int open_links(struct hubd *h)
 	const struct {
 		enum role peer;
 		struct ipc **link;
-	} links[] = { { ROLE_BLE, &h->ble }, { ROLE_STORE, &h->store }, { ROLE_COAP, &h->coap } };
+	} links[] = { { ROLE_BLE, &h->ble },
+		      { ROLE_STORE, &h->store },
+		      { ROLE_COAP, &h->coap } };
 
 	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++) {
-		const struct ipc_config cfg = { .self = ROLE_HUBD, .peer = links[i].peer,
+		const struct ipc_config cfg = { .self = ROLE_HUBD,
+						.peer = links[i].peer,
 						.run_dir = h->options.run_dir,
 						.same_user = h->options.same_user };
 		int r = ipc_listen(h->rt, &cfg, &handlers, h, links[i].link);
@@ -211,14 +218,16 @@ static int open_links(struct hubd *h)
 int main(int argc, char **argv)
 {
 	static struct hubd h;
-	int r;
 
 	options_parse(argc, argv, "hubd",
-		      "Policy of the telehealth hub: checks the clinic's signed config and hands it out.",
+		      "Policy of the telehealth hub: checks the clinic's signed config "
+		      "and hands it out.",
 		      &h.options);
 	log_init("hubd");
-	if (crypto_init() || (r = settings_open(&h.settings, h.options.state_dir)) != 0) {
-		log_err("start", "state=%s error=\"cannot be opened\" do=\"check that the directory exists and is ours\"",
+	if (crypto_init() || settings_open(&h.settings, h.options.state_dir)) {
+		log_err("start",
+			"state=%s error=\"cannot be opened\" do=\"check that the "
+			"directory exists and is ours\"",
 			h.options.state_dir);
 		return EX_NOINPUT;
 	}

@@ -25,8 +25,8 @@ static int open_share(struct settings *s)
 }
 
 /* Verify, then parse. */
-static int open_config(const struct settings *s, const uint8_t *buf, size_t len, struct config *ret,
-		       const char **ret_why)
+static int open_config(const struct settings *s, const uint8_t *buf, size_t len,
+		       struct config *ret, const char **ret_why)
 {
 	uint8_t public[P256_PUBLIC_LEN + 1];
 	const uint8_t *payload;
@@ -39,20 +39,22 @@ static int open_config(const struct settings *s, const uint8_t *buf, size_t len,
 	}
 	r = sign1_open(SIGN_CONTEXT_CONFIG, public, buf, len, &payload, &payload_len);
 	if (r) {
-		*ret_why = r == -EKEYREJECTED ? "not signed by this hub's clinic" :
-						"not a signed document";
+		*ret_why = r == -EKEYREJECTED ? "not signed by this hub's clinic"
+					      : "not a signed document";
 		return r;
 	}
 	return config_decode(payload, payload_len, ret, ret_why);
 }
 
-static int read_config(const struct settings *s, const char *name, uint8_t *buf, int *ret_len,
-		       struct config *ret, const char **ret_why)
+static int read_config(const struct settings *s, const char *name, uint8_t *buf,
+		       int *ret_len, struct config *ret, const char **ret_why)
 {
 	*ret_len = file_read(s->dir, name, buf, FILE_MAX);
 	if (*ret_len < 0) {
-		*ret_why = *ret_len == -ENOENT ? "no such file: copy the bundle of 'clinicctl hub add'" :
-						 "cannot be read, or is too large";
+		*ret_why =
+			*ret_len == -ENOENT
+				? "no such file: copy the bundle of 'clinicctl hub add'"
+				: "cannot be read, or is too large";
 		return *ret_len;
 	}
 	return open_config(s, buf, (size_t)*ret_len, ret, ret_why);
@@ -84,8 +86,8 @@ int settings_load(struct settings *s, const char **ret_why)
 		*ret_why = "made for another hub";
 		return -EKEYREJECTED;
 	}
-	if (s->loaded && (c.epoch < s->config.epoch ||
-			  (c.epoch == s->config.epoch && c.version < s->config.version))) {
+	if (s->loaded && (c.epoch < s->config.epoch || (c.epoch == s->config.epoch &&
+							c.version < s->config.version))) {
 		*ret_why = "older than the one in use";
 		return -ESTALE;
 	}

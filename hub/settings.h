@@ -16,7 +16,7 @@
 
 struct settings {
 	const char *dir; /* borrowed for life */
-	bool loaded;     /* config is valid */
+	bool loaded;	 /* config is valid */
 	struct config config;
 	uint8_t share[ENGINE_SHARE_LEN];
 };

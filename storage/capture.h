@@ -3,10 +3,9 @@
 /*
  * capture.h - values that hub-ble has handed over and that are not sealed yet.
  *
- * hub-ble sends the raw bytes first (RAW), then what its decoder made of them (DECODED,
- * same capture). Both are sealed as one record. If the decoder dies or is slow, the raw
- * bytes are sealed alone: no reading waits longer than CAPTURE_WAIT_MS, and none is lost
- * with hub-ble.
+ * hub-ble sends the raw bytes first (RAW), then what its decoder made of them (DECODED, same
+ * capture). Both are sealed as one record. If the decoder dies or is slow, the raw bytes are sealed
+ * alone: no reading waits longer than CAPTURE_WAIT_MS, and none is lost with hub-ble.
  *
  *   WAITING -> READY  on DECODED, in captures_on_decoded
  *   WAITING -> READY  on the deadline, in captures_on_time        with MARK_UNDECODED
@@ -63,8 +62,8 @@ int captures_on_raw(struct captures *c, const struct msg_raw *m, struct mono now
 /* captures_has - is it here, waiting or ready? Pure. */
 bool captures_has(const struct captures *c, uint64_t instance, uint64_t capture);
 
-/* captures_on_decoded - of this instance of hub-ble. Returns 0, or -ENOENT if none waits
- * for it (late, or never seen). Pure. */
+/* captures_on_decoded - of this instance of hub-ble. Returns 0,
+ * or -ENOENT if none waits for it (late, or never seen). Pure. */
 int captures_on_decoded(struct captures *c, uint64_t instance,
 			const struct msg_decoded *m);
 
@@ -74,12 +73,12 @@ void captures_on_down(struct captures *c);
 /* captures_on_time - what has waited too long is ready as it is. Pure. */
 void captures_on_time(struct captures *c, struct mono now);
 
-/* captures_deadline - when captures_on_time must be called next; MONO_NEVER if nothing
- * waits. Pure. */
+/* captures_deadline - when captures_on_time must be
+ * called next; MONO_NEVER if nothing waits. Pure. */
 struct mono captures_deadline(const struct captures *c);
 
-/* captures_first - the oldest capture if it is ready, else NULL; borrowed until
- * captures_pop. Pure. */
+/* captures_first - the oldest capture if it is ready,
+ * else NULL; borrowed until captures_pop. Pure. */
 const struct capture *captures_first(const struct captures *c);
 
 /* captures_pop - the oldest is dealt with: forget and wipe it. Pure. */

@@ -101,8 +101,7 @@ static int sync_folder_of(const char *path)
 	return r;
 }
 
-/* Made by us and not by the library: its WAL then takes over mode 0600, and the name is
- * durable. */
+/* Made by us and not by the library: its WAL then takes over mode 0600, and the name is durable. */
 static int make_file(const struct db_options *o)
 {
 	int fd;
@@ -190,8 +189,7 @@ static int set_number(struct db *db, const char *name, int64_t v)
 	return set_pragma(db, name, text, text);
 }
 
-/* The quota cannot be smaller than the file already is; then the file's size is the
- * quota. */
+/* The quota cannot be smaller than the file already is; then the file's size is the quota. */
 static int set_quota(struct db *db, uint32_t pages_max)
 {
 	char got[VALUE_BYTES];
@@ -245,8 +243,8 @@ static int check_cipher(struct db *db, const struct db_key *key)
 		       : 0;
 }
 
-/* The order of the list matters: the lock mode before the WAL is opened, EXTRA before it
- * is made. */
+/* The order of the list matters: the lock mode before
+ * the WAL is opened, EXTRA before it is made. */
 static int apply_settings(struct db *db, const struct db_options *o)
 {
 	const struct setting before[] = {
@@ -288,8 +286,8 @@ int db_begin(struct db *db)
 
 void db_rollback(struct db *db)
 {
-	/* Some errors have rolled back already; nothing else can be done about a rollback
-	 * that fails. */
+	/* Some errors have rolled back already; nothing
+	 * else can be done about a rollback that fails. */
 	if (!sqlite3_get_autocommit(db->lib))
 		(void)db_exec(db, "ROLLBACK");
 }

@@ -10,8 +10,7 @@
 
 #include "storage/db_sqlite.h"
 
-/* struct db_stmt is never defined: its pointer is a sqlite3_stmt pointer in other
- * clothes. */
+/* struct db_stmt is never defined: its pointer is a sqlite3_stmt pointer in other clothes. */
 static sqlite3_stmt *raw(struct db_stmt *st)
 {
 	return (sqlite3_stmt *)st;

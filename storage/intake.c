@@ -128,8 +128,8 @@ static int gather(struct intake *in, struct queue *q, struct state *state,
 	return 0;
 }
 
-/* Told first, remembered after: if we die between, the marks in the queue tell the registry at the next start
- * (store_open.c). The other order could lose a reading. */
+/* Told first, remembered after: if we die between, the marks in the queue tell the
+ * registry at the next start (store_open.c). The other order could lose a reading. */
 static void settle(struct intake *in, struct state *state,
 		   const struct intake_handlers *h)
 {

@@ -35,8 +35,8 @@ struct intake {
 	struct queue_entry group[QUEUE_GROUP_MAX];
 	uint8_t bodies[QUEUE_GROUP_MAX][SEALED_BODY_MAX];
 	size_t mark_count;
-	struct state_mark
-		marks[QUEUE_GROUP_MAX]; /* of those in the group that carry a time */
+	/* of those in the group that carry a time */
+	struct state_mark marks[QUEUE_GROUP_MAX];
 };
 
 struct intake_handlers {

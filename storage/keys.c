@@ -28,8 +28,8 @@ struct copy {
 	struct slots slots;
 };
 
-/* The provider 'file'. Others (systemd credential, one-time memory of the board, TPM)
- * take its place here. */
+/* The provider 'file'. Others (systemd credential, one-time
+ * memory of the board, TPM) take its place here. */
 static int root_read(const char *dir, uint8_t ret[static ROOT_LEN])
 {
 	int n = file_read(dir, root_name, ret, ROOT_LEN);
@@ -79,8 +79,7 @@ static int copies_write(struct keys *k)
 	return r;
 }
 
-/* Wrap a key into its slot, new or old, and write both copies. On failure memory is as
- * before. */
+/* Wrap a key into its slot, new or old, and write both copies. On failure memory is as before. */
 static int slot_put(struct keys *k, enum slot_purpose purpose, uint32_t segment,
 		    const uint8_t kek[static KEY_LEN], const uint8_t *key, size_t len)
 {
@@ -173,9 +172,9 @@ int keys_sign(struct keys *k, uint8_t ret[static P256_PRIVATE_LEN])
 	return r;
 }
 
-/* The plain key comes with the hub's bundle. It goes only after both copies of its slot
- * are durable; a new one replaces an old one, because whoever can put it here has
- * enrolled the hub again. */
+/* The plain key comes with the hub's bundle. It goes only after both
+ * copies of its slot are durable; a new one replaces an old one,
+ * because whoever can put it here has enrolled the hub again. */
 static int take_sign_key(struct keys *k, bool *ret_taken)
 {
 	uint8_t key[P256_PRIVATE_LEN], kek[KEY_LEN];
@@ -197,8 +196,8 @@ static int take_sign_key(struct keys *k, bool *ret_taken)
 	return r;
 }
 
-/* Chooses the copy that counts. Returns 0 and writes both again if they differ, -ENOENT
- * if there is none, or why none of them opens. */
+/* Chooses the copy that counts. Returns 0 and writes both again if
+ * they differ, -ENOENT if there is none, or why none of them opens. */
 static int choose_copy(struct keys *k, bool *ret_repaired)
 {
 	struct copy c[COPIES];

@@ -29,14 +29,12 @@ struct keys;
 
 struct keys_notes {
 	bool root_made;	 /* first start: a root secret was made, in a plain file */
-	bool repaired;	 /* one copy of the slots was damaged or behind and was written
-			    again */
+	bool repaired;	 /* one copy of the slots was damaged or behind: written again */
 	bool sign_taken; /* a plain sign.key was wrapped and removed */
 };
 
 /*
- * keys_open - read root secret and slots, make them at the first start, take over
- * sign.key.
+ * keys_open - read root secret and slots, make them at the first start, take over sign.key.
  *
  * dir          folder of the store; copied
  * data_exists  a database is there already: then this is not a first start
@@ -54,15 +52,14 @@ int keys_open(const char *dir, bool data_exists, struct keys **ret,
 	      struct keys_notes *ret_notes, const char **ret_problem);
 void keys_free(struct keys *k); /* NULL is fine; wipes */
 
-/* keys_queue - key of a segment of the queue, made and made durable if there is none. The
- * caller wipes *ret. Returns 0, -EKEYREJECTED, -ENOSPC or -EIO. */
+/* keys_queue - key of a segment of the queue, made and made durable if there is
+ * none. The caller wipes *ret. Returns 0, -EKEYREJECTED, -ENOSPC or -EIO. */
 int keys_queue(struct keys *k, uint32_t segment, struct db_key *ret);
 
-/* keys_state - the same for state.db; -EKEYREJECTED also if the share is not the one it
- * was wrapped with. */
+/* keys_state - the same for state.db; -EKEYREJECTED also
+ * if the share is not the one it was wrapped with. */
 int keys_state(struct keys *k, const uint8_t share[static ENGINE_SHARE_LEN],
 	       struct db_key *ret);
 
-/* keys_sign - the private key for batches. Returns 0, -ENOENT (never given), or
- * -EKEYREJECTED. */
+/* keys_sign - the private key for batches. Returns 0, -ENOENT (never given), or -EKEYREJECTED. */
 int keys_sign(struct keys *k, uint8_t ret[static P256_PRIVATE_LEN]);

@@ -2,10 +2,9 @@
  * queue.c - the queue's tables, opening, inserting and reading; see queue.h. What the
  * clinic's answers do to them is in queue_ack.c.
  *
- * One table per class and no secondary index: an alarm overtakes without one, and
- * deletions stay contiguous. 'cur' is written when rows leave, never per insert: what
- * rows know need not be written twice, and a drained queue still knows its next number
- * and the latest captures.
+ * One table per class and no secondary index: an alarm overtakes without one, and deletions stay
+ * contiguous. 'cur' is written when rows leave, never per insert: what rows know need not be
+ * written twice, and a drained queue still knows its next number and the latest captures.
  */
 #include "storage/queue_inside.h"
 
@@ -23,7 +22,7 @@ enum {
 
 #define CLASS_COLUMNS                                                                    \
 	"(seq INTEGER PRIMARY KEY, asg INTEGER NOT NULL, kind INTEGER NOT NULL,"         \
-	" inst INTEGER NOT NULL, cap INTEGER NOT NULL, mark BLOB, body BLOB NOT NULL)"         \
+	" inst INTEGER NOT NULL, cap INTEGER NOT NULL, mark BLOB, body BLOB NOT NULL)"   \
 	" STRICT;"
 
 static const char schema[] =
@@ -67,8 +66,7 @@ static size_t class_index(enum record_class c)
 	return c == CLASS_ALARM;
 }
 
-/* --- opening
- * ----------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------ */
 
 static int prepare_all(struct queue *q)
 {
@@ -88,8 +86,8 @@ static int prepare_all(struct queue *q)
 	return r;
 }
 
-/* First row of a statement without parameters; numbers into ret[0..count-1]. Returns 1, 0
- * (no row) or an error. */
+/* First row of a statement without parameters; numbers into
+ * ret[0..count-1]. Returns 1, 0 (no row) or an error. */
 static int first_row(struct queue *q, const char *sql, int64_t *ret, int count)
 {
 	struct db_stmt *st;
@@ -131,7 +129,7 @@ static int load_owner(struct queue *q)
 
 static int load_cur(struct queue *q)
 {
-	int64_t v[5];
+	int64_t v[5] = { 0 };
 	int r = first_row(q, "SELECT next_seq, contig, inst, cap, mask FROM cur", v, 5);
 
 	if (r != 1)
@@ -184,8 +182,8 @@ static int load_next(struct queue *q)
 	return 0;
 }
 
-/* Number of unsent records, from invariant 4; if the numbers do not fit together, by
- * counting them. */
+/* Number of unsent records, from invariant 4; if the
+ * numbers do not fit together, by counting them. */
 static int load_unsent(struct queue *q)
 {
 	uint64_t all = q->next_seq - 1 - q->contig;
@@ -272,9 +270,7 @@ void queue_close(struct queue *q)
 	free(q);
 }
 
-/* --- facts
- * -------------------------------------------------------------------------------------
- */
+/* --- facts -------------------------------------------------------------------------- */
 
 uint64_t queue_next_seq(const struct queue *q)
 {
@@ -311,8 +307,7 @@ bool queue_owner(const struct queue *q, uint8_t ret_hub[static HUB_ID_LEN],
 	return true;
 }
 
-/* --- transactions
- * ------------------------------------------------------------------------------ */
+/* --- transactions ------------------------------------------------------------------- */
 
 int queue_finish(struct queue *q, int r)
 {
@@ -386,7 +381,8 @@ static int insert_one(struct queue *q, const struct queue_entry *e, uint64_t seq
 	db_bind_u64(st, 3, e->record.kind);
 	db_bind_i64(st, 4, (int64_t)e->instance); /* all 64 bits are used */
 	db_bind_i64(st, 5, (int64_t)e->capture);
-	db_bind_blob(st, 6, e->has_mark ? e->mark : NULL, e->has_mark ? QUEUE_MARK_LEN : 0);
+	db_bind_blob(st, 6, e->has_mark ? e->mark : NULL,
+		     e->has_mark ? QUEUE_MARK_LEN : 0);
 	db_bind_blob(st, 7, e->record.body, e->record.body_len);
 	return db_run(st);
 }

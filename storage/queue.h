@@ -1,8 +1,7 @@
 #pragma once
 
 /*
- * queue.h - the durable queue: sealed records from their commit until the clinic has
- * them.
+ * queue.h - the durable queue: sealed records from their commit until the clinic has them.
  *
  * Invariants
  *   1. queue_insert has returned 0  =>  the records survive a power cut at any later
@@ -53,8 +52,8 @@ struct queue_ack {
 	unsigned refused; /* records that were parked */
 };
 
-/* queue_open - dir/QUEUE_FILE, made if it is not there. pages_max: quota, 0:
- * QUEUE_PAGES_MAX. Returns 0 with *ret or what db_open says. */
+/* queue_open - dir/QUEUE_FILE, made if it is not there. pages_max: quota,
+ * 0: QUEUE_PAGES_MAX. Returns 0 with *ret or what db_open says. */
 int queue_open(const char *dir, const struct db_key *key, uint32_t pages_max,
 	       struct queue **ret);
 void queue_close(struct queue *q); /* NULL is fine */
@@ -74,8 +73,8 @@ bool queue_owner(const struct queue *q, uint8_t ret_hub[static HUB_ID_LEN],
 
 uint64_t queue_next_seq(const struct queue *q); /* that the next record will have */
 uint64_t queue_highest(const struct queue *q);	/* ever given, 0: none */
-uint64_t queue_contig(const struct queue *q); /* all of 1..contig are known to be durable
-						 at the clinic */
+/* all of 1..contig are known to be durable at the clinic */
+uint64_t queue_contig(const struct queue *q);
 uint64_t queue_unsent(const struct queue *q); /* records not yet acknowledged */
 
 /*

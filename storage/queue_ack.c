@@ -48,8 +48,8 @@ static int park(struct queue *q, const struct refused *f, struct change *ch)
 	return remove_range(q, f->seq, f->seq, &none);
 }
 
-/* The ranges of 'acked' stay disjoint and not adjacent: those that touch the new one
- * become part of it. */
+/* The ranges of 'acked' stay disjoint and not adjacent:
+ * those that touch the new one become part of it. */
 static int merge_range(struct queue *q, struct seq_range g)
 {
 	struct db_stmt *st = q->plain[ST_MERGE];
@@ -82,8 +82,8 @@ static int take_range(struct queue *q, struct seq_range g, struct change *ch)
 	return r ? r : merge_range(q, g);
 }
 
-/* The mark moves to what the clinic said, and over ranges that it has named before and
- * that now touch it. */
+/* The mark moves to what the clinic said, and over ranges
+ * that it has named before and that now touch it. */
 static int take_contig(struct queue *q, uint64_t contig, struct change *ch)
 {
 	struct db_stmt *st = q->plain[ST_SWALLOW];

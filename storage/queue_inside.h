@@ -8,7 +8,14 @@
 enum { QUEUE_CLASSES = 2 };
 
 /* Statements that exist once per class. Class CLASS_ROUTINE is index 0, CLASS_ALARM 1. */
-enum class_statement { ST_INSERT = 0, ST_READ, ST_REMOVE, ST_MARKS, ST_PARK, ST_PER_CLASS };
+enum class_statement {
+	ST_INSERT = 0,
+	ST_READ,
+	ST_REMOVE,
+	ST_MARKS,
+	ST_PARK,
+	ST_PER_CLASS
+};
 
 enum statement { ST_CUR = 0, ST_MERGE, ST_SWALLOW, ST_ACKED, ST_COUNT };
 

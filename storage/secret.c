@@ -26,8 +26,8 @@ static size_t whole_pages(size_t len)
 	return (len + page - 1) / page * page;
 }
 
-/* Pages of memfd_secret are locked by themselves and count against RLIMIT_MEMLOCK; over
- * the limit it is mmap that fails. */
+/* Pages of memfd_secret are locked by themselves and count against
+ * RLIMIT_MEMLOCK; over the limit it is mmap that fails. */
 static void *map_hidden(size_t len)
 {
 	void *p = MAP_FAILED;
@@ -59,8 +59,8 @@ void *secret_map(size_t len, enum secret_grade *ret_grade)
 			return NULL;
 		grade = mlock(p, len) == 0 ? SECRET_LOCKED : SECRET_PLAIN;
 	}
-	/* Memory of memfd_secret is never dumped and refuses the advice: its answer says
-	 * nothing. */
+	/* Memory of memfd_secret is never dumped and
+	 * refuses the advice: its answer says nothing. */
 	(void)madvise(p, len, MADV_DONTDUMP);
 	if (ret_grade)
 		*ret_grade = grade;

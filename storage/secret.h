@@ -1,13 +1,11 @@
 #pragma once
 
 /*
- * secret.h - memory for keys and plaintext: not in core dumps, not in swap, wiped when
- * given back.
+ * secret.h - memory for keys and plaintext: not in core dumps, not in swap, wiped when given back.
  *
- * Where the kernel has memfd_secret the pages are also out of reach of ptrace,
- * /proc/<pid>/mem and the kernel's own direct map. Else they are locked; where even that
- * is refused (RLIMIT_MEMLOCK) they are plain pages without a core dump, and the caller is
- * told.
+ * Where the kernel has memfd_secret the pages are also out of reach of ptrace, /proc/<pid>/mem and
+ * the kernel's own direct map. Else they are locked; where even that is refused (RLIMIT_MEMLOCK)
+ * they are plain pages without a core dump, and the caller is told.
  */
 #include <stddef.h>
 
@@ -29,6 +27,5 @@ const char *secret_grade_text(enum secret_grade g);
  */
 void *secret_map(size_t len, enum secret_grade *ret_grade);
 
-/* secret_unmap - wipes and gives back; p as secret_map returned it with the same len, or
- * NULL. */
+/* secret_unmap - wipes and gives back; p as secret_map returned it with the same len, or NULL. */
 void secret_unmap(void *p, size_t len);

@@ -65,6 +65,5 @@ int slots_decode(const uint8_t *buf, size_t len, struct slots *ret, size_t *ret_
 /* The slot of this purpose and segment, or NULL. Pure. */
 struct slot *slots_find(struct slots *s, enum slot_purpose purpose, uint32_t segment);
 
-/* The associated data under which a slot's key is wrapped: purpose, segment, generation.
- * Pure. */
+/* The associated data under which a slot's key is wrapped: purpose, segment, generation. Pure. */
 void slot_ad(const struct slot *s, uint8_t ret[static SLOT_AD_LEN]);

@@ -40,8 +40,7 @@ struct state {
 	uint8_t hash_key[KEY_LEN];
 };
 
-/* The key makes the hashes useless to whoever gets them: blood pressure has few possible
- * values. */
+/* The key makes the hashes useless to whoever gets them: blood pressure has few possible values. */
 static int load_hash_key(struct state *s)
 {
 	struct db_stmt *get, *put;
@@ -124,8 +123,7 @@ bool state_mark_of(const struct state *s, const struct reading *rd,
 	in[KEY_LEN + 1] = (uint8_t)rd->characteristic;
 	memcpy(in + KEY_LEN + 2, rd->raw, rd->raw_len);
 	ret->device = rd->peripheral.num;
-	/* HKDF over a fixed-length key and the value: a keyed hash made of what we have.
-	 */
+	/* HKDF over a fixed-length key and the value: a keyed hash made of what we have. */
 	crypto_derive(in, (size_t)KEY_LEN + 2 + rd->raw_len, "hub/v1/taken", hash);
 	memcpy(ret->hash, hash, STATE_HASH_LEN);
 	crypto_wipe(in, sizeof(in));

@@ -4,17 +4,14 @@
  * state.h - state.db: what hub-store knows about devices. Open only while hubd gives the
  * engine share.
  *
- * For now it holds one thing, the readings already taken from devices that send their
- * memory again: a keyed hash of the raw value, for values whose raw bytes carry the
- * device's own time. Without a time two equal values can be two measurements, so those
- * are never compared.
+ * For now it holds one thing, the readings already taken from devices that send their memory again:
+ * a keyed hash of the raw value, for values whose raw bytes carry the device's own time. Without a
+ * time two equal values can be two measurements, so those are never compared.
  *
- * What it must never do: stand in the way of capture. Every failure here means 'not
- * known', at worst a reading is stored twice and the clinic sees the same device time
- * twice.
+ * What it must never do: stand in the way of capture. Every failure here means 'not known', at
+ * worst a reading is stored twice and the clinic sees the same device time twice.
  *
- * Here also belong, when they come: bonds for a replacement hub, device registry, local
- * metadata.
+ * Here also belong, when they come: bonds for a replacement hub, device registry, local metadata.
  */
 #include <stdbool.h>
 
@@ -37,13 +34,13 @@ struct state_mark {
 	uint8_t hash[STATE_HASH_LEN];
 };
 
-/* state_open - dir/STATE_FILE, made if it is not there. Returns 0 with *ret, or what
- * db_open says. */
+/* state_open - dir/STATE_FILE, made if it is not
+ * there. Returns 0 with *ret, or what db_open says. */
 int state_open(const char *dir, const struct db_key *key, struct state **ret);
 void state_close(struct state *s); /* NULL is fine; wipes its key */
 
-/* state_mark_of - Returns false if the reading carries no device time and so must not be
- * compared. */
+/* state_mark_of - Returns false if the reading carries
+ * no device time and so must not be compared. */
 bool state_mark_of(const struct state *s, const struct reading *rd,
 		   struct state_mark *ret);
 

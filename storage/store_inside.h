@@ -66,8 +66,8 @@ void store_send_state(struct store *s);
 /* The one function that changes 'blocked'. */
 void store_update_blocked(struct store *s);
 void store_send_queue_state(struct store *s);
-/* To hub-coap and hubd, if something was saved or delivered since. hub-coap must know the
- * highest number before it sees a batch with it. */
+/* To hub-coap and hubd, if something was saved or delivered since.
+ * hub-coap must know the highest number before it sees a batch with it. */
 void store_tell_counts(struct store *s);
 /* Once per problem, not once per retry; and an incident. */
 void store_log_problem(struct store *s, const char *event, const char *what, int err);

@@ -63,8 +63,8 @@ static void get_record(struct cb *c, uint64_t above, struct record *ret)
 	ret->class = (enum record_class)cb_get_uint_max(c, CLASS_ALARM);
 	ret->kind = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
 	ret->body = cb_get_bytes(c, &ret->body_len);
-	if (!cb_error(c) && (ret->seq <= above || ret->class == CLASS_NONE || ret->body_len == 0 ||
-			     ret->body_len > SEALED_BODY_MAX))
+	if (!cb_error(c) && (ret->seq <= above || ret->class == CLASS_NONE ||
+			     ret->body_len == 0 || ret->body_len > SEALED_BODY_MAX))
 		cb_fail(c, -ERANGE);
 }
 
@@ -105,8 +105,8 @@ int reply_encode(const struct reply *r, uint8_t *buf, size_t cap)
 	if (r->range_count > REPLY_RANGES_MAX || r->refused_count > REPLY_REFUSED_MAX)
 		return -ENOSPC;
 	writer_init(&w, buf, cap);
-	cb_put_map(&w, (size_t)r->has_contig + (r->range_count > 0) + (r->refused_count > 0) +
-			       r->has_time + (r->window > 0));
+	cb_put_map(&w, (size_t)r->has_contig + (r->range_count > 0) +
+			       (r->refused_count > 0) + r->has_time + (r->window > 0));
 	if (r->has_contig) {
 		cb_put_uint(&w, REPLY_CONTIG);
 		cb_put_uint(&w, r->contig);
@@ -192,7 +192,8 @@ int reply_decode(const uint8_t *buf, size_t len, struct reply *ret)
 	for (size_t i = 0; i < pairs && !cb_error(&c); i++) {
 		uint64_t key = cb_get_uint(&c);
 
-		if (key < next_key) /* ascending, none twice: contig is known before ranges */
+		/* ascending, none twice: contig is known before ranges */
+		if (key < next_key)
 			cb_fail(&c, -EBADMSG);
 		next_key = key + 1;
 		switch (key) {
@@ -203,7 +204,9 @@ int reply_decode(const uint8_t *buf, size_t len, struct reply *ret)
 		case REPLY_RANGES: get_ranges(&c, &r); break;
 		case REPLY_REFUSED: get_refused(&c, &r); break;
 		case REPLY_TIME: get_time(&c, &r); break;
-		case REPLY_WINDOW: r.window = (uint8_t)cb_get_uint_max(&c, UINT8_MAX); break;
+		case REPLY_WINDOW:
+			r.window = (uint8_t)cb_get_uint_max(&c, UINT8_MAX);
+			break;
 		default: cb_skip(&c);
 		}
 	}

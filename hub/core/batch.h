@@ -15,7 +15,7 @@
 
 enum {
 	BATCH_VERSION = 1,
-	BATCH_BYTES_MAX = 1024,  /* signed batch, so that it fits one datagram */
+	BATCH_BYTES_MAX = 1024, /* signed batch, so that it fits one datagram */
 	BATCH_RECORDS_MAX = 32,
 	SEALED_BODY_MAX = 1000,
 	REPLY_BYTES_MAX = 512,
@@ -26,7 +26,7 @@ enum {
 enum batch_flag {
 	BATCH_WANT_TIME = 1 << 0, /* please say the time */
 	BATCH_ALARM = 1 << 1,
-	BATCH_SUSPECT = 1 << 2,   /* hub is quarantined (level 2 and above) */
+	BATCH_SUSPECT = 1 << 2, /* hub is quarantined (level 2 and above) */
 	BATCH_RESEND = 1 << 3,
 };
 
@@ -42,10 +42,11 @@ struct record {
 struct batch {
 	uint8_t hub[HUB_ID_LEN];
 	uint32_t epoch;
-	uint64_t acked;    /* highest contiguous seq the hub has recorded as durable at the clinic */
-	uint8_t flags;     /* enum batch_flag */
-	uint64_t queued;   /* unsent records on the hub when the batch was made */
-	uint64_t highest;  /* highest seq ever given on the hub, 0 if none */
+	/* highest contiguous seq the hub has recorded as durable at the clinic */
+	uint64_t acked;
+	uint8_t flags;	  /* enum batch_flag */
+	uint64_t queued;  /* unsent records on the hub when the batch was made */
+	uint64_t highest; /* highest seq ever given on the hub, 0 if none */
 	size_t record_count;
 	struct record records[BATCH_RECORDS_MAX]; /* ascending seq */
 };
@@ -81,15 +82,18 @@ enum refused_reason {
 
 struct reply {
 	bool has_contig;
-	uint64_t contig; /* all of 1..contig are durable at the clinic; without it nothing is acknowledged */
+	/* all of 1..contig are durable at the clinic; without it nothing is acknowledged */
+	uint64_t contig;
 	size_t range_count;
-	struct seq_range ranges[REPLY_RANGES_MAX]; /* durable above contig; ascending, disjoint */
+	/* durable above contig; ascending, disjoint */
+	struct seq_range ranges[REPLY_RANGES_MAX];
 	size_t refused_count;
 	struct refused refused[REPLY_REFUSED_MAX];
 	bool has_time;
-	int64_t utc_ms;               /* the clinic's clock */
+	int64_t utc_ms;			 /* the clinic's clock */
 	enum clock_quality time_quality; /* the clinic's own opinion of it */
-	uint8_t window;               /* server's limit of batches in flight, 0 = none given */
+	/* server's limit of batches in flight, 0 = none given */
+	uint8_t window;
 };
 
 /* reply_encode - Returns the length, or -ENOSPC. Pure. */

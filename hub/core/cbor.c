@@ -33,7 +33,8 @@ void cb_put_int(struct writer *w, int64_t v)
 	if (v >= 0)
 		cb_put_uint(w, (uint64_t)v);
 	else
-		put_head(w, cbor_encode_negint((uint64_t)(-1 - v), head, sizeof(head)), head);
+		put_head(w, cbor_encode_negint((uint64_t)(-1 - v), head, sizeof(head)),
+			 head);
 }
 
 void cb_put_bytes(struct writer *w, const uint8_t *p, size_t n)
@@ -132,12 +133,14 @@ _Static_assert(sizeof(size_t) == sizeof(uint64_t), "64-bit targets only");
 
 static void on_bytes(void *ctx, cbor_data data, uint64_t len)
 {
-	*(struct item *)ctx = (struct item){ .type = CB_BYTES, .number = len, .data = data };
+	*(struct item *)ctx =
+		(struct item){ .type = CB_BYTES, .number = len, .data = data };
 }
 
 static void on_text(void *ctx, cbor_data data, uint64_t len)
 {
-	*(struct item *)ctx = (struct item){ .type = CB_TEXT, .number = len, .data = data };
+	*(struct item *)ctx =
+		(struct item){ .type = CB_TEXT, .number = len, .data = data };
 }
 
 static void on_array(void *ctx, uint64_t count)

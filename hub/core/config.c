@@ -216,7 +216,9 @@ static void get_field(struct cb *c, unsigned key, struct config *ret)
 			cb_fail(c, -ERANGE);
 		break;
 	case KEY_CONFIG_VERSION: ret->version = cb_get_uint_max(c, INT64_MAX); break;
-	case KEY_ASSIGNMENT: ret->assignment = (uint32_t)cb_get_uint_max(c, UINT32_MAX); break;
+	case KEY_ASSIGNMENT:
+		ret->assignment = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		break;
 	case KEY_UTC_OFFSET: get_utc_offset(c, ret); break;
 	case KEY_HEARTBEAT: get_heartbeat(c, ret); break;
 	case KEY_SEAL: get_seal(c, ret); break;
@@ -225,7 +227,8 @@ static void get_field(struct cb *c, unsigned key, struct config *ret)
 	}
 }
 
-int config_decode(const uint8_t *buf, size_t len, struct config *ret, const char **ret_field)
+int config_decode(const uint8_t *buf, size_t len, struct config *ret,
+		  const char **ret_field)
 {
 	struct config c = { 0 };
 	struct cb cb;

@@ -11,8 +11,8 @@
 /* Protected header {1: -7}: algorithm ES256 (RFC 9053, 2.1). */
 static const uint8_t protected_header[] = { 0xa1, 0x01, 0x26 };
 
-int cose_to_be_signed(const char *context, const uint8_t *payload, size_t len, uint8_t *buf,
-		      size_t cap)
+int cose_to_be_signed(const char *context, const uint8_t *payload, size_t len,
+		      uint8_t *buf, size_t cap)
 {
 	struct writer w;
 
@@ -26,7 +26,8 @@ int cose_to_be_signed(const char *context, const uint8_t *payload, size_t len, u
 }
 
 int cose_frame(const uint8_t *payload, size_t len,
-	       const uint8_t signature[static COSE_SIGNATURE_LEN], uint8_t *buf, size_t cap)
+	       const uint8_t signature[static COSE_SIGNATURE_LEN], uint8_t *buf,
+	       size_t cap)
 {
 	struct writer w;
 

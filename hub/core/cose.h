@@ -13,7 +13,7 @@
 
 enum {
 	COSE_SIGNATURE_LEN = 64, /* r and s, 32 bytes each, big-endian */
-	COSE_OVERHEAD_MAX = 80,  /* what the frame adds to a payload of up to 64 KB */
+	COSE_OVERHEAD_MAX = 80,	 /* what the frame adds to a payload of up to 64 KB */
 };
 
 struct cose_sign1 {
@@ -29,12 +29,13 @@ struct cose_sign1 {
  *
  * Returns the length, or -ENOSPC. Pure.
  */
-int cose_to_be_signed(const char *context, const uint8_t *payload, size_t len, uint8_t *buf,
-		      size_t cap);
+int cose_to_be_signed(const char *context, const uint8_t *payload, size_t len,
+		      uint8_t *buf, size_t cap);
 
 /* cose_frame - payload and signature to a COSE_Sign1. Returns the length, or -ENOSPC. Pure. */
 int cose_frame(const uint8_t *payload, size_t len,
-	       const uint8_t signature[static COSE_SIGNATURE_LEN], uint8_t *buf, size_t cap);
+	       const uint8_t signature[static COSE_SIGNATURE_LEN], uint8_t *buf,
+	       size_t cap);
 
 /* cose_parse - Returns 0, -EBADMSG, or -ENOTSUP (another algorithm, unprotected header not empty). Pure. */
 int cose_parse(const uint8_t *buf, size_t len, struct cose_sign1 *ret);

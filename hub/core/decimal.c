@@ -65,12 +65,11 @@ char *decimal_to_text(struct decimal d, char buf[static DECIMAL_TEXT_MAX])
 {
 	char digits[16];
 	bool negative = d.mantissa < 0;
+	const char *special = special_text(d.kind);
 	size_t n, places, at = 0;
 
-	if (special_text(d.kind)) {
-		strcpy(buf, special_text(d.kind));
-		return buf;
-	}
+	if (special)
+		return memcpy(buf, special, strlen(special) + 1);
 	n = (size_t)snprintf(digits, sizeof(digits), "%lld",
 			     negative ? -(long long)d.mantissa : (long long)d.mantissa);
 	if (negative)

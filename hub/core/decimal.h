@@ -11,10 +11,10 @@
 
 enum decimal_kind {
 	DECIMAL_NUMBER = 0,
-	DECIMAL_NAN = 1,          /* no value: a failed measurement is sent like this */
-	DECIMAL_NRES = 2,         /* not at this resolution */
-	DECIMAL_PLUS_INF = 3,     /* above what the device can measure */
-	DECIMAL_MINUS_INF = 4,    /* below */
+	DECIMAL_NAN = 1,       /* no value: a failed measurement is sent like this */
+	DECIMAL_NRES = 2,      /* not at this resolution */
+	DECIMAL_PLUS_INF = 3,  /* above what the device can measure */
+	DECIMAL_MINUS_INF = 4, /* below */
 	DECIMAL_RESERVED = 5,
 };
 
@@ -24,8 +24,8 @@ struct decimal {
 	enum decimal_kind kind;
 };
 
-/* decimal_from_sfloat - 16-bit SFLOAT: bits 15..12 exponent, 11..0 mantissa, both two's complement. The
- * special mantissas are special whatever the exponent says. Pure, total. */
+/* decimal_from_sfloat - 16-bit SFLOAT: bits 15..12 exponent, 11..0 mantissa, both two's
+ * complement. The special mantissas are special whatever the exponent says. Pure, total. */
 struct decimal decimal_from_sfloat(uint16_t raw);
 
 /* decimal_from_float - 32-bit FLOAT: bits 31..24 exponent, 23..0 mantissa. Pure, total. */

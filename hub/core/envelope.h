@@ -23,12 +23,12 @@ enum record_class {
 
 struct envelope {
 	uint8_t hub[HUB_ID_LEN];
-	uint32_t epoch;      /* enrolment epoch: the life of one seq counter */
+	uint32_t epoch;	     /* enrolment epoch: the life of one seq counter */
 	uint32_t assignment; /* assignment epoch at capture: whose reading */
-	uint64_t seq;        /* 1 and up, gapless within (hub, epoch) */
+	uint64_t seq;	     /* 1 and up, gapless within (hub, epoch) */
 	enum record_class class;
-	uint8_t kind;        /* enum reading_kind */
-	uint32_t body_len;   /* length of the sealed body */
+	uint8_t kind;	   /* enum reading_kind */
+	uint32_t body_len; /* length of the sealed body */
 };
 
 /* envelope_encode - the ENVELOPE_LEN bytes of an envelope. Pure, total. */

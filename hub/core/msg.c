@@ -107,7 +107,8 @@ static void get_raw(struct in *in, struct msg *m)
 	v->unverified = get_bool(in);
 	v->raw_len = (uint16_t)get_max(in, read_be16(&in->r), READING_RAW_MAX);
 	read_bytes(&in->r, v->raw, v->raw_len);
-	in->bad |= v->kind == READING_NONE || v->kind == READING_TOMBSTONE || v->capture == 0;
+	in->bad |= v->kind == READING_NONE || v->kind == READING_TOMBSTONE ||
+		   v->capture == 0;
 }
 
 static void put_value(struct writer *w, const struct value *v)
@@ -328,7 +329,8 @@ static void put_ble_config(struct writer *w, const struct msg *m)
 static void get_ble_config(struct in *in, struct msg *m)
 {
 	m->ble_config.utc_offset_min = get_i16(in);
-	in->bad |= m->ble_config.utc_offset_min < -720 || m->ble_config.utc_offset_min > 840;
+	in->bad |=
+		m->ble_config.utc_offset_min < -720 || m->ble_config.utc_offset_min > 840;
 	m->ble_config.device_count = get_u8_max(in, CONFIG_DEVICES_MAX);
 	for (size_t i = 0; i < m->ble_config.device_count; i++)
 		get_device(in, &m->ble_config.devices[i]);
@@ -390,14 +392,16 @@ static void get_endpoint(struct in *in, struct config_endpoint *ret)
 	ret->pin_count = get_u8_max(in, CONFIG_PINS_MAX);
 	for (size_t i = 0; i < ret->pin_count; i++)
 		read_bytes(&in->r, ret->pins[i], PIN_LEN);
-	in->bad |= ret->pin_count == 0 || ret->profile == DTLS_PROFILE_NONE || ret->port == 0;
+	in->bad |= ret->pin_count == 0 || ret->profile == DTLS_PROFILE_NONE ||
+		   ret->port == 0;
 }
 
 static void put_coap_config(struct writer *w, const struct msg *m)
 {
 	write_be16(w, m->coap_config.heartbeat_s);
 	write_u8(w, m->coap_config.endpoint_count);
-	for (size_t i = 0; i < m->coap_config.endpoint_count && i < CONFIG_ENDPOINTS_MAX; i++)
+	for (size_t i = 0; i < m->coap_config.endpoint_count && i < CONFIG_ENDPOINTS_MAX;
+	     i++)
 		put_endpoint(w, &m->coap_config.endpoints[i]);
 }
 
@@ -432,7 +436,8 @@ static void put_incident(struct writer *w, const struct msg *m)
 
 static void get_incident(struct in *in, struct msg *m)
 {
-	m->incident.what = (enum incident)get_max(in, read_be16(&in->r), INCIDENT_REFUSED);
+	m->incident.what =
+		(enum incident)get_max(in, read_be16(&in->r), INCIDENT_REFUSED);
 	m->incident.subject = read_be16(&in->r);
 	m->incident.count = read_be32(&in->r);
 }
@@ -461,16 +466,19 @@ static const struct row {
 } table[] = {
 	{ MSG_RAW, BIT(ROLE_BLE), BIT(ROLE_STORE), put_raw, get_raw },
 	{ MSG_DECODED, BIT(ROLE_BLE), BIT(ROLE_STORE), put_decoded, get_decoded },
-	{ MSG_STORE_STATE, BIT(ROLE_STORE), BIT(ROLE_BLE), put_store_state, get_store_state },
+	{ MSG_STORE_STATE, BIT(ROLE_STORE), BIT(ROLE_BLE), put_store_state,
+	  get_store_state },
 	{ MSG_DURABLE, BIT(ROLE_STORE), BIT(ROLE_BLE), put_durable, get_durable },
 	{ MSG_UPLOAD, BIT(ROLE_STORE), BIT(ROLE_COAP), put_batch, get_batch },
-	{ MSG_QUEUE_STATE, BIT(ROLE_STORE), BIT(ROLE_COAP), put_queue_state, get_queue_state },
+	{ MSG_QUEUE_STATE, BIT(ROLE_STORE), BIT(ROLE_COAP), put_queue_state,
+	  get_queue_state },
 	{ MSG_WANT, BIT(ROLE_COAP), BIT(ROLE_STORE), put_want, get_want },
 	{ MSG_ACK, BIT(ROLE_COAP), BIT(ROLE_STORE), put_ack, get_ack },
 	{ MSG_BLE_CONFIG, BIT(ROLE_HUBD), BIT(ROLE_BLE), put_ble_config, get_ble_config },
 	{ MSG_STORE_CONFIG, BIT(ROLE_HUBD), BIT(ROLE_STORE), put_store_config,
 	  get_store_config },
-	{ MSG_COAP_CONFIG, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_coap_config, get_coap_config },
+	{ MSG_COAP_CONFIG, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_coap_config,
+	  get_coap_config },
 	{ MSG_TIME, BIT(ROLE_HUBD), BIT(ROLE_BLE) | BIT(ROLE_COAP), put_time, get_time },
 	{ MSG_TIME, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_time, get_time },
 	{ MSG_INCIDENT, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
@@ -490,7 +498,8 @@ static const struct row *find(enum msg_kind kind)
 bool msg_allowed(enum msg_kind kind, enum role from, enum role to)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (table[i].kind == kind && table[i].from & BIT(from) && table[i].to & BIT(to))
+		if (table[i].kind == kind && table[i].from & BIT(from) &&
+		    table[i].to & BIT(to))
 			return true;
 	return false;
 }

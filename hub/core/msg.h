@@ -33,29 +33,31 @@ const char *role_text(enum role r);
 enum msg_kind {
 	MSG_NONE = 0,
 	/* hub-ble -> hub-store */
-	MSG_RAW = 0x10,          /* a value arrived; nothing else is needed to save it */
-	MSG_DECODED = 0x11,      /* what the decoder made of the RAW with the same capture */
+	MSG_RAW = 0x10, /* a value arrived; nothing else is needed to save it */
+	/* what the decoder made of the RAW with the same capture */
+	MSG_DECODED = 0x11,
 	/* hub-store -> hub-ble */
-	MSG_STORE_STATE = 0x18,  /* may readings be taken? */
-	MSG_DURABLE = 0x19,      /* this capture is on disk, or was refused */
+	MSG_STORE_STATE = 0x18, /* may readings be taken? */
+	MSG_DURABLE = 0x19,	/* this capture is on disk, or was refused */
 	/* hub-store -> hub-coap */
-	MSG_UPLOAD = 0x20,      /* a signed batch; not MSG_BATCH, which is a macro of sys/socket.h */
+	/* a signed batch; not MSG_BATCH, which is a macro of sys/socket.h */
+	MSG_UPLOAD = 0x20,
 	MSG_QUEUE_STATE = 0x21,
 	/* hub-coap -> hub-store */
-	MSG_WANT = 0x28,         /* so many batches may be handed over */
-	MSG_ACK = 0x29,          /* the clinic's answer to one batch */
+	MSG_WANT = 0x28, /* so many batches may be handed over */
+	MSG_ACK = 0x29,	 /* the clinic's answer to one batch */
 	/* hubd -> hub-ble, hub-store, hub-coap */
 	MSG_BLE_CONFIG = 0x30,
 	MSG_STORE_CONFIG = 0x31,
 	MSG_COAP_CONFIG = 0x32,
-	MSG_TIME = 0x33,         /* also hub-coap -> hubd: what the clinic's clock said */
+	MSG_TIME = 0x33, /* also hub-coap -> hubd: what the clinic's clock said */
 	/* each -> hubd */
 	MSG_INCIDENT = 0x40,
 	MSG_STATUS = 0x41,
 };
 
-/* One captured value is named by (instance, capture): instance is drawn at random when hub-ble starts,
- * capture counts from 1 in it, so that a value handed over twice is stored once. */
+/* One captured value is named by (instance, capture): instance is drawn at random when hub-ble
+ * starts, capture counts from 1 in it, so that a value handed over twice is stored once. */
 struct msg_raw {
 	uint64_t instance;
 	uint64_t capture;
@@ -82,7 +84,7 @@ struct msg_decoded {
 enum store_blocked {
 	STORE_READY = 0,
 	STORE_NO_CONFIG = 1, /* no sealing key or identity yet */
-	STORE_FULL = 2,      /* disk or quota */
+	STORE_FULL = 2,	     /* disk or quota */
 	STORE_FAULT = 3,     /* database or key cannot be opened */
 };
 
@@ -92,26 +94,27 @@ struct msg_store_state {
 
 struct msg_durable {
 	uint64_t capture;
-	bool durable;       /* false: not saved, reason in blocked; the device must keep it */
+	/* false: not saved, reason in blocked; the device must keep it */
+	bool durable;
 	enum store_blocked blocked;
 };
 
 struct msg_batch {
-	uint32_t id;        /* names the batch in MSG_ACK; hub-store counts */
-	uint8_t flags;      /* enum batch_flag */
+	uint32_t id;	      /* names the batch in MSG_ACK; hub-store counts */
+	uint8_t flags;	      /* enum batch_flag */
 	uint64_t first, last; /* lowest and highest seq in it; 0 for a heartbeat */
 	uint16_t len;
 	uint8_t bytes[BATCH_BYTES_MAX]; /* COSE_Sign1, opaque to hub-coap */
 };
 
 struct msg_queue_state {
-	uint64_t unsent;    /* records not yet acknowledged */
-	uint64_t highest;   /* highest seq ever given */
+	uint64_t unsent;  /* records not yet acknowledged */
+	uint64_t highest; /* highest seq ever given */
 };
 
 struct msg_want {
-	uint8_t batches;    /* credits: how many more batches hub-coap can hold */
-	bool heartbeat;     /* one of them even if it has no record */
+	uint8_t batches; /* credits: how many more batches hub-coap can hold */
+	bool heartbeat;	 /* one of them even if it has no record */
 	bool want_time;
 };
 
@@ -134,8 +137,8 @@ struct msg_store_config {
 	uint32_t assignment;
 	uint8_t seal_key_id;
 	uint8_t seal_public[SEAL_PUBLIC_LEN];
-	uint8_t level;      /* lockdown level 0..4 */
-	bool has_share;     /* false at levels 2 and 3: state.db stays closed */
+	uint8_t level;	/* lockdown level 0..4 */
+	bool has_share; /* false at levels 2 and 3: state.db stays closed */
 	uint8_t share[ENGINE_SHARE_LEN];
 };
 
@@ -148,41 +151,41 @@ struct msg_coap_config {
 /* UTC as the clinic said it, tied to the monotonic clock. */
 struct msg_time {
 	struct mono at;
-	struct wall utc;    /* UTC at 'at' */
+	struct wall utc; /* UTC at 'at' */
 };
 
 /* What went wrong; the T numbers of the lockdown design. The numbers are on the wire. */
 enum incident {
 	INCIDENT_NONE = 0,
-	INCIDENT_RADIO_GARBAGE = 2,    /* T2 */
-	INCIDENT_RADIO_IMPOSTOR = 3,   /* T3 */
-	INCIDENT_SERVER_IDENTITY = 4,  /* T4: chain good, name or pin wrong */
-	INCIDENT_HANDSHAKE = 5,        /* T5 */
-	INCIDENT_TIME = 6,             /* T6 */
-	INCIDENT_DECODER = 7,          /* T7 */
-	INCIDENT_STORAGE = 8,          /* T8 */
-	INCIDENT_IPC = 13,             /* T13: a message the table forbids */
-	INCIDENT_ROLLBACK = 15,        /* T15 */
-	INCIDENT_CONFIG = 20,          /* config refused */
-	INCIDENT_REFUSED = 21,         /* the clinic refused a record */
+	INCIDENT_RADIO_GARBAGE = 2,   /* T2 */
+	INCIDENT_RADIO_IMPOSTOR = 3,  /* T3 */
+	INCIDENT_SERVER_IDENTITY = 4, /* T4: chain good, name or pin wrong */
+	INCIDENT_HANDSHAKE = 5,	      /* T5 */
+	INCIDENT_TIME = 6,	      /* T6 */
+	INCIDENT_DECODER = 7,	      /* T7 */
+	INCIDENT_STORAGE = 8,	      /* T8 */
+	INCIDENT_IPC = 13,	      /* T13: a message the table forbids */
+	INCIDENT_ROLLBACK = 15,	      /* T15 */
+	INCIDENT_CONFIG = 20,	      /* config refused */
+	INCIDENT_REFUSED = 21,	      /* the clinic refused a record */
 };
 
 const char *incident_text(enum incident i);
 
 struct msg_incident {
 	enum incident what;
-	uint16_t subject;   /* local device number, role, ... 0 = none */
-	uint32_t count;     /* since the last message about the same */
+	uint16_t subject; /* local device number, role, ... 0 = none */
+	uint32_t count;	  /* since the last message about the same */
 };
 
 enum status_what {
 	STATUS_NONE = 0,
-	STATUS_ADAPTER = 1,    /* a: 1 usable, 0 not */
-	STATUS_DEVICE = 2,     /* a: local number, b: enum device_state */
-	STATUS_SAVED = 3,      /* a: unsent records, b: highest seq */
-	STATUS_BLOCKED = 4,    /* a: enum store_blocked */
-	STATUS_UPLINK = 5,     /* a: 1 connected, 0 not */
-	STATUS_DELIVERED = 6,  /* a: unsent records left, b: contig */
+	STATUS_ADAPTER = 1,   /* a: 1 usable, 0 not */
+	STATUS_DEVICE = 2,    /* a: local number, b: enum device_state */
+	STATUS_SAVED = 3,     /* a: unsent records, b: highest seq */
+	STATUS_BLOCKED = 4,   /* a: enum store_blocked */
+	STATUS_UPLINK = 5,    /* a: 1 connected, 0 not */
+	STATUS_DELIVERED = 6, /* a: unsent records left, b: contig */
 };
 
 enum device_state {

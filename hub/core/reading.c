@@ -171,7 +171,8 @@ static void get_value(struct cb *c, struct value *ret)
 		ret->number.mantissa = (int32_t)get_int_range(c, INT32_MIN, INT32_MAX);
 		ret->number.exponent = (int8_t)get_int_range(c, INT8_MIN, INT8_MAX);
 	} else {
-		ret->number.kind = (enum decimal_kind)cb_get_uint_max(c, DECIMAL_RESERVED);
+		ret->number.kind =
+			(enum decimal_kind)cb_get_uint_max(c, DECIMAL_RESERVED);
 		if (ret->number.kind == DECIMAL_NUMBER)
 			cb_fail(c, -ERANGE);
 	}
@@ -246,18 +247,24 @@ static void get_field(struct cb *c, uint64_t key, struct reading *ret)
 		if (cb_get_uint(c) != BODY_VERSION)
 			cb_fail(c, -ENOTSUP);
 		break;
-	case KEY_KIND: ret->kind = (enum reading_kind)cb_get_uint_max(c, UINT8_MAX); break;
+	case KEY_KIND:
+		ret->kind = (enum reading_kind)cb_get_uint_max(c, UINT8_MAX);
+		break;
 	case KEY_CHARACTERISTIC:
 		ret->characteristic = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
 		break;
 	case KEY_RAW: get_raw(c, ret); break;
 	case KEY_PERIPHERAL: get_peripheral(c, &ret->peripheral); break;
 	case KEY_CAPTURED: get_captured(c, &ret->captured); break;
-	case KEY_UTC_OFFSET: ret->utc_offset_min = (int16_t)get_int_range(c, -720, 840); break;
+	case KEY_UTC_OFFSET:
+		ret->utc_offset_min = (int16_t)get_int_range(c, -720, 840);
+		break;
 	case KEY_LINK:
 		ret->link = (enum link_strength)cb_get_uint_max(c, LINK_SC_AUTHENTICATED);
 		break;
-	case KEY_MARKS: ret->decoded.marks = (uint32_t)cb_get_uint_max(c, UINT32_MAX); break;
+	case KEY_MARKS:
+		ret->decoded.marks = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		break;
 	case KEY_VALUES: get_values(c, &ret->decoded); break;
 	case KEY_DEVICE_TIME: get_date_time(c, &ret->decoded); break;
 	case KEY_USER:
@@ -270,7 +277,8 @@ static void get_field(struct cb *c, uint64_t key, struct reading *ret)
 		break;
 	case KEY_CLOCK: get_clock(c, &ret->clock); break;
 	case KEY_ATTRIBUTION:
-		ret->attribution = (enum attribution)cb_get_uint_max(c, ATTRIBUTION_CONFIRMED);
+		ret->attribution =
+			(enum attribution)cb_get_uint_max(c, ATTRIBUTION_CONFIRMED);
 		break;
 	default: cb_skip(c);
 	}

@@ -14,9 +14,9 @@
 #include "hub/core/time.h"
 
 enum {
-	READING_RAW_MAX = 512,    /* longest attribute value, Core 5.4 3.F.3.2.9 */
+	READING_RAW_MAX = 512, /* longest attribute value, Core 5.4 3.F.3.2.9 */
 	READING_VALUES_MAX = 8,
-	READING_BODY_MAX = 900,   /* longest body in clear */
+	READING_BODY_MAX = 900, /* longest body in clear */
 	BOOT_ID_LEN = 16,
 	PERIPHERAL_ADDR_LEN = 6,
 };
@@ -25,7 +25,8 @@ enum {
 enum reading_kind {
 	READING_NONE = 0,
 	READING_BLOOD_PRESSURE = 1,
-	READING_TOMBSTONE = 255, /* not a reading: says which ones will never come, and why */
+	/* not a reading: says which ones will never come, and why */
+	READING_TOMBSTONE = 255,
 };
 
 /* One component of a reading. The numbers are on the wire. */
@@ -55,7 +56,8 @@ struct value {
 enum offset_source {
 	OFFSET_NONE = 0, /* not measured: the device's clock says nothing */
 	OFFSET_READ = 1, /* the device's clock was read on this connection */
-	OFFSET_SET = 2,  /* the device's clock was set on this connection, it cannot be read */
+	/* the device's clock was set on this connection, it cannot be read */
+	OFFSET_SET = 2,
 	OFFSET_LIVE = 3, /* the value arrived within 10 s of its own stamp */
 };
 
@@ -67,12 +69,14 @@ enum attribution {
 
 /* Marks: facts about a reading, bits. */
 enum reading_mark {
-	MARK_TAIL = 1 << 0,        /* more bytes than the flags explain; the known fields were decoded */
+	/* more bytes than the flags explain; the known fields were decoded */
+	MARK_TAIL = 1 << 0,
 	MARK_IMPLAUSIBLE = 1 << 1, /* outside what a living person has; never dropped */
 	MARK_NO_RESULT = 1 << 2,   /* measured, but the device found no result */
-	MARK_UNDECODED = 1 << 3,   /* raw bytes only: decoder refused them, died or was too slow */
-	MARK_TEST = 1 << 4,        /* a test reading, not the patient's */
-	MARK_UNVERIFIED = 1 << 5,  /* link not known to be encrypted when it came */
+	/* raw bytes only: decoder refused them, died or was too slow */
+	MARK_UNDECODED = 1 << 3,
+	MARK_TEST = 1 << 4,	  /* a test reading, not the patient's */
+	MARK_UNVERIFIED = 1 << 5, /* link not known to be encrypted when it came */
 };
 
 /* How strong the bond is; BlueZ's numbers plus one, 0 = not known. */
@@ -90,8 +94,10 @@ enum addr_type {
 };
 
 struct peripheral {
-	uint16_t num;                      /* local number, from the config; what logs say */
-	uint8_t addr[PERIPHERAL_ADDR_LEN]; /* most significant octet first, as people write it */
+	/* local number, from the config; what logs say */
+	uint16_t num;
+	/* most significant octet first, as people write it */
+	uint8_t addr[PERIPHERAL_ADDR_LEN];
 	enum addr_type addr_type;
 };
 
@@ -109,16 +115,18 @@ struct decoded {
 	bool has_device_time;
 	struct date_time device_time; /* as sent: the device's local time */
 	bool has_user;
-	uint8_t user;                 /* the device's own user index; 255 unknown */
+	uint8_t user; /* the device's own user index; 255 unknown */
 	bool has_status;
-	uint16_t status;              /* the profile's measurement status bits, as sent */
-	uint32_t marks;               /* enum reading_mark */
+	uint16_t status; /* the profile's measurement status bits, as sent */
+	uint32_t marks;	 /* enum reading_mark */
 };
 
 struct clock_offset {
 	enum offset_source source;
-	int32_t timeline;        /* grows by one each time the device's clock was reset or jumped */
-	int64_t offset_ms;       /* hub's local time minus device time; 0 if source is OFFSET_NONE */
+	/* grows by one each time the device's clock was reset or jumped */
+	int32_t timeline;
+	/* hub's local time minus device time; 0 if source is OFFSET_NONE */
+	int64_t offset_ms;
 	uint32_t uncertainty_ms;
 };
 
@@ -129,7 +137,7 @@ struct reading {
 	uint8_t raw[READING_RAW_MAX];
 	struct peripheral peripheral;
 	struct capture_time captured;
-	int16_t utc_offset_min;  /* offset of the home's local time from UTC at capture */
+	int16_t utc_offset_min; /* offset of the home's local time from UTC at capture */
 	enum link_strength link;
 	/* From here on absent when marks has MARK_UNDECODED. */
 	struct decoded decoded;

@@ -14,7 +14,9 @@ static bool leap(unsigned year)
 
 static unsigned month_days(unsigned year, unsigned month)
 {
-	static const uint8_t days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const uint8_t days[12] = {
+		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+	};
 
 	return month == 2 && leap(year) ? 29 : days[month - 1];
 }
@@ -40,8 +42,8 @@ int date_time_to_ms(const struct date_time *t, int64_t *ret_ms)
 {
 	if (!date_time_valid(t))
 		return -ERANGE;
-	*ret_ms = (days_from_date(t->year, t->month, t->day) * DAY_S + t->hour * 3600 +
-		   t->minute * 60 + t->second) *
+	*ret_ms = (days_from_date(t->year, t->month, t->day) * DAY_S +
+		   t->hour * INT64_C(3600) + t->minute * INT64_C(60) + t->second) *
 		  1000;
 	return 0;
 }

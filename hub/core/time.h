@@ -15,9 +15,10 @@ struct mono {
 
 /* How far the hub's idea of UTC can be trusted, worst first; the numbers are on the wire. */
 enum clock_quality {
-	CLOCK_QUALITY_NONE = 0,   /* no clock: before the build's own date, or never set */
+	/* no clock: before the build's own date, or never set */
+	CLOCK_QUALITY_NONE = 0,
 	CLOCK_QUALITY_UNSYNC = 1, /* a clock that nobody vouches for */
-	CLOCK_QUALITY_NTP = 2,    /* kernel says synchronised by NTP, unauthenticated */
+	CLOCK_QUALITY_NTP = 2,	  /* kernel says synchronised by NTP, unauthenticated */
 	CLOCK_QUALITY_CLINIC = 3, /* from an authenticated reply of the clinic */
 };
 
@@ -28,8 +29,8 @@ struct wall {
 	enum clock_quality quality;
 };
 
-/* Date and time as a device or a calendar says them; no zone. Bluetooth's Date Time, GSS 3.70.
- * year, month or day 0: unknown. */
+/* Date and time as a device or a calendar says them; no zone.
+ * Bluetooth's Date Time, GSS 3.70. year, month or day 0: unknown. */
 struct date_time {
 	uint16_t year; /* 0 or 1582..9999 */
 	uint8_t month; /* 1..12 */

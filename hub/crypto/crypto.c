@@ -83,7 +83,8 @@ void crypto_sha256(const uint8_t *buf, size_t len, uint8_t ret[static SHA256_LEN
 	must(wc_Sha256Hash(buf, (word32)len, ret), "SHA-256");
 }
 
-void crypto_derive(const uint8_t *ikm, size_t len, const char *label, uint8_t ret[static KEY_LEN])
+void crypto_derive(const uint8_t *ikm, size_t len, const char *label,
+		   uint8_t ret[static KEY_LEN])
 {
 	must(wc_HKDF(WC_SHA256, ikm, (word32)len, NULL, 0, (const byte *)label,
 		     (word32)strlen(label), ret, KEY_LEN),
@@ -99,8 +100,8 @@ void crypto_wrap(const uint8_t key[static KEY_LEN], const uint8_t *ad, size_t ad
 	crypto_random(nonce, NONCE_LEN);
 	must(wc_AesInit(&aes, NULL, INVALID_DEVID), "AES");
 	must(wc_AesGcmSetKey(&aes, key, KEY_LEN), "AES key");
-	must(wc_AesGcmEncrypt(&aes, text, in, (word32)len, nonce, NONCE_LEN, tag, TAG_LEN, ad,
-			      (word32)ad_len),
+	must(wc_AesGcmEncrypt(&aes, text, in, (word32)len, nonce, NONCE_LEN, tag, TAG_LEN,
+			      ad, (word32)ad_len),
 	     "AES-GCM");
 	wc_AesFree(&aes);
 	crypto_wipe(&aes, sizeof(aes));

@@ -15,8 +15,8 @@
 enum {
 	SHA256_LEN = 32,
 	KEY_LEN = 32,
-	P256_PRIVATE_LEN = 32,   /* the scalar, big-endian */
-	P256_PUBLIC_LEN = 65,    /* 04 || x || y */
+	P256_PRIVATE_LEN = 32,	 /* the scalar, big-endian */
+	P256_PUBLIC_LEN = 65,	 /* 04 || x || y */
 	P256_SIGNATURE_LEN = 64, /* r || s */
 	X25519_LEN = 32,
 	SEAL_ENC_LEN = 32,
@@ -37,7 +37,8 @@ bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t len);
 void crypto_sha256(const uint8_t *buf, size_t len, uint8_t ret[static SHA256_LEN]);
 
 /* HKDF-SHA256 of ikm with empty salt and info = label, KEY_LEN bytes. */
-void crypto_derive(const uint8_t *ikm, size_t len, const char *label, uint8_t ret[static KEY_LEN]);
+void crypto_derive(const uint8_t *ikm, size_t len, const char *label,
+		   uint8_t ret[static KEY_LEN]);
 
 /*
  * crypto_wrap, crypto_unwrap - a secret under a key: AES-256-GCM, random nonce in front, tag at the end.
@@ -56,11 +57,11 @@ int crypto_unwrap(const uint8_t key[static KEY_LEN], const uint8_t *ad, size_t a
 void p256_generate(uint8_t ret_private[static P256_PRIVATE_LEN],
 		   uint8_t ret_public[static P256_PUBLIC_LEN]);
 /* p256_sign - ECDSA over the SHA-256 of msg. Returns 0, or -EIO. */
-int p256_sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *msg, size_t len,
-	      uint8_t ret_signature[static P256_SIGNATURE_LEN]);
+int p256_sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *msg,
+	      size_t len, uint8_t ret_signature[static P256_SIGNATURE_LEN]);
 /* p256_verify - Returns 0, -EKEYREJECTED, or -EBADMSG if the public key is not a point. */
-int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg, size_t len,
-		const uint8_t signature[static P256_SIGNATURE_LEN]);
+int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg,
+		size_t len, const uint8_t signature[static P256_SIGNATURE_LEN]);
 
 /*
  * sign1_make, sign1_open - COSE_Sign1 of hub/core/cose.h, signed or verified.
@@ -75,10 +76,12 @@ int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg
 int sign1_make(const char *context, const uint8_t private[static P256_PRIVATE_LEN],
 	       const uint8_t *payload, size_t len, uint8_t *buf, size_t cap);
 int sign1_open(const char *context, const uint8_t public[static P256_PUBLIC_LEN],
-	       const uint8_t *buf, size_t len, const uint8_t **ret_payload, size_t *ret_len);
+	       const uint8_t *buf, size_t len, const uint8_t **ret_payload,
+	       size_t *ret_len);
 
 /* x25519_generate - a key pair for sealing. */
-void x25519_generate(uint8_t ret_private[static X25519_LEN], uint8_t ret_public[static X25519_LEN]);
+void x25519_generate(uint8_t ret_private[static X25519_LEN],
+		     uint8_t ret_public[static X25519_LEN]);
 
 /*
  * seal, unseal - HPKE base mode, single shot, info = "hub/v1/reading".
@@ -89,8 +92,8 @@ void x25519_generate(uint8_t ret_private[static X25519_LEN], uint8_t ret_public[
  * seal returns 0 or -EIO. unseal returns 0, -EMSGSIZE, -ENOTSUP (version), or -EKEYREJECTED.
  */
 #define SEALED_LEN(n) ((n) + 2 + SEAL_ENC_LEN + SEAL_TAG_LEN)
-int seal(uint8_t key_id, const uint8_t public[static X25519_LEN], const uint8_t *ad, size_t ad_len,
-	 const uint8_t *in, size_t len, uint8_t *ret);
+int seal(uint8_t key_id, const uint8_t public[static X25519_LEN], const uint8_t *ad,
+	 size_t ad_len, const uint8_t *in, size_t len, uint8_t *ret);
 int unseal(const uint8_t private[static X25519_LEN], const uint8_t *ad, size_t ad_len,
 	   const uint8_t *in, size_t len, uint8_t *ret);
 /* The key id of a sealed body, or -EMSGSIZE, -ENOTSUP. */

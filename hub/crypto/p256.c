@@ -32,8 +32,8 @@ void p256_generate(uint8_t ret_private[static P256_PRIVATE_LEN],
 	wc_ecc_free(&key);
 }
 
-int p256_sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *msg, size_t len,
-	      uint8_t ret_signature[static P256_SIGNATURE_LEN])
+int p256_sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *msg,
+	      size_t len, uint8_t ret_signature[static P256_SIGNATURE_LEN])
 {
 	uint8_t hash[SHA256_LEN], der[DER_SIGNATURE_MAX], r[HALF], s[HALF];
 	word32 der_len = sizeof(der), r_len = HALF, s_len = HALF;
@@ -45,7 +45,8 @@ int p256_sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *msg
 		return -EIO;
 	ok = wc_ecc_import_private_key_ex(private, P256_PRIVATE_LEN, NULL, 0, &key,
 					  ECC_SECP256R1) == 0 &&
-	     wc_ecc_sign_hash(hash, sizeof(hash), der, &der_len, crypto_rng(), &key) == 0 &&
+	     wc_ecc_sign_hash(hash, sizeof(hash), der, &der_len, crypto_rng(), &key) ==
+		     0 &&
 	     wc_ecc_sig_to_rs(der, der_len, r, &r_len, s, &s_len) == 0;
 	wc_ecc_free(&key);
 	if (!ok)
@@ -56,8 +57,8 @@ int p256_sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *msg
 	return 0;
 }
 
-int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg, size_t len,
-		const uint8_t signature[static P256_SIGNATURE_LEN])
+int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg,
+		size_t len, const uint8_t signature[static P256_SIGNATURE_LEN])
 {
 	uint8_t hash[SHA256_LEN], der[DER_SIGNATURE_MAX];
 	word32 der_len = sizeof(der);
@@ -72,15 +73,18 @@ int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg
 		return -EBADMSG;
 	}
 	crypto_sha256(msg, len, hash);
-	if (wc_ecc_rs_raw_to_sig(signature, HALF, signature + HALF, HALF, der, &der_len) == 0 &&
-	    wc_ecc_verify_hash(der, der_len, hash, sizeof(hash), &good, &key) == 0 && good == 1)
+	if (wc_ecc_rs_raw_to_sig(signature, HALF, signature + HALF, HALF, der,
+				 &der_len) == 0 &&
+	    wc_ecc_verify_hash(der, der_len, hash, sizeof(hash), &good, &key) == 0 &&
+	    good == 1)
 		ret = 0;
 	wc_ecc_free(&key);
 	return ret;
 }
 
 /* The Sig_structure of a payload, on the heap: the caller frees it. NULL without memory. */
-static uint8_t *to_be_signed(const char *context, const uint8_t *payload, size_t len, int *ret_len)
+static uint8_t *to_be_signed(const char *context, const uint8_t *payload, size_t len,
+			     int *ret_len)
 {
 	size_t cap = len + strlen(context) + TO_BE_SIGNED_EXTRA;
 	uint8_t *buf = malloc(cap);
@@ -109,7 +113,8 @@ int sign1_make(const char *context, const uint8_t private[static P256_PRIVATE_LE
 }
 
 int sign1_open(const char *context, const uint8_t public[static P256_PUBLIC_LEN],
-	       const uint8_t *buf, size_t len, const uint8_t **ret_payload, size_t *ret_len)
+	       const uint8_t *buf, size_t len, const uint8_t **ret_payload,
+	       size_t *ret_len)
 {
 	struct cose_sign1 s;
 	uint8_t *tbs;

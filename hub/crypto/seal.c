@@ -22,10 +22,12 @@ static const char seal_info[] = "hub/v1/reading";
 
 static int suite(Hpke *hpke)
 {
-	return wc_HpkeInit(hpke, DHKEM_X25519_HKDF_SHA256, HKDF_SHA256, HPKE_AES_256_GCM, NULL);
+	return wc_HpkeInit(hpke, DHKEM_X25519_HKDF_SHA256, HKDF_SHA256, HPKE_AES_256_GCM,
+			   NULL);
 }
 
-void x25519_generate(uint8_t ret_private[static X25519_LEN], uint8_t ret_public[static X25519_LEN])
+void x25519_generate(uint8_t ret_private[static X25519_LEN],
+		     uint8_t ret_public[static X25519_LEN])
 {
 	word32 private_len = X25519_LEN, public_len = X25519_LEN;
 	curve25519_key key;
@@ -38,8 +40,8 @@ void x25519_generate(uint8_t ret_private[static X25519_LEN], uint8_t ret_public[
 	wc_curve25519_free(&key);
 }
 
-int seal(uint8_t key_id, const uint8_t public[static X25519_LEN], const uint8_t *ad, size_t ad_len,
-	 const uint8_t *in, size_t len, uint8_t *ret)
+int seal(uint8_t key_id, const uint8_t public[static X25519_LEN], const uint8_t *ad,
+	 size_t ad_len, const uint8_t *in, size_t len, uint8_t *ret)
 {
 	void *receiver = NULL, *ephemeral = NULL;
 	word16 enc_len = SEAL_ENC_LEN;

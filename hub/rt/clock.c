@@ -56,7 +56,8 @@ static int parse_id(const char *text, uint8_t ret[static 16])
 
 int rt_boot_id(uint8_t ret[static 16])
 {
-	const char *given = getenv("HUB_BOOT_ID"); /* from the unit file: the sandbox hides /proc/sys */
+	/* from the unit file: the sandbox hides /proc/sys */
+	const char *given = getenv("HUB_BOOT_ID");
 	char text[64] = "";
 	FILE *f;
 

@@ -12,7 +12,8 @@
 
 void failpoint_hit(const char *name)
 {
-	const char *wanted = getenv("HUB_FAILPOINT"), *once = getenv("HUB_FAILPOINT_ONCE");
+	const char *wanted = getenv("HUB_FAILPOINT"),
+		   *once = getenv("HUB_FAILPOINT_ONCE");
 	int fd;
 
 	if (!wanted || strcmp(wanted, name) != 0 || !once)

@@ -84,7 +84,8 @@ int file_replace(const char *dir, const char *name, const uint8_t *buf, size_t l
 	if (at < 0)
 		return at;
 	(void)snprintf(temp, sizeof(temp), "%s.new", name);
-	fd = openat(at, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(at, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
 	if (fd < 0)
 		return from_errno(errno);
 	r = write_all(fd, buf, len);
@@ -93,7 +94,8 @@ int file_replace(const char *dir, const char *name, const uint8_t *buf, size_t l
 	if (r == 0 && fsync(at))
 		r = -EIO;
 	if (r)
-		(void)unlinkat(at, temp, 0); /* the next replacement overwrites it anyway */
+		/* the next replacement overwrites it anyway */
+		(void)unlinkat(at, temp, 0);
 	return r;
 }
 

@@ -25,7 +25,8 @@
 
 enum {
 	QUEUE_MAX = 256,
-	TURN_MAX = 64, /* messages per turn of the loop, so that no peer starves the others */
+	/* messages per turn of the loop, so that no peer starves the others */
+	TURN_MAX = 64,
 	RETRY_FIRST_MS = 200,
 	RETRY_LAST_MS = 2000,
 	LISTEN_FD_FIRST = 3, /* SD_LISTEN_FDS_START */
@@ -96,8 +97,8 @@ static void go_down(struct ipc *l)
 
 static void violate(struct ipc *l, const char *what, int kind)
 {
-	log_warn("ipc-violation", "peer=%s what=%s kind=0x%02x count=%u", role_text(l->cfg.peer),
-		 what, (unsigned)kind, l->violations + 1);
+	log_warn("ipc-violation", "peer=%s what=%s kind=0x%02x count=%u",
+		 role_text(l->cfg.peer), what, (unsigned)kind, l->violations + 1);
 	l->violations++;
 	if (l->h.violation)
 		l->h.violation(l->arg, l, l->violations);
@@ -145,7 +146,8 @@ static void flush(struct ipc *l)
 
 		if (send(l->fd, p->bytes, p->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 			if (errno != EAGAIN)
-				rt_fd_set(l->watch, RT_READ); /* reading will find the end */
+				/* reading will find the end */
+				rt_fd_set(l->watch, RT_READ);
 			return;
 		}
 		l->first = p->next;
@@ -235,7 +237,8 @@ static int find_uid(const struct ipc_config *cfg, uid_t *ret)
 		*ret = getuid();
 		return 0;
 	}
-	if (getpwnam_r(role_user(cfg->peer), &pw, buf, sizeof(buf), &found) != 0 || !found) {
+	if (getpwnam_r(role_user(cfg->peer), &pw, buf, sizeof(buf), &found) != 0 ||
+	    !found) {
 		log_err("no-such-user", "user=%s do=\"install the hub's sysusers file\"",
 			role_user(cfg->peer));
 		return -ENOENT;
@@ -280,8 +283,9 @@ static int bind_fd(const char *path)
 	return fd;
 }
 
-static int ipc_new(struct rt *rt, const struct ipc_config *cfg, const struct ipc_handlers *h,
-		   void *arg, bool listening, struct ipc **ret)
+static int ipc_new(struct rt *rt, const struct ipc_config *cfg,
+		   const struct ipc_handlers *h, void *arg, bool listening,
+		   struct ipc **ret)
 {
 	enum role owner = listening ? cfg->self : cfg->peer;
 	enum role other = listening ? cfg->peer : cfg->self;
@@ -290,14 +294,21 @@ static int ipc_new(struct rt *rt, const struct ipc_config *cfg, const struct ipc
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct ipc){ .rt = rt, .cfg = *cfg, .h = *h, .arg = arg, .listening = listening,
-			   .listen_fd = -1, .fd = -1, .retry_ms = RETRY_FIRST_MS };
+	*l = (struct ipc){ .rt = rt,
+			   .cfg = *cfg,
+			   .h = *h,
+			   .arg = arg,
+			   .listening = listening,
+			   .listen_fd = -1,
+			   .fd = -1,
+			   .retry_ms = RETRY_FIRST_MS };
 	l->last = &l->first;
 	r = find_uid(cfg, &l->peer_uid);
 	n = snprintf(l->path, sizeof(l->path), "%s/%s-%s", cfg->run_dir, role_text(owner),
 		     role_text(other));
 	if (!r && (n < 0 || (size_t)n >= sizeof(l->path))) {
-		log_err("run-directory", "error=\"path too long for a socket: %d bytes\"", n);
+		log_err("run-directory", "error=\"path too long for a socket: %d bytes\"",
+			n);
 		r = -EIO;
 	}
 	if (r) {
@@ -308,8 +319,8 @@ static int ipc_new(struct rt *rt, const struct ipc_config *cfg, const struct ipc
 	return 0;
 }
 
-int ipc_listen(struct rt *rt, const struct ipc_config *cfg, const struct ipc_handlers *h, void *arg,
-	       struct ipc **ret)
+int ipc_listen(struct rt *rt, const struct ipc_config *cfg, const struct ipc_handlers *h,
+	       void *arg, struct ipc **ret)
 {
 	struct ipc *l;
 	int r = ipc_new(rt, cfg, h, arg, true, &l);
@@ -320,7 +331,8 @@ int ipc_listen(struct rt *rt, const struct ipc_config *cfg, const struct ipc_han
 	if (l->listen_fd < 0)
 		l->listen_fd = bind_fd(l->path);
 	if (l->listen_fd < 0 || fcntl(l->listen_fd, F_SETFL, O_NONBLOCK) < 0) {
-		log_err("listen", "socket=%s error=\"%s\" do=\"check the directory of --run\"",
+		log_err("listen",
+			"socket=%s error=\"%s\" do=\"check the directory of --run\"",
 			l->path, strerror(errno));
 		free(l);
 		return -EIO;
@@ -376,7 +388,9 @@ int ipc_send(struct ipc *l, const struct msg *m)
 		return enqueue(l, buf, (size_t)n);
 	if (send(l->fd, buf, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
-	return errno == EAGAIN ? enqueue(l, buf, (size_t)n) : -EAGAIN;
+	/* Any other error: the peer has just died, and 'down' comes next. As with
+	 * what the kernel still holds for it, the message is gone with the link. */
+	return errno == EAGAIN ? enqueue(l, buf, (size_t)n) : 0;
 }
 
 bool ipc_is_up(const struct ipc *l)

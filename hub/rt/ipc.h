@@ -16,7 +16,8 @@
 #include "hub/core/msg.h"
 #include "hub/rt/rt.h"
 
-struct ipc; /* one link to one peer process, listening or connecting side; survives the peer */
+/* one link to one peer process, listening or connecting side; survives the peer */
+struct ipc;
 
 struct ipc_handlers {
 	/* The peer is there; send what it must know. */
@@ -33,7 +34,8 @@ struct ipc_config {
 	enum role self;
 	enum role peer;
 	const char *run_dir; /* where the sockets are; copied */
-	bool same_user;      /* all processes run under our own uid: tests and development only */
+	/* all processes run under our own uid: tests and development only */
+	bool same_user;
 };
 
 /*
@@ -41,12 +43,12 @@ struct ipc_config {
  *
  * Returns 0 with *ret, or -EIO, -ENOENT (no user of that name), -EACCES.
  */
-int ipc_listen(struct rt *rt, const struct ipc_config *cfg, const struct ipc_handlers *h, void *arg,
-	       struct ipc **ret);
+int ipc_listen(struct rt *rt, const struct ipc_config *cfg, const struct ipc_handlers *h,
+	       void *arg, struct ipc **ret);
 
 /* ipc_connect - reach the peer on socket <peer>-<self>; tries again every 200 ms to 2 s for ever. */
-int ipc_connect(struct rt *rt, const struct ipc_config *cfg, const struct ipc_handlers *h, void *arg,
-		struct ipc **ret);
+int ipc_connect(struct rt *rt, const struct ipc_config *cfg, const struct ipc_handlers *h,
+		void *arg, struct ipc **ret);
 
 /*
  * ipc_send - Returns 0, -EAGAIN (peer slow: 256 messages wait already; or not there), or what msg_encode says.

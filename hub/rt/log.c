@@ -31,8 +31,8 @@ static bool may_write(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (now.tv_sec != second) {
 		if (held_back)
-			fprintf(stderr, "%s%s: log-held-back lines=%u\n", to_journal ? "<4>" : "",
-				program, held_back);
+			fprintf(stderr, "%s%s: log-held-back lines=%u\n",
+				to_journal ? "<4>" : "", program, held_back);
 		second = now.tv_sec;
 		lines = held_back = 0;
 	}
@@ -55,10 +55,10 @@ static void put(char level, const char *event, const char *fmt, va_list args)
 		fprintf(stderr, "%s: %s%s%s\n", program, event, *line ? " " : "", line);
 }
 
-#define PUT(level)                                                                                 \
-	va_list args;                                                                              \
-	va_start(args, fmt);                                                                       \
-	put(level, event, fmt, args);                                                              \
+#define PUT(level)                                                                       \
+	va_list args;                                                                    \
+	va_start(args, fmt);                                                             \
+	put(level, event, fmt, args);                                                    \
 	va_end(args)
 
 void log_err(const char *event, const char *fmt, ...)
@@ -88,7 +88,8 @@ char *log_escape(const uint8_t *in, size_t len, char *buf, size_t cap)
 	size_t at = 0;
 
 	for (size_t i = 0; i < len && at + 5 <= cap; i++) {
-		if (in[i] > 0x20 && in[i] < 0x7f && in[i] != '"' && in[i] != '\'' && in[i] != '\\')
+		if (in[i] > 0x20 && in[i] < 0x7f && in[i] != '"' && in[i] != '\'' &&
+		    in[i] != '\\')
 			buf[at++] = (char)in[i];
 		else
 			at += (size_t)snprintf(buf + at, cap - at, "\\x%02x", in[i]);

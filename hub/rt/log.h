@@ -13,13 +13,17 @@
 
 void log_init(const char *program);
 /* Someone must act. */
-void log_err(const char *event, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_err(const char *event, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* We coped. */
-void log_warn(const char *event, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_warn(const char *event, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* State changes, few. */
-void log_info(const char *event, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_info(const char *event, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Only with HUB_DEBUG set in the environment. */
-void log_debug(const char *event, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_debug(const char *event, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* Printable ASCII without quotes, the rest as \xNN; cut to fit. Returns buf. */
 char *log_escape(const uint8_t *in, size_t len, char *buf, size_t cap);

@@ -15,11 +15,13 @@
 
 static void help(const char *program, const char *what, const struct options *o)
 {
-	printf("usage: %s [--state DIR] [--run DIR] [--bus ADDRESS] [--same-user]\n\n%s\n\n"
+	printf("usage: %s [--state DIR] [--run DIR] [--bus ADDRESS] "
+	       "[--same-user]\n\n%s\n\n"
 	       "  --state DIR    own files (%s)\n"
 	       "  --run DIR      sockets between the hub's processes (%s)\n"
 	       "  --bus ADDRESS  D-Bus address, hub-ble only (system bus)\n"
-	       "  --same-user    all processes run as one user: development and tests only\n"
+	       "  --same-user    all processes run as one user: development and tests "
+	       "only\n"
 	       "  --help, --version\n",
 	       program, what, o->state_dir, o->run_dir);
 	exit(EX_OK);
@@ -30,9 +32,12 @@ void options_parse(int argc, char **argv, const char *program, const char *what,
 {
 	static char state[64];
 	static const struct option longs[] = {
-		{ "state", required_argument, NULL, 's' }, { "run", required_argument, NULL, 'r' },
-		{ "bus", required_argument, NULL, 'b' },   { "same-user", no_argument, NULL, 'u' },
-		{ "help", no_argument, NULL, 'h' },	   { "version", no_argument, NULL, 'v' },
+		{ "state", required_argument, NULL, 's' },
+		{ "run", required_argument, NULL, 'r' },
+		{ "bus", required_argument, NULL, 'b' },
+		{ "same-user", no_argument, NULL, 'u' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *own = strncmp(program, "hub-", 4) == 0 ? program + 4 : program;
@@ -54,8 +59,8 @@ void options_parse(int argc, char **argv, const char *program, const char *what,
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "%s: '%s' is not an option; see '%s --help'\n", program, argv[optind],
-			program);
+		fprintf(stderr, "%s: '%s' is not an option; see '%s --help'\n", program,
+			argv[optind], program);
 		exit(EX_USAGE);
 	}
 }

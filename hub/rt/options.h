@@ -6,10 +6,13 @@
 #include <stdbool.h>
 
 struct options {
-	const char *state_dir; /* --state DIR, default /var/lib/hub/<program without hub- > */
-	const char *run_dir;   /* --run DIR, default /run/hub */
-	const char *bus;       /* --bus ADDRESS (hub-ble): D-Bus address, default the system bus */
-	bool same_user;        /* --same-user: no peer uids; loud; for development and tests */
+	/* --state DIR, default /var/lib/hub/<program without hub- > */
+	const char *state_dir;
+	const char *run_dir; /* --run DIR, default /run/hub */
+	/* --bus ADDRESS (hub-ble): D-Bus address, default the system bus */
+	const char *bus;
+	/* --same-user: no peer uids; loud; for development and tests */
+	bool same_user;
 };
 
 /*

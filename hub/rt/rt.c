@@ -126,8 +126,8 @@ void rt_timer_set(struct rt_timer *t, struct mono at)
 	}
 	wait = mono_since(at, rt_mono());
 	uv_update_time(t->uv.loop);
-	must(uv_timer_start(&t->uv, on_timer, wait < TIMER_LONGEST_MS ? wait : TIMER_LONGEST_MS,
-			    0),
+	must(uv_timer_start(&t->uv, on_timer,
+			    wait < TIMER_LONGEST_MS ? wait : TIMER_LONGEST_MS, 0),
 	     "timer");
 }
 
@@ -158,7 +158,8 @@ static void on_poll(uv_poll_t *uv, int status, int events)
 
 void rt_fd_set(struct rt_fd *f, int events)
 {
-	int uv = (events & RT_READ ? UV_READABLE : 0) | (events & RT_WRITE ? UV_WRITABLE : 0);
+	int uv = (events & RT_READ ? UV_READABLE : 0) |
+		 (events & RT_WRITE ? UV_WRITABLE : 0);
 
 	if (uv)
 		must(uv_poll_start(&f->uv, uv, on_poll), "poll");

@@ -11,9 +11,9 @@
 
 #include "hub/core/time.h"
 
-struct rt;       /* the loop */
+struct rt;	 /* the loop */
 struct rt_timer; /* one re-armable deadline */
-struct rt_fd;    /* one watched descriptor */
+struct rt_fd;	 /* one watched descriptor */
 
 /* rt_new - a loop that stops on SIGTERM and SIGINT, ignores SIGPIPE. */
 struct rt *rt_new(void);

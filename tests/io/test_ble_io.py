@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """test_ble_io.py - the real hub-ble against a scripted org.bluez and two scripted neighbours.
 
-usage: test_ble_io.py FOLDER [TEST ...]      FOLDER holds hub-ble and ble_peer
+usage: test_ble_io.py FOLDER [TEST ...]      FOLDER is the build's: hub-ble, tests/io/ble_peer
 Each test starts everything anew on its own D-Bus daemon. Prints one line per test; exit 1 if one fails.
 """
 import ctypes
@@ -127,7 +127,7 @@ class Rig:
         self.written = []
 
     def peer(self, role):
-        return Program([folder + '/ble_peer', role, self.dir])
+        return Program([folder + '/tests/io/ble_peer', role, self.dir])
 
     def start_hub(self):
         self.hub = Program([folder + '/hub-ble', '--run', self.dir, '--bus', self.address, '--same-user'],

@@ -95,7 +95,8 @@ static void test_start(void)
 
 static void test_delivery(void)
 {
-	const struct ipc_handlers client = { .up = on_client_up, .message = ignore_message };
+	const struct ipc_handlers client = { .up = on_client_up,
+					     .message = ignore_message };
 	const struct ipc_config cfg = { ROLE_BLE, ROLE_STORE, dir, true };
 	struct msg m = { .kind = MSG_DECODED, .decoded = { .class = CLASS_ROUTINE } };
 	unsigned sent = 0;
@@ -156,7 +157,8 @@ static void test_bad_bytes(void)
 		while (seen.down == down)
 			run();
 		CHECK_INT(recv(fd, b, sizeof(b), 0), 0); /* closed by the other side */
-		CHECK_UINT(seen.violations, i == 2);	 /* only the forbidden kind is one */
+		/* only the forbidden kind is one */
+		CHECK_UINT(seen.violations, i == 2);
 		close(fd);
 	}
 }

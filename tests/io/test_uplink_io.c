@@ -40,8 +40,7 @@ static bool is_kill_time(struct world *w)
 	return mono_reached(rt_mono(), w->kill_at);
 }
 
-/* ---- tests ---------------------------------------------------------------------------
- */
+/* --- tests -------------------------------------------------------------------------- */
 
 static void deliver(enum dtls_profile profile)
 {
@@ -243,8 +242,7 @@ static void test_server_killed(void)
 	end_world(&w);
 }
 
-/* The server freezes: the connection is called dead, the port stays open and says
- * nothing. */
+/* The server freezes: the connection is called dead, the port stays open and says nothing. */
 static void test_server_frozen(void)
 {
 	struct world w;
@@ -285,8 +283,8 @@ static void set_link(bool up)
 	close(fd);
 }
 
-/* The cable is pulled with requests in flight, longer than a session lives, and put back: sending fails at
- * once, in the session and in each new attempt. */
+/* The cable is pulled with requests in flight, longer than a session lives, and
+ * put back: sending fails at once, in the session and in each new attempt. */
 static void test_link_down(void)
 {
 	struct mono back;

@@ -29,8 +29,8 @@ struct udp_proxy {
 	/* set by the caller */
 	uint16_t to;
 	unsigned delay_ms; /* one way */
-	enum proxy_side
-		drop_from; /* lose the drop_at-th datagram that this side sends; 0: none */
+	/* lose the drop_at-th datagram that this side sends; 0: none */
+	enum proxy_side drop_from;
 	unsigned drop_at;
 	/* kept by the proxy */
 	volatile uint16_t port;

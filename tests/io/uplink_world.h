@@ -56,8 +56,7 @@ struct page {
 	char path[16];
 };
 
-/* ---- the server's process ------------------------------------------------------------
- */
+/* --- the server's process ----------------------------------------------------------- */
 
 __attribute__((unused)) static bool on_admit(void *arg,
 					     const uint8_t spki[static PIN_LEN])
@@ -186,8 +185,7 @@ __attribute__((unused)) static int server_main(const char *dir)
 	return 0;
 }
 
-/* ---- the world around hub-coap -------------------------------------------------------
- */
+/* --- the world around hub-coap ------------------------------------------------------ */
 
 struct world {
 	char dir[64];
@@ -419,8 +417,7 @@ __attribute__((unused)) static void write_identity(struct world *w,
 	write_file(w, "root.crt", w->root.cert);
 }
 
-/* Everything made, nothing started yet: a test may change certificates and pins before.
- */
+/* Everything made, nothing started yet: a test may change certificates and pins before. */
 __attribute__((unused)) static void make_world(struct world *w, unsigned batches)
 {
 	static const struct ipc_handlers store = { .up = on_store_up,

@@ -242,6 +242,10 @@ static void test_set_blind(void)
 		  OFFSET_SET);
 	CHECK_INT(offset(&t, NOV_21 - 9 * HOUR, 12000, NOV_21 - HOUR + 1000).source,
 		  OFFSET_NONE);
+	clock_on_linked(&t);
+	clock_on_set(&t, NOV_21 + HOUR, at(20000), at(20000));
+	CHECK_INT(offset(&t, NOV_21 - 9 * HOUR, 21000, NOV_21).timeline, 1);
+	CHECK_INT(offset(&t, NOV_21 + HOUR, 21000, NOV_21).timeline, 2);
 }
 
 static void test_timeline(void)

@@ -95,9 +95,10 @@ static int skip(const uint8_t *b, size_t n)
 static void test_cbor_refuses(void)
 {
 	const uint8_t indefinite[] = { 0x9f, 0x01, 0xff }, tag[] = { 0xc1, 0x01 };
-	const uint8_t half[] = { 0xf9, 0x3c, 0x00 }, huge[] = { 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff,
-								0xff, 0xff, 0xff };
-	const uint8_t long_bytes[] = { 0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0 };
+	const uint8_t half[] = { 0xf9, 0x3c, 0x00 },
+		      huge[] = { 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const uint8_t long_bytes[] = { 0x5b, 0xff, 0xff, 0xff, 0xff,
+				       0xff, 0xff, 0xff, 0xff, 0 };
 	const uint8_t nested[] = { 0x82, 0x01, 0xa1, 0x02, 0x81, 0x43, 1, 2, 3 };
 	uint8_t deep[CB_DEPTH_MAX + 1];
 
@@ -143,7 +144,8 @@ static void test_cbor_garbage(void)
 
 		for (size_t i = 0; i < n; i++)
 			b[i] = (uint8_t)test_random();
-		(void)skip(b, n); /* ends, and reads no byte outside: the sanitizers watch */
+		/* ends, and reads no byte outside: the sanitizers watch */
+		(void)skip(b, n);
 	}
 }
 
@@ -153,17 +155,19 @@ static void test_decimal(void)
 		uint16_t raw;
 		const char *text;
 	} v[] = {
-		{ 0x0002, "2" },     { 0xf014, "2.0" },   { 0xe0c8, "2.00" }, { 0x1002, "20" },
-		{ 0x0b2e, "-1234" }, { 0xf0a3, "16.3" },  { 0x07ff, "NaN" },  { 0x0800, "NRes" },
-		{ 0x07fe, "+INF" },  { 0x0802, "-INF" },  { 0x0801, "reserved" },
-		{ 0x07fd, "2045" },  { 0x0803, "-2045" }, { 0xf7ff, "NaN" },  { 0x0000, "0" },
-		{ 0xf000, "0.0" },   { 0x8001, "0.00000001" },		      { 0x7001, "10000000" },
+		{ 0x0002, "2" },     { 0xf014, "2.0" },	       { 0xe0c8, "2.00" },
+		{ 0x1002, "20" },    { 0x0b2e, "-1234" },      { 0xf0a3, "16.3" },
+		{ 0x07ff, "NaN" },   { 0x0800, "NRes" },       { 0x07fe, "+INF" },
+		{ 0x0802, "-INF" },  { 0x0801, "reserved" },   { 0x07fd, "2045" },
+		{ 0x0803, "-2045" }, { 0xf7ff, "NaN" },	       { 0x0000, "0" },
+		{ 0xf000, "0.0" },   { 0x8001, "0.00000001" }, { 0x7001, "10000000" },
 		{ 0xff9c, "-10.0" }, { 0xdfff, "-0.001" },
 	};
 	char text[DECIMAL_TEXT_MAX];
 
 	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++)
-		CHECK_STR(decimal_to_text(decimal_from_sfloat(v[i].raw), text), v[i].text);
+		CHECK_STR(decimal_to_text(decimal_from_sfloat(v[i].raw), text),
+			  v[i].text);
 	CHECK_STR(decimal_to_text(decimal_from_float(0xff00016c), text), "36.4");
 	CHECK_STR(decimal_to_text(decimal_from_float(0x007fffff), text), "NaN");
 	CHECK_STR(decimal_to_text(decimal_from_float(0x00800002), text), "-INF");
@@ -184,11 +188,13 @@ static void test_time(void)
 		{ { 1969, 12, 31, 23, 59, 59 }, -1000 },
 		{ { 2100, 3, 1, 0, 0, 0 }, 4107542400000 },
 	};
-	const struct date_time bad[] = { { 2026, 2, 29, 0, 0, 0 }, { 2026, 13, 1, 0, 0, 0 },
-					 { 2026, 0, 1, 0, 0, 0 },  { 2026, 1, 32, 0, 0, 0 },
-					 { 1581, 1, 1, 0, 0, 0 },  { 2026, 1, 1, 24, 0, 0 },
-					 { 2026, 1, 1, 0, 60, 0 }, { 2026, 1, 1, 0, 0, 60 },
-					 { 1900, 2, 29, 0, 0, 0 }, { 0 } };
+	const struct date_time bad[] = {
+		{ 2026, 2, 29, 0, 0, 0 }, { 2026, 13, 1, 0, 0, 0 },
+		{ 2026, 0, 1, 0, 0, 0 },  { 2026, 1, 32, 0, 0, 0 },
+		{ 1581, 1, 1, 0, 0, 0 },  { 2026, 1, 1, 24, 0, 0 },
+		{ 2026, 1, 1, 0, 60, 0 }, { 2026, 1, 1, 0, 0, 60 },
+		{ 1900, 2, 29, 0, 0, 0 }, { 0 }
+	};
 	int64_t ms;
 
 	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
@@ -221,5 +227,6 @@ static void test_mono(void)
 	CHECK_STR(err_text(-ENOSPC), "no space or limit reached");
 }
 
-TEST_MAIN("core", test_reader_limits, test_writer_limits, test_cbor_vectors, test_cbor_refuses,
-	  test_cbor_ranges, test_cbor_garbage, test_decimal, test_time, test_mono)
+TEST_MAIN("core", test_reader_limits, test_writer_limits, test_cbor_vectors,
+	  test_cbor_refuses, test_cbor_ranges, test_cbor_garbage, test_decimal, test_time,
+	  test_mono)

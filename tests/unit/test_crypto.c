@@ -21,7 +21,8 @@ static void test_sha256(void)
 	uint8_t want[32], got[32];
 
 	/* FIPS 180-4, example of "abc" */
-	from_hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", want);
+	from_hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+		 want);
 	crypto_sha256((const uint8_t *)"abc", 3, got);
 	CHECK_MEM(got, want, 32);
 }
@@ -32,7 +33,8 @@ static void test_hkdf(void)
 	uint8_t ikm[22], want[32], got[32], other[32];
 
 	memset(ikm, 0x0b, sizeof(ikm));
-	from_hex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d", want);
+	from_hex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d",
+		 want);
 	crypto_derive(ikm, sizeof(ikm), "", got);
 	CHECK_MEM(got, want, 32);
 	crypto_derive(ikm, sizeof(ikm), "hub/v1/queue", got);
@@ -48,16 +50,20 @@ static void test_wrap(void)
 	crypto_wrap(key, (const uint8_t *)"ad", 2, in, sizeof(in), box);
 	CHECK_INT(crypto_unwrap(key, (const uint8_t *)"ad", 2, box, sizeof(box), out), 0);
 	CHECK_MEM(out, in, sizeof(in));
-	CHECK_INT(crypto_unwrap(key, (const uint8_t *)"aD", 2, box, sizeof(box), out), -EKEYREJECTED);
-	for (size_t i = 0; i < sizeof(box); i++) { /* every bit of every byte is covered */
+	CHECK_INT(crypto_unwrap(key, (const uint8_t *)"aD", 2, box, sizeof(box), out),
+		  -EKEYREJECTED);
+	/* every bit of every byte is covered */
+	for (size_t i = 0; i < sizeof(box); i++) {
 		box[i] ^= 0x10;
-		CHECK_INT(crypto_unwrap(key, (const uint8_t *)"ad", 2, box, sizeof(box), out),
+		CHECK_INT(crypto_unwrap(key, (const uint8_t *)"ad", 2, box, sizeof(box),
+					out),
 			  -EKEYREJECTED);
 		box[i] ^= 0x10;
 	}
 	CHECK_INT(crypto_unwrap(key, NULL, 0, box, WRAP_OVERHEAD - 1, out), -EMSGSIZE);
 	key[31] = 1;
-	CHECK_INT(crypto_unwrap(key, (const uint8_t *)"ad", 2, box, sizeof(box), out), -EKEYREJECTED);
+	CHECK_INT(crypto_unwrap(key, (const uint8_t *)"ad", 2, box, sizeof(box), out),
+		  -EKEYREJECTED);
 }
 
 /* RFC 6979, A.2.5: the key's public half and a signature over "sample" with SHA-256. */
@@ -65,10 +71,13 @@ static void test_p256_vector(void)
 {
 	uint8_t public[P256_PUBLIC_LEN] = { 4 }, sig[P256_SIGNATURE_LEN];
 
-	from_hex("60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6", public + 1);
-	from_hex("7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299", public + 33);
+	from_hex("60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
+		 public + 1);
+	from_hex("7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299",
+		 public + 33);
 	from_hex("efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716", sig);
-	from_hex("f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8", sig + 32);
+	from_hex("f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+		 sig + 32);
 	CHECK_INT(p256_verify(public, (const uint8_t *)"sample", 6, sig), 0);
 	CHECK_INT(p256_verify(public, (const uint8_t *)"samplf", 6, sig), -EKEYREJECTED);
 	sig[63] ^= 1;
@@ -88,10 +97,12 @@ static void test_sign1(void)
 
 	for (int i = 0; i < 50; i++) { /* short r or s are padded */
 		p256_generate(private, public);
-		n = sign1_make(SIGN_CONTEXT_BATCH, private, (const uint8_t *)"hello", 5, box,
-			       sizeof(box));
+		n = sign1_make(SIGN_CONTEXT_BATCH, private, (const uint8_t *)"hello", 5,
+			       box, sizeof(box));
 		CHECK(n > 0);
-		CHECK_INT(sign1_open(SIGN_CONTEXT_BATCH, public, box, (size_t)n, &payload, &len), 0);
+		CHECK_INT(sign1_open(SIGN_CONTEXT_BATCH, public, box, (size_t)n, &payload,
+				     &len),
+			  0);
 		CHECK_UINT(len, 5);
 		CHECK_MEM(payload, "hello", 5);
 	}
@@ -100,7 +111,8 @@ static void test_sign1(void)
 		  -EKEYREJECTED);
 	for (int i = 0; i < n; i++) {
 		box[i] ^= 0x01;
-		CHECK(sign1_open(SIGN_CONTEXT_BATCH, public, box, (size_t)n, &payload, &len) < 0);
+		CHECK(sign1_open(SIGN_CONTEXT_BATCH, public, box, (size_t)n, &payload,
+				 &len) < 0);
 		box[i] ^= 0x01;
 	}
 }
@@ -118,19 +130,23 @@ static void test_seal(void)
 	CHECK_MEM(out, in, sizeof(in));
 	CHECK_INT(seal(7, public, (const uint8_t *)"ad", 2, in, sizeof(in), second), 0);
 	CHECK(!crypto_equal(box + 2, second + 2, SEAL_ENC_LEN)); /* fresh each time */
-	CHECK_INT(unseal(private, (const uint8_t *)"aD", 2, box, sizeof(box), out), -EKEYREJECTED);
+	CHECK_INT(unseal(private, (const uint8_t *)"aD", 2, box, sizeof(box), out),
+		  -EKEYREJECTED);
 	for (size_t i = 2; i < sizeof(box); i++) {
 		if (i == 2 + SEAL_ENC_LEN - 1)
-			continue; /* X25519 ignores the top bit of its last octet: RFC 7748, 5 */
+			/* X25519 ignores the top bit of its last octet: RFC 7748, 5 */
+			continue;
 		box[i] ^= 0x01;
-		CHECK_INT(unseal(private, (const uint8_t *)"ad", 2, box, sizeof(box), out),
-			  -EKEYREJECTED);
+		CHECK_INT(
+			unseal(private, (const uint8_t *)"ad", 2, box, sizeof(box), out),
+			-EKEYREJECTED);
 		box[i] ^= 0x01;
 	}
 	for (size_t n = 0; n < SEALED_LEN(0); n++)
 		CHECK_INT(unseal(private, NULL, 0, box, n, out), -EMSGSIZE);
 	box[0] = 2;
-	CHECK_INT(unseal(private, (const uint8_t *)"ad", 2, box, sizeof(box), out), -ENOTSUP);
+	CHECK_INT(unseal(private, (const uint8_t *)"ad", 2, box, sizeof(box), out),
+		  -ENOTSUP);
 }
 
 static void test_start(void)
@@ -141,7 +157,8 @@ static void test_start(void)
 /* A verification must not spoil what comes after it: wolfSSL's vector code did, docs/adr/0002. */
 static void test_seal_after_verify(void)
 {
-	uint8_t sign[P256_PRIVATE_LEN], sign_public[P256_PUBLIC_LEN], sig[P256_SIGNATURE_LEN];
+	uint8_t sign[P256_PRIVATE_LEN], sign_public[P256_PUBLIC_LEN],
+		sig[P256_SIGNATURE_LEN];
 	uint8_t private[X25519_LEN], public[X25519_LEN], in[64] = { 1 }, out[64];
 	uint8_t box[SEALED_LEN(sizeof(in))];
 
@@ -165,5 +182,5 @@ static void test_end(void)
 	crypto_done();
 }
 
-TEST_MAIN("crypto", test_start, test_sha256, test_hkdf, test_wrap, test_p256_vector, test_sign1,
-	  test_seal, test_seal_after_verify, test_end)
+TEST_MAIN("crypto", test_start, test_sha256, test_hkdf, test_wrap, test_p256_vector,
+	  test_sign1, test_seal, test_seal_after_verify, test_end)

@@ -23,8 +23,12 @@ static struct reading sample(void)
 		.utc_offset_min = 60,
 		.link = LINK_SC_AUTHENTICATED,
 		.decoded = { .value_count = 2,
-			     .values = { { VALUE_SYSTOLIC, UNIT_KPA, { 163, -1, DECIMAL_NUMBER } },
-					 { VALUE_DIASTOLIC, UNIT_KPA, { 0, 0, DECIMAL_NAN } } },
+			     .values = { { VALUE_SYSTOLIC,
+					   UNIT_KPA,
+					   { 163, -1, DECIMAL_NUMBER } },
+					 { VALUE_DIASTOLIC,
+					   UNIT_KPA,
+					   { 0, 0, DECIMAL_NAN } } },
 			     .has_device_time = true,
 			     .device_time = { 2026, 11, 21, 7, 31, 2 },
 			     .has_user = true,
@@ -82,8 +86,9 @@ static void test_body_largest(void)
 	in.raw_len = READING_RAW_MAX;
 	in.decoded.value_count = READING_VALUES_MAX;
 	for (size_t i = 0; i < READING_VALUES_MAX; i++)
-		in.decoded.values[i] =
-			(struct value){ VALUE_PULSE, UNIT_PER_MINUTE, { INT32_MIN, -128, DECIMAL_NUMBER } };
+		in.decoded.values[i] = (struct value){
+			VALUE_PULSE, UNIT_PER_MINUTE, { INT32_MIN, -128, DECIMAL_NUMBER }
+		};
 	in.clock = (struct clock_offset){ OFFSET_LIVE, INT32_MAX, INT64_MIN, UINT32_MAX };
 	in.captured.wall.ms = INT64_MIN;
 	in.captured.mono.ms = UINT64_MAX;
@@ -110,11 +115,16 @@ static void test_body_garbage(void)
 
 static void test_envelope_bytes(void)
 {
-	struct envelope e = { .epoch = 1, .assignment = 2, .seq = 3, .class = CLASS_ALARM,
-			      .kind = READING_BLOOD_PRESSURE, .body_len = 0x01020304 };
+	struct envelope e = { .epoch = 1,
+			      .assignment = 2,
+			      .seq = 3,
+			      .class = CLASS_ALARM,
+			      .kind = READING_BLOOD_PRESSURE,
+			      .body_len = 0x01020304 };
 	uint8_t b[ENVELOPE_LEN];
-	const uint8_t want[] = { 1, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0,
-				 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 2, 1, 1, 2, 3, 4 };
+	const uint8_t want[] = { 1, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9,
+				 9, 9, 9, 9, 0, 0, 0, 1, 0, 0, 0, 2, 0,
+				 0, 0, 0, 0, 0, 0, 3, 2, 1, 1, 2, 3, 4 };
 
 	memset(e.hub, 9, sizeof(e.hub));
 	envelope_encode(&e, b);
@@ -125,8 +135,12 @@ static void test_envelope_bytes(void)
 static void test_batch_round_trip(void)
 {
 	static const uint8_t body[64] = { 5, 6, 7 };
-	struct batch in = { .epoch = 7, .acked = 41, .flags = BATCH_WANT_TIME, .queued = 9,
-			    .highest = 50, .record_count = 2 };
+	struct batch in = { .epoch = 7,
+			    .acked = 41,
+			    .flags = BATCH_WANT_TIME,
+			    .queued = 9,
+			    .highest = 50,
+			    .record_count = 2 };
 	struct batch out;
 	uint8_t b[BATCH_BYTES_MAX];
 	int n;
@@ -161,18 +175,26 @@ static void test_batch_cost(void)
 	uint8_t b[2048];
 
 	for (size_t len = 1; len <= SEALED_BODY_MAX; len += 37) {
-		with.records[0] = (struct record){ UINT32_MAX, INT64_MAX, CLASS_ALARM, 255, body, len };
-		CHECK(batch_encode(&with, b, sizeof(b)) - batch_encode(&without, b, sizeof(b)) <=
+		with.records[0] = (struct record){ UINT32_MAX, INT64_MAX, CLASS_ALARM,
+						   255,	       body,	  len };
+		CHECK(batch_encode(&with, b, sizeof(b)) -
+			      batch_encode(&without, b, sizeof(b)) <=
 		      (int)batch_record_cost(len));
 	}
 }
 
 static void test_reply(void)
 {
-	struct reply in = { .has_contig = true, .contig = 10, .range_count = 2,
-			    .ranges = { { 12, 12 }, { 20, 30 } }, .refused_count = 1,
-			    .refused = { { 11, REFUSED_MALFORMED } }, .has_time = true,
-			    .utc_ms = 1795246262000, .time_quality = CLOCK_QUALITY_NTP, .window = 4 };
+	struct reply in = { .has_contig = true,
+			    .contig = 10,
+			    .range_count = 2,
+			    .ranges = { { 12, 12 }, { 20, 30 } },
+			    .refused_count = 1,
+			    .refused = { { 11, REFUSED_MALFORMED } },
+			    .has_time = true,
+			    .utc_ms = 1795246262000,
+			    .time_quality = CLOCK_QUALITY_NTP,
+			    .window = 4 };
 	struct reply out;
 	uint8_t b[REPLY_BYTES_MAX];
 	int n = reply_encode(&in, b, sizeof(b));
@@ -181,7 +203,8 @@ static void test_reply(void)
 	CHECK_INT(reply_decode(b, (size_t)n, &out), 0);
 	CHECK_MEM(&out, &in, sizeof(in));
 	CHECK(reply_covers(&out, 1) && reply_covers(&out, 10) && reply_covers(&out, 12));
-	CHECK(!reply_covers(&out, 11) && !reply_covers(&out, 19) && !reply_covers(&out, 31));
+	CHECK(!reply_covers(&out, 11) && !reply_covers(&out, 19) &&
+	      !reply_covers(&out, 31));
 	for (int cut = 0; cut < n; cut++)
 		CHECK(reply_decode(b, (size_t)cut, &out) < 0);
 	in.ranges[0].first = 10; /* overlaps contig */
@@ -196,7 +219,8 @@ static void test_reply_steady(void)
 	const uint8_t none[] = { 0xa0 };
 	uint8_t b[REPLY_BYTES_MAX];
 
-	CHECK(reply_encode(&in, b, sizeof(b)) <= 10); /* what the byte budget of an upload allows */
+	/* what the byte budget of an upload allows */
+	CHECK(reply_encode(&in, b, sizeof(b)) <= 10);
 	CHECK_INT(reply_decode(unknown, sizeof(unknown), &out), 0);
 	CHECK_UINT(out.contig, 5);
 	CHECK_INT(reply_decode(none, 1, &out), 0);
@@ -206,13 +230,15 @@ static void test_reply_steady(void)
 /* The empty Sig_structure of RFC 9052, 4.4, by hand: 84 6a "Signature1" 43 a10126 41 'c' 42 "hi". */
 static void test_cose_bytes(void)
 {
-	const uint8_t want[] = { 0x84, 0x6a, 'S', 'i', 'g', 'n', 'a', 't', 'u', 'r', 'e', '1',
-				 0x43, 0xa1, 0x01, 0x26, 0x41, 'c', 0x42, 'h', 'i' };
+	const uint8_t want[] = { 0x84, 0x6a, 'S',  'i', 'g',  'n',  'a',
+				 't',  'u',  'r',  'e', '1',  0x43, 0xa1,
+				 0x01, 0x26, 0x41, 'c', 0x42, 'h',  'i' };
 	uint8_t b[256], sig[COSE_SIGNATURE_LEN] = { 3 };
 	struct cose_sign1 s;
 	int n;
 
-	CHECK_INT(cose_to_be_signed("c", (const uint8_t *)"hi", 2, b, sizeof(b)), sizeof(want));
+	CHECK_INT(cose_to_be_signed("c", (const uint8_t *)"hi", 2, b, sizeof(b)),
+		  sizeof(want));
 	CHECK_MEM(b, want, sizeof(want));
 	n = cose_frame((const uint8_t *)"hi", 2, sig, b, sizeof(b));
 	CHECK_INT(cose_parse(b, (size_t)n, &s), 0);
@@ -226,14 +252,27 @@ static void test_cose_bytes(void)
 
 static struct config good_config(void)
 {
-	struct config c = { .hub = { 1 }, .epoch = 1, .version = 1, .assignment = 1,
-			    .utc_offset_min = -480, .heartbeat_s = 300, .seal_key_id = 1,
-			    .device_count = 2, .endpoint_count = 1 };
+	struct config c = { .hub = { 1 },
+			    .epoch = 1,
+			    .version = 1,
+			    .assignment = 1,
+			    .utc_offset_min = -480,
+			    .heartbeat_s = 300,
+			    .seal_key_id = 1,
+			    .device_count = 2,
+			    .endpoint_count = 1 };
 
-	c.devices[0] = (struct config_device){ 1, READING_BLOOD_PRESSURE, { 1 }, ADDR_RANDOM, 123456,
-					       true, 2, false };
-	c.devices[1] = (struct config_device){ 2, READING_BLOOD_PRESSURE, { 2 }, ADDR_PUBLIC,
-					       CONFIG_NO_PASSKEY, false, 0, true };
+	c.devices[0] = (struct config_device){
+		1, READING_BLOOD_PRESSURE, { 1 }, ADDR_RANDOM, 123456, true, 2, false
+	};
+	c.devices[1] = (struct config_device){ 2,
+					       READING_BLOOD_PRESSURE,
+					       { 2 },
+					       ADDR_PUBLIC,
+					       CONFIG_NO_PASSKEY,
+					       false,
+					       0,
+					       true };
 	strcpy(c.endpoints[0].name, "clinic.example");
 	c.endpoints[0].port = 5684;
 	c.endpoints[0].profile = DTLS_PROFILE_13_CID;

@@ -7,7 +7,8 @@
 
 static struct indicator i;
 
-static enum indicator_light after(enum status_what what, uint64_t a, uint64_t b, uint64_t ms)
+static enum indicator_light after(enum status_what what, uint64_t a, uint64_t b,
+				  uint64_t ms)
 {
 	struct msg_status s = { what, a, b };
 	struct mono now = { ms };
@@ -23,15 +24,18 @@ static void test_day(void)
 	CHECK_INT(after(STATUS_SAVED, 1, 1, 1000), LIGHT_SAVED);
 	CHECK_INT(after(STATUS_DELIVERED, 0, 1, 2000), LIGHT_REACHED);
 	CHECK_INT(after(STATUS_SAVED, 1, 2, 3000), LIGHT_SAVED);
-	CHECK_INT(after(STATUS_UPLINK, 0, 0, 4000), LIGHT_SAVED); /* offline is not the patient's task */
+	/* offline is not the patient's task */
+	CHECK_INT(after(STATUS_UPLINK, 0, 0, 4000), LIGHT_SAVED);
 	CHECK_INT(after(STATUS_DELIVERED, 0, 2, 90000000), LIGHT_REACHED);
 }
 
 static void test_empty_start(void)
 {
 	indicator_init(&i);
-	CHECK_INT(after(STATUS_SAVED, 0, 0, 0), LIGHT_READY); /* a new hub reports an empty queue */
-	CHECK_INT(after(STATUS_SAVED, 0, 7, 0), LIGHT_REACHED); /* an old one, all delivered */
+	/* a new hub reports an empty queue */
+	CHECK_INT(after(STATUS_SAVED, 0, 0, 0), LIGHT_READY);
+	/* an old one, all delivered */
+	CHECK_INT(after(STATUS_SAVED, 0, 7, 0), LIGHT_REACHED);
 }
 
 static void test_blocked(void)
@@ -41,7 +45,8 @@ static void test_blocked(void)
 	indicator_init(&i);
 	CHECK_INT(after(STATUS_BLOCKED, STORE_FULL, 0, 5), LIGHT_READY);
 	CHECK_UINT(indicator_deadline(&i, (struct mono){ 5 }).ms, wait + 5);
-	CHECK_INT(after(STATUS_BLOCKED, STORE_FULL, 0, 100), LIGHT_READY); /* repeated: no new wait */
+	/* repeated: no new wait */
+	CHECK_INT(after(STATUS_BLOCKED, STORE_FULL, 0, 100), LIGHT_READY);
 	CHECK_INT(indicator_light(&i, (struct mono){ wait + 4 }), LIGHT_READY);
 	CHECK_INT(indicator_light(&i, (struct mono){ wait + 5 }), LIGHT_NEEDS_YOU);
 	CHECK_UINT(indicator_deadline(&i, (struct mono){ wait + 5 }).ms, MONO_NEVER.ms);

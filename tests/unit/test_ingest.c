@@ -166,8 +166,7 @@ static void test_stored(void)
 	tear_down();
 }
 
-/* A steady-state reply is at most 10 bytes: more costs the hub's uplink (and says
- * nothing). */
+/* A steady-state reply is at most 10 bytes: more costs the hub's uplink (and says nothing). */
 static void test_small_reply(void)
 {
 	struct batch b;
@@ -266,8 +265,8 @@ static void test_out_of_order(void)
 	tear_down();
 }
 
-/* More islands than a reply can name: the rest is stored, not acknowledged, and a
- * duplicate next time. */
+/* More islands than a reply can name: the rest is stored,
+ * not acknowledged, and a duplicate next time. */
 static void test_many_islands(void)
 {
 	struct batch b, rest;
@@ -289,8 +288,8 @@ static void test_many_islands(void)
 	tear_down();
 }
 
-/* Random orders, doubled and lost: in the end all is there once, and nothing was ever
- * acknowledged early. */
+/* Random orders, doubled and lost: in the end all is
+ * there once, and nothing was ever acknowledged early. */
 static void test_random_order(void)
 {
 	static char bodies[200][16];
@@ -405,8 +404,7 @@ static void test_bad_signature(void)
 	tear_down();
 }
 
-/* Each byte changed, each length cut: nothing is stored, nothing crashes, no
- * acknowledgement. */
+/* Each byte changed, each length cut: nothing is stored, nothing crashes, no acknowledgement. */
 static void test_damaged(void)
 {
 	static uint8_t buf[BYTES], bad[BYTES];
@@ -490,8 +488,7 @@ static void test_signed_nonsense(void)
 	tear_down();
 }
 
-/* A full batch of the largest bodies is stored: the clinic does not refuse what it can
- * keep. */
+/* A full batch of the largest bodies is stored: the clinic does not refuse what it can keep. */
 static void test_largest(void)
 {
 	static char body[SEALED_BODY_MAX + 1];
@@ -524,8 +521,8 @@ static void test_behind(void)
 	tear_down();
 }
 
-/* Another program holds the write lock: 5.03, nothing stored; when it lets go, the same
- * bytes are stored. */
+/* Another program holds the write lock: 5.03, nothing
+ * stored; when it lets go, the same bytes are stored. */
 static void test_locked(void)
 {
 	struct store *other;

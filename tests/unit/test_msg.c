@@ -8,9 +8,9 @@
 #include "hub/core/err.h"
 
 static const enum msg_kind kinds[] = {
-	MSG_RAW,  MSG_DECODED, MSG_STORE_STATE, MSG_DURABLE,	 MSG_UPLOAD,	  MSG_QUEUE_STATE,
-	MSG_WANT, MSG_ACK,     MSG_BLE_CONFIG,	MSG_STORE_CONFIG, MSG_COAP_CONFIG, MSG_TIME,
-	MSG_INCIDENT, MSG_STATUS,
+	MSG_RAW,	 MSG_DECODED, MSG_STORE_STATE, MSG_DURABLE,    MSG_UPLOAD,
+	MSG_QUEUE_STATE, MSG_WANT,    MSG_ACK,	       MSG_BLE_CONFIG, MSG_STORE_CONFIG,
+	MSG_COAP_CONFIG, MSG_TIME,    MSG_INCIDENT,    MSG_STATUS,
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -59,8 +59,9 @@ static struct msg sample(enum msg_kind kind)
 		m.ack.reply.has_contig = true;
 		m.ack.reply.range_count = REPLY_RANGES_MAX;
 		for (size_t i = 0; i < REPLY_RANGES_MAX; i++)
-			m.ack.reply.ranges[i] = (struct seq_range){ INT64_MAX / 2 + 2 * i,
-								    INT64_MAX / 2 + 2 * i };
+			m.ack.reply.ranges[i] =
+				(struct seq_range){ INT64_MAX / 2 + 2 * i,
+						    INT64_MAX / 2 + 2 * i };
 		m.ack.reply.refused_count = REPLY_REFUSED_MAX;
 	} else if (kind == MSG_BLE_CONFIG) {
 		m.ble_config.device_count = CONFIG_DEVICES_MAX;
@@ -139,7 +140,8 @@ static void test_ranges(void)
 /* Readings go one way: nobody but hub-ble may hand one to hub-store, nobody sends one to hub-coap. */
 static void test_table(void)
 {
-	static const enum role all[] = { ROLE_NONE, ROLE_BLE, ROLE_STORE, ROLE_COAP, ROLE_HUBD };
+	static const enum role all[] = { ROLE_NONE, ROLE_BLE, ROLE_STORE, ROLE_COAP,
+					 ROLE_HUBD };
 	unsigned allowed = 0;
 
 	CHECK(msg_allowed(MSG_RAW, ROLE_BLE, ROLE_STORE));
@@ -173,4 +175,5 @@ static void test_garbage(void)
 	}
 }
 
-TEST_MAIN("msg", test_round_trip, test_version_and_kind, test_ranges, test_table, test_garbage)
+TEST_MAIN("msg", test_round_trip, test_version_and_kind, test_ranges, test_table,
+	  test_garbage)

@@ -13,9 +13,13 @@
 static char dir[] = "/tmp/test-settings-XXXXXX";
 static uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN];
 
-static void put_config(uint8_t hub, uint64_t version, const uint8_t key[static P256_PRIVATE_LEN])
+static void put_config(uint8_t hub, uint64_t version,
+		       const uint8_t key[static P256_PRIVATE_LEN])
 {
-	struct config c = { .hub = { hub }, .epoch = 1, .version = version, .heartbeat_s = 300,
+	struct config c = { .hub = { hub },
+			    .epoch = 1,
+			    .version = version,
+			    .heartbeat_s = 300,
 			    .endpoint_count = 1 };
 	uint8_t payload[4096], box[4096];
 	int n;
@@ -83,7 +87,8 @@ static void test_refusals(void)
 	CHECK_INT(settings_load(&s, &why), -EBADMSG);
 	CHECK_UINT(s.config.version, 5);
 
-	CHECK_INT(settings_open(&s, dir), 0); /* after a restart the last good one still holds */
+	/* after a restart the last good one still holds */
+	CHECK_INT(settings_open(&s, dir), 0);
 	CHECK(s.loaded);
 	CHECK_UINT(s.config.version, 5);
 	put_config(1, 4, private);
@@ -109,4 +114,5 @@ static void test_end(void)
 	crypto_done();
 }
 
-TEST_MAIN("settings", test_start, test_first_start, test_refusals, test_damaged_share, test_end)
+TEST_MAIN("settings", test_start, test_first_start, test_refusals, test_damaged_share,
+	  test_end)

@@ -47,8 +47,8 @@ static void test_other_instance(void)
 	CHECK(!window_has(&w, 9, 2));
 }
 
-/* Captures come roughly in order, some are never durable: the window must never claim one of those, and must
- * know each durable one that is at most WINDOW_LEN behind. */
+/* Captures come roughly in order, some are never durable: the window must never claim
+ * one of those, and must know each durable one that is at most WINDOW_LEN behind. */
 static void test_against_set(void)
 {
 	enum { N = 2000 };
