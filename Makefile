@@ -180,6 +180,42 @@ deps: need-build
 need-%:
 	$(Q)rootfs/host/need.sh $*
 
+# ---- lint -----------------------------------------------------------------------------------------
+# all that we compile, for its warnings
+everything: all $(patsubst tests/%.c,$(O)/tests/%.o,$(wildcard tests/unit/*.c tests/sim/*.c tests/io/*.c \
+	tests/bench/bench_wire.c tests/fuzz/*.c))
+
+lint: need-build need-check deps
+	$(Q)LINT_PURE='$(core) $(ble_pure) $(store_pure) $(coap_pure) hub/indicator.o' tests/lint.sh $(O) $(DEPS)
+
+# ---- fuzz -----------------------------------------------------------------------------------------
+# one line says what each target is made of; corpus: tests/fuzz/corpus/<target>
+fuzz_bls := $(ble_pure) $(core)
+fuzz_clock := $(ble_pure) $(core)
+fuzz_config := $(core)
+fuzz_cose := $(core)
+fuzz_msg := $(core)
+fuzz_reading := $(core)
+fuzz_reply := $(coap_pure) $(core)
+fuzz_slots := storage/slots.o $(core)
+fuzz_upload := $(clinic)
+FUZZ := bls clock config cose msg reading reply slots upload
+FUZZ_SECONDS ?= 60
+
+$(foreach t,$(FUZZ),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),test_libs)))
+fuzz-programs: $(addprefix $(O)/tests/fuzz/fuzz_,$(FUZZ))
+
+fuzz-build: need-build need-check deps
+	$(Q)$(MAKE) O=$(O)/fuzz CC=clang SANITIZE=1 CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' \
+		LDFLAGS=-fsanitize=fuzzer fuzz-programs
+
+# what is found new stays in $(O)/fuzz/corpus, an input that fails in $(O)/fuzz/failed
+fuzz: fuzz-build
+	$(Q)for t in $(FUZZ); do tests/fuzz/run.sh $(O)/fuzz $$t $(FUZZ_SECONDS) || exit 1; done
+
+fuzz-replay: fuzz-build
+	$(Q)for t in $(FUZZ); do tests/fuzz/run.sh $(O)/fuzz $$t 0 || exit 1; done
+
 # ---- installing -----------------------------------------------------------------------------------
 LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/hub
 UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
@@ -208,4 +244,4 @@ install-clinic: $(O)/clinicd $(O)/clinicctl
 clean:
 	rm -rf build out
 
-.PHONY: all deps install install-hub install-clinic clean
+.PHONY: all deps everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean

@@ -39,19 +39,18 @@ bool intake_holds(const struct intake *in)
 	return in->count > 0;
 }
 
-/* ret_timed: the reading has a mark, *ret_mark. A registry that fails knows nothing. */
+/* ret_marked: the reading has a mark, *ret_mark. A registry that fails knows nothing. */
 static enum known look_up(const struct intake *in, struct state *state,
 			  const struct reading *rd, const struct intake_handlers *h,
-			  struct state_mark *ret_mark, bool *ret_timed)
+			  struct state_mark *ret_mark, bool *ret_marked)
 {
 	int r;
 
-	*ret_timed = state && state_mark_of(state, rd, ret_mark);
-	if (!*ret_timed)
+	*ret_marked = state && state_mark_of(state, rd, ret_mark);
+	if (!*ret_marked)
 		return KNOWN_NOT;
 	for (size_t i = 0; i < in->mark_count; i++)
-		if (in->marks[i].device == ret_mark->device &&
-		    crypto_equal(in->marks[i].hash, ret_mark->hash, STATE_HASH_LEN))
+		if (state_mark_same(&in->marks[i], ret_mark))
 			return KNOWN_IN_GROUP;
 	r = state_has(state, ret_mark);
 	if (r < 0)
@@ -102,8 +101,8 @@ static int gather(struct intake *in, struct queue *q, struct state *state,
 
 	while (in->count < QUEUE_GROUP_MAX && (c = captures_first(&in->captures))) {
 		struct state_mark mark;
-		bool timed;
-		enum known k = look_up(in, state, &c->reading, h, &mark, &timed);
+		bool marked;
+		enum known k = look_up(in, state, &c->reading, h, &mark, &marked);
 		int r;
 
 		if (k == KNOWN_IN_GROUP)
@@ -116,7 +115,7 @@ static int gather(struct intake *in, struct queue *q, struct state *state,
 		r = seal_next(in, c, queue_next_seq(q) + in->count, target);
 		if (r)
 			return r;
-		if (timed) {
+		if (marked) {
 			struct queue_entry *e = &in->group[in->count - 1];
 
 			e->has_mark = true;

@@ -32,7 +32,7 @@ enum {
 	QUEUE_SEGMENT = 1,
 	QUEUE_PAGES_MAX = 16384, /* 64 MB, the default quota */
 	QUEUE_GROUP_MAX = 32,	 /* records in one commit */
-	QUEUE_MARK_LEN = 18,	 /* state.h: how the registry knows the reading */
+	QUEUE_MARK_LEN = 19,	 /* state.h: how the registry knows the reading */
 	QUEUE_MARKS_MAX = 2 * QUEUE_GROUP_MAX,
 };
 

@@ -23,13 +23,14 @@ static const char schema[] =
 	"CREATE TABLE meta (k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE taken (n INTEGER PRIMARY KEY, device INTEGER NOT NULL, hash BLOB "
 	"NOT NULL,"
-	" UNIQUE (device, hash)) STRICT;";
+	" timed INTEGER NOT NULL, UNIQUE (device, hash)) STRICT;";
 
 enum statement { ST_HAS = 0, ST_ADD, ST_TRIM, ST_COUNT };
 
 static const char *const statement_sql[ST_COUNT] = {
-	[ST_HAS] = "SELECT 1 FROM taken WHERE device = ?1 AND hash = ?2",
-	[ST_ADD] = "INSERT OR IGNORE INTO taken (device, hash) VALUES (?1, ?2)",
+	[ST_HAS] = "SELECT 1 FROM taken WHERE device = ?1 AND hash = ?2 AND (timed OR ?3)",
+	[ST_ADD] = "INSERT INTO taken (device, hash, timed) VALUES (?1, ?2, ?3)"
+		   " ON CONFLICT (device, hash) DO UPDATE SET timed = max(timed, ?3)",
 	[ST_TRIM] = "DELETE FROM taken WHERE n <= (SELECT max(n) FROM taken) - ?1",
 };
 
@@ -111,13 +112,14 @@ void state_close(struct state *s)
 	secret_unmap(s, sizeof(*s));
 }
 
-bool state_mark_of(const struct state *s, const struct reading *rd,
-		   struct state_mark *ret)
+bool state_mark_of(const struct state *s, const struct reading *rd, struct state_mark *ret)
 {
 	uint8_t in[KEY_LEN + 2 + READING_RAW_MAX], hash[KEY_LEN];
+	bool undecoded = rd->decoded.marks & MARK_UNDECODED;
 
-	if ((rd->decoded.marks & MARK_UNDECODED) || !rd->decoded.has_device_time)
+	if (!undecoded && !rd->decoded.has_device_time)
 		return false;
+	ret->timed = !undecoded;
 	memcpy(in, s->hash_key, KEY_LEN);
 	in[KEY_LEN] = (uint8_t)(rd->characteristic >> 8);
 	in[KEY_LEN + 1] = (uint8_t)rd->characteristic;
@@ -132,21 +134,30 @@ bool state_mark_of(const struct state *s, const struct reading *rd,
 
 void state_mark_encode(const struct state_mark *m, uint8_t ret[static STATE_MARK_LEN])
 {
-	ret[0] = (uint8_t)(m->device >> 8);
-	ret[1] = (uint8_t)m->device;
-	memcpy(ret + 2, m->hash, STATE_HASH_LEN);
+	ret[0] = m->timed;
+	ret[1] = (uint8_t)(m->device >> 8);
+	ret[2] = (uint8_t)m->device;
+	memcpy(ret + 3, m->hash, STATE_HASH_LEN);
 }
 
 void state_mark_decode(const uint8_t in[static STATE_MARK_LEN], struct state_mark *ret)
 {
-	ret->device = (uint16_t)(in[0] << 8 | in[1]);
-	memcpy(ret->hash, in + 2, STATE_HASH_LEN);
+	ret->timed = in[0] != 0;
+	ret->device = (uint16_t)(in[1] << 8 | in[2]);
+	memcpy(ret->hash, in + 3, STATE_HASH_LEN);
+}
+
+bool state_mark_same(const struct state_mark *a, const struct state_mark *b)
+{
+	return a->device == b->device && crypto_equal(a->hash, b->hash, STATE_HASH_LEN) &&
+	       (a->timed || b->timed);
 }
 
 static void bind_mark(struct db_stmt *st, const struct state_mark *m)
 {
 	db_bind_u64(st, 1, m->device);
 	db_bind_blob(st, 2, m->hash, STATE_HASH_LEN);
+	db_bind_u64(st, 3, m->timed);
 }
 
 int state_has(struct state *s, const struct state_mark *m)

@@ -21,7 +21,7 @@
 enum {
 	STATE_READINGS_MAX = 4096, /* newest, over all devices */
 	STATE_HASH_LEN = 16,
-	STATE_MARK_LEN = 2 + STATE_HASH_LEN,
+	STATE_MARK_LEN = 1 + 2 + STATE_HASH_LEN,
 };
 
 #define STATE_FILE "state.db"
@@ -30,6 +30,7 @@ struct state;
 
 /* A reading as the registry knows it. */
 struct state_mark {
+	bool timed;      /* decoded, and carries the device's own time */
 	uint16_t device; /* local number */
 	uint8_t hash[STATE_HASH_LEN];
 };
@@ -39,12 +40,20 @@ struct state_mark {
 int state_open(const char *dir, const struct db_key *key, struct state **ret);
 void state_close(struct state *s); /* NULL is fine; wipes its key */
 
-/* state_mark_of - Returns false if the reading carries
- * no device time and so must not be compared. */
-bool state_mark_of(const struct state *s, const struct reading *rd,
-		   struct state_mark *ret);
+/*
+ * state_mark_of - the mark to remember a reading by. Returns false if it must not have one: decoded, and without
+ * the device's own time, so that an equal value can be another measurement.
+ */
+bool state_mark_of(const struct state *s, const struct reading *rd, struct state_mark *ret);
 
-/* state_mark_encode, state_mark_decode - a mark as the queue keeps it beside the record: device u16, hash. Pure. */
+/*
+ * state_mark_same - do two marks mean the same reading? Equal raw bytes do if one of them is known to carry the
+ * device's time (then the other does too); raw bytes that were never decoded stay apart. Pure.
+ */
+bool state_mark_same(const struct state_mark *a, const struct state_mark *b);
+
+/* state_mark_encode, state_mark_decode - a mark as the queue keeps it beside the record: timed u8,
+ * device u16, hash. Pure. */
 void state_mark_encode(const struct state_mark *m, uint8_t ret[static STATE_MARK_LEN]);
 void state_mark_decode(const uint8_t in[static STATE_MARK_LEN], struct state_mark *ret);
 

@@ -42,7 +42,8 @@ static bool may_write(void)
 	return false;
 }
 
-static void put(char level, const char *event, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void put(char level, const char *event,
+						      const char *fmt, va_list args)
 {
 	char line[LINE_MAX_LEN];
 

@@ -12,6 +12,7 @@ fi
 missing=
 for group in "$@"; do
 	[ -f "$here/$group" ] || { echo "need.sh: no list '$group' in $here" >&2; exit 64; }
+	# shellcheck disable=SC2013 # words on purpose
 	for package in $(grep -v '^#' "$here/$group"); do
 		state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
 		[ "$state" = installed ] || missing="$missing $package"

@@ -526,6 +526,33 @@ static void test_sent_again(void)
 	stop();
 }
 
+/* Raw bytes that nobody decoded are the same reading as a decoded copy with a time, but not as each other. */
+static void test_registry_undecoded(void)
+{
+	struct state_mark raw = { .device = 1, .hash = { 7 } }, timed = raw, back;
+	uint8_t bytes[STATE_MARK_LEN];
+	struct state *state;
+
+	timed.timed = true;
+	state_mark_encode(&timed, bytes);
+	state_mark_decode(bytes, &back);
+	CHECK(back.timed && back.device == 1);
+	CHECK_MEM(back.hash, timed.hash, STATE_HASH_LEN);
+	CHECK(state_mark_same(&raw, &timed) && state_mark_same(&timed, &raw));
+	CHECK(!state_mark_same(&raw, &raw));
+	start();
+	CHECK_INT(state_open(dir, &key, &state), 0);
+	CHECK_INT(state_add(state, &raw, 1), 0);
+	CHECK_INT(state_has(state, &raw), 0);
+	CHECK_INT(state_has(state, &timed), 1);
+	CHECK_INT(state_add(state, &timed, 1), 0);
+	CHECK_INT(state_has(state, &raw), 1);
+	CHECK_INT(state_add(state, &raw, 1), 0); /* what is known stays known */
+	CHECK_INT(state_has(state, &raw), 1);
+	state_close(state);
+	stop();
+}
+
 static void test_registry_bounded(void)
 {
 	enum { EXTRA = 32, N = STATE_READINGS_MAX + EXTRA };
@@ -536,6 +563,7 @@ static void test_registry_bounded(void)
 	CHECK_INT(state_open(dir, &key, &state), 0);
 	for (uint32_t i = 0; i < N; i++) {
 		m[i % 32].device = 1;
+		m[i % 32].timed = true;
 		memcpy(m[i % 32].hash, &i, sizeof(i));
 		if (i % 32 == 31)
 			CHECK_INT(state_add(state, m, 32), 0);
@@ -551,4 +579,4 @@ static void test_registry_bounded(void)
 TEST_MAIN("handover", test_bodies, test_longest_fits, test_credits_and_heartbeat,
 	  test_alarms_first, test_drain, test_link_down, test_unnamed,
 	  test_unnamed_beside_outstanding, test_poison, test_suspect, test_sent_again,
-	  test_registry_bounded)
+	  test_registry_undecoded, test_registry_bounded)

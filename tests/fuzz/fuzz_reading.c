@@ -1,0 +1,36 @@
+/*
+ * fuzz_reading.c - the body of a reading: what decodes encodes within READING_BODY_MAX and decodes to the same.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/core/reading.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static size_t encode(const struct reading *rd, uint8_t buf[static READING_BODY_MAX])
+{
+	int n = reading_encode(rd, buf, READING_BODY_MAX);
+
+	if (n < 0)
+		abort();
+	return (size_t)n;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t first[READING_BODY_MAX], second[READING_BODY_MAX];
+	static struct reading rd, again;
+	size_t n;
+
+	if (reading_decode(data, size, &rd))
+		return 0;
+	if (rd.raw_len > READING_RAW_MAX || rd.decoded.value_count > READING_VALUES_MAX)
+		abort();
+	n = encode(&rd, first);
+	/* the same reading: equal in all that is written, and that is all of it */
+	if (reading_decode(first, n, &again) || encode(&again, second) != n ||
+	    memcmp(first, second, n) != 0)
+		abort();
+	return 0;
+}
