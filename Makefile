@@ -177,8 +177,76 @@ $(O)/%.o: %.c | deps
 deps: need-build
 	$(Q)rootfs/deps/deps.sh build $(ARCH)
 
+# bluetoothd with our patches: rootfs/bluez
+bluez: need-build need-bluez
+	$(Q)rootfs/bluez/bluez.sh build $(ARCH)
+
 need-%:
 	$(Q)rootfs/host/need.sh $*
+
+# ---- checking -------------------------------------------------------------------------------------
+FAST := $(addprefix unit/test_,$(UNIT)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO))
+FAST_SCRIPTS := io/test_ble_io.py io/test_clinicctl.py
+
+fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/play_hub io/ble_peer)
+
+# unit, io and sim under ASan and UBSan; leaks are looked for in the programs that may be traced
+check-fast: need-build need-check deps
+	@echo '== unit, sim, io (address and undefined-behaviour sanitizers)'
+	$(Q)$(MAKE) O=$(O)/asan SANITIZE=1 FAILPOINTS=1 fast-programs
+	$(Q)ASAN_OPTIONS=detect_leaks=0 tests/run.sh $(O)/asan $(FAST) $(FAST_SCRIPTS)
+
+# each process killed at each step
+check-kills: need-build need-check deps
+	@echo '== every process killed at every step of the path'
+	$(Q)$(MAKE) O=$(O)/failpoints FAILPOINTS=1 all
+	$(Q)/usr/bin/python3 tests/system/test_kills.py $(O)/failpoints
+
+# the device: image in QEMU, real bluetoothd, emulated cuff
+check-system: need-image all image
+	@echo '== the device in QEMU: real bluetoothd, emulated cuff, clinic on this machine'
+	$(Q)/usr/bin/python3 tests/system/test_system.py $(O)
+
+image: need-image
+	$(Q)rootfs/image/twin.sh build >/dev/null
+
+check:
+	$(Q)start=$$(date +%s); set -e; \
+	for step in all image check-fast check-kills check-system fuzz-replay lint; do $(MAKE) $$step; done; \
+	echo; echo "Everything holds: $$(( ($$(date +%s) - start) / 60 )) minutes."
+
+demo: need-image all image
+	$(Q)/usr/bin/python3 tests/system/demo.py --build $(O)
+
+# ---- measuring ------------------------------------------------------------------------------------
+bench_cipher := $(db) $(core) $(rt) $(crypto)
+$(eval $(call link,tests/bench/bench_cipher,tests/bench/bench_commit.o $(bench_cipher),test_libs))
+
+# the same source on plain SQLite
+$(O)/tests/bench/bench_plain: tests/bench/bench_commit.c storage/db.c storage/db_stmt.c storage/secret.c | deps
+	$(Q)mkdir -p $(@D)
+	@[ "$(V)" = 1 ] || echo "  LD $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -DBENCH_PLAIN $(ALL_LDFLAGS) -o $@ $^ $(addprefix $(O)/,$(core) $(rt) $(crypto)) \
+		$(DEPS)/lib/libsqlite3plain.a $(core_libs) $(rt_libs) $(crypto_libs)
+
+bench: need-build need-check all $(addprefix $(O)/tests/bench/,bench_cipher bench_plain bench_wire)
+	$(Q)tests/bench/commit.sh $(O)/tests/bench/bench_cipher $(O)/tests/bench/bench_plain $(O)
+	$(Q)$(O)/tests/bench/bench_wire
+	$(Q)/usr/bin/python3 tests/bench/memory.py $(O)
+
+help:
+	@echo 'make demo         the whole path once: cuff, hub in QEMU, network cut, clinic'
+	@echo 'make check        all that CI runs; installs what it needs (15 minutes cold, less warm)'
+	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
+	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
+	@echo 'make lint         formatting, warnings of two compilers, analysers, what is linked where'
+	@echo 'make fuzz         every parser, FUZZ_SECONDS each (60)'
+	@echo 'make bench        figures with their targets, beside plain SQLite'
+	@echo 'make              the programs, into build/ (O= another folder, V=1 shows commands)'
+	@echo 'make image        the amd64 twin of the device image, for QEMU'
+	@echo 'make install      DESTDIR= PREFIX=; install-hub and install-clinic do one side'
+	@echo 'make deps         the pinned libraries; deps for arm64: CROSS_COMPILE=aarch64-linux-gnu-'
+	@echo 'make clean        removes build/'
 
 # ---- lint -----------------------------------------------------------------------------------------
 # all that we compile, for its warnings
@@ -218,22 +286,13 @@ fuzz-replay: fuzz-build
 
 # ---- installing -----------------------------------------------------------------------------------
 LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/hub
-UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 install: install-hub install-clinic
 
-install-hub: $(addprefix $(O)/,hub-ble hub-store hub-coap hubd)
-	install -d $(LIBEXEC) $(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system-preset $(DESTDIR)$(PREFIX)/share/dbus-1/system.d \
-		$(DESTDIR)$(PREFIX)/share/hub $(UNITDIR)/bluetooth.service.d
-	install -s $^ $(LIBEXEC)
-	install -m644 rootfs/units/*.service rootfs/units/*.socket rootfs/units/*.target $(UNITDIR)
-	install -m644 rootfs/sysusers.d/hub.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/hub.conf
-	install -m644 rootfs/tmpfiles.d/hub.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/hub.conf
-	install -m644 rootfs/preset/50-hub.preset $(DESTDIR)$(PREFIX)/lib/systemd/system-preset/50-hub.preset
-	install -m644 rootfs/dbus/hub.conf $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/hub.conf
-	install -m644 rootfs/bluetooth/main.conf $(DESTDIR)$(PREFIX)/share/hub/bluetooth.conf
-	install -m644 rootfs/bluetooth/bluetooth.service.d/*.conf $(UNITDIR)/bluetooth.service.d
+install-hub: $(addprefix $(O)/,hub-ble hub-store hub-coap hubd) bluez
+	rootfs/install.sh '$(DESTDIR)'
+	install -d $(LIBEXEC)
+	install -s $(filter $(O)/%,$^) $$(rootfs/bluez/bluez.sh path $(ARCH))/bluetoothd $(LIBEXEC)
 
 install-clinic: $(O)/clinicd $(O)/clinicctl
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
@@ -244,4 +303,4 @@ install-clinic: $(O)/clinicd $(O)/clinicctl
 clean:
 	rm -rf build out
 
-.PHONY: all deps everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean
+.PHONY: all bench bluez check check-fast check-kills check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean

@@ -21,7 +21,7 @@ usage() {
 	The folder holds vmlinuz, initrd, base.sqfs, bench.sqfs. It lies below
 	  $cache/image
 	HUB_CACHE moves the cache. build and data run as root (through sudo if need be).
-	Packages the host needs: rootfs/image/host-packages.
+	Packages the host needs: rootfs/host/image.
 	U
 }
 

@@ -42,6 +42,8 @@ P, A = Characteristic.Properties, Characteristic.Permissions
 ENCRYPTED_READ = A.READABLE | A.READ_REQUIRES_ENCRYPTION
 ENCRYPTED_WRITE = A.WRITEABLE | A.WRITE_REQUIRES_ENCRYPTION
 
+HEARD_EVERY_S = 1.0
+
 # SFLOAT mantissas with a meaning of their own (IEEE 11073-20601)
 SPECIAL = {'nan': 0x07FF, 'nres': 0x0800, '+inf': 0x07FE, '-inf': 0x0802}
 
@@ -354,6 +356,21 @@ class Cuff:
             advertising_interval_min=100,
             advertising_interval_max=100,
         )
+        asyncio.get_running_loop().create_task(self._stay_heard(self.device.legacy_advertising_set))
+
+    async def _stay_heard(self, advertising):
+        """Start anew every second: btvirt tells of an advertising once, to those that search at its start."""
+        while True:
+            await asyncio.sleep(HEARD_EVERY_S)
+            if self.connection or self.device.legacy_advertising_set is not advertising:
+                return
+            with contextlib.suppress(HCI_Error):  # it ended meanwhile
+                await advertising.stop()
+                if self.connection or self.device.legacy_advertising_set is not advertising:
+                    return
+                await advertising.start()
+                if self.connection:
+                    await advertising.stop()
 
     async def _time_over(self):
         self.pairing = False
