@@ -240,7 +240,8 @@ check_shell() {
 }
 
 check_python() {
-	ours '*.py' | xargs python3 -m pyflakes | {
+	command -v pyflakes3 || return 1
+	ours '*.py' | xargs pyflakes3 2>&1 | {
 		bad=0
 		while IFS=: read -r file line rest; do
 			# pyflakes does not know 'noqa', with which a line says that it is meant so
