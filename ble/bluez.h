@@ -19,7 +19,8 @@
  *
  * What this order cannot close: characteristics are objects only after the first connection
  * since bluetoothd's start. A device that indicates at once after encryption on that very
- * connection is confirmed by bluetoothd before anybody can have asked for the value.
+ * connection would be confirmed before anybody can have asked for the value; our bluetoothd
+ * (rootfs/bluez) holds it until StartNotify comes, which is sent when the object appears.
  *
  * Invariants
  *   1. Asynchronous calls only. Every call has a time limit.

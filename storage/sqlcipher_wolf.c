@@ -13,6 +13,9 @@
  * The functions carry SQLCipher's signatures and result codes. From SQLCipher 4.7 on the
  * first two slots are init and shutdown, and arguments are const: take its sqlcipher.h.
  */
+#include <stdint.h>
+#include <string.h>
+
 #include <wolfssl/options.h>
 
 #include <wolfssl/version.h>
@@ -33,6 +36,8 @@ enum {
 
 static struct {
 	WC_RNG rng;
+	uint8_t pool[1024]; /* random octets; the first 'pooled' are still unused */
+	size_t pooled;
 	unsigned int users; /* open databases; the generator is up while there is one */
 } source;
 
@@ -81,6 +86,8 @@ static int provider_ctx_free(void **ctx)
 	if (source.users == 0 || --source.users > 0)
 		return SQLITE_OK;
 	wc_FreeRng(&source.rng);
+	explicit_bzero(source.pool, sizeof(source.pool));
+	source.pooled = 0;
 	wolfCrypt_Cleanup();
 	return SQLITE_OK;
 }
@@ -94,12 +101,28 @@ static int provider_add_random(void *ctx, void *buf, int len)
 	return SQLITE_OK;
 }
 
+/*
+ * Every page that is written takes 16 fresh octets, and asking the generator for so few costs more than making
+ * them: they come from a pool that is filled at once. What was given out is wiped.
+ */
 static int provider_random(void *ctx, void *buf, int len)
 {
+	size_t n = len < 0 ? 0 : (size_t)len;
+
 	(void)ctx;
 	if (source.users == 0 || len < 0)
 		return SQLITE_ERROR;
-	return to_sqlite(wc_RNG_GenerateBlock(&source.rng, buf, (word32)len));
+	if (n > sizeof(source.pool) / 8)
+		return to_sqlite(wc_RNG_GenerateBlock(&source.rng, buf, (word32)n));
+	if (source.pooled < n) {
+		if (wc_RNG_GenerateBlock(&source.rng, source.pool, sizeof(source.pool)) != 0)
+			return SQLITE_ERROR;
+		source.pooled = sizeof(source.pool);
+	}
+	source.pooled -= n;
+	memcpy(buf, source.pool + source.pooled, n);
+	explicit_bzero(source.pool + source.pooled, n);
+	return SQLITE_OK;
 }
 
 static int provider_hmac(void *ctx, int algorithm, unsigned char *key, int key_len,

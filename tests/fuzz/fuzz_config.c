@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = config_encode(&c, first, sizeof(first));
 	check(n > 0 && (size_t)n <= size);
 	check(config_decode(first, (size_t)n, &again, &field) == 0);
+	check(memcmp(&c, &again, sizeof(c)) == 0); /* padding too: from zeroed memory */
 	check(config_encode(&again, second, sizeof(second)) == n);
 	check(memcmp(first, second, (size_t)n) == 0);
 	return 0;

@@ -28,9 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rd.raw_len > READING_RAW_MAX || rd.decoded.value_count > READING_VALUES_MAX)
 		abort();
 	n = encode(&rd, first);
-	/* the same reading: equal in all that is written, and that is all of it */
-	if (reading_decode(first, n, &again) || encode(&again, second) != n ||
-	    memcmp(first, second, n) != 0)
+	/* padding too: both come from zeroed memory */
+	if (reading_decode(first, n, &again) || memcmp(&rd, &again, sizeof(rd)) != 0)
+		abort();
+	if (encode(&again, second) != n || memcmp(first, second, n) != 0)
 		abort();
 	return 0;
 }
