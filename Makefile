@@ -251,7 +251,7 @@ help:
 # ---- lint -----------------------------------------------------------------------------------------
 # all that we compile, for its warnings
 everything: all $(patsubst tests/%.c,$(O)/tests/%.o,$(wildcard tests/unit/*.c tests/sim/*.c tests/io/*.c \
-	tests/bench/bench_wire.c tests/fuzz/*.c))
+	tests/bench/*.c tests/fuzz/*.c))
 
 lint: need-build need-check deps
 	$(Q)LINT_PURE='$(core) $(ble_pure) $(store_pure) $(coap_pure) hub/indicator.o' tests/lint.sh $(O) $(DEPS)

@@ -115,7 +115,8 @@ static int provider_random(void *ctx, void *buf, int len)
 	if (n > sizeof(source.pool) / 8)
 		return to_sqlite(wc_RNG_GenerateBlock(&source.rng, buf, (word32)n));
 	if (source.pooled < n) {
-		if (wc_RNG_GenerateBlock(&source.rng, source.pool, sizeof(source.pool)) != 0)
+		if (wc_RNG_GenerateBlock(&source.rng, source.pool, sizeof(source.pool)) !=
+		    0)
 			return SQLITE_ERROR;
 		source.pooled = sizeof(source.pool);
 	}

@@ -28,9 +28,10 @@ static const char schema[] =
 enum statement { ST_HAS = 0, ST_ADD, ST_TRIM, ST_COUNT };
 
 static const char *const statement_sql[ST_COUNT] = {
-	[ST_HAS] = "SELECT 1 FROM taken WHERE device = ?1 AND hash = ?2 AND (timed OR ?3)",
-	[ST_ADD] = "INSERT INTO taken (device, hash, timed) VALUES (?1, ?2, ?3)"
-		   " ON CONFLICT (device, hash) DO UPDATE SET timed = max(timed, ?3)",
+	[ST_HAS] =
+		"SELECT 1 FROM taken WHERE device = ?1 AND hash = ?2 AND (timed OR ?3)",
+	[ST_ADD] = ("INSERT INTO taken (device, hash, timed) VALUES (?1, ?2, ?3)"
+		    " ON CONFLICT (device, hash) DO UPDATE SET timed = max(timed, ?3)"),
 	[ST_TRIM] = "DELETE FROM taken WHERE n <= (SELECT max(n) FROM taken) - ?1",
 };
 
@@ -112,7 +113,8 @@ void state_close(struct state *s)
 	secret_unmap(s, sizeof(*s));
 }
 
-bool state_mark_of(const struct state *s, const struct reading *rd, struct state_mark *ret)
+bool state_mark_of(const struct state *s, const struct reading *rd,
+		   struct state_mark *ret)
 {
 	uint8_t in[KEY_LEN + 2 + READING_RAW_MAX], hash[KEY_LEN];
 	bool undecoded = rd->decoded.marks & MARK_UNDECODED;

@@ -30,7 +30,7 @@ struct state;
 
 /* A reading as the registry knows it. */
 struct state_mark {
-	bool timed;      /* decoded, and carries the device's own time */
+	bool timed;	 /* decoded, and carries the device's own time */
 	uint16_t device; /* local number */
 	uint8_t hash[STATE_HASH_LEN];
 };
@@ -44,7 +44,8 @@ void state_close(struct state *s); /* NULL is fine; wipes its key */
  * state_mark_of - the mark to remember a reading by. Returns false if it must not have one: decoded, and without
  * the device's own time, so that an equal value can be another measurement.
  */
-bool state_mark_of(const struct state *s, const struct reading *rd, struct state_mark *ret);
+bool state_mark_of(const struct state *s, const struct reading *rd,
+		   struct state_mark *ret);
 
 /*
  * state_mark_same - do two marks mean the same reading? Equal raw bytes do if one of them is known to carry the

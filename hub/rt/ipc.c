@@ -68,6 +68,13 @@ static const char *role_user(enum role r)
 	return "";
 }
 
+/* Readings in clear and key shares pass here: nothing of them stays behind. */
+static void packet_free(struct packet *p)
+{
+	explicit_bzero(p->bytes, p->len);
+	free(p);
+}
+
 static void close_link(struct ipc *l)
 {
 	if (l->fd < 0)
@@ -80,7 +87,7 @@ static void close_link(struct ipc *l)
 		struct packet *p = l->first;
 
 		l->first = p->next;
-		free(p);
+		packet_free(p);
 	}
 	l->last = &l->first;
 	l->queued = 0;
@@ -120,6 +127,7 @@ static bool deliver(struct ipc *l, const uint8_t *buf, size_t len)
 		return false;
 	}
 	l->h.message(l->arg, l, &m);
+	explicit_bzero(&m, sizeof(m));
 	return true;
 }
 
@@ -131,12 +139,13 @@ static void receive(struct ipc *l)
 		ssize_t n = recv(l->fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
+			break;
 		if (n <= 0 || (size_t)n > sizeof(buf) || !deliver(l, buf, (size_t)n)) {
 			go_down(l);
-			return;
+			break;
 		}
 	}
+	explicit_bzero(buf, sizeof(buf));
 }
 
 static void flush(struct ipc *l)
@@ -154,7 +163,7 @@ static void flush(struct ipc *l)
 		if (!l->first)
 			l->last = &l->first;
 		l->queued--;
-		free(p);
+		packet_free(p);
 	}
 	rt_fd_set(l->watch, RT_READ);
 }
@@ -372,10 +381,21 @@ static int enqueue(struct ipc *l, const uint8_t *buf, size_t len)
 	return 0;
 }
 
+static int deliver_or_queue(struct ipc *l, const uint8_t *buf, size_t len)
+{
+	if (l->first)
+		return enqueue(l, buf, len);
+	if (send(l->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	/* Any other error: the peer has just died, and 'down' comes next. As with what the kernel still holds for
+	 * it, the message is gone with the link. */
+	return errno == EAGAIN ? enqueue(l, buf, len) : 0;
+}
+
 int ipc_send(struct ipc *l, const struct msg *m)
 {
 	uint8_t buf[MSG_BYTES_MAX];
-	int n;
+	int n, r;
 
 	if (l->fd < 0)
 		return -EAGAIN;
@@ -384,13 +404,9 @@ int ipc_send(struct ipc *l, const struct msg *m)
 	n = msg_encode(m, buf, sizeof(buf));
 	if (n < 0)
 		return n;
-	if (l->first)
-		return enqueue(l, buf, (size_t)n);
-	if (send(l->fd, buf, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return 0;
-	/* Any other error: the peer has just died, and 'down' comes next. As with
-	 * what the kernel still holds for it, the message is gone with the link. */
-	return errno == EAGAIN ? enqueue(l, buf, (size_t)n) : 0;
+	r = deliver_or_queue(l, buf, (size_t)n);
+	explicit_bzero(buf, (size_t)n);
+	return r;
 }
 
 bool ipc_is_up(const struct ipc *l)

@@ -5,15 +5,16 @@ usage: test_bluetoothd_restart.py [--build FOLDER] [--restarts N] [--ordinary N]
 
 A bonded cuff indicates right after encryption, before bluetoothd has the objects that hub-ble could ask
 notifications of. Here bluetoothd is restarted and the cuff measures: the reading must be at the clinic, from
-one indication, as one reading. Then without a restart, and after a restart of the hub. --stock starts Debian's
-bluetoothd instead of ours, to see what the patch is worth: then the readings after a restart are lost.
+one indication, as one reading. Then without a restart, without hub-ble, and after a reboot. --stock starts
+Debian's bluetoothd instead of ours, to see what the patch is worth: the readings after a restart are lost.
 """
 import argparse
 import sys
 import time
 
-from rig import Rig, TwinError, has_said
+from rig import CUFF_ADDRESS, Rig, TwinError, has_said
 
+CUFF_OBJECT = '/org/bluez/hci0/dev_' + CUFF_ADDRESS.partition('/')[0].replace(':', '_')
 STOCK = ('mkdir -p /run/systemd/system/bluetooth.service.d && printf "[Service]\\nExecPaths=/usr/libexec/bluetooth\\n'
          'ExecStart=\\nExecStart=/usr/libexec/bluetooth/bluetoothd\\n" '
          '>/run/systemd/system/bluetooth.service.d/90-stock.conf && systemctl daemon-reload')
@@ -59,6 +60,33 @@ def restart_bluetoothd(twin):
     twin.wait_log('hub-ble', 'bluetooth-attached', 60)
 
 
+def nobody_listens(test, twin):
+    """Without hub-ble an indication stays unconfirmed; the cuff delivers it at its next connection."""
+    name = 'nobody listens: not confirmed, arrives later'
+    twin.unit('stop', 'hub-ble')
+    twin.unit('restart', 'bluetooth')
+    twin.drain(2)
+    twin.sh('busctl set-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Powered b true')
+    twin.command('cuff.measure', sys='99', dia='62', map='77', pulse='61')
+    twin.sh(f'timeout 20 busctl call org.bluez {CUFF_OBJECT} org.bluez.Device1 Connect', check=False)
+    twin.wait('indicated', 60)
+    before = len(twin.seen('confirmed'))
+    twin.drain(5)
+    unheard = len(twin.seen('confirmed')) - before
+    twin.command('cuff.leave')  # comes back when the link has ended
+    twin.unit('start', 'hub-ble')
+    twin.wait_log('hub-ble', 'bluetooth-attached', 60)
+    test.number += 1
+    try:
+        twin.command('cuff.transfer')
+        test.rig.clinic.wait_readings(test.arrived + 1, 60, twin.drain)
+        fault = f'{unheard} confirmations' if unheard else ''
+    except AssertionError as error:
+        fault = str(error)
+    test.arrived = len(test.rig.clinic.readings())
+    test.check(name, fault)
+
+
 def bond(twin):
     """Bring the guest up and pair the cuff."""
     twin.wait('booted', 300)
@@ -78,13 +106,14 @@ def run(rig, arguments):
         if arguments.stock:
             twin.sh(STOCK)
             restart_bluetoothd(twin)
-        powered = twin.sh('busctl get-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 DiscoverableTimeout')
-        test.check('bluetoothd reads our main.conf', '' if powered.split() == ['u', '120'] else powered)
+        timeout = twin.sh('busctl get-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 DiscoverableTimeout')
+        test.check('bluetoothd reads our main.conf', '' if timeout.split() == ['u', '120'] else timeout)
         for number in range(1, arguments.restarts + 1):
             restart_bluetoothd(twin)
             test.measure(twin, f'first reading after restart {number} of bluetoothd')
         for number in range(1, arguments.ordinary + 1):
             test.measure(twin, f'ordinary reading {number}')
+        nobody_listens(test, twin)
         twin.poweroff()
     with rig.boot() as twin:
         twin.wait('booted', 300)
