@@ -206,6 +206,7 @@ check-kills: need-build need-check deps
 check-system: need-image all image
 	@echo '== the device in QEMU: real bluetoothd, emulated cuff, clinic on this machine'
 	$(Q)/usr/bin/python3 tests/system/test_system.py $(O)
+	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
 
 image: need-image
 	$(Q)rootfs/image/twin.sh build >/dev/null
