@@ -248,11 +248,13 @@ build() {
 add_libs() {
 	libs=$(image_dir)/libs
 	find "$1" -type f -perm /111 | while read -r f; do
-		readelf -d "$f" >/dev/null 2>&1 && ldd "$f" 2>/dev/null
-	done | awk '$2 == "=>" && $3 ~ "^/" { print $1, $3 }' | sort -u | while read -r so path; do
-		grep -qxF "$so" "$libs" && continue
-		say "library from this host: $so"
-		install -D -m644 "$path" "$1/usr/lib/x86_64-linux-gnu/$so"
+		readelf -d "$f" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | while read -r so; do
+			grep -qxF "$so" "$libs" && continue
+			[ -e "$1/usr/lib/x86_64-linux-gnu/$so" ] && continue
+			path=$(ldd "$f" | awk -v so="$so" '$1 == so { print $3 }')
+			say "library from this host: $so"
+			install -D -m644 "$path" "$1/usr/lib/x86_64-linux-gnu/$so"
+		done
 	done
 }
 

@@ -201,7 +201,7 @@ TESTS = [test_pair_and_read, test_reconnect_and_clock, test_offline, test_kill_s
 def memory(home):
     """PSS of each hub process in KB."""
     out = home.twin.sh("for p in hub-ble hub-store hub-coap hubd; do pid=$(systemctl show -P MainPID $p); "
-                       "echo $p $(awk '/^Pss:/ {print $2}' /proc/$pid/smaps_rollup); done")
+                       "echo $p $(sed -n 's/^Pss: *//p' /proc/$pid/smaps_rollup); done")
     return {line.split()[0]: int(line.split()[1]) for line in out.splitlines()}
 
 
