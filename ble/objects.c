@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hub/core/hex.h"
+
 enum {
 	DEVICE_PROPS =
 		PROP_PAIRED | PROP_BONDED | PROP_TRUSTED | PROP_CONNECTED | PROP_RESOLVED
@@ -196,36 +198,6 @@ struct object_char *objects_find_uuid(struct object_device *d, uint16_t uuid,
 		if (d->chars[i].uuid == uuid && (d->chars[i].flags & flags) == flags)
 			return &d->chars[i];
 	return NULL;
-}
-
-/* Value of a hexadecimal digit, -1 if it is none. */
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-int objects_parse_address(const char *text, uint8_t ret[static PERIPHERAL_ADDR_LEN])
-{
-	uint8_t addr[PERIPHERAL_ADDR_LEN];
-
-	if (strlen(text) != PERIPHERAL_ADDR_LEN * 3 - 1)
-		return -EBADMSG;
-	for (size_t i = 0; i < PERIPHERAL_ADDR_LEN; i++) {
-		int high = hex_digit(text[i * 3]), low = hex_digit(text[i * 3 + 1]);
-
-		if (high < 0 || low < 0 ||
-		    (i + 1 < PERIPHERAL_ADDR_LEN && text[i * 3 + 2] != ':'))
-			return -EBADMSG;
-		addr[i] = (uint8_t)(high << 4 | low);
-	}
-	memcpy(ret, addr, sizeof(addr));
-	return 0;
 }
 
 uint16_t objects_parse_uuid(const char *text)

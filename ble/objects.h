@@ -125,7 +125,5 @@ struct object_device *objects_find_config(struct objects *o, size_t i);
 struct object_char *objects_find_uuid(struct object_device *d, uint16_t uuid,
 				      unsigned flags);
 
-/* objects_parse_address - "AA:BB:CC:DD:EE:FF". Returns 0 or -EBADMSG. */
-int objects_parse_address(const char *text, uint8_t ret[static PERIPHERAL_ADDR_LEN]);
 /* objects_parse_uuid - the 16-bit UUID of a text on the Bluetooth base, 0 for any other. */
 uint16_t objects_parse_uuid(const char *text);

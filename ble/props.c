@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hub/core/hex.h"
+
 static int get_bool(sd_bus_message *m, enum prop bit, struct props *p)
 {
 	int on;
@@ -29,7 +31,7 @@ static int get_text(sd_bus_message *m, enum prop bit, struct props *p)
 	if (r < 0)
 		return r;
 	if (bit == PROP_ADDRESS) {
-		if (objects_parse_address(text, p->address) != 0)
+		if (hex_address(text, strlen(text), p->address) != 0)
 			return 0;
 	} else if (bit == PROP_ADDRESS_TYPE) {
 		p->address_type = strcmp(text, "random") == 0 ? ADDR_RANDOM : ADDR_PUBLIC;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clinic/store.h"
+#include "hub/core/hex.h"
 
 enum { PASSKEY_DIGITS = 6, USER_MAX = 254 };
 
@@ -22,30 +23,13 @@ static const char why_user[] =
 static const char why_option[] =
 	"after the address only passkey= and user= may follow, each once";
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static int parse_address(const char *text, struct config_device *ret)
 {
-	for (size_t i = 0; i < PERIPHERAL_ADDR_LEN; i++, text += 2) {
-		int high, low;
+	size_t len = strcspn(text, "/");
 
-		if (i > 0 && *text++ != ':')
-			return -EBADMSG;
-		high = hex_digit(text[0]);
-		low = high < 0 ? -1 : hex_digit(text[1]);
-		if (low < 0)
-			return -EBADMSG;
-		ret->addr[i] = (uint8_t)(high << 4 | low);
-	}
+	if (hex_address(text, len, ret->addr))
+		return -EBADMSG;
+	text += len;
 	if (*text == '\0' || strcmp(text, "/public") == 0)
 		ret->addr_type = ADDR_PUBLIC;
 	else if (strcmp(text, "/random") == 0)

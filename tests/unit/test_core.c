@@ -7,6 +7,7 @@
 #include "hub/core/cursor.h"
 #include "hub/core/decimal.h"
 #include "hub/core/err.h"
+#include "hub/core/hex.h"
 #include "hub/core/time.h"
 
 static void test_reader_limits(void)
@@ -218,6 +219,24 @@ static void test_time(void)
 	}
 }
 
+static void test_address(void)
+{
+	static const char *const bad[] = { "",
+					   "AA:BB:CC:DD:EE",
+					   "AA:BB:CC:DD:EE:F",
+					   "AA:BB:CC:DD:EE:FG",
+					   "AA-BB-CC-DD-EE-FF",
+					   "AA:BB:CC:DD:EE:FF:",
+					   ":A:BB:CC:DD:EE:FF" };
+	const uint8_t want[] = { 0xaa, 0xbb, 0x0c, 0xd9, 0xee, 0xff };
+	uint8_t got[6] = { 0 };
+
+	CHECK_INT(hex_address("AA:bb:0C:d9:EE:fF", 17, got), 0);
+	CHECK_MEM(got, want, 6);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		CHECK_INT(hex_address(bad[i], strlen(bad[i]), got), -EBADMSG);
+}
+
 static void test_mono(void)
 {
 	CHECK_UINT(mono_since((struct mono){ 5 }, (struct mono){ 7 }), 0);
@@ -229,4 +248,4 @@ static void test_mono(void)
 
 TEST_MAIN("core", test_reader_limits, test_writer_limits, test_cbor_vectors,
 	  test_cbor_refuses, test_cbor_ranges, test_cbor_garbage, test_decimal, test_time,
-	  test_mono)
+	  test_address, test_mono)
