@@ -154,18 +154,18 @@ struct msg_time {
 	struct wall utc; /* UTC at 'at' */
 };
 
-/* What went wrong; the T numbers of the lockdown design. The numbers are on the wire. */
+/* What went wrong. The numbers are on the wire. */
 enum incident {
 	INCIDENT_NONE = 0,
-	INCIDENT_RADIO_GARBAGE = 2,   /* T2 */
-	INCIDENT_RADIO_IMPOSTOR = 3,  /* T3 */
-	INCIDENT_SERVER_IDENTITY = 4, /* T4: chain good, name or pin wrong */
-	INCIDENT_HANDSHAKE = 5,	      /* T5 */
-	INCIDENT_TIME = 6,	      /* T6 */
-	INCIDENT_DECODER = 7,	      /* T7 */
-	INCIDENT_STORAGE = 8,	      /* T8 */
-	INCIDENT_IPC = 13,	      /* T13: a message the table forbids */
-	INCIDENT_ROLLBACK = 15,	      /* T15 */
+	INCIDENT_RADIO_GARBAGE = 2,  /* malformed or forbidden things from a peripheral */
+	INCIDENT_RADIO_IMPOSTOR = 3, /* a bonded address without the bond's key */
+	INCIDENT_SERVER_IDENTITY = 4, /* chain good, name or pin wrong */
+	INCIDENT_HANDSHAKE = 5,	      /* any other failed handshake */
+	INCIDENT_TIME = 6,	      /* clocks disagree */
+	INCIDENT_DECODER = 7,	      /* a decoder died or was too slow */
+	INCIDENT_STORAGE = 8,	      /* disk, quota, database or key */
+	INCIDENT_IPC = 13,	      /* a message the table forbids */
+	INCIDENT_ROLLBACK = 15,	      /* older state than the clinic has seen */
 	INCIDENT_CONFIG = 20,	      /* config refused */
 	INCIDENT_REFUSED = 21,	      /* the clinic refused a record */
 };

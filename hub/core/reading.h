@@ -52,7 +52,7 @@ struct value {
 	struct decimal number;
 };
 
-/* Where the offset of the device's clock comes from; ble.md of the design calls them sources. */
+/* How the offset of the device's clock was found. */
 enum offset_source {
 	OFFSET_NONE = 0, /* not measured: the device's clock says nothing */
 	OFFSET_READ = 1, /* the device's clock was read on this connection */

@@ -71,7 +71,7 @@ static void check_number(struct value v, enum value_name name, enum value_unit u
 	CHECK_INT(v.number.exponent, exponent);
 }
 
-/* ble.md, section 4: kPa, 16.3 over 10.9, no mean, no time, no pulse. */
+/* kPa, 16.3 over 10.9, no mean, no time, no pulse. */
 static void test_worked_example(void)
 {
 	static const uint8_t buf[] = { 0x01, 0xA3, 0xF0, 0x6D, 0xF0, 0xFF, 0x07 };
