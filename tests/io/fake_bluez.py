@@ -2,6 +2,8 @@
 
 Written from BlueZ's D-Bus documentation, not from hub-ble. Every call it gets is kept in 'calls', in order.
 """
+import time
+
 import dbus
 import dbus.bus
 import dbus.service
@@ -28,6 +30,18 @@ class Error(dbus.DBusException):
     def __init__(self, name):
         super().__init__('as scripted')
         self._dbus_error_name = 'org.bluez.Error.' + name
+
+
+def connect(address, seconds=5):
+    """Connect to the bus; its socket is there a moment before the daemon listens on it."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return dbus.bus.BusConnection(address)
+        except dbus.DBusException:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 class Node(dbus.service.Object):
@@ -183,7 +197,7 @@ class FakeBluez:
         self.calls.append(what)
 
     def start(self):
-        self.bus = dbus.bus.BusConnection(self.address)
+        self.bus = connect(self.address)
         self.nodes, self.agent, self.discovering, self.services = {}, None, False, []
         self.root = Root(self, '/', {})
         self.manager = AgentManager(self, '/org/bluez', {})

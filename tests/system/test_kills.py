@@ -26,16 +26,15 @@ import sys
 import tempfile
 import time
 
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / 'tests' / 'io'))
+
 try:
     from gi.repository import GLib
-    import dbus  # noqa: F401
+    from fake_bluez import DEVICE, FakeBluez, octets
 except ImportError as error:
     print(f'SKIP kills: {error}; install python3-dbus and python3-gi')
     sys.exit(77)
-
-TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / 'tests' / 'io'))
-from fake_bluez import DEVICE, FakeBluez, octets  # noqa: E402
 
 ADDRESS = 'F0:F1:F2:F3:F4:F5'
 BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
