@@ -13,6 +13,7 @@ measured last is sent again at the next connection, since it cannot know what be
 forgets after bluetoothd's confirmation one step is not covered, 'ble.value.received' (docs/ARCHITECTURE.md).
 """
 import concurrent.futures
+import ctypes
 import datetime
 import json
 import os
@@ -61,6 +62,11 @@ def free_udp_port():
         return s.getsockname()[1]
 
 
+def die_with_us():
+    """A test run that is itself killed leaves nothing behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Supervised:
     """A program that is started again when it dies, at most `limit` times."""
 
@@ -80,7 +86,7 @@ class Supervised:
             raise AssertionError(f'{self.name} does not stay up: {self.log.read_text()[-800:]}')
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env={**os.environ, **self.environment})
+                                            env={**os.environ, **self.environment}, preexec_fn=die_with_us)
 
     def stop(self):
         """End it for good."""
@@ -103,7 +109,7 @@ class Home:
         (self.dir / 'bus.conf').write_text(BUS_CONFIG % self.dir)
         self.address = f'unix:path={self.dir}/bus'
         self.daemon = subprocess.Popen(['dbus-daemon', '--nofork', f'--config-file={self.dir}/bus.conf'],
-                                       stderr=subprocess.DEVNULL)
+                                       stderr=subprocess.DEVNULL, preexec_fn=die_with_us)
         self.wait('the D-Bus daemon', (self.dir / 'bus').exists)
         self.bluez = FakeBluez(self.address)
         self.last = None
