@@ -237,7 +237,7 @@ bench: need-build need-check all $(addprefix $(O)/tests/bench/,bench_cipher benc
 
 help:
 	@echo 'make demo         the whole path once: cuff, hub in QEMU, network cut, clinic'
-	@echo 'make check        all that CI runs; installs what it needs (15 minutes cold, less warm)'
+	@echo 'make check        all that CI runs; installs what it needs (some 10 minutes cold)'
 	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
 	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
 	@echo 'make lint         formatting, warnings of two compilers, analysers, what is linked where'
@@ -246,7 +246,7 @@ help:
 	@echo 'make              the programs, into build/ (O= another folder, V=1 shows commands)'
 	@echo 'make image        the amd64 twin of the device image, for QEMU'
 	@echo 'make install      DESTDIR= PREFIX=; install-hub and install-clinic do one side'
-	@echo 'make deps         the pinned libraries; deps for arm64: CROSS_COMPILE=aarch64-linux-gnu-'
+	@echo 'make deps         the pinned libraries; for arm64: make deps CROSS_COMPILE=aarch64-linux-gnu-'
 	@echo 'make clean        removes build/'
 
 # ---- lint -----------------------------------------------------------------------------------------
