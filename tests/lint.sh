@@ -229,6 +229,7 @@ check_cppcheck() {
 	# shellcheck disable=SC2086 # a list of words on purpose
 	cppcheck --enable=warning,portability,performance --std=c11 --inline-suppr --quiet -j "$jobs" \
 		--cppcheck-build-dir="$out/lint-cppcheck" --error-exitcode=1 \
+		--suppress=normalCheckLevelMaxBranches --suppress=unmatchedSuppression \
 		-D_GNU_SOURCE -DHUB_VERSION='"lint"' -I. $hub_folders tests
 }
 

@@ -121,7 +121,7 @@ void write_bytes(struct writer *w, const uint8_t *src, size_t n)
 
 static void write_be(struct writer *w, uint64_t v, size_t n)
 {
-	uint8_t b[8];
+	uint8_t b[8] = { 0 };
 
 	for (size_t i = 0; i < n; i++)
 		b[i] = (uint8_t)(v >> (8 * (n - 1 - i)));

@@ -56,7 +56,7 @@ static struct decoded decode(const uint8_t *buf, size_t len)
 
 static struct decoded pressures(uint8_t flags, uint16_t sys, uint16_t dia, uint16_t map)
 {
-	uint8_t buf[32];
+	uint8_t buf[32] = { 0 };
 
 	return decode(buf, build(buf, flags, sys, dia, map));
 }

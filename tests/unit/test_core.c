@@ -140,7 +140,7 @@ static void test_cbor_ranges(void)
 static void test_cbor_garbage(void)
 {
 	for (int round = 0; round < 20000; round++) {
-		uint8_t b[32];
+		uint8_t b[32] = { 0 };
 		size_t n = test_random() % sizeof(b);
 
 		for (size_t i = 0; i < n; i++)

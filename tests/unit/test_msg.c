@@ -162,7 +162,7 @@ static void test_garbage(void)
 	struct msg m;
 
 	for (int round = 0; round < 50000; round++) {
-		uint8_t b[256];
+		uint8_t b[256] = { 0 };
 		size_t n = test_random() % sizeof(b);
 
 		for (size_t i = 0; i < n; i++)

@@ -135,7 +135,7 @@ static void test_names(void)
 					  128, 129, 248, 250, 252, 253 };
 	char name[CONFIG_NAME_MAX + 2];
 	struct pki_pair p;
-	uint8_t der[2000];
+	uint8_t der[2000] = { 0 };
 
 	CHECK_INT(identity_check_dns(der, (size_t)to_der(server.cert, der, sizeof(der)),
 				     "clinic.example"),
