@@ -237,7 +237,7 @@ bench: need-build need-check all $(addprefix $(O)/tests/bench/,bench_cipher benc
 
 help:
 	@echo 'make demo         the whole path once: cuff, hub in QEMU, network cut, clinic'
-	@echo 'make check        all that CI runs; installs what it needs (some 10 minutes cold)'
+	@echo 'make check        all that CI runs; installs what it needs (7 minutes, more the first time)'
 	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
 	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
 	@echo 'make lint         formatting, warnings of two compilers, analysers, what is linked where'

@@ -101,12 +101,15 @@ static void test_cbor_refuses(void)
 	const uint8_t long_bytes[] = { 0x5b, 0xff, 0xff, 0xff, 0xff,
 				       0xff, 0xff, 0xff, 0xff, 0 };
 	const uint8_t nested[] = { 0x82, 0x01, 0xa1, 0x02, 0x81, 0x43, 1, 2, 3 };
+	/* 2^63 pairs: twice as many items would be none */
+	const uint8_t pairs[] = { 0xbb, 0x80, 0, 0, 0, 0, 0, 0, 0 };
 	uint8_t deep[CB_DEPTH_MAX + 1];
 
 	CHECK_INT(skip(indefinite, sizeof(indefinite)), -EBADMSG);
 	CHECK_INT(skip(tag, sizeof(tag)), -EBADMSG);
 	CHECK_INT(skip(half, sizeof(half)), -EBADMSG);
 	CHECK_INT(skip(huge, sizeof(huge)), -EBADMSG);
+	CHECK_INT(skip(pairs, sizeof(pairs)), -EBADMSG);
 	CHECK_INT(skip(long_bytes, sizeof(long_bytes)), -EBADMSG);
 	CHECK_INT(skip(nested, sizeof(nested)), 0);
 	memset(deep, 0x81, sizeof(deep));

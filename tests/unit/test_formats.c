@@ -250,6 +250,32 @@ static void test_cose_bytes(void)
 	CHECK_INT(cose_parse(b, (size_t)n, &s), -ENOTSUP);
 }
 
+/* A signature of another length is refused before anybody reads 64 bytes of it. */
+static void test_cose_short_signature(void)
+{
+	const uint8_t head[] = {
+		0x84, 0x43, 0xa1, 0x01, 0x26, 0xa0, 0x42, 'h', 'i', 0x58
+	};
+	uint8_t b[sizeof(head) + 1 + COSE_SIGNATURE_LEN + 1] = { 0 };
+	struct cose_sign1 s;
+
+	memcpy(b, head, sizeof(head));
+	for (uint8_t len = COSE_SIGNATURE_LEN - 1; len <= COSE_SIGNATURE_LEN + 1; len++) {
+		b[sizeof(head)] = len;
+		CHECK_INT(cose_parse(b, sizeof(head) + 1 + len, &s),
+			  len == COSE_SIGNATURE_LEN ? 0 : -EBADMSG);
+	}
+}
+
+/* A body without one of the fields that are always there. */
+static void test_body_missing_field(void)
+{
+	const uint8_t only_version[] = { 0xa1, 0x00, 0x01 };
+	struct reading out;
+
+	CHECK_INT(reading_decode(only_version, sizeof(only_version), &out), -EBADMSG);
+}
+
 static struct config good_config(void)
 {
 	struct config c = { .hub = { 1 },
@@ -331,4 +357,5 @@ static void test_config(void)
 
 TEST_MAIN("formats", test_body_round_trip, test_body_undecoded, test_body_largest,
 	  test_body_garbage, test_envelope_bytes, test_batch_round_trip, test_batch_cost,
-	  test_reply, test_reply_steady, test_cose_bytes, test_config)
+	  test_reply, test_reply_steady, test_cose_bytes, test_cose_short_signature,
+	  test_body_missing_field, test_config)
