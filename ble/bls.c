@@ -87,12 +87,14 @@ static void get_time(struct reader *r, struct decoded *d)
 	d->device_time = t;
 }
 
-int bls_decode_measurement(const uint8_t *buf, size_t len, struct decoded *ret)
+int bls_decode_measurement(const uint8_t *buf, size_t len,
+			   const struct profile_context *ctx, struct decoded *ret)
 {
 	struct decoded d = { 0 };
 	struct reader r;
 	uint8_t flags;
 
+	(void)ctx;
 	reader_init(&r, buf, len);
 	flags = read_u8(&r);
 	get_pressures(&r, flags & FLAG_KPA, &d);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hub/core/reading.h"
+#include "ble/profile.h"
 
 enum {
 	BLS_UUID_SERVICE = 0x1810,
@@ -56,7 +56,8 @@ enum bls_feature {
  *
  * Returns 0 with *ret written, or -EMSGSIZE if shorter than the flags require. Pure.
  */
-int bls_decode_measurement(const uint8_t *buf, size_t len, struct decoded *ret);
+int bls_decode_measurement(const uint8_t *buf, size_t len,
+			   const struct profile_context *ctx, struct decoded *ret);
 
 /*
  * bls_decode_feature - Blood Pressure Feature (0x2A49).

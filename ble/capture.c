@@ -33,9 +33,10 @@ struct msg_raw capture_raw(const struct profile *profile,
 struct decoded capture_decode(const struct profile *profile, const uint8_t *value,
 			      size_t len)
 {
+	static const struct profile_context none;
 	struct decoded d = { 0 };
 
-	if (profile->decode(value, len, &d) != 0)
+	if (profile->decode(value, len, &none, &d) != 0)
 		d = (struct decoded){ .marks = MARK_UNDECODED };
 	return d;
 }

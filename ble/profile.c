@@ -6,8 +6,12 @@
 #include "ble/bls.h"
 
 static const struct profile table[] = {
-	{ BLS_UUID_SERVICE, BLS_UUID_MEASUREMENT, READING_BLOOD_PRESSURE,
-	  bls_decode_measurement, .burst = 30, .per_second = 2 },
+	{ .service = BLS_UUID_SERVICE,
+	  .characteristic = BLS_UUID_MEASUREMENT,
+	  .kind = READING_BLOOD_PRESSURE,
+	  .decode = bls_decode_measurement,
+	  .burst = 60,
+	  .per_second = 2 },
 };
 
 enum { ROWS = sizeof(table) / sizeof(*table) };

@@ -108,7 +108,7 @@ static void get_device(struct cb *c, struct config_device *ret)
 	if (cb_get_array(c, 7) != 7)
 		cb_fail(c, -EBADMSG);
 	ret->num = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
-	ret->kind = (enum reading_kind)cb_get_uint_max(c, READING_BLOOD_PRESSURE);
+	ret->kind = (enum reading_kind)cb_get_uint_max(c, READING_KIND_LAST);
 	cb_get_fixed(c, ret->addr, PERIPHERAL_ADDR_LEN);
 	ret->addr_type = (enum addr_type)cb_get_uint_max(c, ADDR_RANDOM);
 	ret->passkey = CONFIG_NO_PASSKEY;

@@ -118,15 +118,19 @@ static void put_value(struct writer *w, const struct value *v)
 	write_u8(w, (uint8_t)v->number.kind);
 	write_be32(w, (uint32_t)v->number.mantissa);
 	write_u8(w, (uint8_t)v->number.exponent);
+	write_be32(w, v->code);
+	write_be16(w, v->unit_code);
 }
 
 static void get_value(struct in *in, struct value *ret)
 {
-	ret->name = (enum value_name)get_u8_max(in, VALUE_PULSE);
-	ret->unit = (enum value_unit)get_u8_max(in, UNIT_PER_MINUTE);
+	ret->name = (enum value_name)get_u8_max(in, VALUE_NAME_LAST);
+	ret->unit = (enum value_unit)get_u8_max(in, UNIT_LAST);
 	ret->number.kind = (enum decimal_kind)get_u8_max(in, DECIMAL_RESERVED);
 	ret->number.mantissa = (int32_t)read_be32(&in->r);
 	ret->number.exponent = (int8_t)read_u8(&in->r);
+	ret->code = read_be32(&in->r);
+	ret->unit_code = read_be16(&in->r);
 }
 
 static void put_date_time(struct writer *w, const struct date_time *t)
@@ -161,10 +165,19 @@ static void put_decoded(struct writer *w, const struct msg *m)
 		put_value(w, &d->values[i]);
 	write_u8(w, d->has_device_time);
 	put_date_time(w, &d->device_time);
+	write_u8(w, d->time_is_utc);
+	write_u8(w, d->has_time_offset);
+	write_be32(w, (uint32_t)d->time_offset_min);
+	write_u8(w, d->has_ticks);
+	write_be64(w, d->ticks);
 	write_u8(w, d->has_user);
 	write_u8(w, d->user);
+	write_u8(w, d->has_sequence);
+	write_be32(w, d->sequence);
 	write_u8(w, d->has_status);
-	write_be16(w, d->status);
+	write_be32(w, d->status);
+	write_u8(w, d->has_device_status);
+	write_be32(w, d->device_status);
 	write_be32(w, d->marks);
 	write_u8(w, (uint8_t)v->clock.source);
 	write_be32(w, (uint32_t)v->clock.timeline);
@@ -185,10 +198,19 @@ static void get_decoded(struct in *in, struct msg *m)
 		get_value(in, &d->values[i]);
 	d->has_device_time = get_bool(in);
 	get_date_time(in, &d->device_time);
+	d->time_is_utc = get_bool(in);
+	d->has_time_offset = get_bool(in);
+	d->time_offset_min = (int32_t)read_be32(&in->r);
+	d->has_ticks = get_bool(in);
+	d->ticks = read_be64(&in->r);
 	d->has_user = get_bool(in);
 	d->user = read_u8(&in->r);
+	d->has_sequence = get_bool(in);
+	d->sequence = read_be32(&in->r);
 	d->has_status = get_bool(in);
-	d->status = read_be16(&in->r);
+	d->status = read_be32(&in->r);
+	d->has_device_status = get_bool(in);
+	d->device_status = read_be32(&in->r);
 	d->marks = read_be32(&in->r);
 	v->clock.source = (enum offset_source)get_u8_max(in, OFFSET_LIVE);
 	v->clock.timeline = (int32_t)get_max(in, read_be32(&in->r), INT32_MAX);
@@ -307,7 +329,7 @@ static void put_device(struct writer *w, const struct config_device *d)
 static void get_device(struct in *in, struct config_device *ret)
 {
 	ret->num = read_be16(&in->r);
-	ret->kind = (enum reading_kind)get_u8_max(in, READING_BLOOD_PRESSURE);
+	ret->kind = (enum reading_kind)get_u8_max(in, READING_KIND_LAST);
 	read_bytes(&in->r, ret->addr, PERIPHERAL_ADDR_LEN);
 	ret->addr_type = (enum addr_type)get_u8_max(in, ADDR_RANDOM);
 	ret->passkey = read_be32(&in->r);

@@ -29,6 +29,12 @@ enum body_key {
 	KEY_STATUS,
 	KEY_CLOCK,
 	KEY_ATTRIBUTION,
+	KEY_SEQUENCE,
+	KEY_HISTORY,
+	KEY_TIME_OFFSET,
+	KEY_DEVICE_STATUS,
+	KEY_TICKS,
+	KEY_TIME_IS_UTC,
 };
 
 static bool is_decoded(const struct reading *rd)
@@ -38,9 +44,9 @@ static bool is_decoded(const struct reading *rd)
 
 static void put_value(struct writer *w, const struct value *v)
 {
-	bool number = v->number.kind == DECIMAL_NUMBER;
+	bool number = v->number.kind == DECIMAL_NUMBER, coded = v->name == VALUE_MDC;
 
-	cb_put_array(w, number ? 4 : 3);
+	cb_put_array(w, (number ? 4u : 3u) + (coded ? 2u : 0u));
 	cb_put_uint(w, (uint64_t)v->name);
 	cb_put_uint(w, (uint64_t)v->unit);
 	if (number) {
@@ -48,6 +54,10 @@ static void put_value(struct writer *w, const struct value *v)
 		cb_put_int(w, v->number.exponent);
 	} else {
 		cb_put_uint(w, (uint64_t)v->number.kind);
+	}
+	if (coded) {
+		cb_put_uint(w, v->code);
+		cb_put_uint(w, v->unit_code);
 	}
 }
 
@@ -100,6 +110,28 @@ static void put_decoded(struct writer *w, const struct reading *rd)
 	cb_put_uint(w, rd->clock.uncertainty_ms);
 	cb_put_uint(w, KEY_ATTRIBUTION);
 	cb_put_uint(w, (uint64_t)rd->attribution);
+	if (d->has_sequence) {
+		cb_put_uint(w, KEY_SEQUENCE);
+		cb_put_uint(w, d->sequence);
+		cb_put_uint(w, KEY_HISTORY);
+		cb_put_uint(w, rd->history);
+	}
+	if (d->has_time_offset) {
+		cb_put_uint(w, KEY_TIME_OFFSET);
+		cb_put_int(w, d->time_offset_min);
+	}
+	if (d->has_device_status) {
+		cb_put_uint(w, KEY_DEVICE_STATUS);
+		cb_put_uint(w, d->device_status);
+	}
+	if (d->has_ticks) {
+		cb_put_uint(w, KEY_TICKS);
+		cb_put_uint(w, d->ticks);
+	}
+	if (d->time_is_utc) {
+		cb_put_uint(w, KEY_TIME_IS_UTC);
+		cb_put_bool(w, true);
+	}
 }
 
 int reading_encode(const struct reading *rd, uint8_t *buf, size_t cap)
@@ -111,7 +143,9 @@ int reading_encode(const struct reading *rd, uint8_t *buf, size_t cap)
 	if (rd->raw_len > READING_RAW_MAX || d->value_count > READING_VALUES_MAX)
 		return -ENOSPC;
 	if (is_decoded(rd))
-		pairs += 3u + d->has_device_time + d->has_user + d->has_status;
+		pairs += 3u + d->has_device_time + d->has_user + d->has_status +
+			 2u * d->has_sequence + d->has_time_offset +
+			 d->has_device_status + d->has_ticks + d->time_is_utc;
 	writer_init(&w, buf, cap);
 	cb_put_map(&w, pairs);
 	cb_put_uint(&w, KEY_VERSION);
@@ -158,14 +192,17 @@ static int64_t get_int_range(struct cb *c, int64_t min, int64_t max)
 	return v;
 }
 
+/* [name, unit, mantissa, exponent] or [name, unit, special]; a VALUE_MDC has two more. */
 static void get_value(struct cb *c, struct value *ret)
 {
-	size_t items = cb_get_array(c, 4);
+	size_t items = cb_get_array(c, 6);
 
+	ret->name = (enum value_name)cb_get_uint_max(c, VALUE_NAME_LAST);
+	ret->unit = (enum value_unit)cb_get_uint_max(c, UNIT_LAST);
+	if (ret->name == VALUE_MDC && items >= 2)
+		items -= 2;
 	if (items != 3 && items != 4)
 		cb_fail(c, -EBADMSG);
-	ret->name = (enum value_name)cb_get_uint_max(c, VALUE_PULSE);
-	ret->unit = (enum value_unit)cb_get_uint_max(c, UNIT_PER_MINUTE);
 	if (items == 4) {
 		ret->number.kind = DECIMAL_NUMBER;
 		ret->number.mantissa = (int32_t)get_int_range(c, INT32_MIN, INT32_MAX);
@@ -175,6 +212,10 @@ static void get_value(struct cb *c, struct value *ret)
 			(enum decimal_kind)cb_get_uint_max(c, DECIMAL_RESERVED);
 		if (ret->number.kind == DECIMAL_NUMBER)
 			cb_fail(c, -ERANGE);
+	}
+	if (ret->name == VALUE_MDC) {
+		ret->code = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		ret->unit_code = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
 	}
 }
 
@@ -273,13 +314,34 @@ static void get_field(struct cb *c, uint64_t key, struct reading *ret)
 		break;
 	case KEY_STATUS:
 		ret->decoded.has_status = true;
-		ret->decoded.status = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+		ret->decoded.status = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
 		break;
 	case KEY_CLOCK: get_clock(c, &ret->clock); break;
 	case KEY_ATTRIBUTION:
 		ret->attribution =
 			(enum attribution)cb_get_uint_max(c, ATTRIBUTION_CONFIRMED);
 		break;
+	case KEY_SEQUENCE:
+		ret->decoded.has_sequence = true;
+		ret->decoded.sequence = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		break;
+	case KEY_HISTORY:
+		ret->history = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		break;
+	case KEY_TIME_OFFSET:
+		ret->decoded.has_time_offset = true;
+		ret->decoded.time_offset_min =
+			(int32_t)get_int_range(c, INT32_MIN, INT32_MAX);
+		break;
+	case KEY_DEVICE_STATUS:
+		ret->decoded.has_device_status = true;
+		ret->decoded.device_status = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		break;
+	case KEY_TICKS:
+		ret->decoded.has_ticks = true;
+		ret->decoded.ticks = cb_get_uint(c);
+		break;
+	case KEY_TIME_IS_UTC: ret->decoded.time_is_utc = cb_get_bool(c); break;
 	default: cb_skip(c);
 	}
 }
@@ -312,37 +374,128 @@ int reading_decode(const uint8_t *buf, size_t len, struct reading *ret)
 	return 0;
 }
 
+/* Words of an enum by number; "?" where there is none. */
+static const char *word(const char *const *words, size_t count, unsigned n)
+{
+	return n < count && words[n] ? words[n] : "?";
+}
+
 const char *reading_kind_text(enum reading_kind k)
 {
-	switch (k) {
-	case READING_NONE: break;
-	case READING_BLOOD_PRESSURE: return "blood pressure";
-	case READING_TOMBSTONE: return "tombstone";
-	}
-	return "?";
+	static const char *const words[] = {
+		[READING_BLOOD_PRESSURE] = "blood pressure",
+		[READING_WEIGHT] = "weight",
+		[READING_BODY_COMPOSITION] = "body composition",
+		[READING_OXIMETRY] = "oximetry",
+		[READING_OXIMETRY_STREAM] = "oximetry stream",
+		[READING_TEMPERATURE] = "temperature",
+		[READING_GLUCOSE] = "glucose",
+		[READING_GLUCOSE_CONTEXT] = "glucose context",
+		[READING_HEART_RATE_STREAM] = "heart rate stream",
+		[READING_CGM] = "CGM glucose",
+		[READING_GENERIC] = "observation",
+		[READING_DEVICE_INFORMATION] = "device information",
+	};
+
+	return k == READING_TOMBSTONE
+		       ? "tombstone"
+		       : word(words, sizeof(words) / sizeof(*words), (unsigned)k);
 }
 
 const char *value_name_text(enum value_name n)
 {
-	switch (n) {
-	case VALUE_NONE: break;
-	case VALUE_SYSTOLIC: return "systolic";
-	case VALUE_DIASTOLIC: return "diastolic";
-	case VALUE_MEAN_ARTERIAL: return "mean";
-	case VALUE_PULSE: return "pulse";
-	}
-	return "?";
+	static const char *const words[] = {
+		[VALUE_SYSTOLIC] = "systolic",
+		[VALUE_DIASTOLIC] = "diastolic",
+		[VALUE_MEAN_ARTERIAL] = "mean",
+		[VALUE_PULSE] = "pulse",
+		[VALUE_CUFF_PRESSURE] = "cuff pressure",
+		[VALUE_WEIGHT] = "weight",
+		[VALUE_BMI] = "BMI",
+		[VALUE_HEIGHT] = "height",
+		[VALUE_BODY_FAT] = "body fat",
+		[VALUE_BASAL_METABOLISM] = "basal metabolism",
+		[VALUE_MUSCLE_PERCENTAGE] = "muscle",
+		[VALUE_MUSCLE_MASS] = "muscle mass",
+		[VALUE_FAT_FREE_MASS] = "fat-free mass",
+		[VALUE_SOFT_LEAN_MASS] = "soft lean mass",
+		[VALUE_BODY_WATER_MASS] = "body water",
+		[VALUE_IMPEDANCE] = "impedance",
+		[VALUE_SPO2] = "SpO2",
+		[VALUE_PULSE_AMPLITUDE] = "pulse amplitude index",
+		[VALUE_SPO2_FAST] = "SpO2 fast",
+		[VALUE_PULSE_FAST] = "pulse fast",
+		[VALUE_SPO2_SLOW] = "SpO2 slow",
+		[VALUE_PULSE_SLOW] = "pulse slow",
+		[VALUE_TEMPERATURE] = "temperature",
+		[VALUE_BODY_SITE] = "body site",
+		[VALUE_GLUCOSE] = "glucose",
+		[VALUE_SAMPLE_TYPE] = "sample type",
+		[VALUE_SAMPLE_LOCATION] = "sample location",
+		[VALUE_CARBOHYDRATE_ID] = "carbohydrate of",
+		[VALUE_CARBOHYDRATE] = "carbohydrate",
+		[VALUE_MEAL] = "meal",
+		[VALUE_TESTER] = "tester",
+		[VALUE_HEALTH] = "health",
+		[VALUE_EXERCISE_DURATION] = "exercise",
+		[VALUE_EXERCISE_INTENSITY] = "exercise intensity",
+		[VALUE_MEDICATION_ID] = "medication",
+		[VALUE_MEDICATION] = "medication amount",
+		[VALUE_HBA1C] = "HbA1c",
+		[VALUE_HEART_RATE] = "heart rate",
+		[VALUE_SENSOR_CONTACT] = "sensor contact",
+		[VALUE_ENERGY_EXPENDED] = "energy",
+		[VALUE_RR_INTERVAL] = "RR interval",
+		[VALUE_GLUCOSE_TREND] = "trend",
+		[VALUE_GLUCOSE_QUALITY] = "quality",
+		[VALUE_SAMPLES] = "samples",
+		[VALUE_SAMPLES_VALID] = "valid samples",
+		[VALUE_DURATION] = "duration",
+		[VALUE_SPO2_MIN] = "SpO2 lowest",
+		[VALUE_SPO2_MEDIAN] = "SpO2 median",
+		[VALUE_SPO2_MAX] = "SpO2 highest",
+		[VALUE_PULSE_MIN] = "pulse lowest",
+		[VALUE_PULSE_MEDIAN] = "pulse median",
+		[VALUE_PULSE_MAX] = "pulse highest",
+		[VALUE_HEART_RATE_MIN] = "heart rate lowest",
+		[VALUE_HEART_RATE_MEDIAN] = "heart rate median",
+		[VALUE_HEART_RATE_MAX] = "heart rate highest",
+		[VALUE_BATTERY] = "battery",
+		[VALUE_MDC] = "MDC",
+	};
+
+	return word(words, sizeof(words) / sizeof(*words), (unsigned)n);
 }
 
 const char *value_unit_text(enum value_unit u)
 {
-	switch (u) {
-	case UNIT_NONE: break;
-	case UNIT_MMHG: return "mmHg";
-	case UNIT_KPA: return "kPa";
-	case UNIT_PER_MINUTE: return "/min";
-	}
-	return "?";
+	static const char *const words[] = {
+		[UNIT_MMHG] = "mmHg",
+		[UNIT_KPA] = "kPa",
+		[UNIT_PER_MINUTE] = "/min",
+		[UNIT_KG] = "kg",
+		[UNIT_LB] = "lb",
+		[UNIT_M] = "m",
+		[UNIT_IN] = "in",
+		[UNIT_KG_PER_M2] = "kg/m2",
+		[UNIT_PERCENT] = "%",
+		[UNIT_KJ] = "kJ",
+		[UNIT_OHM] = "ohm",
+		[UNIT_CELSIUS] = "Cel",
+		[UNIT_FAHRENHEIT] = "degF",
+		[UNIT_KG_PER_L] = "kg/L",
+		[UNIT_MOL_PER_L] = "mol/L",
+		[UNIT_MG_PER_DL] = "mg/dL",
+		[UNIT_MG_PER_DL_MIN] = "mg/dL/min",
+		[UNIT_L] = "L",
+		[UNIT_S] = "s",
+		[UNIT_S_1024] = "1/1024 s",
+		[UNIT_CODE] = "code",
+		[UNIT_COUNT] = "count",
+		[UNIT_MDC] = "MDC",
+	};
+
+	return word(words, sizeof(words) / sizeof(*words), (unsigned)u);
 }
 
 const char *clock_quality_text(enum clock_quality q)

@@ -5,6 +5,8 @@
 
 #include "ble/bls.h"
 
+static const struct profile_context none;
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -12,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char text[DECIMAL_TEXT_MAX];
 	struct decoded d;
 	uint16_t features;
-	int r = bls_decode_measurement(data, size, &d);
+	int r = bls_decode_measurement(data, size, &none, &d);
 
 	bls_decode_feature(data, size, &features);
 	if (r)

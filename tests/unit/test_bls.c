@@ -7,6 +7,8 @@
 
 #include "ble/bls.h"
 
+static const struct profile_context none;
+
 enum {
 	FLAGS = 32,
 	NAN16 = 0x07FF,
@@ -50,7 +52,7 @@ static struct decoded decode(const uint8_t *buf, size_t len)
 {
 	struct decoded d;
 
-	CHECK_INT(bls_decode_measurement(buf, len, &d), 0);
+	CHECK_INT(bls_decode_measurement(buf, len, &none, &d), 0);
 	return d;
 }
 
@@ -122,7 +124,7 @@ static void test_flags(void)
 		check_fields((uint8_t)flags, &d);
 		CHECK_UINT(d.marks & MARK_TAIL, 0);
 		for (size_t n = 0; n < len; n++)
-			CHECK_INT(bls_decode_measurement(buf, n, &d), -EMSGSIZE);
+			CHECK_INT(bls_decode_measurement(buf, n, &none, &d), -EMSGSIZE);
 		d = decode(buf, len + 1);
 		check_fields((uint8_t)flags, &d);
 		CHECK_UINT(d.marks & MARK_TAIL, MARK_TAIL);
@@ -290,11 +292,11 @@ static void test_garbage(void)
 				       (buf[0] & 8 ? 1 : 0) + (buf[0] & 16 ? 2 : 0)
 			   : 7;
 		if (len < need) {
-			CHECK_INT(bls_decode_measurement(buf, len, &d), -EMSGSIZE);
+			CHECK_INT(bls_decode_measurement(buf, len, &none, &d), -EMSGSIZE);
 			CHECK_UINT(d.marks, 0xDEAD); /* not written on failure */
 			continue;
 		}
-		CHECK_INT(bls_decode_measurement(buf, len, &d), 0);
+		CHECK_INT(bls_decode_measurement(buf, len, &none, &d), 0);
 		CHECK(d.value_count == 3 || d.value_count == 4);
 		CHECK_INT((d.marks & MARK_TAIL) != 0, len > need);
 		CHECK_UINT(d.marks & ~(unsigned)(MARK_TAIL | MARK_IMPLAUSIBLE |
