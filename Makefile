@@ -68,12 +68,21 @@ db := $(addprefix storage/,db.o db_stmt.o secret.o sqlcipher_wolf.o)
 db_libs = $(DEPS)/lib/libsqlcipher.a $(crypto_libs)
 
 # hub-ble: pure machines and decoders, then the D-Bus shell
-ble_pure := $(addprefix ble/,backlog.o bls.o bucket.o capture.o clock.o objects.o pairing.o plausible.o \
-	profile.o session.o)
-ble := $(ble_pure) $(addprefix ble/,agent.o bluez.o bluez_call.o bluez_watch.o bus.o devices.o \
-	devices_link.o devices_value.o gattapp.o handover.o props.o report.o) $(core) $(rt)
+ble_decoders := $(addprefix ble/,bas.o bcs.o bls.o cgm.o clock.o crc.o dis.o dts.o elapsed.o fields.o \
+	ghs.o gls.o hrs.o hts.o plausible.o plx.o profile.o segment.o stream.o uds.o wss.o)
+ble_pure := $(ble_decoders) $(addprefix ble/,backlog.o bucket.o capture.o choose.o doctor.o objects.o \
+	pairing.o pairing_answer.o pairing_window.o racp.o session.o traits.o verify.o)
+ble := $(ble_pure) $(addprefix ble/,agent.o bluez.o bluez_call.o bluez_watch.o bondlink.o bus.o devices.o \
+	devices_info.o devices_link.o devices_memory.o devices_steps.o devices_value.o gattapp.o handover.o \
+	props.o report.o) $(core) $(rt)
 hub_ble := ble/main.o $(ble)
 hub_ble_libs = $(core_libs) $(rt_libs) -lsystemd
+
+# hub-bondinfo: what D-Bus does not tell of bonds and links
+bondinfo_pure := ble/bondinfo/info.o
+bondinfo := $(bondinfo_pure) ble/bondinfo/probe.o $(core) $(rt)
+hub_bondinfo := ble/bondinfo/main.o $(bondinfo)
+hub_bondinfo_libs = $(core_libs) $(rt_libs)
 
 # hub-store
 store_pure := $(addprefix storage/,capture.o window.o)
@@ -89,7 +98,8 @@ coap := $(coap_pure) coap/client.o coap/uplink.o $(coap_shared)
 hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
 
-hubd_parts := hub/settings.o hub/indicator.o $(core) $(rt) $(crypto)
+hubd_pure := $(addprefix hub/,advice.o indicator.o window.o)
+hubd_parts := $(addprefix hub/,parts.o peripherals.o settings.o) $(hubd_pure) $(core) $(rt) $(crypto)
 hubd := hub/main.o $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
@@ -98,12 +108,15 @@ clinic := $(addprefix clinic/,conf.o files.o folder.o ingest.o pki.o schema.o sq
 	$(db) $(core) $(rt) $(crypto)
 clinicd := clinic/clinicd.o $(clinic) coap/server.o $(coap_shared)
 clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs)
-ctl := $(addprefix clinic/,bundle.o ctl_hub.o ctl_init.o ctl_readings.o ctl_status.o dating.o hub_list.o \
-	json.o opening.o show_json.o show_text.o spec.o words.o) coap/identity.o $(clinic)
+# what people type and read; the device's own words are read by the code that wrote them
+ctl_text := $(addprefix clinic/,blocks.o codes.o dating.o joining.o spec.o words.o words_status.o words_values.o) \
+	ble/dis.o
+ctl := $(addprefix clinic/,bundle.o ctl_hub.o ctl_init.o ctl_readings.o ctl_status.o ctl_window.o hub_list.o json.o \
+	opening.o show_json.o show_text.o) $(ctl_text) coap/identity.o $(clinic)
 clinicctl := clinic/clinicctl.o $(ctl)
 clinicctl_libs = $(core_libs) $(rt_libs) $(db_libs) -lcjson
 
-PROGRAMS := hub-ble hub-store hub-coap hubd clinicd clinicctl
+PROGRAMS := hub-ble hub-bondinfo hub-store hub-coap hubd clinicd clinicctl
 
 # ---- tests: one line says what each is made of -----------------------------------------------------
 # unit: pure modules or one module in a temporary directory, milliseconds
@@ -111,7 +124,9 @@ test_core := $(core)
 test_formats := $(core)
 test_msg := $(core)
 test_crypto := $(core) $(crypto)
-test_indicator := hub/indicator.o
+test_indicator := $(hubd_pure) $(core)
+test_hub_window := $(hubd_pure) $(core)
+test_peripherals := $(hubd_parts)
 test_settings := $(hubd_parts)
 test_sqlcipher_wolf := $(db)
 test_capture := $(store)
@@ -119,30 +134,38 @@ test_window := $(store)
 test_handover := $(store)
 test_keys := $(store)
 test_queue := $(store)
+test_state := $(store)
 test_ingest := $(clinic)
+test_backlog := ble/backlog.o $(core)
 test_bls := $(ble_pure) $(core)
 test_clock := $(ble_pure) $(core)
+test_bondinfo := $(bondinfo)
+test_verify := ble/verify.o $(core)
 test_pki := $(clinic) coap/identity.o
-test_clinic_text := $(addprefix clinic/,conf.o dating.o spec.o words.o) $(clinic)
-UNIT := bls clock core formats msg crypto indicator settings sqlcipher_wolf capture window handover keys queue \
-	ingest pki clinic_text
+test_clinic_store := $(clinic)
+test_clinic_text := $(ctl_text) $(clinic)
+UNIT := bls bondinfo verify clock core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
+	window handover keys queue state backlog ingest pki clinic_store clinic_text
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
-SIM := pairing session forward supervisor
+SIM := verify pairing session forward supervisor
 test_session := $(ble_pure) $(core)
 test_pairing := $(ble_pure) $(core)
 # io: one process, or two ends, against a temporary directory or loopback
 test_ipc := $(core) $(rt)
 test_store_io := $(core) $(rt) $(crypto)
+test_hubd_io := $(core) $(rt) $(crypto)
 play_hub := $(clinic)
+test_bus := ble/bus.o $(core) $(rt)
+test_ble_handover := ble/backlog.o ble/handover.o $(core) $(rt)
 # stands for hub-store or hubd in test_ble_io.py
 ble_peer := $(core) $(rt)
 uplink_ends := coap/server.o clinic/pki.o $(coap_shared)
 test_uplink_io := $(uplink_ends)
 test_handshake_drops := $(uplink_ends)
 test_coap_server := $(uplink_ends)
-IO := ipc store_io uplink_io handshake_drops coap_server
+IO := ipc bus ble_handover store_io hubd_io uplink_io handshake_drops coap_server
 
 test_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lcjson -lsystemd
 
@@ -164,6 +187,8 @@ $(foreach t,$(SIM),$(eval $(call link,tests/sim/test_$(t),tests/sim/test_$(t).o 
 $(foreach t,$(IO),$(eval $(call link,tests/io/test_$(t),tests/io/test_$(t).o $(test_$(t)),test_libs)))
 
 $(eval $(call link,tests/bench/bench_wire,tests/bench/bench_wire.o $(uplink_ends),test_libs))
+bench_intake := ble/backlog.o ble/handover.o $(core) $(rt) $(crypto)
+$(eval $(call link,tests/bench/bench_intake,tests/bench/bench_intake.o $(bench_intake),test_libs))
 $(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
 $(eval $(call link,tests/io/ble_peer,tests/io/ble_peer.o $(ble_peer),test_libs))
 
@@ -186,7 +211,7 @@ need-%:
 
 # ---- checking -------------------------------------------------------------------------------------
 FAST := $(addprefix unit/test_,$(UNIT)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO))
-FAST_SCRIPTS := io/test_ble_io.py io/test_clinicctl.py
+FAST_SCRIPTS := io/test_ble_io.py io/test_bondinfo.py io/test_clinicctl.py
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/play_hub io/ble_peer)
 
@@ -230,9 +255,10 @@ $(O)/tests/bench/bench_plain: tests/bench/bench_commit.c storage/db.c storage/db
 	$(Q)$(CC) $(ALL_CFLAGS) -DBENCH_PLAIN $(ALL_LDFLAGS) -o $@ $^ $(addprefix $(O)/,$(core) $(rt) $(crypto)) \
 		$(DEPS)/lib/libsqlite3plain.a $(core_libs) $(rt_libs) $(crypto_libs)
 
-bench: need-build need-check all $(addprefix $(O)/tests/bench/,bench_cipher bench_plain bench_wire)
+bench: need-build need-check all $(addprefix $(O)/tests/bench/,bench_cipher bench_plain bench_wire bench_intake)
 	$(Q)tests/bench/commit.sh $(O)/tests/bench/bench_cipher $(O)/tests/bench/bench_plain $(O)
 	$(Q)$(O)/tests/bench/bench_wire
+	$(Q)$(O)/tests/bench/bench_intake $(O)
 	$(Q)/usr/bin/python3 tests/bench/memory.py $(O)
 
 help:
@@ -255,20 +281,22 @@ everything: all $(patsubst tests/%.c,$(O)/tests/%.o,$(wildcard tests/unit/*.c te
 	tests/bench/*.c tests/fuzz/*.c))
 
 lint: need-build need-check deps
-	$(Q)LINT_PURE='$(core) $(ble_pure) $(store_pure) $(coap_pure) hub/indicator.o' tests/lint.sh $(O) $(DEPS)
+	$(Q)LINT_PURE='$(core) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure)' tests/lint.sh $(O) $(DEPS)
 
 # ---- fuzz -----------------------------------------------------------------------------------------
 # one line says what each target is made of; corpus: tests/fuzz/corpus/<target>
 fuzz_bls := $(ble_pure) $(core)
+fuzz_bondinfo := $(bondinfo_pure) $(core)
 fuzz_clock := $(ble_pure) $(core)
 fuzz_config := $(core)
 fuzz_cose := $(core)
 fuzz_msg := $(core)
+fuzz_peripherals := hub/peripherals.o hub/window.o $(core) $(rt)
 fuzz_reading := $(core)
 fuzz_reply := $(coap_pure) $(core)
 fuzz_slots := storage/slots.o $(core)
 fuzz_upload := $(clinic)
-FUZZ := bls clock config cose msg reading reply slots upload
+FUZZ := bls bondinfo clock config cose msg peripherals reading reply slots upload
 FUZZ_SECONDS ?= 60
 
 $(foreach t,$(FUZZ),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),test_libs)))
@@ -290,7 +318,7 @@ LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/hub
 
 install: install-hub install-clinic
 
-install-hub: $(addprefix $(O)/,hub-ble hub-store hub-coap hubd) bluez
+install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-coap hubd) bluez
 	rootfs/install.sh '$(DESTDIR)'
 	install -d $(LIBEXEC)
 	install -s $(filter $(O)/%,$^) $$(rootfs/bluez/bluez.sh path $(ARCH))/bluetoothd $(LIBEXEC)

@@ -12,10 +12,18 @@
 enum {
 	BLS_UUID_SERVICE = 0x1810,
 	BLS_UUID_MEASUREMENT = 0x2A35,
+	BLS_UUID_INTERMEDIATE = 0x2A36,
 	BLS_UUID_FEATURE = 0x2A49,
+	BLS_UUID_ENHANCED = 0x2B34,
+	BLS_UUID_ENHANCED_INTERMEDIATE = 0x2B35,
+	BLS_UUID_RECORD = 0x2B36,
 	BLS_LEN_MIN = 7,
 	/* longer is a later version of the profile: known fields decoded, MARK_TAIL */
 	BLS_LEN_MAX = 19,
+	BLS_LEN_ENHANCED_MAX = 20,
+	BLS_LEN_ENHANCED_INTERMEDIATE_MIN = 3,
+	BLS_LEN_ENHANCED_INTERMEDIATE_MAX = 16,
+	BLS_LEN_RECORD_HEAD = 4, /* sequence and UUID, before the carried value */
 };
 
 /* Bits of the measurement status field; 'range' is two bits wide (0 in, 1 above, 2 below). */
@@ -58,6 +66,46 @@ enum bls_feature {
  */
 int bls_decode_measurement(const uint8_t *buf, size_t len,
 			   const struct profile_context *ctx, struct decoded *ret);
+
+/*
+ * bls_decode_intermediate - one Intermediate Cuff Pressure (0x2A36): the pressure while the cuff is pumped
+ * up, VALUE_CUFF_PRESSURE. Not a reading: the hub does not subscribe to it.
+ *
+ * Laid out as the measurement, with the cuff pressure in place of systolic; the other two pressures are NaN
+ * by definition and skipped. Marks and errors as above.
+ */
+int bls_decode_intermediate(const uint8_t *buf, size_t len,
+			    const struct profile_context *ctx, struct decoded *ret);
+
+/*
+ * bls_decode_enhanced - one Enhanced Blood Pressure Measurement (0x2B34).
+ *
+ * As bls_decode_measurement, but the times are seconds since 1900 or 2000, as flagged. The Time Stamp is the
+ * base time of the Device Time Service: device_time with time_is_utc. The User Facing Time, which the patient
+ * saw, becomes time_offset_min, whole minutes, nearest; alone, it is a local device_time.
+ */
+int bls_decode_enhanced(const uint8_t *buf, size_t len, const struct profile_context *ctx,
+			struct decoded *ret);
+
+/* bls_decode_enhanced_intermediate - one Enhanced Intermediate Cuff Pressure (0x2B35): a single pressure,
+ * VALUE_CUFF_PRESSURE, then as bls_decode_enhanced. Not subscribed to. */
+int bls_decode_enhanced_intermediate(const uint8_t *buf, size_t len,
+				     const struct profile_context *ctx,
+				     struct decoded *ret);
+
+/*
+ * bls_decode_record - one Blood Pressure Record (0x2B36) after segment.h has joined it: sequence number, UUID
+ * of the characteristic it carries, its value and, with ctx->has_crc, a check sum over all of it.
+ *
+ * The sequence number starts at 0 and goes back to 0 after 65535, per user. MARK_STORED is set.
+ *
+ * Returns what the carried value's decoder does (0x2A35, 0x2A36, 0x2B34, 0x2B35), or
+ *   -EMSGSIZE  shorter than sequence, UUID and check sum
+ *   -EBADMSG   check sum wrong
+ *   -ERANGE    carries a characteristic that is not of this service
+ */
+int bls_decode_record(const uint8_t *buf, size_t len, const struct profile_context *ctx,
+		      struct decoded *ret);
 
 /*
  * bls_decode_feature - Blood Pressure Feature (0x2A49).

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "ble/bluez_internal.h"
-#include "ble/profile.h"
+#include "ble/choose.h"
 #include "ble/props.h"
 #include "hub/rt/log.h"
 
@@ -93,8 +93,7 @@ static void arm_device(struct bluez *b, struct object_device *d)
 	for (size_t i = 0; i < d->char_count; i++) {
 		struct object_char *c = &d->chars[i];
 
-		if (c->armed || c->arming || !(c->flags & CHAR_NOTIFY) ||
-		    !profile_by_characteristic(c->uuid))
+		if (c->armed || c->arming || !choose_is_armed(d, c))
 			continue;
 		c->arming =
 			bluez_call_send(
@@ -219,13 +218,19 @@ bool bluez_is_on_adapter(const struct bluez *b, const char *path)
 static void put_device(struct bluez *b, const char *path, const struct props *p)
 {
 	if (bluez_is_on_adapter(b, path))
-		objects_put_device(&b->objects, path, p);
+		if (!objects_put_device(&b->objects, path, p))
+			objects_put_candidate(&b->objects, path, p, false);
+}
+
+static void put_service(struct bluez *b, const char *path, const struct props *p)
+{
+	objects_put_service(&b->objects, path, p);
 }
 
 static void put_char(struct bluez *b, const char *path, const struct props *p)
 {
 	/* p->value is what was cached before we listened: old, dropped (invariant 3). */
-	objects_put_char(&b->objects, path, p, bluez_is_wanted_char);
+	objects_put_char(&b->objects, path, p, choose_is_wanted);
 }
 
 static void registered(struct bluez *b, const struct bluez_call *call, int err,
@@ -268,6 +273,8 @@ static void listed(struct bluez *b, const struct bluez_call *call, int err,
 		err = bluez_walk(b, m, BLUEZ_ADAPTER, pin_adapter);
 	if (!err)
 		err = bluez_walk(b, m, BLUEZ_DEVICE, put_device);
+	if (!err)
+		err = bluez_walk(b, m, BLUEZ_SERVICE, put_service);
 	if (!err)
 		err = bluez_walk(b, m, BLUEZ_CHAR, put_char);
 	if (err) {
@@ -319,6 +326,7 @@ static void lost(void *arg)
 	detach(b, BLUEZ_OFFLINE);
 	bus_free(b->bus);
 	b->bus = NULL;
+	b->hold = false;
 	retry_in(b, CONNECT_RETRY_MS);
 	if (b->h.settle)
 		b->h.settle(b->arg);
@@ -377,6 +385,46 @@ void bluez_set_devices(struct bluez *b, const struct config_device *devices, siz
 	objects_set_configured(&b->objects, devices, count);
 	b->configured = true;
 	bluez_attach(b);
+}
+
+void bluez_set_address(struct bluez *b, size_t device,
+		       const uint8_t addr[PERIPHERAL_ADDR_LEN], enum addr_type type)
+{
+	objects_set_address(&b->objects, device, addr, type);
+	bluez_tell_device(b, (int)device);
+}
+
+void bluez_unset_address(struct bluez *b, size_t device)
+{
+	objects_unset_address(&b->objects, device);
+	bluez_tell_device(b, (int)device);
+}
+
+void bluez_watch_candidates(struct bluez *b, bool on)
+{
+	objects_watch_candidates(&b->objects, on);
+}
+
+struct objects *bluez_objects(struct bluez *b)
+{
+	return &b->objects;
+}
+
+bool bluez_adapter(const struct bluez *b, uint8_t ret[PERIPHERAL_ADDR_LEN])
+{
+	if (!b->adapter[0] || !b->adapter_pinned)
+		return false;
+	memcpy(ret, b->adapter_addr, PERIPHERAL_ADDR_LEN);
+	return true;
+}
+
+void bluez_hold(struct bluez *b, bool on)
+{
+	if (b->hold == on)
+		return;
+	b->hold = on;
+	if (b->bus)
+		bus_hold(b->bus, on);
 }
 
 void bluez_want_power(struct bluez *b, bool on)

@@ -65,9 +65,9 @@ struct bluez_handlers {
 	/* Something about a device changed; d is NULL if
 	 * bluetoothd has no object of it; borrowed. */
 	void (*device)(void *arg, size_t device, struct object_device *d);
-	/* A notification or indication of a characteristic that profile.h names. */
-	void (*value)(void *arg, size_t device, uint16_t uuid, const uint8_t *value,
-		      size_t len);
+	/* A notification or indication of a characteristic that choose.h arms. */
+	void (*value)(void *arg, size_t device, uint16_t service, uint16_t uuid,
+		      const uint8_t *value, size_t len);
 	/* The end of what bluez_do began; value only for BLUEZ_READ.
 	 * Not called if bluetoothd went away meanwhile. */
 	void (*done)(void *arg, enum bluez_op op, size_t device, unsigned tag, int err,
@@ -75,6 +75,14 @@ struct bluez_handlers {
 	/* bluetoothd asks for a passkey; device may be >=
 	 * count: none of ours. 0, or negative: refuse. */
 	int (*passkey)(void *arg, size_t device, uint32_t *ret_passkey);
+	/* Somebody, whoever it is, was heard. */
+	void (*heard)(void *arg);
+	/* In a window: somebody who has no bond was heard advertising what is looked for. */
+	void (*candidate)(void *arg, const struct object_candidate *c);
+	/* A device asks for the time of day: 10 octets of Current Time, 2 of Local Time
+	 * Information. 0, or negative: the hub does not know it well enough. */
+	int (*current_time)(void *arg, uint8_t ret[10]);
+	int (*local_time)(void *arg, uint8_t ret[2]);
 	/* device >= count: not about one of ours. */
 	void (*incident)(void *arg, enum incident what, size_t device);
 	/* All handlers of one message have been called: time to act. */
@@ -89,6 +97,26 @@ struct bluez *bluez_new(struct rt *rt, const char *address,
 void bluez_set_devices(struct bluez *b, const struct config_device *devices,
 		       size_t count);
 
+/* bluez_set_address - configured device i, which had no address, was found to have this one. */
+void bluez_set_address(struct bluez *b, size_t device,
+		       const uint8_t addr[PERIPHERAL_ADDR_LEN], enum addr_type type);
+
+/* bluez_unset_address - it was not. */
+void bluez_unset_address(struct bluez *b, size_t device);
+
+/* bluez_watch_candidates - keep, or forget, those who advertise (objects.h): in a pairing window. */
+void bluez_watch_candidates(struct bluez *b, bool on);
+
+/* What is known of bluetoothd's objects; borrowed, valid until the loop runs again. */
+struct objects *bluez_objects(struct bluez *b);
+
+/* bluez_adapter - address of the adapter in use. Returns false if there is none. */
+bool bluez_adapter(const struct bluez *b, uint8_t ret[PERIPHERAL_ADDR_LEN]);
+
+/* bluez_hold - take nothing more from the bus for a while, or go on: what is on its way
+ * waits in the sockets, and nothing is lost. */
+void bluez_hold(struct bluez *b, bool on);
+
 /* bluez_want_power - may links exist? Off at start. */
 void bluez_want_power(struct bluez *b, bool on);
 
@@ -96,7 +124,7 @@ void bluez_want_power(struct bluez *b, bool on);
  * bluez_do - begin one operation.
  *
  * device       for operations on a device
- * uuid         for BLUEZ_READ and BLUEZ_WRITE
+ * service, uuid   for BLUEZ_READ and BLUEZ_WRITE; service 0: in whichever
  * value, len   for BLUEZ_WRITE; copied
  * tag          comes back in 'done'
  *
@@ -104,9 +132,14 @@ void bluez_want_power(struct bluez *b, bool on);
  * (not attached), -EIO.
  */
 int bluez_do(struct bluez *b, enum bluez_op op, size_t device, unsigned tag);
-int bluez_read(struct bluez *b, size_t device, uint16_t uuid, unsigned tag);
-int bluez_write(struct bluez *b, size_t device, uint16_t uuid, const uint8_t *value,
-		size_t len, unsigned tag);
+int bluez_read(struct bluez *b, size_t device, uint16_t service, uint16_t uuid,
+	       unsigned tag);
+int bluez_write(struct bluez *b, size_t device, uint16_t service, uint16_t uuid,
+		const uint8_t *value, size_t len, unsigned tag);
+
+/* bluez_subscribe_again - a control point says that nobody is subscribed to it. */
+void bluez_subscribe_again(struct bluez *b, size_t device, uint16_t service,
+			   uint16_t uuid);
 
 /* bluez_is_off - nothing is powered by us: safe to end the process. */
 bool bluez_is_off(const struct bluez *b);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ble/bluez_internal.h"
+#include "hub/core/hex.h"
 
 enum {
 	TIMEOUT_CONNECT_MS = 45000,
@@ -30,12 +31,37 @@ static const struct {
 	{ "org.freedesktop.DBus.Error.NoMemory", -ENOMEM },
 };
 
+/* bluetoothd gives ATT errors that have no name of their own as a text with the number. */
+static int from_att(const char *text)
+{
+	static const char intro[] = "Operation failed with ATT error: 0x";
+	int high, low;
+
+	if (!text || strncmp(text, intro, sizeof(intro) - 1) != 0)
+		return -EIO;
+	text += sizeof(intro) - 1;
+	high = hex_digit(text[0]);
+	low = high < 0 ? -1 : hex_digit(text[1]);
+	if (low < 0)
+		return -EIO;
+	switch (high << 4 | low) {
+	case 0x80: /* application errors of the older services */
+	case 0xFE: return -EAGAIN; /* a procedure is in progress */
+	case 0x81:
+	case 0xFD: return -EPROTO; /* nobody is subscribed */
+	case 0x05:
+	case 0x0C:
+	case 0x0F: return -EACCES; /* not authenticated, key too short, not encrypted */
+	default: return -EIO;
+	}
+}
+
 static int to_errno(const sd_bus_error *e)
 {
 	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
 		if (sd_bus_error_has_name(e, errors[i].name))
 			return errors[i].err;
-	return -EIO;
+	return from_att(e->message);
 }
 
 bool bluez_is_from(const struct bluez *b, sd_bus_message *m)
@@ -285,23 +311,26 @@ int bluez_do(struct bluez *b, enum bluez_op op, size_t device, unsigned tag)
 	return -ENOTSUP;
 }
 
-static int find_char(struct bluez *b, size_t device, uint16_t uuid, unsigned flags,
-		     struct object_char **ret)
+static int find_char(struct bluez *b, size_t device, uint16_t service, uint16_t uuid,
+		     unsigned flags, struct object_char **ret)
 {
 	struct object_device *d = objects_find_config(&b->objects, device);
 
 	if (b->state != BLUEZ_ATTACHED)
 		return -EAGAIN;
-	*ret = d ? objects_find_uuid(d, uuid, flags) : NULL;
+	*ret = !d	  ? NULL
+	       : service ? objects_find_in_service(d, service, uuid, flags)
+			 : objects_find_uuid(d, uuid, flags);
 	return *ret ? 0 : -ENOENT;
 }
 
-int bluez_read(struct bluez *b, size_t device, uint16_t uuid, unsigned tag)
+int bluez_read(struct bluez *b, size_t device, uint16_t service, uint16_t uuid,
+	       unsigned tag)
 {
 	const struct bluez_call like = { .op = BLUEZ_READ, .device = device, .tag = tag };
 	struct object_char *c;
 	sd_bus_message *m;
-	int r = find_char(b, device, uuid, CHAR_READ, &c);
+	int r = find_char(b, device, service, uuid, CHAR_READ, &c);
 
 	if (r)
 		return r;
@@ -313,15 +342,15 @@ int bluez_read(struct bluez *b, size_t device, uint16_t uuid, unsigned tag)
 	return bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, op_done, &like);
 }
 
-int bluez_write(struct bluez *b, size_t device, uint16_t uuid, const uint8_t *value,
-		size_t len, unsigned tag)
+int bluez_write(struct bluez *b, size_t device, uint16_t service, uint16_t uuid,
+		const uint8_t *value, size_t len, unsigned tag)
 {
 	const struct bluez_call like = { .op = BLUEZ_WRITE,
 					 .device = device,
 					 .tag = tag };
 	struct object_char *c;
 	sd_bus_message *m;
-	int r = find_char(b, device, uuid, CHAR_WRITE, &c);
+	int r = find_char(b, device, service, uuid, CHAR_WRITE, &c);
 
 	if (r)
 		return r;
@@ -332,4 +361,17 @@ int bluez_write(struct bluez *b, size_t device, uint16_t uuid, const uint8_t *va
 		return -EIO;
 	}
 	return bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, op_done, &like);
+}
+
+void bluez_subscribe_again(struct bluez *b, size_t device, uint16_t service,
+			   uint16_t uuid)
+{
+	struct object_char *c;
+
+	if (find_char(b, device, service, uuid, CHAR_NOTIFY, &c) != 0)
+		return;
+	bluez_call_send(b, bluez_call_new(b, c->path, BLUEZ_CHAR, "StopNotify"),
+			BLUEZ_TIMEOUT_MS, NULL, NULL);
+	c->armed = false; /* its answer comes before that of the next StartNotify */
+	bluez_look_after(b, objects_find_config(&b->objects, device));
 }

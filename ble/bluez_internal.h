@@ -9,6 +9,7 @@
 #define BLUEZ_NAME "org.bluez"
 #define BLUEZ_ADAPTER BLUEZ_NAME ".Adapter1"
 #define BLUEZ_DEVICE BLUEZ_NAME ".Device1"
+#define BLUEZ_SERVICE BLUEZ_NAME ".GattService1"
 #define BLUEZ_CHAR BLUEZ_NAME ".GattCharacteristic1"
 #define BLUEZ_AGENT_MANAGER BLUEZ_NAME ".AgentManager1"
 #define BLUEZ_GATT_MANAGER BLUEZ_NAME ".GattManager1"
@@ -49,6 +50,7 @@ struct bluez {
 	uint8_t adapter_addr[PERIPHERAL_ADDR_LEN]; /* of the first one ever used */
 	bool powered, pairable, want_power, powering, radio_told;
 	bool arm_again;		/* a StartNotify failed */
+	bool hold;		/* the bus is not read */
 	struct rt_timer *retry; /* reconnect, attach, power, StartNotify */
 };
 
@@ -118,7 +120,6 @@ int bluez_walk(struct bluez *b, sd_bus_message *m, const char *interface,
 	       bluez_put_fn *put);
 /* Ask for signals, then who bluetoothd is: no change falls between. Returns 0 or -EIO. */
 int bluez_subscribe(struct bluez *b);
-bool bluez_is_wanted_char(uint16_t uuid);
 /* There are two adapters, which is one too many: logged, and told as an incident. */
 void bluez_ignore_adapter(struct bluez *b);
 

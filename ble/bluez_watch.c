@@ -8,16 +8,9 @@
 #include <string.h>
 
 #include "ble/bluez_internal.h"
-#include "ble/clock.h"
-#include "ble/profile.h"
+#include "ble/choose.h"
 #include "ble/props.h"
 #include "hub/rt/log.h"
-
-bool bluez_is_wanted_char(uint16_t uuid)
-{
-	return profile_by_characteristic(uuid) || uuid == CLOCK_UUID_CURRENT_TIME ||
-	       uuid == CLOCK_UUID_DATE_TIME;
-}
 
 static void settle(struct bluez *b)
 {
@@ -89,7 +82,15 @@ static void on_device_changed(struct bluez *b, const char *path, const struct pr
 					  ? objects_put_device(&b->objects, path, p)
 					  : NULL;
 
+	b->h.heard(b->arg);
 	if (!d) {
+		const struct object_candidate *c =
+			bluez_is_on_adapter(b, path)
+				? objects_put_candidate(&b->objects, path, p, true)
+				: NULL;
+
+		if (c)
+			b->h.candidate(b->arg, c);
 		/* nobody we know; by path, for we may not have its address */
 		if (p->on & PROP_CONNECTED)
 			bluez_call_send(
@@ -101,10 +102,20 @@ static void on_device_changed(struct bluez *b, const char *path, const struct pr
 	bluez_tell_device(b, d->config);
 }
 
+static void on_service_added(struct bluez *b, const char *path, const struct props *p)
+{
+	objects_put_service(&b->objects, path, p);
+}
+
+static void on_service_changed(struct bluez *b, const char *path, const struct props *p)
+{
+	(void)b, (void)path, (void)p; /* its UUID never changes */
+}
+
 static void on_char_added(struct bluez *b, const char *path, const struct props *p)
 {
 	struct object_char *c =
-		objects_put_char(&b->objects, path, p, bluez_is_wanted_char);
+		objects_put_char(&b->objects, path, p, choose_is_wanted);
 	struct object_device *d = c ? objects_find_char(&b->objects, path, &c) : NULL;
 
 	if (!d)
@@ -124,12 +135,14 @@ static void on_char_changed(struct bluez *b, const char *path, const struct prop
 		c->armed = false;
 		bluez_look_after(b, d);
 	}
-	if (!(p->has & PROP_VALUE) || !profile_by_characteristic(c->uuid))
+	/* Reading a characteristic signals its Value too; only what was subscribed to counts. */
+	if (!(p->has & PROP_VALUE) || !(c->armed || c->arming) || !choose_is_armed(d, c))
 		return;
 	if (p->value_len > OBJECT_VALUE_MAX)
 		b->h.incident(b->arg, INCIDENT_RADIO_GARBAGE, (size_t)d->config);
 	else
-		b->h.value(b->arg, (size_t)d->config, c->uuid, p->value, p->value_len);
+		b->h.value(b->arg, (size_t)d->config, c->service, c->uuid, p->value,
+			   p->value_len);
 }
 
 static void on_adapter_changed(struct bluez *b, const char *path, const struct props *p)
@@ -152,6 +165,7 @@ static const struct {
 } kinds[] = {
 	{ BLUEZ_ADAPTER, on_adapter_added, on_adapter_changed },
 	{ BLUEZ_DEVICE, on_device_changed, on_device_changed },
+	{ BLUEZ_SERVICE, on_service_added, on_service_changed }, /* before what is in it */
 	{ BLUEZ_CHAR, on_char_added, on_char_changed },
 };
 

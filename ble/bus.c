@@ -17,6 +17,7 @@ struct bus {
 	struct rt_timer *timer;
 	bus_lost_fn *lost;
 	void *arg;
+	bool held;
 };
 
 /* sd-bus's deadlines are CLOCK_MONOTONIC microseconds, ours CLOCK_BOOTTIME milliseconds. */
@@ -32,12 +33,19 @@ static struct mono to_mono(uint64_t usec)
 	return mono_add(rt_mono(), usec > now ? (usec - now) / 1000 + 1 : 0);
 }
 
-/* Ask what sd-bus waits for. Returns 0, or -EIO if the connection is gone. */
+/* Ask what sd-bus waits for; held: for nothing, since each of its reasons ends in a
+ * dispatch. Returns 0, or -EIO if the connection is gone. */
 static int arm(struct bus *b)
 {
-	int events = sd_bus_get_events(b->sd);
 	uint64_t usec = UINT64_MAX;
+	int events;
 
+	if (b->held) {
+		rt_fd_set(b->watch, 0);
+		rt_timer_set(b->timer, MONO_NEVER);
+		return 0;
+	}
+	events = sd_bus_get_events(b->sd);
 	if (events < 0 || sd_bus_get_timeout(b->sd, &usec) < 0)
 		return -EIO;
 	rt_fd_set(b->watch,
@@ -50,13 +58,13 @@ static void dispatch(struct bus *b)
 {
 	int r = 1;
 
-	for (int i = 0; i < TURN_MAX && r > 0; i++)
+	for (int i = 0; i < TURN_MAX && r > 0 && !b->held; i++)
 		r = sd_bus_process(b->sd, NULL);
 	if (r < 0 || arm(b) != 0) {
 		b->lost(b->arg); /* frees b */
 		return;
 	}
-	if (r > 0)
+	if (r > 0 && !b->held)
 		rt_timer_set(b->timer, rt_mono()); /* more is waiting: next turn */
 }
 
@@ -119,6 +127,17 @@ void bus_touch(struct bus *b)
 {
 	if (arm(b) != 0)
 		rt_timer_set(b->timer, rt_mono()); /* dispatch finds the end */
+}
+
+void bus_hold(struct bus *b, bool on)
+{
+	if (on == b->held)
+		return;
+	b->held = on;
+	if (on)
+		(void)arm(b);
+	else
+		rt_timer_set(b->timer, rt_mono());
 }
 
 void bus_free(struct bus *b)

@@ -8,36 +8,60 @@
 #include "hub/core/config.h"
 #include "hub/core/msg.h"
 
+/* Has the scale or cuff agreed that this connection speaks for the configured user? */
+enum consent {
+	CONSENT_NOT_NEEDED = 0, /* no code configured, or no User Data Service */
+	CONSENT_MISSING,	/* not asked yet, or refused */
+	CONSENT_GIVEN,
+};
+
+/* What is known of the link at the end of the wait for it. */
+struct capture_link {
+	enum link_strength strength;
+	bool unverified; /* not known to be encrypted with a good bond */
+};
+
+/* What else belongs to a reading beside its bytes. */
+struct capture_facts {
+	const struct config_device *device;
+	const struct clock_track *clock;
+	struct capture_link link;
+	enum consent consent;
+	/* it says of itself that it is another one than was bonded: nobody's reading */
+	bool changed;
+	bool test; /* the first one after pairing: not the patient's */
+	uint32_t history; /* of the memory it came from */
+};
+
 /*
  * capture_raw - everything that is known before a decoder has seen a byte.
  *
+ * addr, type   identity address of the device
  * value, len   as received, at most READING_RAW_MAX; copied
  *
- * instance and capture stay 0: the one who hands it over numbers it. link is
- * LINK_UNKNOWN: D-Bus does not tell how strong the bond is, nor whether this link was
- * encrypted when the value came.
+ * instance and capture stay 0: the one who hands it over numbers it.
  */
-struct msg_raw capture_raw(const struct profile *profile,
-			   const struct config_device *device, const uint8_t *value,
-			   size_t len, const struct capture_time *captured,
-			   int16_t utc_offset_min);
+struct msg_raw capture_raw(const struct profile *profile, const struct peripheral *from,
+			   const uint8_t *value, size_t len,
+			   const struct capture_time *captured, int16_t utc_offset_min,
+			   struct capture_link link);
 
 /* capture_decode - run the profile's decoder; what it
- * refuses becomes MARK_UNDECODED and nothing else. */
+ * refuses becomes MARK_UNDECODED, and MARK_CRC if the check sum was wrong. */
 struct decoded capture_decode(const struct profile *profile, const uint8_t *value,
-			      size_t len);
+			      size_t len, const struct profile_context *ctx);
 
 /*
  * capture_attribution - whose reading is it?
  *
- * CONFIRMED if the device says it was the configured user; PROBABLE if the device has no
- * user field and nobody else uses it; else UNASSIGNED. Nothing is guessed from values.
+ * CONFIRMED if the device says it was the configured user, and has given its consent if it
+ * can; PROBABLE if the device has no user field and nobody else uses it; else UNASSIGNED.
+ * Nothing is guessed from values.
  */
-enum attribution capture_attribution(const struct config_device *device,
+enum attribution capture_attribution(const struct capture_facts *f,
 				     const struct decoded *d);
 
 /* capture_finish - the second message: decoded values,
- * offset of the device's clock, attribution. */
+ * offset of the device's clock, attribution, what is known of the link. */
 struct msg_decoded capture_finish(const struct msg_raw *raw, const struct decoded *d,
-				  const struct clock_track *clock,
-				  const struct config_device *device);
+				  const struct capture_facts *f);

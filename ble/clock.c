@@ -1,7 +1,8 @@
 /*
  * clock.c - bytes, offset and timeline of peripherals' clocks; see clock.h.
  *
- * Sources: GATT Specification Supplement (Date Time, Current Time); Current Time Service 1.1.
+ * Sources: GATT Specification Supplement (Date Time, Current Time); Current Time Service 1.1; Glucose
+ * Service 1.0.1, 3.1 (base time and time offset). Elapsed Time and Device Time: elapsed.c, dts.c.
  */
 #include "ble/clock.h"
 
@@ -36,12 +37,36 @@ uint16_t clock_uuid(enum clock_kind kind)
 	case CLOCK_KIND_NONE: break;
 	case CLOCK_KIND_CURRENT_TIME: return CLOCK_UUID_CURRENT_TIME;
 	case CLOCK_KIND_DATE_TIME: return CLOCK_UUID_DATE_TIME;
+	case CLOCK_KIND_ELAPSED: return ELAPSED_UUID_CURRENT;
+	case CLOCK_KIND_DEVICE_TIME: return DTS_UUID_TIME;
 	}
 	return 0;
 }
 
-int clock_decode(enum clock_kind kind, const uint8_t *buf, size_t len,
-		 struct clock_face *ret)
+uint16_t clock_set_uuid(enum clock_kind kind)
+{
+	return kind == CLOCK_KIND_DEVICE_TIME ? DTS_UUID_CONTROL_POINT : clock_uuid(kind);
+}
+
+uint16_t clock_feature_uuid(enum clock_kind kind)
+{
+	return kind == CLOCK_KIND_DEVICE_TIME ? DTS_UUID_FEATURE : 0;
+}
+
+void clock_form_init(struct clock_form *f, enum clock_kind kind)
+{
+	*f = (struct clock_form){ .kind = kind };
+}
+
+int clock_form_learn(struct clock_form *f, const uint8_t *buf, size_t len)
+{
+	if (f->kind != CLOCK_KIND_DEVICE_TIME)
+		return -ENOTSUP;
+	return dts_decode_feature(buf, len, &f->features);
+}
+
+static int decode_calendar(enum clock_kind kind, const uint8_t *buf, size_t len,
+			   struct clock_face *ret)
 {
 	struct date_time t;
 	struct reader r;
@@ -49,8 +74,6 @@ int clock_decode(enum clock_kind kind, const uint8_t *buf, size_t len,
 	int64_t ms;
 	int err;
 
-	if (kind == CLOCK_KIND_NONE)
-		return -ENOTSUP;
 	reader_init(&r, buf, len);
 	clock_read_date_time(&r, &t);
 	if (kind == CLOCK_KIND_CURRENT_TIME) {
@@ -63,9 +86,81 @@ int clock_decode(enum clock_kind kind, const uint8_t *buf, size_t len,
 	err = date_time_to_ms(&t, &ms);
 	if (err)
 		return err;
-	ret->local_ms = ms + fraction * SECOND_MS / FRACTIONS;
-	ret->resolution_ms = fraction ? SECOND_MS / FRACTIONS + 1 : SECOND_MS;
+	*ret = (struct clock_face){ .local_ms = ms + fraction * SECOND_MS / FRACTIONS,
+				    .resolution_ms = fraction ? SECOND_MS / FRACTIONS + 1
+							      : SECOND_MS };
 	return 0;
+}
+
+static enum clock_scale scale_of(const struct elapsed *e)
+{
+	if (e->flags & ELAPSED_TICKS)
+		return CLOCK_SCALE_TICKS;
+	return e->flags & ELAPSED_UTC ? CLOCK_SCALE_UTC : CLOCK_SCALE_LOCAL;
+}
+
+static int decode_elapsed(struct clock_form *f, const uint8_t *buf, size_t len,
+			  struct clock_face *ret)
+{
+	struct elapsed_current c;
+	int err = elapsed_decode_current(buf, len, &c);
+
+	if (err)
+		return err;
+	f->has_elapsed = true;
+	f->elapsed = c.time;
+	*ret = (struct clock_face){
+		.local_ms = elapsed_to_ms(&c.time),
+		.resolution_ms = elapsed_resolution_ms(&c.time),
+		.scale = scale_of(&c.time),
+		.has_zone = elapsed_has_offset(&c.time),
+		.zone_min = (int16_t)(c.time.quarters * ELAPSED_OFFSET_MIN),
+		.wants_set = c.needs_set,
+		.fault = !(c.time.flags & ELAPSED_CURRENT_TIMELINE),
+	};
+	return 0;
+}
+
+static int decode_device_time(const struct clock_form *f, const uint8_t *buf, size_t len,
+			      struct clock_face *ret)
+{
+	struct dts_time t;
+	int err = dts_decode_time(f->features, buf, len, &t);
+
+	if (err)
+		return err;
+	*ret = (struct clock_face){
+		.local_ms = t.base_ms,
+		.resolution_ms = t.has_fraction ? 1 : SECOND_MS,
+		.scale = CLOCK_SCALE_UTC,
+		.has_zone = t.has_zone,
+		.zone_min = t.zone_min,
+		.wants_set = t.status & DTS_STATUS_WANTS_UPDATE,
+		.fault = t.status & DTS_STATUS_FAULT,
+	};
+	return 0;
+}
+
+int clock_form_decode(struct clock_form *f, const uint8_t *buf, size_t len,
+		      struct clock_face *ret)
+{
+	switch (f->kind) {
+	case CLOCK_KIND_NONE: break;
+	case CLOCK_KIND_CURRENT_TIME:
+	case CLOCK_KIND_DATE_TIME: return decode_calendar(f->kind, buf, len, ret);
+	case CLOCK_KIND_ELAPSED: return decode_elapsed(f, buf, len, ret);
+	case CLOCK_KIND_DEVICE_TIME: return decode_device_time(f, buf, len, ret);
+	}
+	return -ENOTSUP;
+}
+
+int clock_decode(enum clock_kind kind, const uint8_t *buf, size_t len,
+		 struct clock_face *ret)
+{
+	struct clock_form f;
+
+	clock_form_init(&f, kind);
+	return clock_form_decode(&f, buf, len, ret);
 }
 
 /* 1 = Monday .. 7 = Sunday; day 0 of 1970 was a Thursday. */
@@ -76,24 +171,44 @@ static uint8_t day_of_week(int64_t local_ms)
 	return (uint8_t)(((day + 3) % 7 + 7) % 7 + 1);
 }
 
-int64_t clock_settable_ms(enum clock_kind kind, int64_t local_ms)
+/* The nearest multiple of step, also for times before 1970. */
+static int64_t nearest(int64_t ms, int64_t step)
 {
-	int64_t half = local_ms + SECOND_MS / 2;
+	int64_t half = ms + step / 2;
 
-	if (kind != CLOCK_KIND_DATE_TIME)
-		return local_ms;
-	return half - (half % SECOND_MS + SECOND_MS) % SECOND_MS;
+	return half - (half % step + step) % step;
 }
 
-int clock_encode(enum clock_kind kind, int64_t local_ms,
-		 uint8_t buf[static CLOCK_LEN_MAX])
+int64_t clock_settable_ms(enum clock_kind kind, int64_t local_ms)
+{
+	struct clock_form f;
+
+	clock_form_init(&f, kind);
+	return clock_form_settable_ms(&f, local_ms);
+}
+
+int64_t clock_form_settable_ms(const struct clock_form *f, int64_t local_ms)
+{
+	switch (f->kind) {
+	case CLOCK_KIND_NONE:
+	case CLOCK_KIND_CURRENT_TIME: break;
+	case CLOCK_KIND_DATE_TIME:
+	case CLOCK_KIND_DEVICE_TIME: return nearest(local_ms, SECOND_MS);
+	case CLOCK_KIND_ELAPSED:
+		if (f->has_elapsed)
+			return nearest(local_ms, elapsed_resolution_ms(&f->elapsed));
+		break;
+	}
+	return local_ms;
+}
+
+static int encode_calendar(enum clock_kind kind, int64_t local_ms,
+			   uint8_t buf[static CLOCK_LEN_MAX])
 {
 	struct date_time t = date_time_from_ms(local_ms);
 	int64_t part = (local_ms % SECOND_MS + SECOND_MS) % SECOND_MS;
 	struct writer w;
 
-	if (kind == CLOCK_KIND_NONE)
-		return -ENOTSUP;
 	writer_init(&w, buf, CLOCK_LEN_MAX);
 	write_le16(&w, t.year);
 	write_u8(&w, t.month);
@@ -107,6 +222,70 @@ int clock_encode(enum clock_kind kind, int64_t local_ms,
 		write_u8(&w, REASON_MANUAL);
 	}
 	return writer_len(&w);
+}
+
+/* What is added to a time in one scale to tell it in the other; ticks stay what they are. */
+static int64_t shift_ms(enum clock_scale from, enum clock_scale to, int16_t zone_min)
+{
+	if (from == CLOCK_SCALE_UTC && to == CLOCK_SCALE_LOCAL)
+		return zone_min * INT64_C(60000);
+	if (from == CLOCK_SCALE_LOCAL && to == CLOCK_SCALE_UTC)
+		return zone_min * INT64_C(-60000);
+	return 0;
+}
+
+static enum clock_scale scale_of_form(const struct clock_form *f)
+{
+	if (f->kind == CLOCK_KIND_DEVICE_TIME)
+		return CLOCK_SCALE_UTC;
+	if (f->kind == CLOCK_KIND_ELAPSED && f->has_elapsed)
+		return scale_of(&f->elapsed);
+	return CLOCK_SCALE_LOCAL;
+}
+
+int clock_form_encode(const struct clock_form *f, int64_t local_ms,
+		      int16_t utc_offset_min, uint8_t buf[static CLOCK_LEN_MAX])
+{
+	int64_t ms =
+		local_ms + shift_ms(CLOCK_SCALE_LOCAL, scale_of_form(f), utc_offset_min);
+
+	switch (f->kind) {
+	case CLOCK_KIND_NONE: break;
+	case CLOCK_KIND_CURRENT_TIME:
+	case CLOCK_KIND_DATE_TIME: return encode_calendar(f->kind, ms, buf);
+	case CLOCK_KIND_ELAPSED:
+		if (!f->has_elapsed)
+			break;
+		return elapsed_encode_set(&f->elapsed, ms, utc_offset_min, buf);
+	case CLOCK_KIND_DEVICE_TIME:
+		return dts_encode_propose(f->features, ms, utc_offset_min, buf);
+	}
+	return -ENOTSUP;
+}
+
+int clock_encode(enum clock_kind kind, int64_t local_ms,
+		 uint8_t buf[static CLOCK_LEN_MAX])
+{
+	if (kind != CLOCK_KIND_CURRENT_TIME && kind != CLOCK_KIND_DATE_TIME)
+		return -ENOTSUP;
+	return encode_calendar(kind, local_ms, buf);
+}
+
+int clock_form_reply(const struct clock_form *f, const uint8_t *buf, size_t len)
+{
+	struct dts_response d;
+	int err;
+
+	if (f->kind != CLOCK_KIND_DEVICE_TIME)
+		return -ENOTSUP;
+	err = dts_decode_response(f->features, buf, len, &d);
+	if (err)
+		return err;
+	if (d.request != DTS_PROPOSE)
+		return -ENOTSUP;
+	if (d.result == DTS_BUSY)
+		return -EAGAIN;
+	return d.result == DTS_OK ? 0 : -EACCES;
 }
 
 void clock_init(struct clock_track *t)
@@ -136,7 +315,7 @@ static bool jumped(const struct clock_track *t, const struct clock_face *face,
 {
 	const struct clock_coincidence *last = &t->last;
 
-	if (last->source == OFFSET_NONE)
+	if (last->source == OFFSET_NONE || last->scale != face->scale)
 		return false;
 	return face->local_ms < last->local_ms - SLACK_MS ||
 	       distance(face->local_ms, run_on(last, at)) > JUMP_MS;
@@ -160,7 +339,8 @@ static void remember(struct clock_track *t, struct clock_coincidence c)
 void clock_on_read(struct clock_track *t, const struct clock_face *face,
 		   struct mono before, struct mono after)
 {
-	bool is_reset = face->local_ms < YEAR_2020_MS;
+	bool is_reset = face->fault || (face->scale != CLOCK_SCALE_TICKS &&
+					face->local_ms < YEAR_2020_MS);
 	uint32_t half_ms;
 	struct mono at = middle(before, after, &half_ms);
 
@@ -169,31 +349,48 @@ void clock_on_read(struct clock_track *t, const struct clock_face *face,
 		t->was_set = false; /* nothing from before the jump can be dated by us */
 	}
 	t->was_reset = is_reset;
+	t->wants_set = face->wants_set;
 	remember(t, (struct clock_coincidence){ .source = OFFSET_READ,
 						.at = at,
 						.local_ms = face->local_ms,
 						.uncertainty_ms =
 							half_ms + face->resolution_ms,
-						.timeline = t->timeline });
+						.timeline = t->timeline,
+						.scale = face->scale,
+						.has_zone = face->has_zone,
+						.zone_min = face->zone_min });
 }
 
 void clock_on_set(struct clock_track *t, int64_t local_ms, struct mono before,
 		  struct mono after)
 {
+	struct clock_form f;
+
+	clock_form_init(&f, CLOCK_KIND_CURRENT_TIME);
+	clock_on_set_form(t, &f, local_ms, 0, before, after);
+}
+
+void clock_on_set_form(struct clock_track *t, const struct clock_form *f,
+		       int64_t local_ms, int16_t utc_offset_min, struct mono before,
+		       struct mono after)
+{
+	enum clock_scale scale = scale_of_form(f);
 	uint32_t half_ms;
 	struct mono at = middle(before, after, &half_ms);
 
 	t->was_set = true;
 	t->before_set = t->now;
 	t->before_set.timeline = t->timeline;
-	t->set_to_ms = local_ms;
+	t->set_to_ms = local_ms + shift_ms(CLOCK_SCALE_LOCAL, scale, utc_offset_min);
 	t->timeline++;
 	t->was_reset = false;
+	t->wants_set = false;
 	remember(t, (struct clock_coincidence){ .source = OFFSET_SET,
 						.at = at,
-						.local_ms = local_ms,
+						.local_ms = t->set_to_ms,
 						.uncertainty_ms = half_ms + SECOND_MS,
-						.timeline = t->timeline });
+						.timeline = t->timeline,
+						.scale = scale });
 }
 
 struct wall clock_wall_at(struct wall utc, struct mono at, struct mono now)
@@ -215,54 +412,135 @@ static int64_t hub_local_at(const struct capture_time *captured, int16_t utc_off
 	       (int64_t)mono_since(at, captured->mono) + utc_offset_min * INT64_C(60000);
 }
 
+/* What a reading says of its time. */
+struct stamp {
+	bool has;
+	enum clock_scale scale;
+	int64_t ms; /* as sent, in 'scale' */
+	/* added to what was sent to get what the device's clock showed */
+	int64_t shown_ms;
+};
+
+static struct stamp stamp_of(const struct decoded *d)
+{
+	struct stamp s = { 0 };
+
+	if (d->has_device_time) {
+		s.has = date_time_to_ms(&d->device_time, &s.ms) == 0;
+		s.scale = d->time_is_utc ? CLOCK_SCALE_UTC : CLOCK_SCALE_LOCAL;
+		if (d->has_time_offset && !d->time_is_utc)
+			s.shown_ms = d->time_offset_min * INT64_C(60000);
+	} else if (d->has_ticks) {
+		s.has = true;
+		s.scale = CLOCK_SCALE_TICKS;
+		s.ms = elapsed_ticks_to_ms(d->ticks);
+	}
+	return s;
+}
+
+/* From the scale of a stamp to the one of a coincidence, and back. */
+static bool convertible(const struct clock_coincidence *c, enum clock_scale scale)
+{
+	return (c->scale == CLOCK_SCALE_TICKS) == (scale == CLOCK_SCALE_TICKS);
+}
+
+static int16_t zone_of(const struct clock_coincidence *c, int16_t utc_offset_min)
+{
+	return c->has_zone ? c->zone_min : utc_offset_min;
+}
+
 /* Could the device have stamped this after we set its clock? Then it
  * lies between what we set and what its clock shows now; one percent
  * is allowed for a clock that runs fast since we last saw it. */
-static bool stamped_after_set(const struct clock_track *t, int64_t stamp_ms,
-			      struct mono captured)
+static bool stamped_after_set(const struct clock_track *t, const struct stamp *s,
+			      int16_t utc_offset_min, struct mono captured)
 {
-	int64_t drift_ms = (int64_t)(mono_since(captured, t->last.at) / 100);
+	const struct clock_coincidence *c = &t->last;
+	int64_t drift_ms = (int64_t)(mono_since(captured, c->at) / 100);
+	int64_t shown_ms = s->ms + s->shown_ms +
+			   shift_ms(s->scale, c->scale, zone_of(c, utc_offset_min));
 
-	return stamp_ms >= t->set_to_ms - SLACK_MS &&
-	       stamp_ms <= run_on(&t->last, captured) + SLACK_MS + drift_ms;
+	return shown_ms >= t->set_to_ms - SLACK_MS &&
+	       shown_ms <= run_on(c, captured) + SLACK_MS + drift_ms;
 }
 
-struct clock_offset clock_offset_for(const struct clock_track *t,
-				     const struct date_time *stamp,
-				     const struct capture_time *captured,
-				     int16_t utc_offset_min)
+/* What the home's clock shows beyond a stamp that is exact. */
+static int64_t exact_offset_ms(const struct stamp *s, int16_t utc_offset_min)
+{
+	return s->shown_ms + shift_ms(s->scale, CLOCK_SCALE_LOCAL, utc_offset_min);
+}
+
+static struct clock_offset find_offset(const struct clock_track *t, const struct stamp *s,
+				       const struct capture_time *captured,
+				       int16_t utc_offset_min)
 {
 	struct clock_offset ret = { .timeline = t->timeline };
 	const struct clock_coincidence *c = &t->now;
-	int64_t stamp_ms = 0;
-	bool stamped = stamp && date_time_to_ms(stamp, &stamp_ms) == 0;
+	int64_t hub_ms = hub_local_at(captured, utc_offset_min, captured->mono);
 
-	if (stamped && t->was_set && !stamped_after_set(t, stamp_ms, captured->mono)) {
+	if (s->has && t->was_set && convertible(&t->last, s->scale) &&
+	    !stamped_after_set(t, s, utc_offset_min, captured->mono)) {
 		c = &t->before_set;
 		ret.timeline = c->timeline;
 	}
-	if (c->source != OFFSET_NONE) {
+	if (c->source != OFFSET_NONE && convertible(c, s->scale)) {
 		ret.source = c->source;
 		ret.uncertainty_ms = c->uncertainty_ms;
-		ret.offset_ms =
-			hub_local_at(captured, utc_offset_min, c->at) - c->local_ms;
-	} else if (stamped &&
-		   distance(hub_local_at(captured, utc_offset_min, captured->mono),
-			    stamp_ms) <= CLOCK_LIVE_MS) {
+		ret.offset_ms = hub_local_at(captured, utc_offset_min, c->at) -
+				c->local_ms -
+				shift_ms(c->scale, s->scale, zone_of(c, utc_offset_min)) +
+				s->shown_ms;
+	} else if (s->has && s->scale != CLOCK_SCALE_TICKS &&
+		   distance(hub_ms, s->ms + exact_offset_ms(s, utc_offset_min)) <=
+			   CLOCK_LIVE_MS) {
 		ret.source = OFFSET_LIVE;
 		ret.uncertainty_ms = CLOCK_LIVE_MS;
+		ret.offset_ms = exact_offset_ms(s, utc_offset_min);
 	}
 	return ret;
+}
+
+struct clock_offset clock_offset_for(const struct clock_track *t, const struct decoded *d,
+				     const struct capture_time *captured,
+				     int16_t utc_offset_min)
+{
+	struct stamp s = stamp_of(d);
+	struct clock_offset o = find_offset(t, &s, captured, utc_offset_min);
+	int64_t hub_ms = hub_local_at(captured, utc_offset_min, captured->mono);
+
+	if (s.has && (d->marks & MARK_CLOCK_UNSET) && o.source != OFFSET_NONE &&
+	    distance(hub_ms, s.ms + o.offset_ms) > CLOCK_UNSET_MS)
+		o = (struct clock_offset){ .timeline = o.timeline };
+	return o;
+}
+
+bool clock_is_ambiguous(const struct date_time *stamp, int64_t change_utc_ms,
+			int16_t before_min, int16_t after_min)
+{
+	int64_t ms;
+
+	if (date_time_to_ms(stamp, &ms) != 0)
+		return false;
+	return ms >= change_utc_ms + after_min * INT64_C(60000) &&
+	       ms < change_utc_ms + before_min * INT64_C(60000);
+}
+
+bool clock_may_set(struct wall utc)
+{
+	return utc.quality == CLOCK_QUALITY_CLINIC && utc.uncertainty_ms <= UTC_VAGUE_MS;
 }
 
 bool clock_should_set(const struct clock_track *t, struct wall utc, struct mono now,
 		      int16_t utc_offset_min, bool readable)
 {
-	int64_t hub_ms = utc.ms + utc_offset_min * INT64_C(60000);
+	const struct clock_coincidence *c = &t->now;
+	int64_t hub_ms = utc.ms + shift_ms(CLOCK_SCALE_UTC, c->scale, utc_offset_min);
 
-	if (utc.quality != CLOCK_QUALITY_CLINIC || utc.uncertainty_ms > UTC_VAGUE_MS)
+	if (!clock_may_set(utc))
 		return false;
-	if (t->now.source == OFFSET_NONE)
+	if (c->source == OFFSET_NONE)
 		return !readable;
-	return distance(hub_ms, run_on(&t->now, now)) > CLOCK_TOLERANCE_MS;
+	if (c->scale == CLOCK_SCALE_TICKS)
+		return false;
+	return t->wants_set || distance(hub_ms, run_on(c, now)) > CLOCK_TOLERANCE_MS;
 }

@@ -6,9 +6,11 @@
 #include "ble/devices.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ble/bas.h"
 #include "ble/devices_internal.h"
 #include "hub/rt/log.h"
 
@@ -16,7 +18,14 @@ enum { STOP_MS = 3000 };
 
 struct wall devices_wall(const struct devices *ds, struct mono now)
 {
-	return ds->has_time ? clock_wall_at(ds->time.utc, ds->time.at, now) : rt_wall();
+	return ds->has_time ? clock_wall_at(ds->time.utc, ds->time.at, now)
+			    : clock_wall_at(rt_wall(), rt_mono(), now);
+}
+
+int16_t devices_offset_min(const struct devices *ds, struct wall at)
+{
+	return ds->has_change && at.ms >= ds->change_utc_ms ? ds->change_offset_min
+							     : ds->utc_offset_min;
 }
 
 void devices_incident(struct devices *ds, enum incident what, size_t i)
@@ -24,10 +33,16 @@ void devices_incident(struct devices *ds, enum incident what, size_t i)
 	report_incident(ds->report, what, i < ds->count ? ds->devices[i].cfg.num : 0);
 }
 
+void devices_choose_traits(struct device *d, const char *name)
+{
+	if (name && *name)
+		snprintf(d->name, sizeof(d->name), "%s", name);
+	d->traits = traits_find(d->name, d->info.dis.maker, d->info.dis.model);
+}
+
 static enum bluez_op bluez_op_of(enum pairing_op op)
 {
 	switch (op) {
-	case PAIRING_NOTHING: break;
 	case PAIRING_AGENT_ON: return BLUEZ_AGENT_ON;
 	case PAIRING_AGENT_OFF: return BLUEZ_AGENT_OFF;
 	case PAIRING_BONDABLE_ON: return BLUEZ_BONDABLE_ON;
@@ -38,6 +53,13 @@ static enum bluez_op bluez_op_of(enum pairing_op op)
 	case PAIRING_START: return BLUEZ_PAIR;
 	case PAIRING_STOP: return BLUEZ_CANCEL_PAIRING;
 	case PAIRING_SET_TRUSTED: return BLUEZ_TRUST;
+	case PAIRING_CONNECT: return BLUEZ_CONNECT;
+	case PAIRING_DISCONNECT: return BLUEZ_DISCONNECT;
+	case PAIRING_NOTHING:
+	case PAIRING_ADOPT:
+	case PAIRING_RELEASE:
+	case PAIRING_ASK_FACTS:
+	case PAIRING_BONDED: break; /* not bluetoothd's */
 	}
 	return BLUEZ_NONE;
 }
@@ -45,14 +67,87 @@ static enum bluez_op bluez_op_of(enum pairing_op op)
 /* Operations of pairing carry their own number as tag, with a bit that sessions do not use. */
 enum { PAIRING_TAG = 1 << 30 };
 
+static void set_address(struct device *d, const uint8_t addr[PERIPHERAL_ADDR_LEN],
+			enum addr_type type)
+{
+	d->has_addr = true;
+	memcpy(d->who.addr, addr, PERIPHERAL_ADDR_LEN);
+	d->who.addr_type = type;
+}
+
+static void adopt(struct devices *ds, const struct pairing_action *a)
+{
+	set_address(&ds->devices[a->device], a->addr, a->addr_type);
+	bluez_set_address(ds->bluez, a->device, a->addr, a->addr_type);
+}
+
+static void release(struct devices *ds, size_t i)
+{
+	ds->devices[i].has_addr = false;
+	bluez_unset_address(ds->bluez, i);
+}
+
+/* Paired: what it was found to be is kept by hubd, and it is held to that. */
+static void bonded(struct devices *ds, size_t i)
+{
+	struct object_device *o = objects_find_config(bluez_objects(ds->bluez), i);
+	struct device *d = &ds->devices[i];
+
+	if (o) /* after pairing it is the identity address */
+		set_address(d, o->addr, o->addr_type);
+	/* The same one, bonded anew, still has what it measured meanwhile. */
+	if (!d->pin.known || d->pin.addr_type != d->who.addr_type ||
+	    memcmp(d->pin.addr, d->who.addr, PERIPHERAL_ADDR_LEN) != 0)
+		devices_memory_forget(ds, i);
+	d->pin = (struct device_pin){ .known = true,
+				      .addr_type = d->who.addr_type,
+				      .strength = pairing_strength(&ds->pairing, i) };
+	memcpy(d->pin.addr, d->who.addr, PERIPHERAL_ADDR_LEN);
+	d->info = (struct info){ .battery = BAS_LEVEL_UNKNOWN };
+	clock_init(&d->clock);
+	report_bonded(ds->report,
+		      &(struct msg_bonded){ .num = d->cfg.num, .pin = d->pin });
+}
+
+/* Returns 0 if the answer comes later, 1 if it is done, or an error. */
+static int do_pairing(struct devices *ds, const struct pairing_action *a)
+{
+	int r;
+
+	switch (a->op) {
+	case PAIRING_ADOPT: adopt(ds, a); return 1;
+	case PAIRING_RELEASE: release(ds, a->device); return 1;
+	case PAIRING_BONDED: bonded(ds, a->device); return 1;
+	case PAIRING_ASK_FACTS: return devices_ask_bond(ds, a->device);
+	case PAIRING_NOTHING:
+	case PAIRING_AGENT_ON:
+	case PAIRING_AGENT_OFF:
+	case PAIRING_BONDABLE_ON:
+	case PAIRING_BONDABLE_OFF:
+	case PAIRING_SEARCH_ON:
+	case PAIRING_SEARCH_OFF:
+	case PAIRING_REMOVE:
+	case PAIRING_START:
+	case PAIRING_STOP:
+	case PAIRING_SET_TRUSTED:
+	case PAIRING_CONNECT:
+	case PAIRING_DISCONNECT: break;
+	}
+	r = bluez_do(ds->bluez, bluez_op_of(a->op), a->device,
+		     PAIRING_TAG | (unsigned)a->op);
+	return r;
+}
+
 static void act_pairing(struct devices *ds, struct pairing_action a, struct mono now)
 {
-	int err;
+	int r;
 
 	log_debug("pairing", "step=%d", (int)a.op);
-	err = bluez_do(ds->bluez, bluez_op_of(a.op), a.device, PAIRING_TAG | a.op);
-	if (err)
-		pairing_on_done(&ds->pairing, a.op, err, now);
+	r = do_pairing(ds, &a);
+	if (r)
+		pairing_on_done(&ds->pairing, a.op, r > 0 ? 0 : r, now);
+	else if (a.op == PAIRING_SEARCH_ON || a.op == PAIRING_SEARCH_OFF)
+		doctor_ear_on_search(&ds->ear, a.op == PAIRING_SEARCH_ON, now);
 }
 
 static void on_done(void *arg, enum bluez_op op, size_t i, unsigned tag, int err,
@@ -65,8 +160,9 @@ static void on_done(void *arg, enum bluez_op op, size_t i, unsigned tag, int err
 		pairing_on_done(&ds->pairing,
 				(enum pairing_op)(tag & ~(unsigned)PAIRING_TAG), err,
 				now);
-	else if (i < ds->count && tag == ds->devices[i].tag)
-		devices_on_clock(ds, op, i, err, value, len, now);
+	else if (i < ds->count && tag == ds->devices[i].tag &&
+		 (op == BLUEZ_READ || op == BLUEZ_WRITE))
+		devices_on_operation(ds, i, err, value, len, now);
 }
 
 static int on_passkey(void *arg, size_t i, uint32_t *ret_passkey)
@@ -75,6 +171,26 @@ static int on_passkey(void *arg, size_t i, uint32_t *ret_passkey)
 
 	return pairing_on_passkey(&ds->pairing, i, ret_passkey);
 }
+
+static void on_heard(void *arg)
+{
+	struct devices *ds = arg;
+
+	doctor_ear_on_heard(&ds->ear, rt_mono());
+}
+
+static void on_candidate(void *arg, const struct object_candidate *c)
+{
+	struct devices *ds = arg;
+	struct pairing_candidate p = { .addr_type = c->addr_type,
+				       .services = c->services,
+				       .rssi = c->rssi };
+
+	memcpy(p.addr, c->addr, PERIPHERAL_ADDR_LEN);
+	pairing_on_candidate(&ds->pairing, &p, rt_mono());
+}
+
+/* ---- what hubd is told ---- */
 
 static enum device_state device_state(const struct devices *ds, size_t i)
 {
@@ -103,6 +219,35 @@ static void tell_state(struct devices *ds, size_t i)
 	report_device(ds->report, d->cfg.num, state);
 }
 
+static void tell_reason(struct devices *ds, size_t i)
+{
+	struct device *d = &ds->devices[i];
+	enum silence_reason reason = doctor_reason(&d->doctor);
+
+	if ((int)reason == d->told_reason)
+		return;
+	if (reason != SILENCE_NONE)
+		log_info("silent", "device=%u reason=\"%s\"", d->cfg.num,
+			 silence_reason_text(reason));
+	d->told_reason = (int)reason;
+	report_reason(ds->report, d->cfg.num, reason);
+}
+
+static void tell_window(struct devices *ds)
+{
+	uint32_t id = pairing_window_id(&ds->pairing);
+	enum window_state state = pairing_window_state(&ds->pairing);
+
+	if (id == 0 || (id == ds->window_id && (int)state == ds->window_told))
+		return;
+	ds->window_id = id;
+	ds->window_told = (int)state;
+	log_info("pairing-window", "id=%u state=%d", id, (int)state);
+	report_window(ds->report, id, state);
+}
+
+/* ---- one turn ---- */
+
 static void follow_all(struct devices *ds, bool ready, struct mono now)
 {
 	bool linked = false;
@@ -115,25 +260,48 @@ static void follow_all(struct devices *ds, bool ready, struct mono now)
 	pairing_on_quiet(&ds->pairing, linked);
 }
 
+static void sooner(struct mono *next, struct mono at)
+{
+	if (at.ms < next->ms)
+		*next = at;
+}
+
+static void run_device(struct devices *ds, size_t i, struct mono now, struct mono *next)
+{
+	struct device *d = &ds->devices[i];
+	enum session_action action;
+
+	sooner(next, devices_verify(ds, i, now));
+	/* the end of one step may be the beginning of the next */
+	sooner(next, devices_memory_run(ds, i, now));
+	while ((action = session_next(&d->session, now)) != SESSION_NOTHING) {
+		devices_act(ds, i, action, now);
+		sooner(next, devices_memory_run(ds, i, now));
+	}
+	devices_close_streams(ds, i, false, now);
+	for (size_t k = 0; k < DEVICE_STREAMS; k++)
+		sooner(next, stream_deadline(&d->streams[k]));
+	sooner(next, session_deadline(&d->session));
+	doctor_on_bond(&d->doctor, d->bonded,
+		       pairing_reason_silence(pairing_device_reason(&ds->pairing, i)),
+		       now);
+	doctor_on_adapter(&d->doctor, doctor_ear_works(&ds->ear, now), now);
+	(void)doctor_run(&d->doctor, now); /* told with the states */
+	sooner(next, doctor_deadline(&d->doctor));
+}
+
 static struct mono run_machines(struct devices *ds, struct mono now)
 {
-	struct mono next = MONO_NEVER;
+	struct mono next = doctor_ear_deadline(&ds->ear, now);
 	struct pairing_action a;
 
-	for (size_t i = 0; i < ds->count; i++) {
-		struct session *s = &ds->devices[i].session;
-		enum session_action action;
-
-		while ((action = session_next(s, now)) != SESSION_NOTHING)
-			devices_act(ds, i, action, now);
-		if (session_deadline(s).ms < next.ms)
-			next = session_deadline(s);
-	}
+	for (size_t i = 0; i < ds->count; i++)
+		run_device(ds, i, now, &next);
 	while ((a = pairing_next(&ds->pairing, now)).op != PAIRING_NOTHING)
 		act_pairing(ds, a, now);
-	return pairing_deadline(&ds->pairing).ms < next.ms
-		       ? pairing_deadline(&ds->pairing)
-		       : next;
+	bluez_watch_candidates(ds->bluez, pairing_wants_candidates(&ds->pairing));
+	sooner(&next, pairing_deadline(&ds->pairing));
+	return next;
 }
 
 static bool is_stopped(const struct devices *ds, struct mono now)
@@ -148,21 +316,31 @@ static void run(void *arg)
 	struct devices *ds = arg;
 	struct mono now = rt_mono();
 	bool ready = handover_is_ready(ds->handover) && !ds->stopping;
-	struct mono next, held;
+	struct mono next;
 
 	follow_all(ds, ready, now);
+	/* switched off by us is not out of order */
+	doctor_ear_on_adapter(&ds->ear, ds->radio || !(ready && ds->configured));
 	next = run_machines(ds, now);
 	bluez_want_power(ds->bluez, ready && ds->configured); /* after the farewells */
-	held = devices_finish_values(ds, now);
-	for (size_t i = 0; ds->radio && i < ds->count; i++)
+	sooner(&next, devices_finish_values(ds, false, now));
+	/* What a device sends on request comes faster than it can be saved. */
+	bluez_hold(ds->bluez, handover_is_full(ds->handover));
+	for (size_t i = 0; ds->radio && i < ds->count; i++) {
 		tell_state(ds, i);
-	if (held.ms < next.ms)
-		next = held;
-	if (ds->stopping && ds->stop_by.ms < next.ms)
-		next = ds->stop_by;
+		tell_reason(ds, i);
+	}
+	tell_window(ds);
+	if (ds->stopping)
+		sooner(&next, ds->stop_by);
 	rt_timer_set(ds->timer, next);
 	if (is_stopped(ds, now))
 		ds->stopped(ds->arg);
+}
+
+void devices_changed(struct devices *ds)
+{
+	run(ds);
 }
 
 static void on_radio(void *arg, bool on)
@@ -192,12 +370,12 @@ static void on_changed(void *arg)
 	run(arg);
 }
 
-static void on_durable(void *arg, size_t i)
+static void on_durable(void *arg, const struct backlog_entry *e)
 {
 	struct devices *ds = arg;
 
-	if (i < ds->count)
-		session_on_durable(&ds->devices[i].session, rt_mono());
+	if (e->device < ds->count)
+		session_on_durable(&ds->devices[e->device].session, rt_mono());
 }
 
 static void on_store_violation(void *arg, unsigned count)
@@ -211,10 +389,14 @@ static void on_store_violation(void *arg, unsigned count)
 /* Member by member: what lies between the members is not part of a configuration. */
 static bool is_same_device(const struct config_device *a, const struct config_device *b)
 {
-	return a->num == b->num && a->kind == b->kind && a->addr_type == b->addr_type &&
+	return a->num == b->num && a->kind == b->kind && a->has_addr == b->has_addr &&
+	       a->addr_type == b->addr_type &&
 	       memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 &&
-	       a->passkey == b->passkey && a->has_user == b->has_user &&
-	       a->user == b->user && a->sole_user == b->sole_user;
+	       a->passkey == b->passkey && a->just_works == b->just_works &&
+	       a->has_user == b->has_user && a->user == b->user &&
+	       a->sole_user == b->sole_user && a->has_consent == b->has_consent &&
+	       a->consent == b->consent && a->import == b->import &&
+	       strcmp(a->serial, b->serial) == 0;
 }
 
 static bool is_same(const struct devices *ds, const struct msg_ble_config *c)
@@ -231,7 +413,63 @@ static bool is_same(const struct devices *ds, const struct msg_ble_config *c)
  * what is known of them before their devices change. */
 static void finish_all(struct devices *ds)
 {
-	devices_finish_values(ds, MONO_NEVER);
+	struct mono now = rt_mono();
+
+	for (size_t i = 0; i < ds->count; i++)
+		devices_close_streams(ds, i, true, now);
+	devices_finish_values(ds, true, now);
+}
+
+/* The weakest bond that is good enough for it. */
+static enum link_strength weakest(const struct config_device *c)
+{
+	return c->passkey != CONFIG_NO_PASSKEY ? LINK_LEGACY_PASSKEY
+					       : LINK_LEGACY_JUST_WORKS;
+}
+
+static void set_device(struct device *d, const struct config_device *cfg,
+		       const struct device_pin *pin)
+{
+	*d = (struct device){ .cfg = *cfg,
+			      .pin = *pin,
+			      .who = { .num = cfg->num },
+			      .info = { .battery = BAS_LEVEL_UNKNOWN },
+			      .doing = STEP_COUNT,
+			      .told = -1,
+			      .told_reason = -1 };
+	if (cfg->has_addr)
+		set_address(d, cfg->addr, cfg->addr_type);
+	else if (pin->known)
+		set_address(d, pin->addr, pin->addr_type);
+	devices_choose_traits(d, NULL);
+	devices_fill_buckets(d, rt_mono());
+	session_init(&d->session);
+	clock_init(&d->clock);
+	verify_init(&d->verify, weakest(cfg), d->traits->strict_early);
+	doctor_init(&d->doctor);
+	for (size_t k = 0; k < DEVICE_STREAMS; k++)
+		stream_init(&d->streams[k]);
+}
+
+static void set_devices(struct devices *ds, const struct msg_ble_config *c)
+{
+	struct config_device found[CONFIG_DEVICES_MAX];
+
+	finish_all(ds);
+	report_forget(ds->report);
+	ds->count = c->device_count;
+	ds->configured = true;
+	for (size_t i = 0; i < ds->count; i++) {
+		struct device *d = &ds->devices[i];
+
+		set_device(d, &c->devices[i], &c->pins[i]);
+		found[i] = d->cfg;
+		found[i].has_addr = d->has_addr;
+		found[i].addr_type = d->who.addr_type;
+		memcpy(found[i].addr, d->who.addr, PERIPHERAL_ADDR_LEN);
+	}
+	pairing_set_devices(&ds->pairing, found, ds->count);
+	bluez_set_devices(ds->bluez, found, ds->count);
 }
 
 static void on_config(void *arg, const struct msg_ble_config *c)
@@ -239,21 +477,23 @@ static void on_config(void *arg, const struct msg_ble_config *c)
 	struct devices *ds = arg;
 
 	ds->utc_offset_min = c->utc_offset_min;
-	if (is_same(ds, c))
+	ds->has_change = c->has_change;
+	ds->change_utc_ms = c->change_utc_s * 1000;
+	ds->change_offset_min = c->change_offset_min;
+	if (is_same(ds, c)) {
+		run(ds);
 		return;
-	log_info("configured", "devices=%u", c->device_count);
-	finish_all(ds);
-	ds->count = c->device_count;
-	ds->configured = true;
-	for (size_t i = 0; i < ds->count; i++) {
-		struct device *d = &ds->devices[i];
-
-		*d = (struct device){ .cfg = c->devices[i], .told = -1 };
-		session_init(&d->session);
-		clock_init(&d->clock);
 	}
-	pairing_set_devices(&ds->pairing, c->devices, ds->count);
-	bluez_set_devices(ds->bluez, c->devices, ds->count);
+	log_info("configured", "devices=%u", c->device_count);
+	set_devices(ds, c);
+	run(ds);
+}
+
+static void on_window(void *arg, const struct msg_window *w)
+{
+	struct devices *ds = arg;
+
+	pairing_on_window(&ds->pairing, w, rt_mono());
 	run(ds);
 }
 
@@ -268,6 +508,45 @@ static void on_time(void *arg, const struct msg_time *t)
 	ds->has_time = true;
 }
 
+/* Local time of the home for a device that asks; only if the clinic said what time it is. */
+static int on_current_time(void *arg, uint8_t ret[10])
+{
+	const struct devices *ds = arg;
+	struct wall wall = devices_wall(ds, rt_mono());
+	uint8_t buf[CLOCK_LEN_MAX];
+	int n;
+
+	if (!clock_may_set(wall))
+		return -EAGAIN;
+	n = clock_encode(CLOCK_KIND_CURRENT_TIME,
+			 wall.ms + devices_offset_min(ds, wall) * INT64_C(60000), buf);
+	if (n != CLOCK_LEN_CURRENT_TIME)
+		return -ERANGE;
+	memcpy(ret, buf, CLOCK_LEN_CURRENT_TIME);
+	return 0;
+}
+
+/* Zone in quarters of an hour, daylight saving included: the hub does not tell them apart. */
+static int on_local_time(void *arg, uint8_t ret[2])
+{
+	const struct devices *ds = arg;
+	struct wall wall = devices_wall(ds, rt_mono());
+
+	if (!clock_may_set(wall))
+		return -EAGAIN;
+	ret[0] = (uint8_t)(devices_offset_min(ds, wall) / 15);
+	ret[1] = 0;
+	return 0;
+}
+
+static void on_bond_violation(void *arg, unsigned count)
+{
+	struct devices *ds = arg;
+
+	(void)count;
+	report_incident(ds->report, INCIDENT_IPC, ROLE_BOND);
+}
+
 static const struct bluez_handlers bluez_handlers = {
 	.radio = on_radio,
 	.bondable = on_bondable,
@@ -275,6 +554,10 @@ static const struct bluez_handlers bluez_handlers = {
 	.value = devices_on_value,
 	.done = on_done,
 	.passkey = on_passkey,
+	.candidate = on_candidate,
+	.heard = on_heard,
+	.current_time = on_current_time,
+	.local_time = on_local_time,
 	.incident = on_incident,
 	.settle = run,
 };
@@ -283,11 +566,19 @@ static const struct handover_handlers handover_handlers = {
 	.changed = on_changed,
 	.durable = on_durable,
 	.violation = on_store_violation,
+	.memory = devices_on_memory,
+};
+
+static const struct bondlink_handlers bondlink_handlers = {
+	.facts = devices_on_facts,
+	.changed = on_changed,
+	.violation = on_bond_violation,
 };
 
 static const struct report_handlers report_handlers = {
 	.config = on_config,
 	.time = on_time,
+	.window = on_window,
 };
 
 int devices_new(struct rt *rt, const struct options *opt, devices_stopped_fn *stopped,
@@ -302,15 +593,19 @@ int devices_new(struct rt *rt, const struct options *opt, devices_stopped_fn *st
 	ds->stopped = stopped;
 	ds->arg = arg;
 	pairing_init(&ds->pairing);
+	doctor_ear_init(&ds->ear);
 	r = rt_boot_id(ds->boot);
 	if (!r)
 		r = report_new(rt, opt, &report_handlers, ds, &ds->report);
 	if (!r)
 		r = handover_new(rt, opt, &handover_handlers, ds, &ds->handover);
+	if (!r)
+		r = bondlink_new(rt, opt, &bondlink_handlers, ds, &ds->bondlink);
 	if (r) {
 		devices_free(ds);
 		return r;
 	}
+	ds->window_told = -1;
 	ds->timer = rt_timer_new(rt, run, ds);
 	ds->bluez = bluez_new(rt, opt->bus, &bluez_handlers, ds);
 	*ret = ds;
@@ -331,6 +626,7 @@ void devices_free(struct devices *ds)
 		return;
 	bluez_free(ds->bluez);
 	rt_timer_free(ds->timer);
+	bondlink_free(ds->bondlink);
 	handover_free(ds->handover);
 	report_free(ds->report);
 	free(ds);

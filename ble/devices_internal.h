@@ -3,37 +3,108 @@
 /*
  * devices_internal.h - what the files behind devices.h share; nobody else includes it.
  *
- * devices_value.c takes values, devices_link.c follows connections and clocks, devices.c lets the machines act.
+ *   devices.c         configuration, time, windows; lets the machines act
+ *   devices_link.c    connections: bond, verification, what the device has
+ *   devices_steps.c   the steps of a session: reads, clock, consent
+ *   devices_memory.c  stored records, and how far they are durable
+ *   devices_info.c    what a device says of itself, compared with what it said before
+ *   devices_value.c   from a value over the air to the two messages for hub-store
  */
 #include "ble/bluez.h"
+#include "ble/bondlink.h"
 #include "ble/bucket.h"
 #include "ble/capture.h"
+#include "ble/choose.h"
 #include "ble/clock.h"
 #include "ble/devices.h"
+#include "ble/dis.h"
+#include "ble/doctor.h"
 #include "ble/handover.h"
 #include "ble/pairing.h"
 #include "ble/profile.h"
+#include "ble/racp.h"
 #include "ble/report.h"
+#include "ble/segment.h"
 #include "ble/session.h"
+#include "ble/stream.h"
+#include "ble/traits.h"
+#include "ble/verify.h"
+
+enum {
+	DEVICE_JOINS = 3,   /* characteristics that come in segments */
+	DEVICE_STREAMS = 2, /* characteristics that stream */
+	FEATURES_MAX = 64,
+	MEMORIES_MAX = 2 * CONFIG_DEVICES_MAX,
+	DEVICE_REFUSALS_MAX = 3, /* of a consent code; some scales lock after that */
+};
+
+/* A chain of reads, one after the other: STEP_PREPARE and STEP_INFO. */
+struct chain {
+	uint16_t uuids[CHOOSE_INFO_MAX];
+	size_t count, next;
+};
+
+struct memory {
+	struct choose_memory where; /* service 0: none */
+	struct racp racp;
+	bool running;
+	bool mark_due; /* 'next' becomes durable when every value is */
+	struct msg_memory next;
+};
+
+/* How far a memory is durable, as hub-store told or we told it. */
+struct durable_memory {
+	struct msg_memory m; /* num 0: free */
+	bool is_void;	     /* of another device: only its history counts on */
+};
+
+struct info {
+	struct dis dis;
+	uint8_t features[FEATURES_MAX]; /* [uuid u16][len u8][octets]... beside dis */
+	size_t features_len;
+	bool read;    /* completely, at least once in this life of hub-ble */
+	bool told;    /* the record was handed over as it is */
+	bool changed; /* it is not the device that was bonded */
+	uint8_t battery; /* 0..100, BAS_UNKNOWN */
+};
 
 struct device {
 	struct config_device cfg;
+	struct device_pin pin;
+	struct peripheral who; /* with the address that counts, configured or found */
+	bool has_addr;
+	const struct traits *traits;
 	struct session session;
 	struct clock_track clock;
-	struct bucket bucket;
-	const struct profile *profile; /* of the bucket; NULL: no value yet */
+	struct verify verify;
+	struct doctor doctor;
+	struct bucket values, samples; /* how many it may still send */
 	unsigned is;	   /* what bluetoothd says of it, PROP_PAIRED .. PROP_RESOLVED */
 	bool bonded;	   /* a bond that was found good */
 	bool linked;	   /* connected, and bonded */
-	bool has_services; /* resolved, and the measurement is among them */
+	bool has_services; /* resolved, and a measurement is among them */
 	bool trusting;	   /* trust was asked for on this attachment */
+	bool was_trusted;  /* its bond was found good, in this life or before */
 	struct mono gone_at;
-	enum clock_kind clock_kind;
-	bool clock_readable, clock_writable;
-	unsigned tag;	       /* of the clock operation under way */
-	struct mono op_before; /* when it began */
-	int64_t op_local_ms;   /* what it sets */
-	int told;	       /* enum device_state told to hubd, -1: none */
+	struct choose_clock clock_at;
+	struct clock_form form;
+	struct profile_context ctx;
+	struct memory memory;
+	struct info info;
+	struct chain chain;
+	struct segment_join joins[DEVICE_JOINS];
+	struct stream streams[DEVICE_STREAMS];
+	bool consented;		/* on this connection */
+	bool has_users;		/* User Data Service */
+	unsigned refusals;	/* of the consent code, in a row */
+	char name[OBJECT_NAME_MAX + 1]; /* as it advertises itself; untrusted */
+	uint16_t links;		/* connections so far */
+	unsigned tag;		/* of the operation under way */
+	enum session_step doing; /* what that operation is for */
+	struct mono op_before;	/* when it began */
+	int64_t op_local_ms;	/* what it sets */
+	int told;		/* enum device_state told to hubd, -1: none */
+	int told_reason;	/* enum silence_reason, -1: none */
 };
 
 struct devices {
@@ -41,6 +112,7 @@ struct devices {
 	struct bluez *bluez;
 	struct handover *handover;
 	struct report *report;
+	struct bondlink *bondlink;
 	struct rt_timer *timer;
 	devices_stopped_fn *stopped;
 	void *arg;
@@ -50,22 +122,48 @@ struct devices {
 	bool has_time;
 	struct msg_time time; /* of the clinic */
 	int16_t utc_offset_min;
+	bool has_change; /* of daylight saving */
+	int64_t change_utc_ms;
+	int16_t change_offset_min;
+	uint8_t level;
 	struct pairing pairing;
+	struct doctor_ear ear;
+	struct durable_memory memories[MEMORIES_MAX];
+	uint32_t window_id;
+	int window_told; /* enum window_state, -1: none */
 	size_t count;
 	struct device devices[CONFIG_DEVICES_MAX];
 };
 
 /* The hub's best idea of UTC: the clinic's if it was heard, else the system clock's. */
 struct wall devices_wall(const struct devices *ds, struct mono now);
+/* Local time of the home minus UTC at an instant. */
+int16_t devices_offset_min(const struct devices *ds, struct wall at);
+
+/* Something happened outside the bus: let the machines act. */
+void devices_changed(struct devices *ds);
 
 /* Tell hubd; i >= count: not about one of ours. */
 void devices_incident(struct devices *ds, enum incident what, size_t i);
 
+/* Find the row of its model; name NULL: as known. */
+void devices_choose_traits(struct device *d, const char *name);
+
 /* devices_value.c. A value of device i came over the air. */
-void devices_on_value(void *arg, size_t i, uint16_t uuid, const uint8_t *value,
-		      size_t len);
-/* Give hub-store the decoded values whose wait is over. Returns the next deadline. */
-struct mono devices_finish_values(struct devices *ds, struct mono now);
+void devices_on_value(void *arg, size_t i, uint16_t service, uint16_t uuid,
+		      const uint8_t *value, size_t len);
+/* The flood limits start anew. */
+void devices_fill_buckets(struct device *d, struct mono now);
+/* Hand over one record that came at 'at'; decoded NULL: its decoder runs when the wait for the
+ * device's clock is over. */
+void devices_take(struct devices *ds, size_t i, const struct profile *p,
+		  const uint8_t *value, size_t len, const struct decoded *decoded,
+		  struct mono at);
+/* Close the windows of streams that are over; all: of this device, whatever their age. */
+void devices_close_streams(struct devices *ds, size_t i, bool all, struct mono now);
+/* Give hub-store the decoded values whose wait is over, and drop what came over nobody's
+ * link. all: wait for nothing. Returns the next deadline. */
+struct mono devices_finish_values(struct devices *ds, bool all, struct mono now);
 
 /* devices_link.c. What bluetoothd says of device i; o is NULL if it has no object. */
 void devices_on_object(void *arg, size_t i, struct object_device *o);
@@ -74,6 +172,54 @@ void devices_follow(struct devices *ds, size_t i, struct mono now);
 /* Do what a session wants. */
 void devices_act(struct devices *ds, size_t i, enum session_action action,
 		 struct mono now);
-/* The end of a clock operation of the session. */
-void devices_on_clock(struct devices *ds, enum bluez_op op, size_t i, int err,
-		      const uint8_t *value, size_t len, struct mono now);
+/* Ask hub-bondinfo what is due. Returns the next deadline. */
+struct mono devices_verify(struct devices *ds, size_t i, struct mono now);
+/* Ask it about a bond, linked or not. Returns 0 or -EAGAIN. */
+int devices_ask_bond(struct devices *ds, size_t i);
+void devices_on_facts(void *arg, const struct msg_link_facts *facts);
+
+/* devices_steps.c. Begin the step that the session is at. */
+void devices_begin_step(struct devices *ds, size_t i, struct mono now);
+/* The number by which the answer of an operation will be known; an earlier one is void. */
+unsigned devices_begin_operation(struct device *d, enum session_step step,
+				 struct mono now);
+void devices_end_step(struct device *d, enum session_step step, struct mono now);
+/* Shall its clock be set? readable: it could be read, or cannot be at all. */
+bool devices_shall_set(const struct devices *ds, const struct device *d, bool readable,
+		       struct mono now);
+/* The end of a read or write that a step began. */
+void devices_on_operation(struct devices *ds, size_t i, int err, const uint8_t *value,
+			  size_t len, struct mono now);
+/* The user data control point answered. */
+void devices_on_consent(struct devices *ds, size_t i, const uint8_t *value, size_t len,
+			struct mono now);
+
+/* The control point of a clock answered. */
+void devices_on_clock_reply(struct devices *ds, size_t i, const uint8_t *value,
+			    size_t len, struct mono now);
+
+/* devices_memory.c */
+enum racp_verdict devices_memory_on_record(struct devices *ds, size_t i,
+					   const struct profile *p,
+					   const struct decoded *decoded,
+					   struct mono now);
+/* The life of the memory that a record taken now comes from. */
+uint32_t devices_memory_history(const struct devices *ds, size_t i);
+/* Another device than before is behind this number. */
+void devices_memory_forget(struct devices *ds, size_t i);
+void devices_memory_begin(struct devices *ds, size_t i, struct mono now);
+void devices_memory_on_write(struct devices *ds, size_t i, int err, struct mono now);
+void devices_memory_on_indication(struct devices *ds, size_t i, const uint8_t *value,
+				  size_t len, struct mono now);
+void devices_memory_on_gone(struct devices *ds, size_t i, struct mono now);
+/* Let the machine act; record what became durable. Returns the next deadline. */
+struct mono devices_memory_run(struct devices *ds, size_t i, struct mono now);
+/* hub-store says how far a memory is durable. */
+void devices_on_memory(void *arg, const struct msg_memory *m);
+
+/* devices_info.c. The row of READING_DEVICE_INFORMATION, which no value comes as. */
+const struct profile *devices_info_profile(void);
+/* One readable characteristic was read. */
+void devices_info_put(struct device *d, uint16_t uuid, const uint8_t *value, size_t len);
+/* All that can be read on this connection has been read. */
+void devices_info_done(struct devices *ds, size_t i, struct mono now);

@@ -1,57 +1,30 @@
 /*
- * devices_link.c - connections of configured devices, and their clocks; see devices.h.
+ * devices_link.c - connections of configured devices: bond, verification, what they have;
+ * see devices.h.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "ble/devices_internal.h"
+#include "ble/uds.h"
 #include "hub/rt/log.h"
-
-static int64_t hub_local_ms(const struct devices *ds, struct mono now)
-{
-	return devices_wall(ds, now).ms + ds->utc_offset_min * INT64_C(60000);
-}
-
-static void clock_failed(struct device *d, struct mono now)
-{
-	if (d->session.state == SESSION_CLOCK_SET)
-		session_on_clock_set(&d->session, false, now);
-	else
-		session_on_clock_read(&d->session, false, now);
-}
-
-static void begin_clock(struct devices *ds, size_t i, bool set, struct mono now)
-{
-	struct device *d = &ds->devices[i];
-	uint8_t buf[CLOCK_LEN_MAX];
-	uint16_t uuid = clock_uuid(d->clock_kind);
-	int r;
-
-	d->tag++;
-	d->op_before = now;
-	if (set) {
-		d->op_local_ms = clock_settable_ms(d->clock_kind, hub_local_ms(ds, now));
-		r = clock_encode(d->clock_kind, d->op_local_ms, buf);
-		if (r > 0)
-			r = bluez_write(ds->bluez, i, uuid, buf, (size_t)r, d->tag);
-	} else {
-		r = bluez_read(ds->bluez, i, uuid, d->tag);
-	}
-	if (r)
-		clock_failed(d, now);
-}
 
 void devices_act(struct devices *ds, size_t i, enum session_action action,
 		 struct mono now)
 {
+	struct device *d = &ds->devices[i];
+
 	switch (action) {
 	case SESSION_NOTHING: break;
-	case SESSION_READ_CLOCK: begin_clock(ds, i, false, now); break;
-	case SESSION_SET_CLOCK: begin_clock(ds, i, true, now); break;
-	case SESSION_DISCONNECT: bluez_do(ds->bluez, BLUEZ_DISCONNECT, i, 0); break;
+	case SESSION_BEGIN_STEP: devices_begin_step(ds, i, now); break;
+	case SESSION_DISCONNECT:
+		doctor_on_dismissed(&d->doctor, now);
+		bluez_do(ds->bluez, BLUEZ_DISCONNECT, i, 0);
+		break;
 	case SESSION_DISARM:
 		log_warn("links-fail",
 			 "device=%u do=\"pair the device again if this lasts\"",
-			 ds->devices[i].cfg.num);
+			 d->cfg.num);
 		devices_incident(ds, INCIDENT_RADIO_IMPOSTOR, i);
 		bluez_do(ds->bluez, BLUEZ_DISTRUST, i, 0);
 		bluez_do(ds->bluez, BLUEZ_DISCONNECT, i, 0);
@@ -63,79 +36,83 @@ void devices_act(struct devices *ds, size_t i, enum session_action action,
 	}
 }
 
-static void on_clock_read(struct devices *ds, size_t i, int err, const uint8_t *value,
-			  size_t len, struct mono now)
+static struct session_plan plan_of(const struct devices *ds, const struct device *d,
+				   struct object_device *o, struct mono now)
+{
+	const struct traits *t = d->traits;
+	struct session_plan plan = {
+		.steps = 1u << STEP_PREPARE | 1u << STEP_INFO,
+		.clock_first = t->clock_first,
+		.endless = choose_is_endless(o) && !t->hub_ends_ms,
+		.idle_ms = t->hub_ends_ms ? t->hub_ends_ms : SESSION_IDLE_MS,
+		.pause_max_ms = t->advertising_s * UINT64_C(1000) / 3,
+	};
+	const unsigned set = 1u << STEP_SETTLE | 1u << STEP_CLOCK_SET;
+
+	if (d->clock_at.readable)
+		plan.steps |= 1u << STEP_CLOCK_READ;
+	if (d->clock_at.readable && d->clock_at.writable)
+		plan.steps |= set | 1u << STEP_CLOCK_CHECK;
+	else if (d->clock_at.writable && devices_shall_set(ds, d, false, now))
+		plan.steps |= set; /* only a set will tell its offset */
+	if (d->has_users && d->cfg.has_consent && d->cfg.has_user &&
+	    d->refusals < DEVICE_REFUSALS_MAX)
+		plan.steps |= 1u << STEP_CONSENT;
+	if (d->memory.where.service)
+		plan.steps |= 1u << STEP_HISTORY;
+	return plan;
+}
+
+/* Nothing is asked of a device before it is known who it is; if that cannot be known, it is
+ * asked all the same, for its readings are taken too. */
+static bool may_begin(const struct device *d, struct mono now)
+{
+	return d->has_services && d->session.state == SESSION_LINKED &&
+	       verify_link(&d->verify, now) != VERIFY_PENDING;
+}
+
+static void on_linked(struct devices *ds, size_t i, struct mono now)
 {
 	struct device *d = &ds->devices[i];
-	struct clock_face face;
-	bool set;
-
-	if (!err)
-		err = clock_decode(d->clock_kind, value, len, &face);
-	if (!err)
-		clock_on_read(&d->clock, &face, d->op_before, now);
-	else
-		log_info("clock-unread", "device=%u error=%d", d->cfg.num, err);
-	/* A device that says it does not know the time may be told. */
-	set = clock_should_set(&d->clock, devices_wall(ds, now), now, ds->utc_offset_min,
-			       err != -ERANGE);
-	session_on_clock_read(&d->session, set, now);
-}
-
-static void on_clock_set(struct devices *ds, size_t i, int err, struct mono now)
-{
-	struct device *d = &ds->devices[i];
-
-	if (err)
-		log_warn("clock-set", "device=%u error=%d", d->cfg.num, err);
-	else
-		log_info("clock-set", "device=%u", d->cfg.num);
-	if (!err)
-		clock_on_set(&d->clock, d->op_local_ms, d->op_before, now);
-	session_on_clock_set(&d->session, err == 0, now);
-}
-
-static enum clock_kind find_clock(struct object_device *o, bool *ret_read,
-				  bool *ret_write)
-{
-	static const enum clock_kind kinds[] = { CLOCK_KIND_CURRENT_TIME,
-						 CLOCK_KIND_DATE_TIME };
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		uint16_t uuid = clock_uuid(kinds[i]);
-
-		*ret_read = objects_find_uuid(o, uuid, CHAR_READ) != NULL;
-		*ret_write = objects_find_uuid(o, uuid, CHAR_WRITE) != NULL;
-		if (*ret_read || *ret_write)
-			return kinds[i];
-	}
-	return CLOCK_KIND_NONE;
-}
-
-static bool has_measurement(struct object_device *o)
-{
-	for (size_t i = 0; profile_at(i); i++)
-		if (objects_find_uuid(o, profile_at(i)->characteristic, CHAR_NOTIFY))
-			return true;
-	return false;
-}
-
-static void on_linked(struct devices *ds, struct device *d, struct mono now)
-{
-	bool write = d->clock_writable;
+	struct object_device *o = objects_find_config(bluez_objects(ds->bluez), i);
+	struct session_plan plan;
 
 	if (!d->linked) {
 		log_info("connected", "device=%u", d->cfg.num);
 		d->linked = true;
+		d->consented = false;
+		d->links++;
+		d->ctx = (struct profile_context){ .bcs_stub = d->traits->bcs_stub };
+		for (size_t k = 0; k < DEVICE_JOINS; k++)
+			segment_init(&d->joins[k]);
+		clock_form_init(&d->form, d->clock_at.kind);
 		clock_on_linked(&d->clock);
+		verify_on_linked(&d->verify, now);
 		session_on_linked(&d->session, now);
+		doctor_on_linked(&d->doctor, now);
 	}
-	if (!d->has_services || d->session.state != SESSION_LINKED)
+	verify_on_resolved(&d->verify, d->has_services, now);
+	if (!o || !may_begin(d, now))
 		return;
-	if (!d->clock_readable && write)
-		write = clock_should_set(&d->clock, devices_wall(ds, now), now,
-					 ds->utc_offset_min, false);
-	session_on_ready(&d->session, d->clock_readable, write, now);
+	plan = plan_of(ds, d, o, now);
+	doctor_on_ready(&d->doctor, now);
+	session_on_ready(&d->session, &plan, now);
+}
+
+static void on_gone(struct devices *ds, size_t i, struct mono now)
+{
+	struct device *d = &ds->devices[i];
+
+	log_info("disconnected", "device=%u", d->cfg.num);
+	d->linked = false;
+	d->gone_at = now;
+	d->doing = STEP_COUNT;
+	d->tag++; /* answers to what was asked on that link are void */
+	devices_close_streams(ds, i, true, now);
+	devices_memory_on_gone(ds, i, now);
+	verify_on_gone(&d->verify, now);
+	session_on_gone(&d->session, now);
+	doctor_on_gone(&d->doctor, now);
 }
 
 /* A bond from before that nobody trusts was interrupted
@@ -157,43 +134,114 @@ void devices_follow(struct devices *ds, size_t i, struct mono now)
 
 	d->bonded = (d->is & bond) == bond && !pairing_is_busy_with(&ds->pairing, i);
 	keep_trusted(ds, i);
-	if (d->bonded && d->is & PROP_CONNECTED) {
-		on_linked(ds, d, now);
-	} else if (d->linked) {
-		log_info("disconnected", "device=%u", d->cfg.num);
-		d->linked = false;
-		d->gone_at = now;
-		session_on_gone(&d->session, now);
-	}
+	if (d->bonded && d->is & PROP_CONNECTED)
+		on_linked(ds, i, now);
+	else if (d->linked)
+		on_gone(ds, i, now);
 }
 
-/* What bluetoothd says; the consequences are drawn in follow_device. */
+static void look_at_services(struct device *d, struct object_device *o)
+{
+	d->clock_at = choose_clock(o, d->traits);
+	if (d->form.kind != d->clock_at.kind)
+		clock_form_init(&d->form, d->clock_at.kind);
+	d->memory.where = choose_memory(o);
+	d->has_users = objects_find_uuid(o, UDS_UUID_CONTROL_POINT, CHAR_WRITE) != NULL;
+}
+
+static void tell_pairing(struct devices *ds, size_t i, bool present)
+{
+	const struct device *d = &ds->devices[i];
+	const struct pairing_facts facts = {
+		.present = present,
+		.paired = d->is & PROP_PAIRED,
+		.bonded = d->is & PROP_BONDED,
+		.connected = d->is & PROP_CONNECTED,
+		.resolved = d->is & PROP_RESOLVED,
+		.unfinished = d->is & PROP_BONDED && !(d->is & PROP_TRUSTED) &&
+			      !d->pin.known && !d->was_trusted,
+	};
+
+	pairing_on_facts(&ds->pairing, i, facts, rt_mono());
+}
+
+/* What bluetoothd says; the consequences are drawn in devices_follow. */
 void devices_on_object(void *arg, size_t i, struct object_device *o)
 {
 	struct devices *ds = arg;
 	struct device *d = &ds->devices[i];
-	struct pairing_facts facts = { .present = o != NULL };
 
 	if (i >= ds->count)
 		return;
 	d->is = o ? o->is : 0;
 	d->trusting &= o != NULL;
-	facts.paired = d->is & PROP_PAIRED;
-	facts.bonded = d->is & PROP_BONDED;
-	pairing_on_facts(&ds->pairing, i, facts, rt_mono());
+	d->was_trusted |= (d->is & PROP_TRUSTED) != 0;
+	if (o) {
+		devices_choose_traits(d, o->name);
+		doctor_on_seen(&d->doctor, o->rssi, rt_mono());
+	}
+	pairing_set_traits(&ds->pairing, i, d->traits);
+	tell_pairing(ds, i, o != NULL);
 	/* Resolved is a level, and may be there at once; without the objects it means nothing. */
-	d->has_services = o && d->is & PROP_RESOLVED && has_measurement(o);
+	d->has_services = o && d->is & PROP_RESOLVED && choose_has_measurement(o);
 	if (d->has_services)
-		d->clock_kind = find_clock(o, &d->clock_readable, &d->clock_writable);
+		look_at_services(d, o);
 	/* At once, not in run: a link may come and go within one batch of messages. */
 	devices_follow(ds, i, rt_mono());
 }
 
-void devices_on_clock(struct devices *ds, enum bluez_op op, size_t i, int err,
-		      const uint8_t *value, size_t len, struct mono now)
+/* The cookie names the device, and the ask that verify.h has ordered; or it is pairing's. */
+enum { COOKIE_PAIRING = 1u << 31, COOKIE_DEVICE_SHIFT = 16 };
+
+static int ask(struct devices *ds, size_t i, uint32_t cookie)
 {
-	if (op == BLUEZ_READ)
-		on_clock_read(ds, i, err, value, len, now);
-	else if (op == BLUEZ_WRITE)
-		on_clock_set(ds, i, err, now);
+	const struct peripheral *who = &ds->devices[i].who;
+	struct msg_link_ask m = { .cookie = cookie, .addr_type = who->addr_type };
+
+	memcpy(m.addr, who->addr, PERIPHERAL_ADDR_LEN);
+	if (!bluez_adapter(ds->bluez, m.adapter))
+		return -EAGAIN;
+	return bondlink_ask(ds->bondlink, &m);
+}
+
+int devices_ask_bond(struct devices *ds, size_t i)
+{
+	return ask(ds, i, COOKIE_PAIRING | (uint32_t)i << COOKIE_DEVICE_SHIFT);
+}
+
+struct mono devices_verify(struct devices *ds, size_t i, struct mono now)
+{
+	struct verify *v = &ds->devices[i].verify;
+
+	verify_on_helper(v, bondlink_is_up(ds->bondlink), now);
+	while (verify_next(v, now) == VERIFY_ASK)
+		/* unanswered it is asked again */
+		(void)ask(ds, i,
+			  (uint32_t)i << COOKIE_DEVICE_SHIFT | verify_cookie(v));
+	if (ds->devices[i].linked && verify_is_refused(v) &&
+	    ds->devices[i].session.state != SESSION_CLOSING) {
+		log_warn("bond-refused", "device=%u strength=%d key_size=%u",
+			 ds->devices[i].cfg.num, (int)verify_strength(v),
+			 verify_key_size(v));
+		devices_incident(ds, INCIDENT_RADIO_IMPOSTOR, i);
+		session_close(&ds->devices[i].session, now);
+	}
+	return verify_deadline(v);
+}
+
+void devices_on_facts(void *arg, const struct msg_link_facts *f)
+{
+	struct devices *ds = arg;
+	size_t i = (f->cookie & ~COOKIE_PAIRING) >> COOKIE_DEVICE_SHIFT;
+	struct mono now = rt_mono();
+
+	if (i >= ds->count)
+		return; /* of an older configuration */
+	if (f->linked && f->encrypted)
+		doctor_on_encrypted(&ds->devices[i].doctor, now);
+	if (!(f->cookie & COOKIE_PAIRING))
+		verify_on_facts(&ds->devices[i].verify, f, now);
+	pairing_on_bond_facts(&ds->pairing, i, f->bonded || f->strength != LINK_UNKNOWN,
+			      f->strength, f->key_size, now);
+	devices_changed(ds);
 }

@@ -1,9 +1,16 @@
 /*
  * devices_value.c - from a value over the air to the two messages for hub-store; see devices.h.
+ *
+ * RAW goes at once. DECODED, or DISCARD, follows when it is known whether the link was the
+ * bonded device's (verify.h), and what its clock shows; whatever is still unknown when the
+ * wait is over is said in the reading. The one exception: a record that was only asked for to
+ * learn its number (racp.h) is not taken at all; the device still has it.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "ble/devices_internal.h"
+#include "ble/uds.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/log.h"
 
@@ -11,7 +18,16 @@ enum {
 	LATE_MS = 2000, /* a value may be told just after the end of its link */
 	/* Decoded values wait so long for the device's clock; hub-store waits a second. */
 	HOLD_MS = 600,
+	/* More than this is a flood. A device that sends its whole memory by itself: none that
+	 * is known keeps more than 100 readings. */
+	VALUES_BURST = 120,
+	VALUES_PER_SECOND = 2,
+	SAMPLES_BURST = 30,
+	SAMPLES_PER_SECOND = 10,
 };
+
+static const uint16_t joined[DEVICE_JOINS] = { 0x2B36, 0x2B8B, 0x2BDD };
+static const uint16_t streamed[DEVICE_STREAMS] = { 0x2A37, 0x2A5F };
 
 static bool is_credible(const struct device *d, struct mono now)
 {
@@ -20,23 +36,40 @@ static bool is_credible(const struct device *d, struct mono now)
 
 static bool is_flood(struct device *d, const struct profile *p, struct mono now)
 {
-	if (d->profile != p) {
-		d->profile = p;
-		bucket_init(&d->bucket, p->burst, p->per_second, now);
-	}
-	return !bucket_take(&d->bucket, now);
+	/* What was asked for may come as fast as it can; racp.h bounds how much. */
+	if (d->memory.running && p->flags & PROFILE_STORED)
+		return false;
+	return !bucket_take(p->flags & PROFILE_STREAM ? &d->samples : &d->values, now);
 }
 
-static void take_value(struct devices *ds, size_t i, const struct profile *p,
-		       const uint8_t *value, size_t len, struct mono now)
+void devices_fill_buckets(struct device *d, struct mono now)
+{
+	bucket_init(&d->values, VALUES_BURST, VALUES_PER_SECOND, now);
+	bucket_init(&d->samples, SAMPLES_BURST, SAMPLES_PER_SECOND, now);
+}
+
+static struct capture_link link_at(const struct device *d, struct mono at,
+				   struct mono now)
+{
+	return (struct capture_link){
+		.strength = verify_strength(&d->verify),
+		.unverified = verify_judge(&d->verify, at, now) != VERIFY_GOOD,
+	};
+}
+
+void devices_take(struct devices *ds, size_t i, const struct profile *p,
+		  const uint8_t *value, size_t len, const struct decoded *decoded,
+		  struct mono at)
 {
 	struct device *d = &ds->devices[i];
-	struct capture_time captured = { .mono = now, .wall = devices_wall(ds, now) };
+	struct mono now = rt_mono();
+	struct capture_time captured = { .mono = at, .wall = devices_wall(ds, at) };
 	struct backlog_entry *e;
 	struct msg_raw raw;
 
 	memcpy(captured.boot, ds->boot, BOOT_ID_LEN);
-	raw = capture_raw(p, &d->cfg, value, len, &captured, ds->utc_offset_min);
+	raw = capture_raw(p, &d->who, value, len, &captured,
+			  devices_offset_min(ds, captured.wall), link_at(d, at, now));
 	e = handover_raw(ds->handover, i, &raw);
 	if (!e) {
 		log_err("value-lost",
@@ -46,54 +79,244 @@ static void take_value(struct devices *ds, size_t i, const struct profile *p,
 		return;
 	}
 	session_on_value(&d->session, now);
-	e->decoded = capture_decode(p, value, len);
 	e->hold_until = mono_add(now, HOLD_MS);
-	if (e->decoded.marks & MARK_UNDECODED)
-		devices_incident(ds, INCIDENT_RADIO_GARBAGE, i);
+	e->history = devices_memory_history(ds, i);
+	e->has_decoded = decoded != NULL;
+	if (decoded)
+		e->decoded = *decoded;
 }
 
-void devices_on_value(void *arg, size_t i, uint16_t uuid, const uint8_t *value,
-		      size_t len)
+/* Of a record from the device's memory the number is needed at once. */
+static void take_stored(struct devices *ds, size_t i, const struct profile *p,
+			const uint8_t *value, size_t len, struct mono now)
+{
+	struct device *d = &ds->devices[i];
+	struct decoded decoded = capture_decode(p, value, len, &d->ctx);
+
+	if (devices_memory_on_record(ds, i, p, &decoded, now) == RACP_IGNORE)
+		return;
+	decoded.marks |= MARK_STORED;
+	devices_take(ds, i, p, value, len, &decoded, now);
+}
+
+static void take_records(struct devices *ds, size_t i, const struct profile *p,
+			 const uint8_t *value, size_t len, struct mono now)
+{
+	size_t at = 0;
+
+	do {
+		size_t n = p->split && at < len ? p->split(value + at, len - at)
+						: len - at;
+
+		if (p->flags & PROFILE_STORED && ds->devices[i].memory.running)
+			take_stored(ds, i, p, value + at, n, now);
+		else
+			devices_take(ds, i, p, value + at, n, NULL, now);
+		at += n;
+	} while (at < len);
+}
+
+/* Octets that could not be joined are kept as they are. */
+static void take_pieces(struct devices *ds, size_t i, const struct profile *p,
+			const uint8_t *value, size_t len, struct mono now)
+{
+	static const struct decoded lost = { .marks = MARK_UNDECODED | MARK_SEGMENT };
+
+	if (len)
+		devices_take(ds, i, p, value, len, &lost, now);
+}
+
+static void take_segment(struct devices *ds, size_t i, const struct profile *p,
+			 const uint8_t *value, size_t len, struct mono now)
+{
+	struct segment_join *s = NULL;
+	const uint8_t *whole = NULL;
+	size_t whole_len = 0;
+	int r;
+
+	for (size_t k = 0; k < DEVICE_JOINS; k++)
+		if (joined[k] == p->characteristic)
+			s = &ds->devices[i].joins[k];
+	if (!s)
+		return;
+	r = segment_add(s, value, len, &whole, &whole_len);
+	if (r == -ECANCELED) {
+		take_pieces(ds, i, p, whole, whole_len, now);
+		r = segment_add(s, value, len, &whole, &whole_len);
+	}
+	if (r == 1)
+		take_records(ds, i, p, whole, whole_len, now);
+	if (r >= 0)
+		return;
+	devices_incident(ds, INCIDENT_RADIO_GARBAGE, i);
+	if (r == -EPROTO || r == -ENOSPC)
+		take_pieces(ds, i, p, whole, whole_len, now);
+	take_pieces(ds, i, p, value, len, now);
+}
+
+static size_t stream_of(const struct profile *p)
+{
+	size_t k = 0;
+
+	while (k < DEVICE_STREAMS - 1 && streamed[k] != p->characteristic)
+		k++;
+	return k;
+}
+
+static void close_stream(struct devices *ds, size_t i, size_t k)
+{
+	const struct profile *p = profile_by_characteristic(streamed[k]);
+	struct stream *s = &ds->devices[i].streams[k];
+	uint8_t raw[READING_RAW_MAX];
+	struct decoded decoded;
+	struct mono at;
+	size_t len;
+
+	if (stream_is_empty(s))
+		return;
+	at = stream_newest(s); /* the window ends with its last sample */
+	len = stream_close(s, p->kind, raw, &decoded);
+	devices_take(ds, i, p, raw, len, &decoded, at);
+}
+
+void devices_close_streams(struct devices *ds, size_t i, bool all, struct mono now)
+{
+	for (size_t k = 0; k < DEVICE_STREAMS; k++)
+		if (all || mono_reached(now, stream_deadline(&ds->devices[i].streams[k])))
+			close_stream(ds, i, k);
+}
+
+/* A sample is nothing by itself: before the link is known to be the device's it is left out. */
+static void take_sample(struct devices *ds, size_t i, const struct profile *p,
+			const uint8_t *value, size_t len, struct mono now)
+{
+	struct device *d = &ds->devices[i];
+	struct stream *s = &d->streams[stream_of(p)];
+	enum verify_verdict verdict = verify_link(&d->verify, now);
+	struct decoded decoded;
+
+	if (verdict != VERIFY_GOOD && verdict != VERIFY_UNKNOWN)
+		return;
+	decoded = capture_decode(p, value, len, &d->ctx);
+	if (stream_add(s, value, len, &decoded, now))
+		return;
+	close_stream(ds, i, stream_of(p));
+	stream_add(s, value, len, &decoded, now);
+}
+
+static void take_value(struct devices *ds, size_t i, const struct profile *p,
+		       const uint8_t *value, size_t len, struct mono now)
+{
+	if (p->flags & PROFILE_STREAM)
+		take_sample(ds, i, p, value, len, now);
+	else if (p->flags & PROFILE_SEGMENTS)
+		take_segment(ds, i, p, value, len, now);
+	else
+		take_records(ds, i, p, value, len, now);
+}
+
+void devices_on_value(void *arg, size_t i, uint16_t service, uint16_t uuid,
+		      const uint8_t *value, size_t len)
 {
 	struct devices *ds = arg;
 	const struct profile *p = profile_by_characteristic(uuid);
 	struct mono now = rt_mono();
+	struct device *d = &ds->devices[i];
 
-	if (i >= ds->count || !p)
+	if (i >= ds->count)
 		return;
 	FAILPOINT("ble.value.received");
-	if (!is_credible(&ds->devices[i], now)) {
-		log_warn("value-refused", "device=%u reason=no-bonded-link",
-			 ds->devices[i].cfg.num);
+	if (!is_credible(d, now)) {
+		log_warn("value-refused", "device=%u reason=no-bonded-link", d->cfg.num);
 		devices_incident(ds, INCIDENT_RADIO_IMPOSTOR, i);
-	} else if (is_flood(&ds->devices[i], p, now)) {
-		log_warn("value-refused", "device=%u reason=flood",
-			 ds->devices[i].cfg.num);
+		return;
+	}
+	verify_on_value(&d->verify, now);
+	doctor_on_value(&d->doctor, now);
+	if (uuid == CHOOSE_UUID_RACP && service == d->memory.where.service) {
+		devices_memory_on_indication(ds, i, value, len, now);
+	} else if (uuid == UDS_UUID_CONTROL_POINT) {
+		devices_on_consent(ds, i, value, len, now);
+	} else if (uuid == DTS_UUID_CONTROL_POINT) {
+		devices_on_clock_reply(ds, i, value, len, now);
+	} else if (p && is_flood(d, p, now)) {
+		log_warn("value-refused", "device=%u reason=flood", d->cfg.num);
 		devices_incident(ds, INCIDENT_RADIO_GARBAGE, i);
-		bluez_do(ds->bluez, BLUEZ_DISCONNECT, i, 0);
-	} else {
+		session_close(&d->session, now);
+	} else if (p) {
 		take_value(ds, i, p, value, len, now);
 	}
 }
 
-/* Give hub-store the decoded values whose wait for the
- * device's clock is over. Returns the next deadline. */
-struct mono devices_finish_values(struct devices *ds, struct mono now)
+static enum consent consent_of(const struct device *d)
+{
+	if (!d->cfg.has_consent || !d->has_users)
+		return CONSENT_NOT_NEEDED;
+	return d->consented ? CONSENT_GIVEN : CONSENT_MISSING;
+}
+
+static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
+{
+	struct device *d = &ds->devices[e->device];
+	const struct profile *p = profile_by_characteristic(e->raw.characteristic);
+	struct capture_facts facts = {
+		.device = &d->cfg,
+		.clock = &d->clock,
+		.link = link_at(d, e->raw.captured.mono, now),
+		.consent = consent_of(d),
+		.changed = d->info.changed,
+		.history = e->history,
+	};
+	struct msg_decoded m;
+
+	if (!p)
+		p = devices_info_profile();
+	if (!e->has_decoded)
+		e->decoded = capture_decode(p, e->raw.raw, e->raw.raw_len, &d->ctx);
+	if (e->decoded.marks & MARK_UNDECODED)
+		devices_incident(ds, INCIDENT_RADIO_GARBAGE, e->device);
+	if (e->raw.kind != READING_DEVICE_INFORMATION)
+		facts.test = pairing_on_value(&ds->pairing, e->device, now);
+	if (e->decoded.has_device_time && !e->decoded.time_is_utc && ds->has_change &&
+	    clock_is_ambiguous(&e->decoded.device_time, ds->change_utc_ms,
+			       ds->utc_offset_min, ds->change_offset_min))
+		e->decoded.marks |= MARK_AMBIGUOUS;
+	m = capture_finish(&e->raw, &e->decoded, &facts);
+	handover_finish(ds->handover, e, &m);
+}
+
+static void discard(struct devices *ds, struct backlog_entry *e, struct mono now)
+{
+	struct device *d = &ds->devices[e->device];
+
+	log_warn("value-refused", "device=%u reason=link-not-verified", d->cfg.num);
+	devices_incident(ds, INCIDENT_RADIO_IMPOSTOR, e->device);
+	session_on_durable(&d->session, now);
+	handover_discard(ds->handover, e);
+}
+
+/* Give hub-store what is known of the values whose wait is over. Returns the next deadline. */
+struct mono devices_finish_values(struct devices *ds, bool all, struct mono now)
 {
 	struct mono next = MONO_NEVER;
-	struct backlog_entry *e = NULL;
+	struct backlog_entry *e = handover_unfinished(ds->handover, NULL);
 
-	while ((e = handover_unfinished(ds->handover, e))) {
+	while (e) {
 		struct device *d = &ds->devices[e->device];
-		struct msg_decoded m;
+		enum verify_verdict v =
+			verify_judge(&d->verify, e->raw.captured.mono, now);
+		bool wait = v == VERIFY_PENDING ||
+			    (!session_clock_settled(&d->session) &&
+			     !mono_reached(now, e->hold_until));
+		struct backlog_entry *after = handover_unfinished(ds->handover, e);
 
-		if (!session_clock_settled(&d->session) &&
-		    !mono_reached(now, e->hold_until)) {
-			next = e->hold_until.ms < next.ms ? e->hold_until : next;
-			continue;
-		}
-		m = capture_finish(&e->raw, &e->decoded, &d->clock, &d->cfg);
-		handover_finish(ds->handover, e, &m);
+		if (v == VERIFY_BAD)
+			discard(ds, e, now);
+		else if (!wait || all)
+			finish(ds, e, now);
+		else if (v != VERIFY_PENDING && e->hold_until.ms < next.ms)
+			next = e->hold_until; /* verify.h has its own deadline */
+		e = after;
 	}
 	return next;
 }

@@ -21,27 +21,57 @@ struct handover {
 	enum store_blocked blocked;
 	bool heard; /* hub-store has said on this connection whether it takes readings */
 	struct backlog backlog;
+	struct msg_memory memories[HANDOVER_MEMORIES_MAX]; /* to be sent, oldest first */
+	size_t memory_count;
 };
 
-static bool may_send(const struct handover *h)
+static bool is_there(const struct handover *h)
 {
-	return h->link && ipc_is_up(h->link) && h->heard && h->blocked == STORE_READY;
+	return h->link && ipc_is_up(h->link) && h->heard;
+}
+
+static bool next_message(const struct handover *h, struct msg *ret)
+{
+	if (!is_there(h))
+		return false;
+	if (backlog_next(&h->backlog, h->blocked == STORE_READY, ret))
+		return true;
+	if (h->memory_count == 0)
+		return false;
+	ret->kind = MSG_MEMORY;
+	ret->memory = h->memories[0];
+	return true;
+}
+
+static void drop_memory(struct handover *h, size_t i)
+{
+	h->memory_count--;
+	memmove(&h->memories[i], &h->memories[i + 1],
+		(h->memory_count - i) * sizeof(h->memories[0]));
+}
+
+static void note_sent(struct handover *h, const struct msg *m)
+{
+	if (m->kind == MSG_MEMORY)
+		drop_memory(h, 0);
+	else
+		backlog_sent(&h->backlog, m);
+	if (m->kind == MSG_RAW)
+		FAILPOINT("ble.raw.sent");
+	else if (m->kind == MSG_DECODED)
+		FAILPOINT("ble.decoded.sent");
 }
 
 static void pump(struct handover *h)
 {
 	struct msg m;
 
-	while (may_send(h) && backlog_next(&h->backlog, &m)) {
+	while (next_message(h, &m)) {
 		if (ipc_send(h->link, &m) != 0) {
 			rt_timer_set(h->retry, mono_add(rt_mono(), RETRY_MS));
 			return;
 		}
-		backlog_sent(&h->backlog, &m);
-		if (m.kind == MSG_RAW)
-			FAILPOINT("ble.raw.sent");
-		else
-			FAILPOINT("ble.decoded.sent");
+		note_sent(h, &m);
 	}
 }
 
@@ -73,12 +103,16 @@ static void on_state(struct handover *h, enum store_blocked blocked)
 
 static void on_durable(struct handover *h, const struct msg_durable *m)
 {
-	size_t device;
+	struct backlog_entry *e = backlog_find(&h->backlog, m->capture);
 
 	FAILPOINT("ble.durable.received");
 	if (m->durable) {
-		if (backlog_remove(&h->backlog, m->capture, &device) == 0)
-			h->h.durable(h->arg, device);
+		/* none: a second answer to a value offered twice, or it was discarded too late */
+		if (e) {
+			h->h.durable(h->arg, e);
+			backlog_remove(&h->backlog, e);
+		}
+		pump(h); /* one less in flight */
 		h->h.changed(h->arg);
 		return;
 	}
@@ -91,11 +125,15 @@ static void on_durable(struct handover *h, const struct msg_durable *m)
 
 static void on_message(void *arg, struct ipc *link, const struct msg *m)
 {
+	struct handover *h = arg;
+
 	(void)link;
 	if (m->kind == MSG_STORE_STATE)
-		on_state(arg, m->store_state.blocked);
+		on_state(h, m->store_state.blocked);
 	else if (m->kind == MSG_DURABLE)
-		on_durable(arg, &m->durable);
+		on_durable(h, &m->durable);
+	else if (m->kind == MSG_MEMORY)
+		h->h.memory(h->arg, &m->memory);
 }
 
 static void on_violation(void *arg, struct ipc *link, unsigned count)
@@ -140,7 +178,12 @@ int handover_new(struct rt *rt, const struct options *opt,
 
 bool handover_is_ready(const struct handover *h)
 {
-	return may_send(h) && h->backlog.count < BACKLOG_HIGH;
+	return is_there(h) && h->blocked == STORE_READY;
+}
+
+bool handover_is_full(const struct handover *h)
+{
+	return backlog_is_high(&h->backlog);
 }
 
 struct backlog_entry *handover_raw(struct handover *h, size_t device,
@@ -156,18 +199,37 @@ struct backlog_entry *handover_raw(struct handover *h, size_t device,
 struct backlog_entry *handover_unfinished(struct handover *h,
 					  const struct backlog_entry *after)
 {
-	size_t i = after ? (size_t)(after - h->backlog.entries) + 1 : 0;
+	struct backlog_entry *e = backlog_after(&h->backlog, after);
 
-	for (; i < h->backlog.count; i++)
-		if (!h->backlog.entries[i].ready)
-			return &h->backlog.entries[i];
-	return NULL;
+	while (e && e->ready)
+		e = backlog_after(&h->backlog, e);
+	return e;
 }
 
 void handover_finish(struct handover *h, struct backlog_entry *e,
 		     const struct msg_decoded *d)
 {
 	backlog_finish(e, d);
+	pump(h);
+}
+
+void handover_discard(struct handover *h, struct backlog_entry *e)
+{
+	backlog_discard(&h->backlog, e);
+	pump(h);
+}
+
+void handover_memory(struct handover *h, const struct msg_memory *m)
+{
+	for (size_t i = 0; i < h->memory_count; i++)
+		if (h->memories[i].num == m->num &&
+		    h->memories[i].service == m->service) {
+			drop_memory(h, i);
+			break;
+		}
+	if (h->memory_count == HANDOVER_MEMORIES_MAX)
+		drop_memory(h, 0);
+	h->memories[h->memory_count++] = *m;
 	pump(h);
 }
 

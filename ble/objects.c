@@ -3,10 +3,10 @@
  */
 #include "ble/objects.h"
 
-#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
+#include "ble/traits.h"
 #include "hub/core/hex.h"
 
 enum {
@@ -19,6 +19,7 @@ enum { TIES = PROP_PAIRED | PROP_BONDED | PROP_TRUSTED | PROP_CONNECTED };
 void objects_clear(struct objects *o)
 {
 	memset(o->devices, 0, sizeof(o->devices));
+	memset(o->candidates, 0, sizeof(o->candidates));
 }
 
 void objects_set_configured(struct objects *o, const struct config_device *devices,
@@ -30,14 +31,35 @@ void objects_set_configured(struct objects *o, const struct config_device *devic
 		memcpy(o->configured, devices, count * sizeof(*devices));
 }
 
-static int find_configured(const struct objects *o, const struct props *props)
+static bool is_at(const uint8_t a[static PERIPHERAL_ADDR_LEN], enum addr_type a_type,
+		  const uint8_t b[static PERIPHERAL_ADDR_LEN], enum addr_type b_type)
+{
+	return a_type == b_type && memcmp(a, b, PERIPHERAL_ADDR_LEN) == 0;
+}
+
+static int find_configured(const struct objects *o,
+			   const uint8_t addr[static PERIPHERAL_ADDR_LEN],
+			   enum addr_type type)
 {
 	for (size_t i = 0; i < o->configured_count; i++)
-		if (memcmp(o->configured[i].addr, props->address, PERIPHERAL_ADDR_LEN) ==
-			    0 &&
-		    o->configured[i].addr_type == props->address_type)
+		if (o->configured[i].has_addr &&
+		    is_at(o->configured[i].addr, o->configured[i].addr_type, addr, type))
 			return (int)i;
 	return -1;
+}
+
+/* Cut to length, at the start of a UTF-8 character. */
+static void set_name(char name[static OBJECT_NAME_MAX + 1], const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len > OBJECT_NAME_MAX) {
+		len = OBJECT_NAME_MAX;
+		while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80)
+			len--;
+	}
+	memcpy(name, text, len);
+	name[len] = '\0';
 }
 
 struct object_device *objects_find_device(struct objects *o, const char *path)
@@ -72,28 +94,37 @@ static struct object_device *free_slot(struct objects *o, bool stranger)
 	return stranger && strangers >= OBJECT_STRANGERS_MAX ? NULL : slot;
 }
 
+static struct object_device *new_device(struct objects *o, const char *path, int config)
+{
+	struct object_device *d;
+
+	/* Two objects of one configured device cannot be told apart: the first stays. */
+	if (config >= 0 && objects_find_config(o, (size_t)config))
+		return NULL;
+	d = free_slot(o, config < 0);
+	if (!d || strlen(path) >= OBJECT_PATH_MAX)
+		return NULL;
+	memset(d, 0, sizeof(*d));
+	memcpy(d->path, path, strlen(path) + 1);
+	d->rssi = OBJECT_RSSI_UNKNOWN;
+	d->config = config;
+	return d;
+}
+
 static struct object_device *add_device(struct objects *o, const char *path,
 					const struct props *props)
 {
 	struct object_device *d;
 	int config;
 
-	if (!(props->has & PROP_ADDRESS) || strlen(path) >= OBJECT_PATH_MAX)
+	if (!(props->has & PROP_ADDRESS))
 		return NULL;
-	config = find_configured(o, props);
+	config = find_configured(o, props->address, props->address_type);
 	if (config < 0 && !(props->on & TIES))
 		return NULL;
-	/* Two objects of one configured device cannot be told apart: the first stays. */
-	if (config >= 0 && objects_find_config(o, (size_t)config))
-		return NULL;
-	d = free_slot(o, config < 0);
-	if (!d)
-		return NULL;
-	memset(d, 0, sizeof(*d));
-	memcpy(d->path, path, strlen(path) + 1);
-	memcpy(d->addr, props->address, PERIPHERAL_ADDR_LEN);
-	d->addr_type = props->address_type;
-	d->config = config;
+	d = new_device(o, path, config);
+	if (d)
+		d->addr_type = props->address_type;
 	return d;
 }
 
@@ -108,8 +139,170 @@ struct object_device *objects_put_device(struct objects *o, const char *path,
 	if (!d)
 		return NULL;
 	d->is = (d->is & ~has) | (props->on & has);
+	if (props->has & PROP_ADDRESS)
+		memcpy(d->addr, props->address, PERIPHERAL_ADDR_LEN);
+	if (props->has & PROP_ADDRESS_TYPE)
+		d->addr_type = props->address_type;
+	if (props->has & PROP_NAME || (props->has & PROP_ALIAS && !d->name[0]))
+		set_name(d->name, props->name);
+	if (props->has & PROP_RSSI)
+		d->rssi = props->rssi;
 	return d;
 }
+
+/* ---- candidates ---- */
+
+/* Services of the configured devices whose address is not known. */
+static unsigned looked_for(const struct objects *o)
+{
+	unsigned services = 0;
+
+	for (size_t i = 0; i < o->configured_count; i++)
+		if (!o->configured[i].has_addr)
+			services |= traits_services_of(o->configured[i].kind);
+	return services;
+}
+
+static struct object_candidate *find_candidate(struct objects *o, const char *path)
+{
+	for (size_t i = 0; i < OBJECT_CANDIDATES_MAX; i++)
+		if (*path && strcmp(o->candidates[i].path, path) == 0)
+			return &o->candidates[i];
+	return NULL;
+}
+
+static int strength_of(const struct object_candidate *c)
+{
+	return c->heard ? c->rssi : INT16_MIN;
+}
+
+/* A free slot, or that of the weakest if it is weaker than the new one. */
+static struct object_candidate *candidate_slot(struct objects *o, int strength)
+{
+	struct object_candidate *weakest = NULL;
+
+	for (size_t i = 0; i < OBJECT_CANDIDATES_MAX; i++) {
+		struct object_candidate *c = &o->candidates[i];
+
+		if (!c->path[0])
+			return c;
+		if (!weakest || strength_of(c) < strength_of(weakest))
+			weakest = c;
+	}
+	return strength_of(weakest) < strength ? weakest : NULL;
+}
+
+static struct object_candidate *add_candidate(struct objects *o, const char *path,
+					      const struct props *props, bool heard)
+{
+	const unsigned needed = PROP_ADDRESS | PROP_SERVICES;
+	struct object_candidate new = { .rssi = OBJECT_RSSI_UNKNOWN,
+					.addr_type = props->address_type,
+					.heard = heard };
+	struct object_candidate *c;
+
+	if ((props->has & needed) != needed || !(props->services & looked_for(o)) ||
+	    strlen(path) >= OBJECT_PATH_MAX || objects_find_device(o, path) ||
+	    find_configured(o, props->address, props->address_type) >= 0)
+		return NULL;
+	if (props->has & PROP_RSSI)
+		new.rssi = props->rssi;
+	c = candidate_slot(o, strength_of(&new));
+	if (!c)
+		return NULL;
+	*c = new;
+	memcpy(c->path, path, strlen(path) + 1);
+	memcpy(c->addr, props->address, PERIPHERAL_ADDR_LEN);
+	return c;
+}
+
+const struct object_candidate *objects_put_candidate(struct objects *o, const char *path,
+						     const struct props *props, bool news)
+{
+	struct object_candidate *c = find_candidate(o, path);
+	bool heard = props->has & PROP_RSSI || (news && !c);
+
+	if (!o->watching)
+		return NULL;
+	if (props->on & (PROP_PAIRED | PROP_BONDED)) {
+		if (c)
+			memset(c, 0, sizeof(*c));
+		return NULL;
+	}
+	if (!c)
+		c = add_candidate(o, path, props, heard);
+	if (!c)
+		return NULL;
+	c->heard |= heard;
+	if (props->has & PROP_SERVICES)
+		c->services = props->services;
+	if (props->has & PROP_RSSI)
+		c->rssi = props->rssi;
+	if (props->has & PROP_NAME || (props->has & PROP_ALIAS && !c->name[0]))
+		set_name(c->name, props->name);
+	return heard ? c : NULL;
+}
+
+void objects_watch_candidates(struct objects *o, bool on)
+{
+	o->watching = on;
+	if (!on)
+		memset(o->candidates, 0, sizeof(o->candidates));
+}
+
+static void adopt(struct objects *o, struct object_candidate *c, int config)
+{
+	struct object_device *d = new_device(o, c->path, config);
+
+	if (d) {
+		memcpy(d->addr, c->addr, PERIPHERAL_ADDR_LEN);
+		d->addr_type = c->addr_type;
+		d->rssi = c->rssi;
+		memcpy(d->name, c->name, sizeof(d->name));
+	}
+	memset(c, 0, sizeof(*c));
+}
+
+void objects_set_address(struct objects *o, size_t i,
+			 const uint8_t addr[static PERIPHERAL_ADDR_LEN],
+			 enum addr_type type)
+{
+	struct config_device *cfg = &o->configured[i];
+
+	if (i >= o->configured_count)
+		return;
+	memcpy(cfg->addr, addr, PERIPHERAL_ADDR_LEN);
+	cfg->addr_type = type;
+	cfg->has_addr = true;
+	for (size_t k = 0; k < OBJECT_DEVICES_MAX; k++) {
+		struct object_device *d = &o->devices[k];
+
+		if (d->path[0] && d->config < 0 &&
+		    is_at(d->addr, d->addr_type, addr, type) &&
+		    !objects_find_config(o, i))
+			d->config = (int)i;
+	}
+	for (size_t k = 0; k < OBJECT_CANDIDATES_MAX; k++) {
+		struct object_candidate *c = &o->candidates[k];
+
+		if (c->path[0] && is_at(c->addr, c->addr_type, addr, type))
+			adopt(o, c, (int)i);
+	}
+}
+
+void objects_unset_address(struct objects *o, size_t i)
+{
+	struct object_device *d = objects_find_config(o, i);
+
+	if (i >= o->configured_count)
+		return;
+	memset(o->configured[i].addr, 0, PERIPHERAL_ADDR_LEN);
+	o->configured[i].has_addr = false;
+	if (d)
+		d->config = -1;
+}
+
+/* ---- services and characteristics ---- */
 
 /* Is 'path' below 'parent'? */
 static bool is_below(const char *path, const char *parent)
@@ -119,41 +312,86 @@ static bool is_below(const char *path, const char *parent)
 	return len && strncmp(path, parent, len) == 0 && path[len] == '/';
 }
 
+/* The device below whose path this one is. */
+static struct object_device *find_owner(struct objects *o, const char *path)
+{
+	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++)
+		if (is_below(path, o->devices[i].path))
+			return &o->devices[i];
+	return NULL;
+}
+
 struct object_device *objects_find_char(struct objects *o, const char *path,
 					struct object_char **ret_char)
 {
-	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++) {
-		struct object_device *d = &o->devices[i];
+	struct object_device *d = find_owner(o, path);
 
-		if (!is_below(path, d->path))
-			continue;
-		for (size_t c = 0; c < d->char_count; c++) {
-			if (strcmp(d->chars[c].path, path) == 0) {
-				*ret_char = &d->chars[c];
-				return d;
-			}
+	for (size_t i = 0; d && i < d->char_count; i++) {
+		if (strcmp(d->chars[i].path, path) == 0) {
+			*ret_char = &d->chars[i];
+			return d;
 		}
 	}
 	return NULL;
 }
 
+/* Is the characteristic's path <device>/<service>/<itself>? */
+static bool is_in_service(const struct object_device *d, const char *char_path,
+			  const char *service)
+{
+	const char *rest = char_path + strlen(d->path) + 1;
+	size_t len = strlen(service);
+
+	return strncmp(rest, service, len) == 0 && rest[len] == '/';
+}
+
+/* The UUID of the service that a characteristic's path is below; 0 if not known. */
+static uint16_t service_of(const struct object_device *d, const char *char_path)
+{
+	for (size_t i = 0; i < d->service_count; i++)
+		if (is_in_service(d, char_path, d->services[i].name))
+			return d->services[i].uuid;
+	return 0;
+}
+
+void objects_put_service(struct objects *o, const char *path, const struct props *props)
+{
+	struct object_device *d = find_owner(o, path);
+	const char *name = d ? path + strlen(d->path) + 1 : "";
+	struct object_service *s;
+	size_t i = 0;
+
+	if (!d || !(props->has & PROP_UUID) || !props->uuid || strchr(name, '/') ||
+	    strlen(name) == 0 || strlen(name) >= OBJECT_SERVICE_NAME_MAX)
+		return;
+	while (i < d->service_count && strcmp(d->services[i].name, name) != 0)
+		i++;
+	if (i == OBJECT_SERVICES_MAX)
+		return;
+	s = &d->services[i];
+	if (i == d->service_count)
+		d->service_count++;
+	memcpy(s->name, name, strlen(name) + 1);
+	s->uuid = props->uuid;
+	for (size_t c = 0; c < d->char_count; c++)
+		if (is_in_service(d, d->chars[c].path, name))
+			d->chars[c].service = s->uuid;
+}
+
 static struct object_char *add_char(struct objects *o, const char *path,
 				    const struct props *props)
 {
-	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++) {
-		struct object_device *d = &o->devices[i];
-		struct object_char *c;
+	struct object_device *d = find_owner(o, path);
+	struct object_char *c;
 
-		if (!is_below(path, d->path))
-			continue;
-		if (d->char_count == OBJECT_CHARS_MAX || strlen(path) >= OBJECT_PATH_MAX)
-			return NULL;
-		c = &d->chars[d->char_count++];
-		*c = (struct object_char){ .uuid = props->uuid, .flags = props->flags };
-		memcpy(c->path, path, strlen(path) + 1);
-		return c;
-	}
-	return NULL;
+	if (!d || d->char_count == OBJECT_CHARS_MAX || strlen(path) >= OBJECT_PATH_MAX)
+		return NULL;
+	c = &d->chars[d->char_count++];
+	*c = (struct object_char){ .uuid = props->uuid,
+				   .service = service_of(d, path),
+				   .flags = props->flags };
+	memcpy(c->path, path, strlen(path) + 1);
+	return c;
 }
 
 struct object_char *objects_put_char(struct objects *o, const char *path,
@@ -172,12 +410,28 @@ struct object_char *objects_put_char(struct objects *o, const char *path,
 	return add_char(o, path, props);
 }
 
+static void remove_service(struct objects *o, const char *path)
+{
+	struct object_device *d = find_owner(o, path);
+	const char *name = d ? path + strlen(d->path) + 1 : NULL;
+
+	for (size_t i = 0; d && i < d->service_count; i++) {
+		if (strcmp(d->services[i].name, name) == 0) {
+			d->services[i] = d->services[--d->service_count];
+			return;
+		}
+	}
+}
+
 int objects_remove(struct objects *o, const char *path)
 {
 	struct object_device *d = objects_find_device(o, path);
+	struct object_candidate *who = find_candidate(o, path);
 	struct object_char *c = NULL;
 	int config = -1;
 
+	if (who)
+		memset(who, 0, sizeof(*who));
 	if (d) {
 		config = d->config;
 		memset(d, 0, sizeof(*d));
@@ -187,6 +441,8 @@ int objects_remove(struct objects *o, const char *path)
 	if (d) {
 		*c = d->chars[--d->char_count];
 		config = d->config;
+	} else {
+		remove_service(o, path);
 	}
 	return config;
 }
@@ -196,6 +452,16 @@ struct object_char *objects_find_uuid(struct object_device *d, uint16_t uuid,
 {
 	for (size_t i = 0; i < d->char_count; i++)
 		if (d->chars[i].uuid == uuid && (d->chars[i].flags & flags) == flags)
+			return &d->chars[i];
+	return NULL;
+}
+
+struct object_char *objects_find_in_service(struct object_device *d, uint16_t service,
+					    uint16_t uuid, unsigned flags)
+{
+	for (size_t i = 0; i < d->char_count; i++)
+		if (d->chars[i].service == service && d->chars[i].uuid == uuid &&
+		    (d->chars[i].flags & flags) == flags)
 			return &d->chars[i];
 	return NULL;
 }

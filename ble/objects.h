@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * objects.h - what the hub keeps of bluetoothd's objects: the adapter, configured devices
- * with the characteristics it uses, and strangers only if they are paired, trusted or
- * connected. Pure; bounded; no D-Bus types.
+ * objects.h - what the hub keeps of bluetoothd's objects: configured devices with their
+ * services and the characteristics it uses, strangers only if they are paired, trusted or
+ * connected, and in a pairing window those who advertise what is looked for. Pure; bounded;
+ * no D-Bus types.
  *
  * A neighbourhood full of advertising devices, or one that invents addresses, therefore
  * takes no memory here.
@@ -15,11 +16,18 @@
 #include "hub/core/config.h"
 
 enum {
-	OBJECT_PATH_MAX = 128,
-	OBJECT_CHARS_MAX = 8,
+	OBJECT_PATH_MAX = 80, /* bluetoothd's longest that we look at has 60 */
+	/* Of one device that has everything the hub knows, e.g. a scale with 2 measurements, 2
+	 * features, 2 user data, 10 device information, battery, 2 clocks: 20. */
+	OBJECT_CHARS_MAX = 40,
+	OBJECT_SERVICES_MAX = 16,
+	OBJECT_SERVICE_NAME_MAX = 16, /* "service0028" */
+	OBJECT_NAME_MAX = 32,	      /* octets of a device's name that are kept */
 	OBJECT_STRANGERS_MAX = 8,
+	OBJECT_CANDIDATES_MAX = 8,
 	OBJECT_DEVICES_MAX = CONFIG_DEVICES_MAX + OBJECT_STRANGERS_MAX,
 	OBJECT_VALUE_MAX = READING_RAW_MAX,
+	OBJECT_RSSI_UNKNOWN = 127, /* Core 5.4 4.E.7.5.4, and when nothing was said */
 };
 
 /* Properties, as bits: which were told, and for the yes-or-no ones which are true. */
@@ -38,6 +46,10 @@ enum prop {
 	PROP_UUID = 1 << 11,
 	PROP_FLAGS = 1 << 12,
 	PROP_VALUE = 1 << 13,
+	PROP_NAME = 1 << 14,
+	PROP_ALIAS = 1 << 15,
+	PROP_RSSI = 1 << 16,
+	PROP_SERVICES = 1 << 17,
 };
 
 enum char_flag {
@@ -52,16 +64,28 @@ struct props {
 	unsigned on;  /* those of them that are true */
 	uint8_t address[PERIPHERAL_ADDR_LEN];
 	enum addr_type address_type;
-	uint16_t uuid;	/* 16-bit UUID on the Bluetooth base, 0 for any other */
-	unsigned flags; /* enum char_flag */
+	uint16_t uuid;	   /* 16-bit UUID on the Bluetooth base, 0 for any other */
+	unsigned flags;	   /* enum char_flag */
+	int16_t rssi;	   /* dBm */
+	unsigned services; /* enum traits_service: those of UUIDs that the hub knows */
+	/* borrowed from the message: the device's name, or its alias if PROP_NAME is not told */
+	const char *name;
 	/* borrowed from the message; may be longer than OBJECT_VALUE_MAX */
 	const uint8_t *value;
 	size_t value_len;
 };
 
+struct object_service {
+	/* last part of its path; "": the slot is free */
+	char name[OBJECT_SERVICE_NAME_MAX];
+	uint16_t uuid;
+};
+
 struct object_char {
 	char path[OBJECT_PATH_MAX];
 	uint16_t uuid;
+	uint16_t
+		service; /* 16-bit UUID of the service it is in; 0: another one, or not told */
 	unsigned flags; /* enum char_flag */
 	bool armed;	/* StartNotify was accepted */
 	bool arming;	/* StartNotify is under way */
@@ -71,19 +95,37 @@ struct object_device {
 	char path[OBJECT_PATH_MAX]; /* "": the slot is free */
 	uint8_t addr[PERIPHERAL_ADDR_LEN];
 	enum addr_type addr_type;
-	unsigned is; /* PROP_PAIRED .. PROP_RESOLVED that are true */
-	int config;  /* index in the configuration, -1 for a stranger */
-	size_t char_count;
+	/* as the device says it, cut to length; outside text: to be escaped */
+	char name[OBJECT_NAME_MAX + 1];
+	int16_t rssi; /* when it last advertised, or OBJECT_RSSI_UNKNOWN */
+	unsigned is;  /* PROP_PAIRED .. PROP_RESOLVED that are true */
+	int config;   /* index in the configuration, -1 for a stranger */
+	size_t service_count, char_count;
+	struct object_service services[OBJECT_SERVICES_MAX];
 	struct object_char chars[OBJECT_CHARS_MAX];
+};
+
+/* One who advertises a service of a configured device that has no address. */
+struct object_candidate {
+	char path[OBJECT_PATH_MAX]; /* "": the slot is free */
+	uint8_t addr[PERIPHERAL_ADDR_LEN];
+	enum addr_type addr_type;
+	char name[OBJECT_NAME_MAX + 1]; /* outside text */
+	int16_t rssi;			/* or OBJECT_RSSI_UNKNOWN */
+	unsigned services;		/* enum traits_service that it advertises */
+	bool heard;			/* not only listed */
 };
 
 struct objects {
 	struct config_device configured[CONFIG_DEVICES_MAX];
 	size_t configured_count;
+	bool watching; /* candidates are kept */
+	struct object_candidate candidates[OBJECT_CANDIDATES_MAX];
 	struct object_device devices[OBJECT_DEVICES_MAX];
 };
 
-/* objects_set_configured - who is ours; all objects are forgotten. */
+/* objects_set_configured - who is ours, with the addresses that were
+ * found for those who had none; all objects are forgotten. */
 void objects_set_configured(struct objects *o, const struct config_device *devices,
 			    size_t count);
 
@@ -91,7 +133,25 @@ void objects_set_configured(struct objects *o, const struct config_device *devic
 void objects_clear(struct objects *o);
 
 /*
+ * objects_set_address - configured device i, which has no address, is the one at this one.
+ *
+ * The object that it has as a candidate or as a stranger becomes that of device i. Kept by
+ * objects_clear, until objects_set_configured or objects_unset_address.
+ */
+void objects_set_address(struct objects *o, size_t i,
+			 const uint8_t addr[static PERIPHERAL_ADDR_LEN],
+			 enum addr_type type);
+
+/* objects_unset_address - it was not; an object that it still has is a stranger's. */
+void objects_unset_address(struct objects *o, size_t i);
+
+/* objects_watch_candidates - keep candidates, or forget them and keep no more. */
+void objects_watch_candidates(struct objects *o, bool on);
+
+/*
  * objects_put_device - a device appeared or changed.
+ *
+ * A new address of a known object is learned: after pairing it is the identity address.
  *
  * Returns its entry, or NULL if it is a stranger without any tie, has no address, or
  * there is no room.
@@ -100,9 +160,29 @@ struct object_device *objects_put_device(struct objects *o, const char *path,
 					 const struct props *props);
 
 /*
+ * objects_put_candidate - somebody for whom objects_put_device had no entry.
+ *
+ * news   a signal told it, not a list: a new object then means that it was heard now
+ *
+ * If there are more than OBJECT_CANDIDATES_MAX the strongest stay, those heard before those
+ * only listed; strength unknown counts as strong.
+ *
+ * Returns its entry if it was heard advertising what is looked for, else NULL: not watching,
+ * nothing that we look for, bonded already, or only known and not heard.
+ */
+const struct object_candidate *objects_put_candidate(struct objects *o, const char *path,
+						     const struct props *props,
+						     bool news);
+
+/* objects_put_service - a service appeared; those of strangers without entry are left out. */
+void objects_put_service(struct objects *o, const char *path, const struct props *props);
+
+/*
  * objects_put_char - a characteristic appeared or changed.
  *
  * wanted   does the hub use this 16-bit UUID?
+ *
+ * Its service may be put before or after it.
  *
  * Returns its entry, or NULL if it is not wanted, belongs to no device here, or there is no room.
  */
@@ -110,7 +190,7 @@ struct object_char *objects_put_char(struct objects *o, const char *path,
 				     const struct props *props,
 				     bool (*wanted)(uint16_t uuid));
 
-/* objects_remove - a path is gone; the device's characteristics
+/* objects_remove - a path is gone; the device's services and characteristics
  * go with it. Returns its device index or -1. */
 int objects_remove(struct objects *o, const char *path);
 
@@ -124,6 +204,9 @@ struct object_device *objects_find_config(struct objects *o, size_t i);
 /* The first characteristic with this UUID that has all these flags; NULL if there is none. */
 struct object_char *objects_find_uuid(struct object_device *d, uint16_t uuid,
 				      unsigned flags);
+/* The same, in one service: 2A52 and 2A08 may be in several. */
+struct object_char *objects_find_in_service(struct object_device *d, uint16_t service,
+					    uint16_t uuid, unsigned flags);
 
 /* objects_parse_uuid - the 16-bit UUID of a text on the Bluetooth base, 0 for any other. */
 uint16_t objects_parse_uuid(const char *text);

@@ -4,36 +4,45 @@
 #include "ble/pairing.h"
 
 #include <errno.h>
+#include <string.h>
 
-static void enter(struct pairing *p, enum pairing_state state, struct mono deadline)
+#include "ble/pairing_internal.h"
+
+void pairing_enter(struct pairing *p, enum pairing_state state, struct mono deadline)
 {
 	p->state = state;
 	p->deadline = deadline;
 	p->outstanding = PAIRING_NOTHING;
 }
 
-static struct pairing_device *candidate(struct pairing *p)
+struct pairing_device *pairing_current(struct pairing *p)
 {
 	return &p->devices[p->candidate];
 }
 
-/* A device that has no bond and whose back-off is over. */
-static bool is_wanted(const struct pairing_device *d, struct mono now)
+bool pairing_is_on_device(enum pairing_state state)
 {
-	return !d->facts.bonded && mono_reached(now, d->not_before);
+	return state >= PAIRING_ADOPTING && state <= PAIRING_RELEASING;
+}
+
+bool pairing_is_wanted(const struct pairing *p, const struct pairing_device *d,
+		       struct mono now)
+{
+	return pairing_needs(p, d) && !d->condemned && mono_reached(now, d->not_before);
 }
 
 static bool any_wanted(const struct pairing *p, struct mono now)
 {
 	for (size_t i = 0; i < p->count; i++)
-		if (is_wanted(&p->devices[i], now))
+		if (pairing_is_wanted(p, &p->devices[i], now))
 			return true;
 	return false;
 }
 
 static bool may_search(const struct pairing *p, struct mono now)
 {
-	return p->radio && !p->quiet && any_wanted(p, now);
+	return p->radio && !p->quiet && !p->abort && !pairing_any_testing(p) &&
+	       any_wanted(p, now);
 }
 
 void pairing_init(struct pairing *p)
@@ -41,181 +50,46 @@ void pairing_init(struct pairing *p)
 	*p = (struct pairing){ .deadline = MONO_NEVER };
 }
 
-/* A search or a Pair under way is closed by the next
- * pairing_next: its device may be gone from the list. */
-static bool is_on_device(enum pairing_state state)
-{
-	return state >= PAIRING_FOUND && state <= PAIRING_DISCARD;
-}
-
-void pairing_set_devices(struct pairing *p, const struct config_device *devices,
-			 size_t count)
-{
-	p->count = count;
-	for (size_t i = 0; i < count; i++)
-		p->devices[i] = (struct pairing_device){ .passkey = devices[i].passkey };
-	if (is_on_device(p->state))
-		enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
-	else if (p->state == PAIRING_LOOKING)
-		enter(p, PAIRING_CLEANING, MONO_NEVER);
-}
-
-void pairing_on_facts(struct pairing *p, size_t device, struct pairing_facts facts,
-		      struct mono now)
-{
-	struct pairing_device *d = &p->devices[device];
-
-	if (device >= p->count)
-		return;
-	if (facts.present && !d->facts.present)
-		d->seen = now;
-	d->facts = facts;
-}
-
-void pairing_on_radio(struct pairing *p, bool on)
-{
-	if (!on) {
-		enter(p, PAIRING_IDLE, MONO_NEVER);
-		p->searching = false;
-	}
-	p->radio = on;
-}
-
-void pairing_on_bondable(struct pairing *p, bool bondable)
-{
-	p->bondable = bondable;
-}
-
-void pairing_on_quiet(struct pairing *p, bool quiet)
-{
-	p->quiet = quiet;
-}
-
-static void fail(struct pairing *p, enum pairing_reason reason, struct mono now)
-{
-	struct pairing_device *d = candidate(p);
-	uint64_t wait = PAIRING_BACKOFF_MIN_MS;
-
-	for (unsigned i = 0; i < d->failures && wait < PAIRING_BACKOFF_MAX_MS; i++)
-		wait *= 2;
-	if (wait > PAIRING_BACKOFF_MAX_MS)
-		wait = PAIRING_BACKOFF_MAX_MS;
-	d->failures++;
-	d->reason = reason;
-	d->not_before = mono_add(now, wait);
-	enter(p, PAIRING_DISCARD, MONO_NEVER);
-}
-
-static void on_paired(struct pairing *p, int err, struct mono now)
-{
-	if (err == 0 || err == -EEXIST) {
-		enter(p, PAIRING_CHECK, mono_add(now, PAIRING_CHECK_MS));
-	} else if (p->passkey_missing) {
-		fail(p, PAIRING_REASON_NO_PASSKEY,
-		     now); /* asking again changes nothing */
-	} else if (!p->retried) {
-		p->retried = true;
-		enter(p, PAIRING_RETRY, mono_add(now, PAIRING_RETRY_MS));
-	} else {
-		fail(p,
-		     err == -EKEYREJECTED || err == -EACCES ? PAIRING_REASON_REJECTED
-							    : PAIRING_REASON_FAILED,
-		     now);
-	}
-}
-
-static void on_trusted(struct pairing *p, int err, struct mono now)
-{
-	struct pairing_device *d = candidate(p);
-
-	if (err) {
-		fail(p, PAIRING_REASON_FAILED, now);
-		return;
-	}
-	d->failures = 0;
-	d->reason = PAIRING_REASON_NONE;
-	enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
-}
-
-/* The agent or the search could not be had: try again later, for all devices. */
-static void on_no_search(struct pairing *p, struct mono now)
-{
-	for (size_t i = 0; i < p->count; i++)
-		if (is_wanted(&p->devices[i], now))
-			p->devices[i].not_before = mono_add(now, PAIRING_BACKOFF_MIN_MS);
-	enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
-}
-
-void pairing_on_done(struct pairing *p, enum pairing_op op, int err, struct mono now)
-{
-	if (op == PAIRING_NOTHING || op != p->outstanding)
-		return; /* answer to something we have given up */
-	p->outstanding = PAIRING_NOTHING;
-	switch (op) {
-	case PAIRING_NOTHING: break;
-	case PAIRING_AGENT_ON:
-		if (err)
-			on_no_search(p, now);
-		else
-			enter(p, PAIRING_BONDABLE, MONO_NEVER);
-		break;
-	case PAIRING_BONDABLE_ON:
-		if (err)
-			on_no_search(p, now);
-		else
-			p->bondable = true;
-		break;
-	case PAIRING_REMOVE:
-		candidate(p)->facts.present = false;
-		if (p->state == PAIRING_DISCARD)
-			enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
-		break;
-	case PAIRING_SEARCH_ON:
-		p->searching = err == 0;
-		if (err)
-			on_no_search(p, now);
-		else
-			enter(p, PAIRING_LOOKING, MONO_NEVER);
-		break;
-	case PAIRING_SEARCH_OFF:
-		p->searching = false; /* an error means that there was none */
-		if (p->state == PAIRING_FOUND)
-			enter(p, PAIRING_PAIR, MONO_NEVER);
-		else
-			enter(p, PAIRING_CLOSE_BONDABLE, MONO_NEVER);
-		break;
-	case PAIRING_START: on_paired(p, err, now); break;
-	case PAIRING_STOP: fail(p, PAIRING_REASON_TIMEOUT, now); break;
-	case PAIRING_SET_TRUSTED: on_trusted(p, err, now); break;
-	case PAIRING_BONDABLE_OFF: enter(p, PAIRING_CLOSE_AGENT, MONO_NEVER); break;
-	case PAIRING_AGENT_OFF: enter(p, PAIRING_IDLE, MONO_NEVER); break;
-	}
-}
-
-int pairing_on_passkey(struct pairing *p, size_t device, uint32_t *ret_passkey)
-{
-	const struct pairing_device *d = candidate(p);
-
-	if (p->outstanding != PAIRING_START || device != p->candidate || p->asked)
-		return -EACCES;
-	p->asked = true;
-	p->passkey_missing = d->passkey == CONFIG_NO_PASSKEY;
-	if (p->passkey_missing)
-		return -EACCES;
-	*ret_passkey = d->passkey;
-	return 0;
-}
+/* ---- the states ---- */
 
 /* First wanted device that has an object; -1 if there is none. */
 static int find_present(const struct pairing *p, struct mono now)
 {
 	for (size_t i = 0; i < p->count; i++)
-		if (is_wanted(&p->devices[i], now) && p->devices[i].facts.present)
+		if (pairing_is_wanted(p, &p->devices[i], now) &&
+		    p->devices[i].facts.present)
 			return (int)i;
 	return -1;
 }
 
-/* When the next back-off ends. */
+/* First device with a bond to be removed whoever ordered what; -1 if there is none. */
+static int find_leftover(const struct pairing *p, struct mono now)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const struct pairing_device *d = &p->devices[i];
+		bool left = d->condemned ||
+			    (!d->finished && (d->facts.unfinished || d->adopted));
+
+		if (left && mono_reached(now, d->remove_at))
+			return (int)i;
+	}
+	return -1;
+}
+
+static int find_announce(const struct pairing *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->devices[i].announce)
+			return (int)i;
+	return -1;
+}
+
+static struct mono sooner(struct mono a, struct mono b)
+{
+	return a.ms < b.ms ? a : b;
+}
+
+/* When a device may be tried again, or its bond be removed again. */
 static struct mono next_try(const struct pairing *p, struct mono now)
 {
 	struct mono at = MONO_NEVER;
@@ -223,9 +97,10 @@ static struct mono next_try(const struct pairing *p, struct mono now)
 	for (size_t i = 0; i < p->count; i++) {
 		const struct pairing_device *d = &p->devices[i];
 
-		if (!d->facts.bonded && !mono_reached(now, d->not_before) &&
-		    d->not_before.ms < at.ms)
-			at = d->not_before;
+		if (pairing_needs(p, d) && !mono_reached(now, d->not_before))
+			at = sooner(at, d->not_before);
+		if (!mono_reached(now, d->remove_at))
+			at = sooner(at, d->remove_at);
 	}
 	return at;
 }
@@ -235,18 +110,43 @@ static struct mono next_try(const struct pairing *p, struct mono now)
 
 static enum pairing_op step_idle(struct pairing *p, struct mono now)
 {
+	bool untidy = p->agent || p->searching || p->bondable;
+	int i = find_announce(p);
+
+	p->abort = false;
 	p->deadline = next_try(p, now);
-	if (may_search(p, now))
-		enter(p, PAIRING_AGENT, MONO_NEVER);
+	if (i >= 0) {
+		p->candidate = (size_t)i;
+		return PAIRING_BONDED;
+	}
+	i = find_leftover(p, now);
+	if (!p->radio) {
+		;
+	} else if (i >= 0) {
+		p->candidate = (size_t)i;
+		pairing_enter(p, PAIRING_DISCARD, MONO_NEVER);
+	} else if (untidy && mono_reached(now, p->tidy_at)) {
+		p->tidy_at = mono_add(now, PAIRING_TIDY_MS);
+		pairing_enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
+	} else if (may_search(p, now)) {
+		pairing_enter(p, PAIRING_AGENT, MONO_NEVER);
+	} else if (untidy) {
+		p->deadline = sooner(p->deadline, p->tidy_at);
+	}
 	return PAIRING_NOTHING;
 }
 
-static enum pairing_op step_bondable(struct pairing *p, struct mono now)
+static enum pairing_op step_agent(struct pairing *p)
 {
-	(void)now;
+	p->agent = true;
+	return PAIRING_AGENT_ON;
+}
+
+static enum pairing_op step_bondable(struct pairing *p)
+{
 	if (!p->bondable)
 		return PAIRING_BONDABLE_ON;
-	enter(p, PAIRING_CLEANING, MONO_NEVER);
+	pairing_enter(p, PAIRING_CLEANING, MONO_NEVER);
 	return PAIRING_NOTHING;
 }
 
@@ -254,93 +154,184 @@ static enum pairing_op step_cleaning(struct pairing *p, struct mono now)
 {
 	int i = find_present(p, now);
 
-	if (i < 0) {
-		enter(p, p->searching ? PAIRING_LOOKING : PAIRING_SEARCH, MONO_NEVER);
-		return PAIRING_NOTHING;
+	if (i >= 0) {
+		p->candidate = (size_t)i;
+		return PAIRING_REMOVE;
 	}
-	p->candidate = (size_t)i;
-	return PAIRING_REMOVE;
+	for (size_t k = 0; k < p->count; k++)
+		if (pairing_is_wanted(p, &p->devices[k], now) && p->devices[k].forget)
+			/* it has no object, and so no bond */
+			p->repair = p->devices[k].forget = false;
+	pairing_enter(p, p->searching ? PAIRING_LOOKING : PAIRING_SEARCH, MONO_NEVER);
+	return PAIRING_NOTHING;
+}
+
+static enum pairing_op step_search(struct pairing *p, struct mono now)
+{
+	for (size_t i = 0; i < p->count; i++)
+		p->devices[i].heard = false;
+	p->search_at = now;
+	return PAIRING_SEARCH_ON;
+}
+
+/* The device whose only candidate had its time to be contradicted; -1 if there is none.
+ * again: bluetoothd tells of who advertises once per search, so look anew. */
+static int find_collected(const struct pairing *p, struct mono now, bool *ret_again)
+{
+	*ret_again = false;
+	for (size_t i = 0; i < p->count; i++) {
+		const struct pairing_device *d = &p->devices[i];
+
+		if (d->has_addr || d->adopted || !pairing_is_wanted(p, d, now))
+			continue;
+		if (!d->heard)
+			*ret_again |= d->not_before.ms > p->search_at.ms;
+		else if (mono_since(now, d->heard_last) >= PAIRING_FRESH_MS)
+			*ret_again = true;
+		else if (mono_since(now, d->heard_first) >= PAIRING_COLLECT_MS)
+			return (int)i;
+	}
+	return -1;
+}
+
+static struct mono collect_deadline(const struct pairing *p, struct mono now)
+{
+	struct mono at = next_try(p, now);
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->devices[i].heard && pairing_is_wanted(p, &p->devices[i], now))
+			at = sooner(at, mono_add(p->devices[i].heard_first,
+						 PAIRING_COLLECT_MS));
+	return at;
 }
 
 static enum pairing_op step_looking(struct pairing *p, struct mono now)
 {
+	bool again;
 	int i = find_present(p, now);
+	int found = find_collected(p, now, &again);
 
-	p->deadline = next_try(p, now);
+	p->deadline = collect_deadline(p, now);
+	p->retried = false;
 	if (!may_search(p, now)) {
-		enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
+		pairing_enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
 	} else if (i >= 0 && mono_since(now, p->devices[i].seen) < PAIRING_FRESH_MS) {
 		p->candidate = (size_t)i;
-		p->retried = false;
-		enter(p, PAIRING_FOUND, MONO_NEVER);
+		pairing_enter(p, PAIRING_FOUND, MONO_NEVER);
 	} else if (i >= 0) {
-		enter(p, PAIRING_CLEANING, MONO_NEVER);
+		pairing_enter(p, PAIRING_CLEANING, MONO_NEVER);
+	} else if (found >= 0) {
+		p->candidate = (size_t)found;
+		pairing_enter(p, PAIRING_ADOPTING, MONO_NEVER);
+	} else if (again) {
+		pairing_enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
 	}
+	return PAIRING_NOTHING;
+}
+
+static enum pairing_op step_adopting(struct pairing *p)
+{
+	pairing_current(p)->adopted = true;
+	return PAIRING_ADOPT;
+}
+
+/* May the candidate be asked for a bond? Otherwise the attempt is over. */
+static bool is_askable(struct pairing *p, struct mono now)
+{
+	/* Gone, or bonded by somebody else's doing: neither is a candidate any more. */
+	if (pairing_current(p)->facts.present && !pairing_current(p)->facts.bonded)
+		return true;
+	pairing_fail(p, PAIRING_REASON_FAILED, now);
+	return false;
+}
+
+static enum pairing_op step_connecting(struct pairing *p, struct mono now)
+{
+	if (!is_askable(p, now))
+		return PAIRING_NOTHING;
+	if (!p->bondable) /* it may ask for a bond by itself */
+		return PAIRING_BONDABLE_ON;
+	p->deadline = mono_add(now, PAIRING_CONNECT_MS);
+	return PAIRING_CONNECT;
+}
+
+static enum pairing_op step_resolve(struct pairing *p, struct mono now)
+{
+	const struct pairing_device *d = pairing_current(p);
+
+	if (d->facts.bonded)
+		pairing_enter(p, PAIRING_CHECK, mono_add(now, PAIRING_CHECK_MS));
+	else if (d->facts.resolved)
+		pairing_enter(p, PAIRING_PAIR, MONO_NEVER);
+	else if (mono_reached(now, p->deadline))
+		pairing_fail_attempt(p, -ETIMEDOUT, now);
 	return PAIRING_NOTHING;
 }
 
 static enum pairing_op step_pair(struct pairing *p, struct mono now)
 {
-	/* Gone, or bonded by somebody else's doing: neither is a candidate any more. */
-	if (!candidate(p)->facts.present || candidate(p)->facts.bonded) {
-		fail(p, PAIRING_REASON_FAILED, now);
+	if (!is_askable(p, now))
 		return PAIRING_NOTHING;
-	}
 	if (!p->bondable)
 		/* bluetoothd switches it off after PairableTimeout */
 		return PAIRING_BONDABLE_ON;
-	p->asked = false;
-	p->passkey_missing = false;
 	p->deadline = mono_add(now, PAIRING_PAIR_MS);
 	return PAIRING_START;
 }
 
 static enum pairing_op step_check(struct pairing *p, struct mono now)
 {
-	const struct pairing_device *d = candidate(p);
+	const struct pairing_device *d = pairing_current(p);
 
-	if (!d->facts.paired || !d->facts.bonded) {
-		if (mono_reached(now, p->deadline))
-			fail(p, PAIRING_REASON_NOT_BONDED, now);
-	} else if (d->passkey != CONFIG_NO_PASSKEY && !p->asked) {
-		fail(p, PAIRING_REASON_WEAK, now);
-	} else {
-		enter(p, PAIRING_TRUST, MONO_NEVER);
-	}
+	if (d->facts.paired && d->facts.bonded)
+		pairing_enter(p, PAIRING_FACTS, MONO_NEVER);
+	else if (mono_reached(now, p->deadline))
+		pairing_fail(p, PAIRING_REASON_NOT_BONDED, now);
+	return PAIRING_NOTHING;
+}
+
+static enum pairing_op step_facts(struct pairing *p, struct mono now)
+{
+	p->deadline = mono_add(now, PAIRING_FACTS_MS);
+	return PAIRING_ASK_FACTS;
+}
+
+static enum pairing_op step_trust(struct pairing *p, struct mono now)
+{
+	if (pairing_current(p)->facts.bonded)
+		return PAIRING_SET_TRUSTED;
+	pairing_fail(p, PAIRING_REASON_NOT_BONDED, now); /* lost again meanwhile */
 	return PAIRING_NOTHING;
 }
 
 static enum pairing_op step_retry(struct pairing *p, struct mono now)
 {
 	if (mono_reached(now, p->deadline))
-		enter(p, PAIRING_PAIR, MONO_NEVER);
+		pairing_begin_attempt(p);
 	return PAIRING_NOTHING;
 }
 
-static enum pairing_op step_discard(struct pairing *p, struct mono now)
+static enum pairing_op step_discard(struct pairing *p)
 {
-	(void)now;
-	if (candidate(p)->facts.present)
+	struct pairing_device *d = pairing_current(p);
+
+	if (d->facts.present)
 		return PAIRING_REMOVE;
-	enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
+	d->condemned = d->finished = d->announce = false;
+	pairing_enter(p, d->adopted ? PAIRING_RELEASING : PAIRING_CLOSE_SEARCH,
+		      MONO_NEVER);
 	return PAIRING_NOTHING;
 }
 
-static enum pairing_op step_close_search(struct pairing *p, struct mono now)
+static enum pairing_op step_close(struct pairing *p, bool is_on, enum pairing_op off,
+				  enum pairing_state next, struct mono now)
 {
-	(void)now;
-	if (p->searching)
-		return PAIRING_SEARCH_OFF;
-	enter(p, PAIRING_CLOSE_BONDABLE, MONO_NEVER);
-	return PAIRING_NOTHING;
-}
-
-static enum pairing_op step_close_bondable(struct pairing *p, struct mono now)
-{
-	(void)now;
-	if (p->bondable)
-		return PAIRING_BONDABLE_OFF;
-	enter(p, PAIRING_CLOSE_AGENT, MONO_NEVER);
+	if (p->tries && !mono_reached(now, p->deadline))
+		return PAIRING_NOTHING;
+	if (is_on)
+		return off;
+	p->tries = 0;
+	pairing_enter(p, next, MONO_NEVER);
 	return PAIRING_NOTHING;
 }
 
@@ -348,75 +339,107 @@ static enum pairing_op step(struct pairing *p, struct mono now)
 {
 	switch (p->state) {
 	case PAIRING_IDLE: return step_idle(p, now);
-	case PAIRING_AGENT: return PAIRING_AGENT_ON;
-	case PAIRING_BONDABLE: return step_bondable(p, now);
+	case PAIRING_AGENT: return step_agent(p);
+	case PAIRING_BONDABLE: return step_bondable(p);
 	case PAIRING_CLEANING: return step_cleaning(p, now);
-	case PAIRING_SEARCH: return PAIRING_SEARCH_ON;
+	case PAIRING_SEARCH: return step_search(p, now);
 	case PAIRING_LOOKING: return step_looking(p, now);
+	case PAIRING_ADOPTING: return step_adopting(p);
 	case PAIRING_FOUND: return PAIRING_SEARCH_OFF;
+	case PAIRING_CONNECTING: return step_connecting(p, now);
+	case PAIRING_RESOLVE: return step_resolve(p, now);
 	case PAIRING_PAIR: return step_pair(p, now);
 	case PAIRING_RETRY: return step_retry(p, now);
 	case PAIRING_CANCEL: return PAIRING_STOP;
 	case PAIRING_CHECK: return step_check(p, now);
-	case PAIRING_TRUST: return PAIRING_SET_TRUSTED;
-	case PAIRING_DISCARD: return step_discard(p, now);
-	case PAIRING_CLOSE_SEARCH: return step_close_search(p, now);
-	case PAIRING_CLOSE_BONDABLE: return step_close_bondable(p, now);
-	case PAIRING_CLOSE_AGENT: return PAIRING_AGENT_OFF;
+	case PAIRING_FACTS: return step_facts(p, now);
+	case PAIRING_TRUST: return step_trust(p, now);
+	case PAIRING_HANG_UP: return PAIRING_DISCONNECT;
+	case PAIRING_DISCARD: return step_discard(p);
+	case PAIRING_RELEASING: return PAIRING_RELEASE;
+	case PAIRING_CLOSE_SEARCH:
+		return step_close(p, p->searching, PAIRING_SEARCH_OFF,
+				  PAIRING_CLOSE_BONDABLE, now);
+	case PAIRING_CLOSE_BONDABLE:
+		return step_close(p, p->bondable, PAIRING_BONDABLE_OFF,
+				  PAIRING_CLOSE_AGENT, now);
+	case PAIRING_CLOSE_AGENT:
+		return step_close(p, p->agent, PAIRING_AGENT_OFF, PAIRING_IDLE, now);
 	}
 	return PAIRING_NOTHING;
+}
+
+/* The window of what is under way is over: undo what is not trusted, and close. */
+static void obey_abort(struct pairing *p)
+{
+	if (!p->abort || p->state == PAIRING_CANCEL)
+		return;
+	if (p->state >= PAIRING_ADOPTING && p->state <= PAIRING_TRUST)
+		pairing_discard(p);
+	else if (p->state >= PAIRING_AGENT && p->state <= PAIRING_LOOKING)
+		pairing_enter(p, PAIRING_CLOSE_SEARCH, MONO_NEVER);
+}
+
+/* Operations that may last: give up what took too long, or is not wanted any more. */
+static void give_up(struct pairing *p, struct mono now)
+{
+	if (!p->abort && !mono_reached(now, p->deadline))
+		return;
+	if (p->outstanding == PAIRING_START)
+		pairing_enter(p, PAIRING_CANCEL, MONO_NEVER);
+	else if (p->outstanding == PAIRING_CONNECT && p->abort)
+		pairing_discard(p);
+	else if (p->outstanding == PAIRING_CONNECT)
+		pairing_fail_attempt(p, -ETIMEDOUT, now);
+	else if (p->outstanding == PAIRING_ASK_FACTS && p->abort)
+		pairing_discard(p);
+	else if (p->outstanding == PAIRING_ASK_FACTS)
+		pairing_judge(p, false, LINK_UNKNOWN, 0, now);
+}
+
+static struct pairing_action action_of(struct pairing *p)
+{
+	struct pairing_action a = { .op = p->outstanding, .device = p->candidate };
+
+	if (a.op == PAIRING_ADOPT) {
+		memcpy(a.addr, pairing_current(p)->addr, PERIPHERAL_ADDR_LEN);
+		a.addr_type = pairing_current(p)->addr_type;
+	}
+	return a;
 }
 
 struct pairing_action pairing_next(struct pairing *p, struct mono now)
 {
 	enum pairing_state before;
 
-	if (p->outstanding == PAIRING_START && mono_reached(now, p->deadline))
-		enter(p, PAIRING_CANCEL, MONO_NEVER);
+	if (p->open && mono_reached(now, p->window_end))
+		pairing_end_time(p);
+	give_up(p, now);
 	if (p->outstanding != PAIRING_NOTHING)
 		return (struct pairing_action){ 0 };
 	do {
+		obey_abort(p);
 		before = p->state;
 		p->outstanding = step(p, now);
 	} while (p->outstanding == PAIRING_NOTHING && p->state != before);
-	return (struct pairing_action){ p->outstanding, p->candidate };
+	return action_of(p);
 }
 
 struct mono pairing_deadline(const struct pairing *p)
 {
-	return p->radio ? p->deadline : MONO_NEVER;
+	struct mono at = p->radio ? p->deadline : MONO_NEVER;
+
+	return p->open ? sooner(at, p->window_end) : at;
 }
 
 bool pairing_is_busy_with(const struct pairing *p, size_t device)
 {
-	return is_on_device(p->state) && device == p->candidate;
-}
+	const struct pairing_device *d = &p->devices[device];
 
-enum device_state pairing_device_state(const struct pairing *p, size_t device)
-{
-	if (device == p->candidate && p->state >= PAIRING_FOUND &&
-	    p->state <= PAIRING_TRUST)
-		return DEVICE_PAIRING;
-	if (device < p->count && p->devices[device].failures)
-		return DEVICE_PAIRING_FAILED;
-	return DEVICE_UNBONDED;
-}
-
-enum pairing_reason pairing_device_reason(const struct pairing *p, size_t device)
-{
-	return device < p->count ? p->devices[device].reason : PAIRING_REASON_NONE;
-}
-
-const char *pairing_reason_text(enum pairing_reason reason)
-{
-	switch (reason) {
-	case PAIRING_REASON_NONE: return "none";
-	case PAIRING_REASON_FAILED: return "failed";
-	case PAIRING_REASON_REJECTED: return "rejected";
-	case PAIRING_REASON_TIMEOUT: return "timeout";
-	case PAIRING_REASON_NO_PASSKEY: return "no-passkey-configured";
-	case PAIRING_REASON_WEAK: return "passkey-not-asked";
-	case PAIRING_REASON_NOT_BONDED: return "not-bonded";
-	}
-	return "?";
+	if (device >= p->count)
+		return false;
+	if (pairing_is_on_device(p->state) && device == p->candidate)
+		return true;
+	return d->condemned || d->forget ||
+	       (!d->finished && (d->facts.unfinished || d->adopted));
 }

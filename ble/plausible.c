@@ -42,3 +42,8 @@ bool plausible_within(struct decimal d, struct plausible_range range)
 	return compare(d.mantissa, d.exponent, range.min, range.exponent) >= 0 &&
 	       compare(d.mantissa, d.exponent, range.max, range.exponent) <= 0;
 }
+
+int plausible_compare(struct decimal a, struct decimal b)
+{
+	return compare(a.mantissa, a.exponent, b.mantissa, b.exponent);
+}

@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * plausible.h - is a decimal within limits? Integer arithmetic only, no rounding.
+ * plausible.h - is a decimal within limits, which of two is larger? Integer arithmetic only,
+ * no rounding.
  */
 #include <stdbool.h>
 
@@ -22,3 +23,13 @@ struct plausible_range {
  * true. Pure, total.
  */
 bool plausible_within(struct decimal d, struct plausible_range range);
+
+/*
+ * plausible_compare - -1, 0 or 1 as a is less than, equal to or greater than b, whatever
+ * their exponents: 2.0 equals 2.00.
+ *
+ * a, b   both DECIMAL_NUMBER
+ *
+ * Pure, total.
+ */
+int plausible_compare(struct decimal a, struct decimal b);

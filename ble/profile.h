@@ -61,8 +61,6 @@ struct profile {
 	profile_decode_fn *decode;
 	profile_split_fn *split; /* NULL: a value is one record */
 	unsigned flags;		 /* enum profile_flag */
-	uint16_t burst; /* values a device may send at once before it counts as a flood */
-	uint16_t per_second; /* and after that */
 };
 
 /* profile_by_characteristic - the row, or NULL if the

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ble/traits.h"
 #include "hub/core/hex.h"
 
 static int get_bool(sd_bus_message *m, enum prop bit, struct props *p)
@@ -33,6 +34,10 @@ static int get_text(sd_bus_message *m, enum prop bit, struct props *p)
 	if (bit == PROP_ADDRESS) {
 		if (hex_address(text, strlen(text), p->address) != 0)
 			return 0;
+	} else if (bit == PROP_NAME || bit == PROP_ALIAS) {
+		if (bit == PROP_NAME ||
+		    !(p->has & PROP_NAME)) /* in whichever order they come */
+			p->name = text;
 	} else if (bit == PROP_ADDRESS_TYPE) {
 		p->address_type = strcmp(text, "random") == 0 ? ADDR_RANDOM : ADDR_PUBLIC;
 	} else {
@@ -66,6 +71,31 @@ static int get_flags(sd_bus_message *m, enum prop bit, struct props *p)
 		return r;
 	p->has |= bit;
 	return sd_bus_message_exit_container(m);
+}
+
+/* UUIDs of all services, as advertised and, once resolved, as found. */
+static int get_services(sd_bus_message *m, enum prop bit, struct props *p)
+{
+	const char *text;
+	int r = sd_bus_message_enter_container(m, 'a', "s");
+
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_read(m, "s", &text)) > 0)
+		p->services |= traits_service_bit(objects_parse_uuid(text));
+	if (r < 0)
+		return r;
+	p->has |= bit;
+	return sd_bus_message_exit_container(m);
+}
+
+static int get_rssi(sd_bus_message *m, enum prop bit, struct props *p)
+{
+	int r = sd_bus_message_read(m, "n", &p->rssi);
+
+	if (r >= 0)
+		p->has |= bit;
+	return r;
 }
 
 static int get_value(sd_bus_message *m, enum prop bit, struct props *p)
@@ -103,6 +133,10 @@ static const struct {
 	{ "UUID", "s", PROP_UUID, get_text },
 	{ "Flags", "as", PROP_FLAGS, get_flags },
 	{ "Value", "ay", PROP_VALUE, get_value },
+	{ "Name", "s", PROP_NAME, get_text },
+	{ "Alias", "s", PROP_ALIAS, get_text },
+	{ "RSSI", "n", PROP_RSSI, get_rssi },
+	{ "UUIDs", "as", PROP_SERVICES, get_services },
 };
 
 static int get_variant(sd_bus_message *m, const char *name, struct props *p)

@@ -5,11 +5,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hub/rt/log.h"
 
 enum {
-	STATES_MAX = CONFIG_DEVICES_MAX + 1,
+	STATES_MAX = 2 * CONFIG_DEVICES_MAX + 2, /* device and reason each, adapter, window */
 	INCIDENTS_MAX = 32,
 	QUIET_MS = 10000,
 	RETRY_MS = 1000
@@ -27,6 +28,11 @@ struct counted {
 	struct mono next;
 };
 
+struct bond {
+	struct msg_bonded bonded; /* num 0: free */
+	bool told;
+};
+
 struct report {
 	struct report_handlers h;
 	void *arg;
@@ -36,6 +42,7 @@ struct report {
 	size_t state_count;
 	struct counted incidents[INCIDENTS_MAX];
 	size_t incident_count;
+	struct bond bonds[CONFIG_DEVICES_MAX];
 };
 
 static struct mono sooner(struct mono a, struct mono b)
@@ -51,6 +58,21 @@ static bool tell_states(struct report *r)
 		if (!r->states[i].told && ipc_send(r->link, &m) != 0)
 			return false;
 		r->states[i].told = true;
+	}
+	return true;
+}
+
+static bool tell_bonds(struct report *r)
+{
+	for (size_t i = 0; i < CONFIG_DEVICES_MAX; i++) {
+		struct bond *b = &r->bonds[i];
+		struct msg m = { .kind = MSG_BONDED, .bonded = b->bonded };
+
+		if (b->bonded.num == 0 || b->told)
+			continue;
+		if (ipc_send(r->link, &m) != 0)
+			return false;
+		b->told = true;
 	}
 	return true;
 }
@@ -83,7 +105,7 @@ static void pump(void *arg)
 
 	if (!ipc_is_up(r->link))
 		return;
-	if (!tell_states(r) || !tell_incidents(r, now, &next))
+	if (!tell_states(r) || !tell_bonds(r) || !tell_incidents(r, now, &next))
 		next = mono_add(now, RETRY_MS);
 	rt_timer_set(r->timer, next);
 }
@@ -95,6 +117,8 @@ static void on_up(void *arg, struct ipc *link)
 	(void)link;
 	for (size_t i = 0; i < r->state_count; i++)
 		r->states[i].told = false;
+	for (size_t i = 0; i < CONFIG_DEVICES_MAX; i++)
+		r->bonds[i].told = false;
 	rt_timer_set(r->timer, rt_mono());
 }
 
@@ -107,6 +131,8 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 		r->h.config(r->arg, &m->ble_config);
 	else if (m->kind == MSG_TIME)
 		r->h.time(r->arg, &m->time);
+	else if (m->kind == MSG_WINDOW)
+		r->h.window(r->arg, &m->window);
 }
 
 static void on_violation(void *arg, struct ipc *link, unsigned count)
@@ -140,14 +166,15 @@ int report_new(struct rt *rt, const struct options *opt, const struct report_han
 	return 0;
 }
 
-static void set_state(struct report *r, enum status_what what, uint64_t key, uint64_t a,
-		      uint64_t b)
+/* Of a device there is one state and one reason, of all else one state. */
+static void set_state(struct report *r, enum status_what what, uint64_t a, uint64_t b)
 {
+	bool each = what == STATUS_DEVICE || what == STATUS_REASON;
 	struct state *s = NULL;
 
 	for (size_t i = 0; i < r->state_count && !s; i++)
 		if (r->states[i].status.what == what &&
-		    (what != STATUS_DEVICE || r->states[i].status.a == key))
+		    (!each || r->states[i].status.a == a))
 			s = &r->states[i];
 	if (!s) {
 		/* Devices of an older configuration make room. */
@@ -161,12 +188,38 @@ static void set_state(struct report *r, enum status_what what, uint64_t key, uin
 
 void report_adapter(struct report *r, bool usable)
 {
-	set_state(r, STATUS_ADAPTER, 0, usable, 0);
+	set_state(r, STATUS_ADAPTER, usable, 0);
 }
 
 void report_device(struct report *r, uint16_t num, enum device_state state)
 {
-	set_state(r, STATUS_DEVICE, num, num, (uint64_t)state);
+	set_state(r, STATUS_DEVICE, num, (uint64_t)state);
+}
+
+void report_reason(struct report *r, uint16_t num, enum silence_reason reason)
+{
+	set_state(r, STATUS_REASON, num, (uint64_t)reason);
+}
+
+void report_window(struct report *r, uint32_t id, enum window_state state)
+{
+	set_state(r, STATUS_WINDOW, id, (uint64_t)state);
+}
+
+void report_bonded(struct report *r, const struct msg_bonded *bonded)
+{
+	struct bond *b = NULL;
+
+	for (size_t i = 0; i < CONFIG_DEVICES_MAX && !b; i++)
+		if (r->bonds[i].bonded.num == bonded->num)
+			b = &r->bonds[i];
+	for (size_t i = 0; i < CONFIG_DEVICES_MAX && !b; i++)
+		if (r->bonds[i].bonded.num == 0)
+			b = &r->bonds[i];
+	if (!b) /* devices of an older configuration make room */
+		b = &r->bonds[0];
+	*b = (struct bond){ .bonded = *bonded };
+	rt_timer_set(r->timer, rt_mono());
 }
 
 void report_incident(struct report *r, enum incident what, uint16_t subject)
@@ -186,6 +239,18 @@ void report_incident(struct report *r, enum incident what, uint16_t subject)
 	if (c->count < UINT32_MAX)
 		c->count++;
 	rt_timer_set(r->timer, rt_mono());
+}
+
+void report_forget(struct report *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->state_count; i++)
+		if (r->states[i].status.what == STATUS_ADAPTER ||
+		    r->states[i].status.what == STATUS_WINDOW)
+			r->states[kept++] = r->states[i];
+	r->state_count = kept;
+	memset(r->bonds, 0, sizeof(r->bonds));
 }
 
 void report_free(struct report *r)

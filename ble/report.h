@@ -15,6 +15,7 @@ struct report;
 struct report_handlers {
 	void (*config)(void *arg, const struct msg_ble_config *config);
 	void (*time)(void *arg, const struct msg_time *time);
+	void (*window)(void *arg, const struct msg_window *window);
 };
 
 /* report_new - Returns 0 with *ret, or what ipc_connect says. h is copied. */
@@ -27,7 +28,19 @@ void report_adapter(struct report *r, bool usable);
 /* report_device - state of the device with this local number. */
 void report_device(struct report *r, uint16_t num, enum device_state state);
 
+/* report_reason - why it is silent, if it is. */
+void report_reason(struct report *r, uint16_t num, enum silence_reason reason);
+
+/* report_window - what became of the pairing window with this id. */
+void report_window(struct report *r, uint32_t id, enum window_state state);
+
+/* report_bonded - what a device was found to be; told again until hubd has heard it. */
+void report_bonded(struct report *r, const struct msg_bonded *bonded);
+
 /* report_incident - subject: local number of a device, a role, or 0. */
 void report_incident(struct report *r, enum incident what, uint16_t subject);
+
+/* report_forget - other devices are configured now: what was said of the old ones is void. */
+void report_forget(struct report *r);
 
 void report_free(struct report *r); /* NULL is fine */

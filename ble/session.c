@@ -3,6 +3,26 @@
  */
 #include "ble/session.h"
 
+static const enum session_step usual[STEP_COUNT] = {
+	STEP_PREPARE, STEP_CLOCK_READ, STEP_CONSENT,	 STEP_HISTORY,
+	STEP_SETTLE,  STEP_CLOCK_SET,  STEP_CLOCK_CHECK, STEP_INFO,
+};
+
+static const enum session_step clock_first[STEP_COUNT] = {
+	STEP_PREPARE, STEP_CLOCK_READ, STEP_SETTLE,  STEP_CLOCK_SET, STEP_CLOCK_CHECK,
+	STEP_CONSENT, STEP_HISTORY,    STEP_INFO,
+};
+
+static const uint64_t limits_ms[STEP_COUNT] = {
+	[STEP_PREPARE] = SESSION_CHAIN_MS,
+	[STEP_CLOCK_READ] = SESSION_OPERATION_MS,
+	[STEP_CONSENT] = SESSION_CONSENT_MS,
+	[STEP_HISTORY] = SESSION_HISTORY_MS,
+	[STEP_CLOCK_SET] = SESSION_OPERATION_MS,
+	[STEP_CLOCK_CHECK] = SESSION_OPERATION_MS,
+	[STEP_INFO] = SESSION_CHAIN_MS,
+};
+
 static void enter(struct session *s, enum session_state state, struct mono deadline)
 {
 	s->state = state;
@@ -14,6 +34,18 @@ static struct mono sooner(struct mono a, struct mono b)
 	return a.ms < b.ms ? a : b;
 }
 
+static enum session_step step_at(const struct session *s, unsigned place)
+{
+	return place >= STEP_COUNT	? STEP_COUNT
+	       : s->plan.clock_first ? clock_first[place]
+				     : usual[place];
+}
+
+static bool wants(const struct session *s, enum session_step step)
+{
+	return s->plan.steps & 1u << step;
+}
+
 static void close_link(struct session *s, struct mono now)
 {
 	s->action = SESSION_DISCONNECT;
@@ -23,14 +55,48 @@ static void close_link(struct session *s, struct mono now)
 static void listen(struct session *s, struct mono now)
 {
 	s->settled = true;
-	s->quiet_at = mono_add(now, SESSION_IDLE_MS);
-	enter(s, SESSION_LISTEN, s->quiet_at);
+	s->quiet_at = mono_add(now, s->plan.idle_ms);
+	enter(s, SESSION_LISTEN, s->plan.endless ? MONO_NEVER : s->quiet_at);
+}
+
+/* Is a step still to come, or under way, that a decoded value should wait for? */
+static bool is_awaited(const struct session *s, unsigned place)
+{
+	for (; place < STEP_COUNT; place++) {
+		enum session_step step = step_at(s, place);
+
+		if (wants(s, step) && (step == STEP_PREPARE || step == STEP_CLOCK_READ ||
+				       step == STEP_CONSENT))
+			return true;
+	}
+	return false;
+}
+
+/* Go to the first planned step from 'place' on. */
+static void go_on(struct session *s, unsigned place, struct mono now)
+{
+	enum session_step step;
+
+	while (place < STEP_COUNT && !wants(s, step_at(s, place)))
+		place++;
+	s->place = place;
+	step = step_at(s, place);
+	s->settled = !is_awaited(s, place);
+	if (step == STEP_COUNT) {
+		listen(s, now);
+	} else if (step == STEP_SETTLE) {
+		enter(s, SESSION_STEPS, s->quiet_at);
+	} else {
+		s->action = SESSION_BEGIN_STEP;
+		enter(s, SESSION_STEPS, mono_add(now, limits_ms[step]));
+	}
 }
 
 void session_init(struct session *s)
 {
 	*s = (struct session){ .deadline = MONO_NEVER,
 			       .settled = true,
+			       .place = STEP_COUNT,
 			       .pause_ms = SESSION_PAUSE_MIN_MS };
 }
 
@@ -41,6 +107,8 @@ void session_on_linked(struct session *s, struct mono now)
 	s->linked = true;
 	s->settled = false;
 	s->linked_at = now;
+	s->place = STEP_COUNT;
+	s->plan.endless = false; /* until the new one is known */
 	s->action = SESSION_NOTHING;
 	if (s->store_ready)
 		enter(s, SESSION_LINKED, mono_add(now, SESSION_SERVICES_MS));
@@ -53,6 +121,9 @@ void session_on_linked(struct session *s, struct mono now)
  * for others, and the bond is left alone: an impostor can do this too. */
 static void on_failure(struct session *s, struct mono now)
 {
+	uint64_t longest = s->plan.pause_max_ms ? s->plan.pause_max_ms
+						: (uint64_t)SESSION_PAUSE_MAX_MS;
+
 	if (s->failures == 0 || mono_since(now, s->first_failure) > SESSION_STORM_MS) {
 		if (!session_bond_doubtful(s))
 			s->failures = 0;
@@ -65,8 +136,8 @@ static void on_failure(struct session *s, struct mono now)
 	s->disarmed = true;
 	enter(s, SESSION_PAUSED, mono_add(now, s->pause_ms));
 	s->pause_ms *= 2;
-	if (s->pause_ms > SESSION_PAUSE_MAX_MS)
-		s->pause_ms = SESSION_PAUSE_MAX_MS;
+	if (s->pause_ms > longest)
+		s->pause_ms = longest;
 }
 
 void session_on_gone(struct session *s, struct mono now)
@@ -77,55 +148,42 @@ void session_on_gone(struct session *s, struct mono now)
 		return;
 	s->linked = false;
 	s->settled = true;
+	s->place = STEP_COUNT;
 	s->action = SESSION_NOTHING;
 	enter(s, SESSION_ABSENT, MONO_NEVER);
 	if (was == SESSION_LINKED)
 		on_failure(s, now);
 }
 
-void session_on_ready(struct session *s, bool may_read, bool may_set, struct mono now)
+void session_on_ready(struct session *s, const struct session_plan *plan, struct mono now)
 {
 	if (s->state != SESSION_LINKED)
 		return;
 	s->failures = 0;
 	s->pause_ms = SESSION_PAUSE_MIN_MS;
-	s->may_read = may_read;
-	s->may_set = may_set;
+	s->plan = *plan;
 	s->quiet_at = mono_add(now, SESSION_QUIET_MS);
-	if (may_read) {
-		s->action = SESSION_READ_CLOCK;
-		enter(s, SESSION_CLOCK_READ, mono_add(now, SESSION_OPERATION_MS));
-	} else if (may_set) {
-		s->settled = true; /* write-only clock: only a set will tell its offset */
-		enter(s, SESSION_HISTORY, s->quiet_at);
-	} else {
-		listen(s, now);
-	}
+	go_on(s, 0, now);
 }
 
-void session_on_clock_read(struct session *s, bool set, struct mono now)
+enum session_step session_step(const struct session *s)
 {
-	if (s->state == SESSION_CLOCK_CHECK) {
-		listen(s, now);
-	} else if (s->state == SESSION_CLOCK_READ) {
-		s->settled = true;
-		if (set && s->may_set)
-			enter(s, SESSION_HISTORY, s->quiet_at);
-		else
-			listen(s, now);
-	}
+	return s->state == SESSION_STEPS ? step_at(s, s->place) : STEP_COUNT;
 }
 
-void session_on_clock_set(struct session *s, bool ok, struct mono now)
+void session_on_step(struct session *s, enum session_step step, struct mono now)
 {
-	if (s->state != SESSION_CLOCK_SET)
+	if (step == STEP_COUNT || session_step(s) != step)
 		return;
-	if (!ok || !s->may_read) {
-		listen(s, now);
-		return;
-	}
-	s->action = SESSION_READ_CLOCK;
-	enter(s, SESSION_CLOCK_CHECK, mono_add(now, SESSION_OPERATION_MS));
+	if (s->action == SESSION_BEGIN_STEP)
+		s->action = SESSION_NOTHING;
+	go_on(s, s->place + 1, now);
+}
+
+void session_skip_clock(struct session *s)
+{
+	s->plan.steps &=
+		~(1u << STEP_CLOCK_SET | 1u << STEP_CLOCK_CHECK | 1u << STEP_SETTLE);
 }
 
 void session_on_value(struct session *s, struct mono now)
@@ -136,7 +194,7 @@ void session_on_value(struct session *s, struct mono now)
 		return;
 	}
 	s->quiet_at = mono_add(now, SESSION_QUIET_MS);
-	if (s->state == SESSION_HISTORY)
+	if (session_step(s) == STEP_SETTLE)
 		s->deadline = s->quiet_at;
 }
 
@@ -147,11 +205,17 @@ void session_on_durable(struct session *s, struct mono now)
 		s->undurable--;
 }
 
+void session_close(struct session *s, struct mono now)
+{
+	if (s->linked && s->state != SESSION_CLOSING)
+		close_link(s, now);
+}
+
 void session_on_store(struct session *s, bool ready, struct mono now)
 {
 	s->store_ready = ready;
-	if (!ready && s->linked && s->state != SESSION_CLOSING)
-		close_link(s, now);
+	if (!ready)
+		session_close(s, now);
 }
 
 static void on_deadline(struct session *s, struct mono now)
@@ -159,13 +223,7 @@ static void on_deadline(struct session *s, struct mono now)
 	switch (s->state) {
 	case SESSION_ABSENT: s->deadline = MONO_NEVER; break;
 	case SESSION_LINKED: close_link(s, now); break;
-	case SESSION_CLOCK_READ: listen(s, now); break;
-	case SESSION_HISTORY:
-		s->action = SESSION_SET_CLOCK;
-		enter(s, SESSION_CLOCK_SET, mono_add(now, SESSION_OPERATION_MS));
-		break;
-	case SESSION_CLOCK_SET: listen(s, now); break;
-	case SESSION_CLOCK_CHECK: listen(s, now); break;
+	case SESSION_STEPS: session_on_step(s, session_step(s), now); break;
 	case SESSION_LISTEN:
 		if (s->undurable)
 			s->deadline = mono_add(now, SESSION_IDLE_AGAIN_MS);
@@ -177,14 +235,19 @@ static void on_deadline(struct session *s, struct mono now)
 	}
 }
 
+static bool is_limited(const struct session *s)
+{
+	return s->linked && s->state != SESSION_CLOSING && !s->plan.endless;
+}
+
 enum session_action session_next(struct session *s, struct mono now)
 {
 	enum session_action action;
 
-	if (s->linked && s->state != SESSION_CLOSING &&
-	    mono_since(now, s->linked_at) >= SESSION_LONGEST_MS)
+	if (is_limited(s) && mono_since(now, s->linked_at) >= SESSION_LONGEST_MS)
 		close_link(s, now);
-	if (s->action == SESSION_NOTHING && mono_reached(now, s->deadline))
+	/* each sets another deadline, the last one in the future */
+	while (s->action == SESSION_NOTHING && mono_reached(now, s->deadline))
 		on_deadline(s, now);
 	action = s->action;
 	s->action = SESSION_NOTHING;
@@ -197,7 +260,7 @@ enum session_action session_next(struct session *s, struct mono now)
 
 struct mono session_deadline(const struct session *s)
 {
-	if (s->linked && s->state != SESSION_CLOSING)
+	if (is_limited(s))
 		return sooner(s->deadline, mono_add(s->linked_at, SESSION_LONGEST_MS));
 	return s->deadline;
 }
@@ -222,10 +285,7 @@ const char *session_state_text(enum session_state state)
 	switch (state) {
 	case SESSION_ABSENT: return "absent";
 	case SESSION_LINKED: return "linked";
-	case SESSION_CLOCK_READ: return "clock-read";
-	case SESSION_HISTORY: return "history";
-	case SESSION_CLOCK_SET: return "clock-set";
-	case SESSION_CLOCK_CHECK: return "clock-check";
+	case SESSION_STEPS: return "steps";
 	case SESSION_LISTEN: return "listen";
 	case SESSION_CLOSING: return "closing";
 	case SESSION_PAUSED: return "paused";

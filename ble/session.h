@@ -3,28 +3,32 @@
 /*
  * session.h - what one connection of one bonded peripheral goes through, link to farewell.
  *
- *   ABSENT      -linked->       LINKED
- *   LINKED      -ready->        CLOCK_READ   (HISTORY or LISTEN if there is no clock to read)
- *   CLOCK_READ  -answer->       HISTORY      (LISTEN if the clock need not be set)
- *   HISTORY     -quiet->        CLOCK_SET
- *   CLOCK_SET   -answer->       CLOCK_CHECK -answer-> LISTEN
- *   LISTEN      -idle 60 s->    CLOSING
- *   LINKED      -30 s->         CLOSING
- *   any         -10 min, hub-store away-> CLOSING
- *   any         -gone->         ABSENT
- *   LINKED      -gone, 5 times in 60 s->  PAUSED -time-> ABSENT
+ *   ABSENT   -linked->        LINKED
+ *   LINKED   -ready->         STEPS: those of the plan, in order
+ *   STEPS    -last one done-> LISTEN
+ *   LISTEN   -idle->          CLOSING   (never with an endless plan)
+ *   LINKED   -30 s->          CLOSING
+ *   any      -10 min (not with an endless plan), hub-store away-> CLOSING
+ *   any      -gone->          ABSENT
+ *   LINKED   -gone, 5 times in 60 s->  PAUSED -time-> ABSENT
  *
- * CLOCK_READ comes before CLOCK_SET because stored values carry the old offset.
- * HISTORY is where stored values pour in by themselves; it ends when none came for a moment.
- * They need not be complete before the set: clock.h tells stamps of before and after apart.
- * A record access procedure will have its place there.
+ * Steps, each left out if the device has no use for it:
+ *   PREPARE      read what decoders need to know (CGM session start, check sums)
+ *   CLOCK_READ   before it is set: stored values carry the old offset
+ *   CONSENT      tell a scale which user is meant
+ *   HISTORY      fetch stored records (racp.h)
+ *   SETTLE       wait until values that pour in by themselves have come; needs not be
+ *                complete: clock.h tells stamps of before and after a set apart
+ *   CLOCK_SET, CLOCK_CHECK (read back)
+ *   INFO         what the device says of itself
+ * A 'clock_first' device gets CLOCK_SET and CLOCK_CHECK right after CLOCK_READ.
  *
  * Invariants
  *   1. Values are taken in every state with a link; the session never refuses one.
  *   2. The session says farewell by itself only when every value of the device is durable,
  *      except after 10 minutes, or when hub-store is away: then the device must keep what
  *      it has not sent.
- *   3. At most one operation on the device is under way.
+ *   3. At most one step is under way; a step that does not end is left when its time is over.
  *   4. A clock that cannot be read or set is skipped; it never costs a value.
  *
  * Pure: events and 'now' in, actions out.
@@ -37,6 +41,9 @@
 enum {
 	SESSION_SERVICES_MS = 30000, /* from link to services */
 	SESSION_OPERATION_MS = 12000,
+	SESSION_HISTORY_MS = 540000, /* racp.h gives up earlier when nothing comes */
+	SESSION_CHAIN_MS = 40000,    /* several reads: PREPARE, INFO */
+	SESSION_CONSENT_MS = 30000,  /* control point: write and its indication */
 	SESSION_QUIET_MS = 100, /* cuffs hang up half a second after their last value */
 	SESSION_IDLE_AGAIN_MS = 1000, /* while a value is not durable */
 	SESSION_IDLE_MS = 60000,
@@ -52,31 +59,50 @@ enum {
 enum session_state {
 	SESSION_ABSENT = 0,
 	SESSION_LINKED,
-	SESSION_CLOCK_READ,
-	SESSION_HISTORY,
-	SESSION_CLOCK_SET,
-	SESSION_CLOCK_CHECK,
+	SESSION_STEPS,
 	SESSION_LISTEN,
 	SESSION_CLOSING,
 	SESSION_PAUSED,
 };
 
+/* In the usual order; the numbers are used as bits of a plan. */
+enum session_step {
+	STEP_PREPARE = 0,
+	STEP_CLOCK_READ,
+	STEP_CONSENT,
+	STEP_HISTORY,
+	STEP_SETTLE,
+	STEP_CLOCK_SET,
+	STEP_CLOCK_CHECK,
+	STEP_INFO,
+	STEP_COUNT,
+};
+
 enum session_action {
 	SESSION_NOTHING = 0,
-	SESSION_READ_CLOCK, /* answer with session_on_clock_read */
-	SESSION_SET_CLOCK,  /* answer with session_on_clock_set */
+	SESSION_BEGIN_STEP, /* session_step() says which; answer with session_on_step */
 	SESSION_DISCONNECT,
 	SESSION_DISARM, /* stop bluetoothd from connecting to the device, keep the bond */
 	SESSION_ARM,	/* let it connect again */
+};
+
+/* What this connection is to be used for. */
+struct session_plan {
+	unsigned steps; /* 1 << enum session_step; SETTLE is never an action */
+	bool clock_first;
+	bool endless;	  /* a stream, or a sensor that is worn: the device ends it */
+	uint64_t idle_ms; /* from the last value to farewell */
+	uint64_t pause_max_ms; /* longest pause in reconnecting; 0: SESSION_PAUSE_MAX_MS */
 };
 
 /* Fields are private. */
 struct session {
 	enum session_state state;
 	enum session_action action; /* not yet taken by session_next */
+	struct session_plan plan;
+	unsigned place; /* of the step under way, in the plan's order */
 	bool linked;
 	bool store_ready;
-	bool may_read, may_set; /* what the device lets us do with its clock */
 	bool settled;  /* nothing more will be learned of the clock before values come */
 	bool disarmed; /* SESSION_DISARM was given and SESSION_ARM not yet */
 	unsigned undurable; /* values not yet durable */
@@ -95,20 +121,28 @@ void session_init(struct session *s);
 void session_on_linked(struct session *s, struct mono now);
 void session_on_gone(struct session *s, struct mono now);
 
-/* Services are there; what may be done with the device's clock. Counts once per connection. */
-void session_on_ready(struct session *s, bool may_read, bool may_set, struct mono now);
+/* Services are there, and the link is verified as far as it can be. Counts once per connection. */
+void session_on_ready(struct session *s, const struct session_plan *plan,
+		      struct mono now);
 
-/* The clock was read, or could not be. set: it should be set (clock_should_set). */
-void session_on_clock_read(struct session *s, bool set, struct mono now);
+/* session_step - the step under way; STEP_COUNT: none. */
+enum session_step session_step(const struct session *s);
 
-/* The clock was set, or could not be. */
-void session_on_clock_set(struct session *s, bool ok, struct mono now);
+/* A step is over, well or not. Ignored if it is not the one under way. */
+void session_on_step(struct session *s, enum session_step step, struct mono now);
+
+/* session_skip_clock - before CLOCK_READ is over: it need not, or must not, be set. */
+void session_skip_clock(struct session *s);
 
 void session_on_value(struct session *s, struct mono now);
+/* A value is durable, or was discarded. */
 void session_on_durable(struct session *s, struct mono now);
 
 /* hub-store takes readings, or does not. */
 void session_on_store(struct session *s, bool ready, struct mono now);
+
+/* session_close - end the link, for a reason of the caller's (flood, short key). */
+void session_close(struct session *s, struct mono now);
 
 /* session_next - the next thing to do; call until SESSION_NOTHING after each event and deadline. */
 enum session_action session_next(struct session *s, struct mono now);
@@ -116,8 +150,8 @@ enum session_action session_next(struct session *s, struct mono now);
 /* session_deadline - when session_next wants to be called without an event; MONO_NEVER if not. */
 struct mono session_deadline(const struct session *s);
 
-/* session_clock_settled - nothing more will be learned of
- * the device's clock soon: decoded values need not wait. */
+/* session_clock_settled - nothing more will soon be learned of the device's clock, its user's
+ * consent, or what decoders need: decoded values need not wait. */
 bool session_clock_settled(const struct session *s);
 
 /* session_is_disarmed - the session keeps bluetoothd from connecting to the device for a while. */

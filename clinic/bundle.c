@@ -1,6 +1,6 @@
 /*
- * bundle.c - makes a hub's keys, certificate and config; see bundle.h. The clinic keeps
- * only public parts.
+ * bundle.c - makes a hub's keys, certificate and config; see bundle.h. Of the keys the clinic
+ * keeps only public parts.
  */
 #include "clinic/bundle.h"
 
@@ -20,6 +20,7 @@ enum {
 	FIRST_EPOCH = 1,
 	FIRST_ASSIGNMENT = 1,
 	FIRST_CONFIG = 1,
+	FIRST_WINDOW = 1,
 };
 
 /* Writes into a folder inside out. */
@@ -126,6 +127,9 @@ static int fill_config(const char *dir, const struct bundle_wish *wish,
 		.version = FIRST_CONFIG,
 		.assignment = FIRST_ASSIGNMENT,
 		.utc_offset_min = wish->utc_offset_min,
+		.has_change = wish->has_change,
+		.change_utc_s = wish->change_utc_s,
+		.change_offset_min = wish->change_offset_min,
 		.heartbeat_s = wish->heartbeat_s,
 		.seal_key_id = seal[0],
 		.device_count = wish->device_count,
@@ -134,6 +138,9 @@ static int fill_config(const char *dir, const struct bundle_wish *wish,
 	memcpy(c->hub, h->id, sizeof(c->hub));
 	memcpy(c->seal_public, seal + 1, sizeof(c->seal_public));
 	memcpy(c->devices, wish->devices, sizeof(c->devices));
+	if (wish->window_min)
+		c->window = (struct config_window){ .id = FIRST_WINDOW,
+						    .minutes = wish->window_min };
 	return fill_endpoint(dir, &c->endpoints[0], why);
 }
 
@@ -153,25 +160,42 @@ static int encode_config(const struct config *c, uint8_t *buf, size_t cap,
 	return r < 0 ? r : len;
 }
 
-static int make_config(const char *dir, const char *out, const struct config *c,
-		       char why[static FOLDER_WHY_MAX])
+int bundle_sign(const char *dir, const struct config *c,
+		uint8_t cose[static BUNDLE_COSE_MAX], char why[static FOLDER_WHY_MAX])
 {
-	static uint8_t payload[CONFIG_BYTES_MAX],
-		cose[CONFIG_BYTES_MAX + COSE_OVERHEAD_MAX];
-	uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN];
+	static uint8_t payload[CONFIG_BYTES_MAX];
+	uint8_t private[P256_PRIVATE_LEN];
 	int len = encode_config(c, payload, sizeof(payload), why), r;
 
 	if (len < 0)
 		return len;
-	r = folder_read(dir, FILES_CONFIG_PUB, public, sizeof(public), why);
-	if (r == 0)
-		r = folder_read(dir, FILES_CONFIG_KEY, private, sizeof(private), why);
+	r = folder_read(dir, FILES_CONFIG_KEY, private, sizeof(private), why);
 	if (r < 0)
 		return r;
-	len = sign1_make(SIGN_CONTEXT_CONFIG, private, payload, (size_t)len, cose,
-			 sizeof(cose));
+	r = sign1_make(SIGN_CONTEXT_CONFIG, private, payload, (size_t)len, cose,
+		       BUNDLE_COSE_MAX);
 	crypto_wipe(private, sizeof(private));
-	r = len < 0 ? len : put(out, "hubd", "config.cose", cose, (size_t)len);
+	crypto_wipe(payload, sizeof(payload));
+	if (r < 0)
+		snprintf(why, FOLDER_WHY_MAX,
+			 "the hub's configuration could not be signed with %s/%s: %s",
+			 dir, FILES_CONFIG_KEY, err_text(r));
+	return r;
+}
+
+static int make_config(const char *dir, const char *out, const struct config *c,
+		       char why[static FOLDER_WHY_MAX])
+{
+	static uint8_t cose[BUNDLE_COSE_MAX];
+	uint8_t public[P256_PUBLIC_LEN];
+	int len = bundle_sign(dir, c, cose, why), r;
+
+	if (len < 0)
+		return len;
+	r = folder_read(dir, FILES_CONFIG_PUB, public, sizeof(public), why);
+	if (r < 0)
+		return r;
+	r = put(out, "hubd", "config.cose", cose, (size_t)len);
 	if (r == 0)
 		r = put(out, "hubd", "clinic.pub", public, sizeof(public));
 	if (r < 0)
@@ -181,7 +205,8 @@ static int make_config(const char *dir, const char *out, const struct config *c,
 }
 
 int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish,
-		int64_t now_ms, struct hub *ret, char why[static FOLDER_WHY_MAX])
+		int64_t now_ms, struct hub *ret, struct config *ret_config,
+		char why[static FOLDER_WHY_MAX])
 {
 	struct hub h = { .epoch = FIRST_EPOCH, .state = HUB_ACTIVE, .added_ms = now_ms };
 	struct config c;
@@ -199,8 +224,10 @@ int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish
 		r = fill_config(dir, wish, &h, &c, why);
 	if (r == 0)
 		r = make_config(dir, out, &c, why);
-	crypto_wipe(&c, sizeof(c)); /* passkeys */
-	if (r == 0)
+	if (r == 0) {
 		*ret = h;
+		*ret_config = c;
+	}
+	crypto_wipe(&c, sizeof(c)); /* passkeys */
 	return r;
 }

@@ -27,6 +27,9 @@ struct ctl_verb {
 
 extern const struct ctl_verb ctl_init, ctl_hub, ctl_readings, ctl_status;
 
+/* clinicctl hub pair-window, a part of ctl_hub. */
+int ctl_pair_window(int argc, char **argv);
+
 /* Prints "clinicctl: ..." and returns code. */
 int ctl_complain(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same with CTL_USAGE and a hint at the verb's --help. */

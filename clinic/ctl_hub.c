@@ -1,5 +1,6 @@
 /*
- * ctl_hub.c - clinicctl hub add: makes what a hub needs, and the row that lets it in.
+ * ctl_hub.c - clinicctl hub add: makes what a hub needs, and the row that lets it in; and the
+ * way to clinicctl hub pair-window (ctl_window.c).
  *
  * Order: keys and bundle in a new folder, row, the folder under its final name, COMMIT. A
  * failure before COMMIT leaves neither; a power cut between the last two leaves a bundle
@@ -16,6 +17,7 @@
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/spec.h"
+#include "clinic/words.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 
@@ -24,6 +26,7 @@ enum {
 	HEARTBEAT_MAX_S = UINT16_MAX, /* what the config's field holds */
 	OFFSET_MIN = -720,
 	OFFSET_MAX = 840,
+	WINDOW_MIN = 10,
 };
 
 struct args {
@@ -45,7 +48,10 @@ static int add_device(struct args *a, char *text)
 	if (spec_parse_device(text, d, &why) < 0)
 		return ctl_misused(&ctl_hub, "--device '%s': %s", shown, why);
 	for (size_t i = 0; i < a->wish.device_count; i++) {
-		if (memcmp(a->wish.devices[i].addr, d->addr, PERIPHERAL_ADDR_LEN) == 0)
+		const struct config_device *other = &a->wish.devices[i];
+
+		if (d->has_addr && other->has_addr &&
+		    memcmp(other->addr, d->addr, PERIPHERAL_ADDR_LEN) == 0)
 			return ctl_misused(&ctl_hub,
 					   "--device '%s': this address is given twice",
 					   shown);
@@ -83,6 +89,32 @@ static int set_heartbeat(struct args *a, const char *text)
 	return CTL_OK;
 }
 
+static int set_window(struct args *a, const char *text)
+{
+	long v;
+
+	if (spec_parse_number(text, 0, CONFIG_WINDOW_MIN_MAX, &v) < 0)
+		return ctl_misused(&ctl_hub,
+				   "--pair-window '%s' is not a number of minutes from 0 "
+				   "(none) to %d",
+				   text, CONFIG_WINDOW_MIN_MAX);
+	a->wish.window_min = (uint16_t)v;
+	return CTL_OK;
+}
+
+static int set_change(struct args *a, const char *text)
+{
+	a->wish.has_change = spec_parse_change(text, &a->wish.change_utc_s,
+					       &a->wish.change_offset_min) == 0;
+	if (!a->wish.has_change)
+		return ctl_misused(&ctl_hub,
+				   "--dst-change '%s' is not an instant in UTC and the "
+				   "offset from then on in minutes, like "
+				   "2027-03-28T01:00Z,120",
+				   text);
+	return CTL_OK;
+}
+
 /* This machine's offset now, rounded to what a config takes: a guess that is said aloud. */
 static int16_t local_offset_min(void)
 {
@@ -101,6 +133,8 @@ static int parse_options(int argc, char **argv, struct args *a)
 		{ "device", required_argument, NULL, 'd' },
 		{ "utc-offset", required_argument, NULL, 'u' },
 		{ "heartbeat", required_argument, NULL, 'b' },
+		{ "pair-window", required_argument, NULL, 'w' },
+		{ "dst-change", required_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, r = CTL_OK;
@@ -111,6 +145,8 @@ static int parse_options(int argc, char **argv, struct args *a)
 		case 'd': r = add_device(a, optarg); break;
 		case 'u': r = set_offset(a, optarg); break;
 		case 'b': r = set_heartbeat(a, optarg); break;
+		case 'w': r = set_window(a, optarg); break;
+		case 'c': r = set_change(a, optarg); break;
 		default: return ctl_misused(&ctl_hub, "hub add: nothing was made");
 		}
 	}
@@ -119,9 +155,8 @@ static int parse_options(int argc, char **argv, struct args *a)
 
 static int parse_args(int argc, char **argv, struct args *a)
 {
-	*a = (struct args){ .wish.heartbeat_s = HEARTBEAT_S };
-	if (argc < 2 || strcmp(argv[1], "add") != 0)
-		return ctl_misused(&ctl_hub, "hub: 'add' is what can be done with a hub");
+	*a = (struct args){ .wish = { .heartbeat_s = HEARTBEAT_S,
+				      .window_min = WINDOW_MIN } };
 	if (parse_options(argc, argv, a) != CTL_OK ||
 	    !ctl_operands(&ctl_hub, argc, argv, optind, 3))
 		return CTL_USAGE;
@@ -162,8 +197,8 @@ static int cannot_write(const char *out, int err)
 			    err_text(err));
 }
 
-static int register_hub(struct store *store, const struct hub *h, const char *temp,
-			const struct args *a)
+static int register_hub(struct store *store, const struct hub *h, const struct config *c,
+			const char *temp, const struct args *a)
 {
 	int r = store_begin(store);
 
@@ -176,6 +211,8 @@ static int register_hub(struct store *store, const struct hub *h, const char *te
 				    "choose another name",
 				    a->name);
 	}
+	if (r == 0)
+		r = store_config_put(store, c);
 	if (r == 0) {
 		r = files_publish(temp, a->out);
 		if (r < 0) {
@@ -193,32 +230,53 @@ static int register_hub(struct store *store, const struct hub *h, const char *te
 	return CTL_OK;
 }
 
+static void print_device(const struct config_device *d)
+{
+	char addr[WORDS_ADDRESS_MAX];
+
+	printf("\n  device %u %s, %s, %s, %s", d->num, reading_kind_text(d->kind),
+	       d->has_addr ? words_address(d->addr, addr)
+			   : "any that is found while the window is open",
+	       d->passkey != CONFIG_NO_PASSKEY ? "with passkey"
+					       : "WITHOUT passkey: anyone near can pose "
+						 "as it while the window is "
+						 "open",
+	       d->sole_user  ? "one user"
+	       : d->has_user ? "several users, the patient's number given"
+			     : "user not said: readings will be 'unassigned'");
+	if (d->import)
+		printf(", what it has stored is taken too");
+}
+
+static void print_offset(const struct args *a)
+{
+	char offset[WORDS_ZONE_MAX], after[WORDS_ZONE_MAX], when[WORDS_TIME_MAX];
+
+	printf("\n  local time of the home UTC%s%s\n",
+	       words_zone(a->wish.utc_offset_min, offset),
+	       a->has_offset ? "" : " (as on this machine; --utc-offset sets another)");
+	if (a->wish.has_change)
+		printf("  from %s on UTC%s\n",
+		       words_time(a->wish.change_utc_s * 1000, 0, false, when),
+		       words_zone(a->wish.change_offset_min, after));
+}
+
 static void report(const struct args *a, const struct hub *h)
 {
-	unsigned off = (unsigned)(a->wish.utc_offset_min < 0 ? -a->wish.utc_offset_min
-							     : a->wish.utc_offset_min);
-
 	printf("Hub '%s' is added; its uploads are accepted from now on.\n\n  hub id   ",
 	       a->name);
 	for (size_t i = 0; i < HUB_ID_LEN; i++)
 		printf("%02x", h->id[i]);
-	for (size_t i = 0; i < a->wish.device_count; i++) {
-		const struct config_device *d = &a->wish.devices[i];
-
-		printf("\n  device %u %s, %02X:%02X:%02X:%02X:%02X:%02X, %s, %s", d->num,
-		       reading_kind_text(d->kind), d->addr[0], d->addr[1], d->addr[2],
-		       d->addr[3], d->addr[4], d->addr[5],
-		       d->passkey == CONFIG_NO_PASSKEY
-			       ? "NO passkey: anyone near can pose as it"
-			       : "with passkey",
-		       d->sole_user  ? "one user"
-		       : d->has_user ? "several users, the patient's number given"
-				     : "user not said: readings will be 'unassigned'");
-	}
-	printf("\n  local time of the home UTC%c%02u:%02u%s\n\n",
-	       a->wish.utc_offset_min < 0 ? '-' : '+', off / 60, off % 60,
-	       a->has_offset ? "" : " (as on this machine; --utc-offset sets another)");
-	printf("Next: copy what is in %s to /var/lib/hub on the hub, delete it here (it "
+	for (size_t i = 0; i < a->wish.device_count; i++)
+		print_device(&a->wish.devices[i]);
+	print_offset(a);
+	if (a->wish.window_min)
+		printf("  pairing window: %u minutes from when the hub is first on\n",
+		       a->wish.window_min);
+	else
+		printf("  pairing window: none; 'clinicctl hub pair-window' opens one\n");
+	printf("\nNext: copy what is in %s to /var/lib/hub on the hub, delete it here "
+	       "(it "
 	       "holds the\n"
 	       "hub's secret keys), and switch the hub on.\n",
 	       a->out);
@@ -228,19 +286,21 @@ static void report(const struct args *a, const struct hub *h)
 static int fill_and_register(const struct args *a, struct store *store, const char *temp)
 {
 	char why[FOLDER_WHY_MAX];
+	struct config c;
 	struct hub h;
-	int r = bundle_make(a->dir, temp, &a->wish, ctl_now_ms(), &h, why);
+	int r = bundle_make(a->dir, temp, &a->wish, ctl_now_ms(), &h, &c, why);
 
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
 	snprintf(h.name, sizeof(h.name), "%s", a->name);
-	r = register_hub(store, &h, temp, a);
+	r = register_hub(store, &h, &c, temp, a);
+	crypto_wipe(&c, sizeof(c)); /* passkeys */
 	if (r == CTL_OK)
 		report(a, &h);
 	return r;
 }
 
-static int run(int argc, char **argv)
+static int add(int argc, char **argv)
 {
 	char why[FOLDER_WHY_MAX], temp[FILES_PATH_MAX];
 	struct store *store;
@@ -264,28 +324,67 @@ static int run(int argc, char **argv)
 	return r;
 }
 
+static int run(int argc, char **argv)
+{
+	if (argc >= 2 && strcmp(argv[1], "add") == 0)
+		return add(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "pair-window") == 0)
+		return ctl_pair_window(argc, argv);
+	return ctl_misused(&ctl_hub, "hub: 'add' and 'pair-window' are what can be done");
+}
+
 const struct ctl_verb ctl_hub = {
 	.name = "hub",
-	.what = "add a hub and make what it needs",
+	.what = "add a hub and make what it needs; open a pairing window",
 	.usage = "Usage: clinicctl hub add DIR NAME --out BUNDLE --device SPEC [--device "
 		 "SPEC]...\n"
-		 "                         [--utc-offset MINUTES] [--heartbeat SECONDS]\n"
+		 "           [--utc-offset MINUTES] [--dst-change INSTANT,MINUTES]\n"
+		 "           [--pair-window MINUTES] [--heartbeat SECONDS]\n"
 		 "Adds a hub under NAME (not the patient's) and writes what it needs to "
-		 "the new\n"
+		 "the "
+		 "new\n"
 		 "folder BUNDLE, whose content goes to /var/lib/hub on the hub.\n\n"
-		 "  --device SPEC     "
-		 "KIND,ADDRESS[/random][,passkey=NNNNNN][,user=N|user=sole]\n"
-		 "                      KIND       bp: blood pressure\n"
-		 "                      ADDRESS    Bluetooth address, like "
-		 "AA:BB:CC:DD:EE:FF\n"
-		 "                      passkey=   six digits from the device's label or "
-		 "manual\n"
-		 "                      user=N     the patient is number N on a device "
-		 "of several\n"
-		 "                      user=sole  nobody but the patient uses it\n"
-		 "  --utc-offset MINUTES  local time of the home, like 60 for UTC+1; "
+		 "  --device SPEC  KIND,ADDRESS,OPTION,... with passkey= or justworks "
+		 "among "
+		 "them\n"
+		 "      KIND           bp, weight (or scale), glucose, spo2, temp, hr, "
+		 "cgm, "
+		 "ghs\n"
+		 "      ADDRESS        Bluetooth address, like AA:BB:CC:DD:EE:FF, with "
+		 "/random "
+		 "behind\n"
+		 "                     it if it is one; any: found while the window is "
+		 "open\n"
+		 "      passkey=NNNNNN six digits from the device's label or manual\n"
+		 "      justworks      it has no such number, or shows a new one each "
+		 "time\n"
+		 "      user=N         the patient is number N on a device of several\n"
+		 "      user=sole      nobody but the patient uses it\n"
+		 "      consent=NNNN   the code that a scale shows for that number\n"
+		 "      history=all    take also what it has stored so far; default new\n"
+		 "      serial=TEXT    it must say this serial number\n"
+		 "  --utc-offset MINUTES   local time of the home, like 60 for UTC+1; "
 		 "default: as here\n"
-		 "  --heartbeat SECONDS   how often the hub calls without a reading; "
-		 "default 300\n",
+		 "  --dst-change INSTANT,MINUTES   next change of it, like "
+		 "2027-03-28T01:00Z,120\n"
+		 "  --pair-window MINUTES  how long the hub pairs when it is first on; "
+		 "default "
+		 "10,\n"
+		 "                         0: not at all\n"
+		 "  --heartbeat SECONDS    how often the hub calls without a reading; "
+		 "default "
+		 "300\n\n"
+		 "Usage: clinicctl hub pair-window DIR NAME DEVICE [--minutes N] "
+		 "[--repair] "
+		 "--out FILE\n"
+		 "Writes a new configuration that orders a pairing window for one device "
+		 "of "
+		 "the hub;\n"
+		 "copy FILE over /var/lib/hub/hubd/config.cose on the hub.\n\n"
+		 "  DEVICE       its number as 'hub add' said it, or 'all': each that is "
+		 "not "
+		 "paired\n"
+		 "  --minutes N  1 to 120, default 10\n"
+		 "  --repair     it is paired already: forget that first\n",
 	.run = run,
 };

@@ -2,7 +2,8 @@
  * ctl_readings.c - clinicctl readings: opens what arrived and shows it.
  *
  * A record that cannot be opened is listed with the reason, never left out, and the exit
- * status says so. One reading is in clear at a time, and is wiped after it was printed.
+ * status says so. Readings are wiped after they were printed; only the contexts of a hub's
+ * glucose readings are in clear together, so that each can be shown beside its glucose.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -13,6 +14,7 @@
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/hub_list.h"
+#include "clinic/joining.h"
 #include "clinic/opening.h"
 #include "clinic/show.h"
 #include "hub/core/err.h"
@@ -28,8 +30,26 @@ struct walk {
 	struct store *store;
 	struct opening_key key;
 	struct hub hub; /* whose records are walked over */
+	struct joining joining;
 	uint64_t shown, unreadable;
+	bool begun; /* something was printed */
 };
+
+/* The first walk over a hub's records: what may have to be shown together. */
+static int on_joining(void *arg, const struct sealed *rec)
+{
+	struct walk *w = arg;
+	struct reading rd;
+	const char *why;
+	int r = 0;
+
+	if (!joining_wants(rec->record.kind) ||
+	    opening_open(&w->key, rec, &rd, &why) != 0)
+		return 0;
+	r = joining_add(&w->joining, rec, &rd);
+	crypto_wipe(&rd, sizeof(rd));
+	return r;
+}
 
 static int on_record(void *arg, const struct sealed *rec)
 {
@@ -38,20 +58,36 @@ static int on_record(void *arg, const struct sealed *rec)
 	struct reading rd;
 	const char *why = NULL;
 
+	if (joining_is_joined(&w->joining, rec))
+		return 0;
+	s.context = joining_context(&w->joining, rec, &s.context_seq);
 	if (opening_open(&w->key, rec, &rd, &why) == 0)
 		s.reading = &rd;
 	else
 		s.why = why;
 	if (s.reading)
-		w->shown++;
+		w->shown += s.context ? 2 : 1;
 	else
 		w->unreadable++;
 	if (w->args->json)
 		show_json(&s);
 	else
-		show_text(&s, w->shown + w->unreadable == 1);
+		show_text(&s, !w->begun);
+	w->begun = true;
 	crypto_wipe(&rd, sizeof(rd));
 	return ferror(stdout) ? -EIO : 0;
+}
+
+static int walk_hub(struct walk *w)
+{
+	int r = store_record_each(w->store, w->hub.id, on_joining, w);
+
+	if (r == 0)
+		r = joining_settle(&w->joining);
+	if (r == 0)
+		r = store_record_each(w->store, w->hub.id, on_record, w);
+	joining_free(&w->joining);
+	return r;
 }
 
 static int walk_all(struct walk *w)
@@ -61,7 +97,7 @@ static int walk_all(struct walk *w)
 
 	for (size_t i = 0; r == 0 && i < l.count; i++) {
 		w->hub = l.hubs[i];
-		r = store_record_each(w->store, w->hub.id, on_record, w);
+		r = walk_hub(w);
 	}
 	hub_list_free(&l);
 	return r;
@@ -71,7 +107,7 @@ static int walk_one(struct walk *w)
 {
 	int r = store_hub_by_name(w->store, w->args->hub, &w->hub);
 
-	return r < 0 ? r : store_record_each(w->store, w->hub.id, on_record, w);
+	return r < 0 ? r : walk_hub(w);
 }
 
 static int load_key(const struct args *a, struct opening_key *ret)

@@ -50,8 +50,13 @@ static const char step_1[] = "CREATE TABLE hub ("
 			     "  reason BIGINT NOT NULL,"
 			     "  PRIMARY KEY (hub_id, epoch, seq, body_hash));";
 
+/* The config that was last signed for a hub, so that the next one can be made from it. */
+static const char step_2[] = "CREATE TABLE hub_config ("
+			     "  hub_id BYTEA NOT NULL PRIMARY KEY,"
+			     "  config BYTEA NOT NULL);";
+
 /* steps[n] makes version n + 1 out of version n. */
-static const char *const steps[SCHEMA_VERSION] = { step_1 };
+static const char *const steps[SCHEMA_VERSION] = { step_1, step_2 };
 
 static int read_version(struct sql *db, int64_t *ret)
 {

@@ -13,6 +13,9 @@ struct shown {
 	const struct sealed *rec;
 	const struct reading *reading; /* NULL: it could not be opened */
 	const char *why;	       /* then the reason */
+	/* what belongs to this glucose, and its number; NULL: nothing */
+	const struct reading *context;
+	uint64_t context_seq;
 	bool with_raw;
 };
 

@@ -9,26 +9,65 @@
 
 #include "clinic/store.h"
 #include "hub/core/hex.h"
+#include "hub/core/time.h"
 
-enum { PASSKEY_DIGITS = 6, USER_MAX = 254 };
+enum {
+	PASSKEY_DIGITS = 6,
+	CONSENT_DIGITS = 4,
+	USER_MAX = 254,
+	OFFSET_MIN = -720,
+	OFFSET_MAX = 840,
+};
 
-static const char why_kind[] = "the kind comes first and is 'bp' (blood pressure)";
+static const struct {
+	const char *name;
+	enum reading_kind kind;
+} kinds[] = {
+	{ "bp", READING_BLOOD_PRESSURE },    { "weight", READING_WEIGHT },
+	{ "scale", READING_WEIGHT },	     { "glucose", READING_GLUCOSE },
+	{ "spo2", READING_OXIMETRY },	     { "temp", READING_TEMPERATURE },
+	{ "hr", READING_HEART_RATE_STREAM }, { "cgm", READING_CGM },
+	{ "ghs", READING_GENERIC },
+};
+
+static const char why_kind[] = "the kind comes first: bp, weight (or scale), glucose, "
+			       "spo2, temp, hr, cgm or ghs";
 static const char why_address[] =
 	"the address is six pairs of hex digits as on the device or in its app, like "
-	"AA:BB:CC:DD:EE:FF, with /random behind it if it is a random one";
+	"AA:BB:CC:DD:EE:FF, with /random behind it if it is a random one; or 'any' for "
+	"whichever device of this kind is found while the pairing window is open";
 static const char why_passkey[] = "passkey= takes the six digits from the device's label "
 				  "or manual, like passkey=012345";
 static const char why_user[] =
 	"user= takes the patient's number on the device (0 to 254) or 'sole'";
+static const char why_consent[] =
+	"consent= takes the four digits that the scale shows for this user, like "
+	"consent=0042";
+static const char why_consent_user[] =
+	"consent= is the code of one user of the scale: say which, with user=N";
+static const char why_history[] = "history= takes 'new' (only what is measured from now "
+				  "on) or 'all' (also what the "
+				  "device has stored before)";
+static const char why_serial[] =
+	"serial= takes the serial number as the device says it, 1 to 32 plain letters, "
+	"digits and signs, no comma";
 static const char why_option[] =
-	"after the address only passkey= and user= may follow, each once";
+	"after the address only passkey=, justworks, user=, consent=, history= and "
+	"serial= may follow, each once";
+static const char why_pairing[] =
+	"say how it is paired: passkey=NNNNNN with the six digits on its label or in its "
+	"manual; or justworks if it has no number, or shows a new one each time. With "
+	"justworks whoever is near while the pairing window is open can pose as it";
 
 static int parse_address(const char *text, struct config_device *ret)
 {
 	size_t len = strcspn(text, "/");
 
+	if (strcmp(text, "any") == 0)
+		return 0;
 	if (hex_address(text, len, ret->addr))
 		return -EBADMSG;
+	ret->has_addr = true;
 	text += len;
 	if (*text == '\0' || strcmp(text, "/public") == 0)
 		ret->addr_type = ADDR_PUBLIC;
@@ -39,59 +78,173 @@ static int parse_address(const char *text, struct config_device *ret)
 	return 0;
 }
 
-static int parse_passkey(const char *text, struct config_device *ret)
+/* Exactly so many digits. */
+static int parse_digits(const char *text, size_t digits, long max, long *ret)
+{
+	return strlen(text) == digits ? spec_parse_number(text, 0, max, ret) : -EBADMSG;
+}
+
+static const char *parse_passkey(const char *text, struct config_device *ret)
 {
 	long v;
 
-	if (strlen(text) != PASSKEY_DIGITS || spec_parse_number(text, 0, 999999, &v) < 0)
-		return -EBADMSG;
+	if (parse_digits(text, PASSKEY_DIGITS, 999999, &v) < 0)
+		return why_passkey;
 	ret->passkey = (uint32_t)v;
-	return 0;
+	return NULL;
 }
 
-static int parse_user(const char *text, struct config_device *ret)
+static const char *parse_user(const char *text, struct config_device *ret)
 {
 	long v;
 
 	if (strcmp(text, "sole") == 0) {
 		ret->sole_user = true;
-		return 0;
+		return NULL;
 	}
 	if (spec_parse_number(text, 0, USER_MAX, &v) < 0)
-		return -EBADMSG;
+		return why_user;
 	ret->has_user = true;
 	ret->user = (uint8_t)v;
-	return 0;
+	return NULL;
 }
 
-static const char *parse_option(const char *text, struct config_device *ret)
+static const char *parse_consent(const char *text, struct config_device *ret)
 {
-	if (strncmp(text, "passkey=", 8) == 0 && ret->passkey == CONFIG_NO_PASSKEY)
-		return parse_passkey(text + 8, ret) < 0 ? why_passkey : NULL;
-	if (strncmp(text, "user=", 5) == 0 && !ret->has_user && !ret->sole_user)
-		return parse_user(text + 5, ret) < 0 ? why_user : NULL;
+	long v;
+
+	if (parse_digits(text, CONSENT_DIGITS, CONFIG_CONSENT_MAX, &v) < 0)
+		return why_consent;
+	ret->has_consent = true;
+	ret->consent = (uint16_t)v;
+	return NULL;
+}
+
+static const char *parse_history(const char *text, struct config_device *ret)
+{
+	ret->import = strcmp(text, "all") == 0;
+	return ret->import || strcmp(text, "new") == 0 ? NULL : why_history;
+}
+
+static const char *parse_serial(const char *text, struct config_device *ret)
+{
+	size_t len = strlen(text);
+
+	if (len < 1 || len > CONFIG_SERIAL_MAX)
+		return why_serial;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return why_serial;
+	memcpy(ret->serial, text, len + 1);
+	return NULL;
+}
+
+static const char *parse_just_works(const char *text, struct config_device *ret)
+{
+	(void)text;
+	ret->just_works = true;
+	return NULL;
+}
+
+static const struct {
+	const char *name; /* with '=' if a value follows */
+	const char *(*parse)(const char *text, struct config_device *ret);
+} options[] = {
+	{ "passkey=", parse_passkey }, { "justworks", parse_just_works },
+	{ "user=", parse_user },       { "consent=", parse_consent },
+	{ "history=", parse_history }, { "serial=", parse_serial },
+};
+
+enum { OPTIONS = sizeof(options) / sizeof(*options) };
+
+static const char *parse_option(const char *text, bool seen[static OPTIONS],
+				struct config_device *ret)
+{
+	for (size_t i = 0; i < OPTIONS; i++) {
+		size_t len = strlen(options[i].name);
+
+		if (strncmp(text, options[i].name, len) != 0)
+			continue;
+		if (seen[i] || (options[i].name[len - 1] != '=' && text[len] != '\0'))
+			break;
+		seen[i] = true;
+		return options[i].parse(text + len, ret);
+	}
 	return why_option;
+}
+
+static const char *parse_kind(const char *text, struct config_device *ret)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		if (strcmp(text, kinds[i].name) == 0) {
+			ret->kind = kinds[i].kind;
+			return NULL;
+		}
+	}
+	return why_kind;
+}
+
+static const char *check_device(const struct config_device *d)
+{
+	if (d->has_consent && !d->has_user)
+		return why_consent_user;
+	return d->passkey == CONFIG_NO_PASSKEY && !d->just_works ? why_pairing : NULL;
 }
 
 int spec_parse_device(char *text, struct config_device *ret, const char **ret_why)
 {
 	struct config_device d = { .passkey = CONFIG_NO_PASSKEY };
 	char *kind = strsep(&text, ","), *addr = strsep(&text, ","), *option;
-	const char *why = NULL;
+	const char *why = parse_kind(kind, &d);
+	bool seen[OPTIONS] = { false };
 
-	if (strcmp(kind, "bp") == 0)
-		d.kind = READING_BLOOD_PRESSURE;
-	else
-		why = why_kind;
 	if (!why && (!addr || parse_address(addr, &d) < 0))
 		why = why_address;
 	while (!why && (option = strsep(&text, ",")))
-		why = parse_option(option, &d);
+		why = parse_option(option, seen, &d);
+	if (!why)
+		why = check_device(&d);
 	if (why) {
 		*ret_why = why;
 		return -EBADMSG;
 	}
 	*ret = d;
+	return 0;
+}
+
+/* The n digits at 'at', which are there. */
+static unsigned number_at(const char *text, size_t at, size_t n)
+{
+	unsigned v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v = v * 10 + (unsigned)(text[at + i] - '0');
+	return v;
+}
+
+int spec_parse_change(const char *text, int64_t *ret_utc_s, int16_t *ret_offset_min)
+{
+	static const char shape[] = "0000-00-00T00:00Z,";
+	struct date_time t;
+	int64_t ms;
+	long offset;
+
+	for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+		if (shape[i] == '0' ? !isdigit((unsigned char)text[i])
+				    : text[i] != shape[i])
+			return -EBADMSG;
+	}
+	t = (struct date_time){ .year = (uint16_t)number_at(text, 0, 4),
+				.month = (uint8_t)number_at(text, 5, 2),
+				.day = (uint8_t)number_at(text, 8, 2),
+				.hour = (uint8_t)number_at(text, 11, 2),
+				.minute = (uint8_t)number_at(text, 14, 2) };
+	if (date_time_to_ms(&t, &ms) < 0 || ms < 0 ||
+	    spec_parse_number(text + sizeof(shape) - 1, OFFSET_MIN, OFFSET_MAX, &offset) <
+		    0)
+		return -EBADMSG;
+	*ret_utc_s = ms / 1000;
+	*ret_offset_min = (int16_t)offset;
 	return 0;
 }
 

@@ -9,12 +9,17 @@
 #include "hub/core/config.h"
 
 /*
- * spec_parse_device - kind, address, then options in any order, separated by commas.
+ * spec_parse_device - kind, address, then options in any order, each once, separated by commas.
  *
- *   kind      bp
- *   address   six pairs of hex digits with colons; /random or /public (default) behind it
- *   options   passkey=NNNNNN, six digits; user=N, 0..254: the patient's number on the device;
- *             user=sole: nobody else uses it
+ *   kind       bp, weight (or scale), glucose, spo2, temp, hr, cgm, ghs
+ *   address    six pairs of hex digits with colons; /random or /public (default) behind it;
+ *              'any': whichever is found in a pairing window
+ *   passkey=   six digits
+ *   justworks  a bond without a passkey will do; one of these two must be there
+ *   user=      0..254: the patient's number on the device; sole: nobody else uses it
+ *   consent=   four digits: the consent code of that number
+ *   history=   new (default) or all: what the device stored before the hub met it, too
+ *   serial=    it must say this serial number
  *
  * text      NUL-terminated, changed
  * ret       all but num is filled
@@ -23,6 +28,10 @@
  * Returns 0 or -EBADMSG. Pure.
  */
 int spec_parse_device(char *text, struct config_device *ret, const char **ret_why);
+
+/* spec_parse_change - "2027-03-28T01:00Z,120": from then on the offset from UTC is another.
+ * Returns 0 or -EBADMSG. Pure. */
+int spec_parse_change(const char *text, int64_t *ret_utc_s, int16_t *ret_offset_min);
 
 /* spec_parse_number - decimal, optional '-', no blanks, min..max. Returns 0 or -ERANGE. Pure. */
 int spec_parse_number(const char *text, long min, long max, long *ret);

@@ -163,6 +163,50 @@ int store_hub_put(struct store *s, const struct hub *h)
 	return sql_finish(&q);
 }
 
+int store_config_put(struct store *s, const struct config *c)
+{
+	static uint8_t buf[CONFIG_BYTES_MAX];
+	int n = config_encode(c, buf, sizeof(buf)), r;
+	struct sql_query q;
+
+	if (n < 0)
+		return -EIO;
+	sql_start(s->db, &q,
+		  "INSERT INTO hub_config (hub_id, config) VALUES (?1, ?2)"
+		  " ON CONFLICT (hub_id) DO UPDATE SET config = ?2");
+	sql_bind_bytes(&q, 1, c->hub, HUB_ID_LEN);
+	sql_bind_bytes(&q, 2, buf, (size_t)n);
+	r = sql_finish(&q);
+	crypto_wipe(buf, sizeof(buf));
+	return r;
+}
+
+int store_config_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		     struct config *ret)
+{
+	const char *field;
+	const uint8_t *bytes;
+	struct sql_query q;
+	bool found, good = false;
+	size_t len;
+	int r;
+
+	sql_start(s->db, &q, "SELECT config FROM hub_config WHERE hub_id = ?1");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	found = sql_row(&q);
+	if (found) {
+		bytes = sql_get_bytes(&q, 0, &len);
+		good = bytes && config_decode(bytes, len, ret, &field) == 0 &&
+		       memcmp(ret->hub, hub, HUB_ID_LEN) == 0;
+	}
+	r = sql_end(&q);
+	if (r < 0)
+		return r;
+	if (!found)
+		return -ENOENT;
+	return good ? 0 : -EIO;
+}
+
 /* What a hub says of itself is for people; a number beyond the column is as good as the largest. */
 static int64_t clamp(uint64_t v)
 {

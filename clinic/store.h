@@ -107,6 +107,13 @@ int store_hub_by_spki(struct store *s, const uint8_t spki[static PIN_LEN],
 int store_hub_by_name(struct store *s, const char *name, struct hub *ret);
 /* Adds a hub, with nothing seen yet; -EEXIST if id, name or key is taken. */
 int store_hub_put(struct store *s, const struct hub *h);
+/*
+ * The config that was last signed for a hub, as in hub/core/config.h: passkeys and consent
+ * codes are in it. store_config_get: -ENOENT if none is kept, -EIO if it is not a config.
+ */
+int store_config_put(struct store *s, const struct config *c);
+int store_config_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		     struct config *ret);
 /* Notes a request: when, and what the batch said of the hub. */
 int store_hub_seen(struct store *s, const struct batch *b, int64_t now_ms);
 int store_hub_rolled_back(struct store *s, const uint8_t hub[static HUB_ID_LEN]);

@@ -10,52 +10,6 @@
 
 #include "hub/core/time.h"
 
-struct bit {
-	uint32_t mask, value;
-	const char *text;
-};
-
-static const struct bit marks_text[] = {
-	{ MARK_TAIL, MARK_TAIL, "extra bytes" },
-	{ MARK_IMPLAUSIBLE, MARK_IMPLAUSIBLE, "implausible" },
-	{ MARK_NO_RESULT, MARK_NO_RESULT, "no result" },
-	{ MARK_UNDECODED, MARK_UNDECODED, "not decoded" },
-	{ MARK_TEST, MARK_TEST, "test" },
-	{ MARK_UNVERIFIED, MARK_UNVERIFIED, "link not verified" },
-};
-
-/* Blood Pressure Service 1.1.1, 3.1.1.5: Measurement Status. */
-static const struct bit bp_status_text[] = {
-	{ 1 << 0, 1 << 0, "body moved" },
-	{ 1 << 1, 1 << 1, "cuff too loose" },
-	{ 1 << 2, 1 << 2, "irregular pulse" },
-	{ 3 << 3, 1 << 3, "pulse above device's range" },
-	{ 3 << 3, 2 << 3, "pulse below device's range" },
-	{ 1 << 5, 1 << 5, "wrong position" },
-};
-
-static const char *nth(const struct bit *table, size_t count, uint32_t bits, size_t n)
-{
-	for (size_t i = 0; i < count; i++) {
-		if ((bits & table[i].mask) == table[i].value && n-- == 0)
-			return table[i].text;
-	}
-	return NULL;
-}
-
-const char *words_mark(uint32_t marks, size_t n)
-{
-	return nth(marks_text, sizeof(marks_text) / sizeof(*marks_text), marks, n);
-}
-
-const char *words_status(enum reading_kind kind, const struct decoded *d, size_t n)
-{
-	if (!d->has_status || kind != READING_BLOOD_PRESSURE)
-		return NULL;
-	return nth(bp_status_text, sizeof(bp_status_text) / sizeof(*bp_status_text),
-		   d->status, n);
-}
-
 const char *words_link(enum link_strength l)
 {
 	switch (l) {
@@ -66,6 +20,11 @@ const char *words_link(enum link_strength l)
 	case LINK_SC_AUTHENTICATED: return "secure connections, authenticated";
 	}
 	return "?";
+}
+
+const char *words_pnp_source(uint8_t source)
+{
+	return source == 1 ? "Bluetooth" : source == 2 ? "USB" : "?";
 }
 
 const char *words_class(enum record_class c)
@@ -91,21 +50,43 @@ char *words_device_time(const struct date_time *t, bool iso,
 	return buf;
 }
 
+char *words_zone(int offset_min, char buf[static WORDS_ZONE_MAX])
+{
+	unsigned off = (unsigned)abs(offset_min) % 6000;
+
+	snprintf(buf, WORDS_ZONE_MAX, "%c%02u:%02u", offset_min < 0 ? '-' : '+', off / 60,
+		 off % 60);
+	return buf;
+}
+
+char *words_address(const uint8_t addr[static PERIPHERAL_ADDR_LEN],
+		    char buf[static WORDS_ADDRESS_MAX])
+{
+	snprintf(buf, WORDS_ADDRESS_MAX, "%02X:%02X:%02X:%02X:%02X:%02X", addr[0],
+		 addr[1], addr[2], addr[3], addr[4], addr[5]);
+	return buf;
+}
+
 char *words_time(int64_t utc_ms, int offset_min, bool iso,
 		 char buf[static WORDS_TIME_MAX])
 {
-	int64_t local = utc_ms + offset_min * 60000LL;
-	struct date_time t = date_time_from_ms(local);
-	unsigned off = (unsigned)abs(offset_min) % 6000, frac;
+	char zone[WORDS_ZONE_MAX];
+	struct date_time t;
+	int64_t local;
+	unsigned frac;
 	size_t n;
 
+	/* A hub may say anything; beyond the calendar it is shown as its end. */
+	if (__builtin_add_overflow(utc_ms, offset_min * 60000LL, &local))
+		local = utc_ms;
+	t = date_time_from_ms(local);
 	frac = (unsigned)((local % 1000 + 1000) % 1000);
 	words_device_time(&t, iso, buf);
 	n = strlen(buf);
 	if (iso)
 		n += (size_t)snprintf(buf + n, WORDS_TIME_MAX - n, ".%03u", frac);
-	snprintf(buf + n, WORDS_TIME_MAX - n, "%s%c%02u:%02u", iso ? "" : " ",
-		 offset_min < 0 ? '-' : '+', off / 60, off % 60);
+	snprintf(buf + n, WORDS_TIME_MAX - n, "%s%s", iso ? "" : " ",
+		 words_zone(offset_min, zone));
 	return buf;
 }
 
@@ -163,6 +144,21 @@ char *words_offset(int64_t offset_ms, char buf[static WORDS_SPAN_MAX])
 	return buf;
 }
 
+bool words_clock_error(const struct reading *rd, int64_t *ret_ms)
+{
+	const struct decoded *d = &rd->decoded;
+	int64_t meant_ms = 0;
+
+	/* A counter is not meant to show the time. */
+	if (rd->clock.source == OFFSET_NONE || !d->has_device_time)
+		return false;
+	if (d->time_is_utc)
+		meant_ms = rd->utc_offset_min * 60000LL;
+	else if (d->has_time_offset)
+		meant_ms = d->time_offset_min * 60000LL;
+	return !__builtin_sub_overflow(rd->clock.offset_ms, meant_ms, ret_ms);
+}
+
 char *words_age(int64_t then_ms, int64_t now_ms, char buf[static WORDS_SPAN_MAX])
 {
 	char span[WORDS_SPAN_MAX];
@@ -174,51 +170,5 @@ char *words_age(int64_t then_ms, int64_t now_ms, char buf[static WORDS_SPAN_MAX]
 	else
 		snprintf(buf, WORDS_SPAN_MAX, "%.40s ago",
 			 words_span((uint64_t)(now_ms - then_ms), span));
-	return buf;
-}
-
-static const struct value *find_value(const struct decoded *d, enum value_name name)
-{
-	for (size_t i = 0; i < d->value_count; i++) {
-		if (d->values[i].name == name)
-			return &d->values[i];
-	}
-	return NULL;
-}
-
-static void append(char buf[static WORDS_VALUES_MAX], const char *name,
-		   const char *number, enum value_unit unit)
-{
-	size_t n = strlen(buf);
-
-	snprintf(buf + n, WORDS_VALUES_MAX - n, "%s%s%s%s %s", n ? ", " : "", name,
-		 *name ? " " : "", number, value_unit_text(unit));
-}
-
-char *words_values(const struct decoded *d, char buf[static WORDS_VALUES_MAX])
-{
-	const struct value *sys = find_value(d, VALUE_SYSTOLIC);
-	const struct value *dia = find_value(d, VALUE_DIASTOLIC);
-	bool pair = sys && dia && sys->unit == dia->unit;
-	char number[DECIMAL_TEXT_MAX], both[2 * DECIMAL_TEXT_MAX];
-
-	buf[0] = '\0';
-	if (pair) {
-		size_t n = (size_t)snprintf(both, sizeof(both), "%s/",
-					    decimal_to_text(sys->number, number));
-
-		snprintf(both + n, sizeof(both) - n, "%s",
-			 decimal_to_text(dia->number, number));
-		append(buf, "", both, sys->unit);
-	}
-	for (size_t i = 0; i < d->value_count; i++) {
-		const struct value *v = &d->values[i];
-
-		if (!pair || (v != sys && v != dia))
-			append(buf, value_name_text(v->name),
-			       decimal_to_text(v->number, number), v->unit);
-	}
-	if (buf[0] == '\0')
-		snprintf(buf, WORDS_VALUES_MAX, "-");
 	return buf;
 }

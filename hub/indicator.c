@@ -3,6 +3,8 @@
  */
 #include "hub/indicator.h"
 
+#include "hub/advice.h"
+
 void indicator_init(struct indicator *i)
 {
 	*i = (struct indicator){ .blocked_at = MONO_NEVER };
@@ -16,14 +18,26 @@ static void on_blocked(struct indicator *i, bool blocked, struct mono now)
 		i->blocked_at = now;
 }
 
+static uint32_t bit_of(uint64_t num)
+{
+	return num < 32 ? 1u << num : 1u;
+}
+
 static void on_device(struct indicator *i, uint64_t num, uint64_t state)
 {
-	uint32_t bit = num < 32 ? 1u << num : 1u;
-
 	if (state == DEVICE_BOND_LOST || state == DEVICE_PAIRING_FAILED)
-		i->attention |= bit;
+		i->attention |= bit_of(num);
 	else
-		i->attention &= ~bit;
+		i->attention &= ~bit_of(num);
+}
+
+static void on_reason(struct indicator *i, uint64_t num, uint64_t reason)
+{
+	if (reason <= SILENCE_REASON_LAST &&
+	    advice_needs_person((enum silence_reason)reason))
+		i->silent |= bit_of(num);
+	else
+		i->silent &= ~bit_of(num);
 }
 
 void indicator_on_status(struct indicator *i, const struct msg_status *s, struct mono now)
@@ -36,10 +50,23 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s, struct
 	case STATUS_DELIVERED: i->unsent = s->a; break;
 	case STATUS_BLOCKED: on_blocked(i, s->a != STORE_READY, now); break;
 	case STATUS_DEVICE: on_device(i, s->a, s->b); break;
+	case STATUS_REASON: on_reason(i, s->a, s->b); break;
 	case STATUS_NONE:
 	case STATUS_ADAPTER:
-	case STATUS_UPLINK: break;
+	case STATUS_UPLINK:
+	case STATUS_WINDOW: /* hubd says itself what became of it */ break;
 	}
+}
+
+void indicator_on_window(struct indicator *i, enum window_state state)
+{
+	i->window = state == WINDOW_OPEN || state == WINDOW_TWO_CANDIDATES;
+}
+
+void indicator_on_ble(struct indicator *i)
+{
+	i->attention = 0;
+	i->silent = 0;
 }
 
 static struct mono patience_ends(const struct indicator *i)
@@ -51,7 +78,7 @@ static struct mono patience_ends(const struct indicator *i)
 
 enum indicator_light indicator_light(const struct indicator *i, struct mono now)
 {
-	if (i->attention || mono_reached(now, patience_ends(i)))
+	if (i->attention || i->silent || i->window || mono_reached(now, patience_ends(i)))
 		return LIGHT_NEEDS_YOU;
 	if (i->unsent)
 		return LIGHT_SAVED;

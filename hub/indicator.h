@@ -4,7 +4,9 @@
  * indicator.h - the one light of the patient: saved, reached the clinic, needs you.
  *
  * Pure. The states in the order in which they win:
- *   NEEDS_YOU  readings cannot be saved now (since INDICATOR_PATIENCE_MS), or a device must be paired again
+ *   NEEDS_YOU  readings cannot be saved now (since INDICATOR_PATIENCE_MS); a pairing window is open, or was
+ *              closed because two devices could be meant; a device must be paired again, or is silent for a
+ *              reason that a person can mend
  *   SAVED      at least one reading waits for the clinic
  *   REACHED    everything that was measured is at the clinic
  *   READY      nothing measured since the start
@@ -31,13 +33,19 @@ struct indicator {
 	bool measured;
 	uint64_t unsent;
 	struct mono blocked_at; /* MONO_NEVER: not blocked */
-	uint32_t attention;	/* one bit per device number 0..31 that needs a person */
+	/* one bit per device number 0..31 that needs a person: by its state, by its reason */
+	uint32_t attention, silent;
+	bool window; /* a pairing window wants somebody */
 };
 
 void indicator_init(struct indicator *i);
 /* A STATUS message of any process. */
 void indicator_on_status(struct indicator *i, const struct msg_status *s,
 			 struct mono now);
+/* What became of the pairing window, see struct window_action. */
+void indicator_on_window(struct indicator *i, enum window_state state);
+/* hub-ble is there anew and will say again what it knows of its devices. */
+void indicator_on_ble(struct indicator *i);
 enum indicator_light indicator_light(const struct indicator *i, struct mono now);
 /* When the light may change by itself; MONO_NEVER if it does not. */
 struct mono indicator_deadline(const struct indicator *i, struct mono now);

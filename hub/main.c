@@ -2,20 +2,24 @@
  * main.c - hubd: holds the signed config and gives each process its part; keeps the light; collects incidents.
  *
  * It must never have a network or a reading. It passes on what the others need to know:
- *   hub-ble    devices, passkeys, the home's local time, the clinic's time
+ *   hub-ble    devices, passkeys, pins, the home's local time, the clinic's time, pairing windows
  *   hub-store  hub, epoch, assignment, sealing key, engine share
  *   hub-coap   endpoints, pins, heartbeat; the time floor
  * A process that comes back gets its part again; a new config goes to all at once. The lockdown machine will
  * stand here: until then the level is 0.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "hub/advice.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
-#include "hub/rt/file.h"
 #include "hub/indicator.h"
+#include "hub/parts.h"
+#include "hub/peripherals.h"
+#include "hub/rt/file.h"
 #include "hub/rt/ipc.h"
 #include "hub/rt/log.h"
 #include "hub/rt/notify.h"
@@ -23,16 +27,22 @@
 #include "hub/rt/rt.h"
 #include "hub/rt/sandbox.h"
 #include "hub/settings.h"
+#include "hub/window.h"
 
 enum { CONFIG_LOOK_MS = 5000 };
 
 struct hubd {
 	struct options options;
 	struct rt *rt;
-	struct rt_timer *config_timer, *light_timer;
+	struct rt_timer *config_timer, *light_timer, *window_timer;
 	struct ipc *ble, *store, *coap;
 	struct settings settings;
 	int config_error; /* last one said, so that it is said once */
+	uint8_t level;	  /* of the lockdown */
+	struct peripherals peripherals;
+	struct window window;
+	struct window_served served; /* what the file 'window' shall say */
+	bool served_unsaved;
 	struct indicator indicator;
 	enum indicator_light light;
 	bool has_time;
@@ -48,45 +58,6 @@ static void send_to(struct ipc *link, const struct msg *m)
 			 err_text(r));
 }
 
-static void send_ble_config(struct hubd *h)
-{
-	const struct config *c = &h->settings.config;
-	struct msg m = { .kind = MSG_BLE_CONFIG };
-
-	m.ble_config.utc_offset_min = c->utc_offset_min;
-	m.ble_config.device_count = (uint8_t)c->device_count;
-	memcpy(m.ble_config.devices, c->devices, sizeof(m.ble_config.devices));
-	send_to(h->ble, &m);
-	crypto_wipe(&m, sizeof(m)); /* passkeys */
-}
-
-static void send_store_config(struct hubd *h)
-{
-	const struct config *c = &h->settings.config;
-	struct msg m = { .kind = MSG_STORE_CONFIG };
-
-	memcpy(m.store_config.hub, c->hub, HUB_ID_LEN);
-	m.store_config.epoch = c->epoch;
-	m.store_config.assignment = c->assignment;
-	m.store_config.seal_key_id = c->seal_key_id;
-	memcpy(m.store_config.seal_public, c->seal_public, SEAL_PUBLIC_LEN);
-	m.store_config.has_share = true;
-	memcpy(m.store_config.share, h->settings.share, ENGINE_SHARE_LEN);
-	send_to(h->store, &m);
-	crypto_wipe(&m, sizeof(m));
-}
-
-static void send_coap_config(struct hubd *h)
-{
-	const struct config *c = &h->settings.config;
-	struct msg m = { .kind = MSG_COAP_CONFIG };
-
-	m.coap_config.heartbeat_s = c->heartbeat_s;
-	m.coap_config.endpoint_count = (uint8_t)c->endpoint_count;
-	memcpy(m.coap_config.endpoints, c->endpoints, sizeof(m.coap_config.endpoints));
-	send_to(h->coap, &m);
-}
-
 static void send_time(struct hubd *h, struct ipc *link)
 {
 	const struct msg m = { .kind = MSG_TIME, .time = h->time };
@@ -95,16 +66,22 @@ static void send_time(struct hubd *h, struct ipc *link)
 		send_to(link, &m);
 }
 
-static void send_config(struct hubd *h, const struct ipc *link)
+/* Passkeys and the engine share must not stay behind. */
+static void send_config(struct hubd *h, struct ipc *link)
 {
-	if (!h->settings.loaded)
+	const struct settings *s = &h->settings;
+	struct msg m;
+
+	if (!s->loaded)
 		return;
 	if (link == h->ble)
-		send_ble_config(h);
+		parts_ble(&s->config, &h->peripherals, h->level, &m);
 	else if (link == h->store)
-		send_store_config(h);
+		parts_store(&s->config, s->share, h->level, &m);
 	else
-		send_coap_config(h);
+		parts_coap(&s->config, &m);
+	send_to(link, &m);
+	crypto_wipe(&m, sizeof(m));
 }
 
 static void show_light(struct hubd *h)
@@ -130,6 +107,91 @@ static void on_light_timer(void *arg)
 	show_light(arg);
 }
 
+/* --- the pairing window ----------------------------------------------------------------------- */
+
+static void save_served(struct hubd *h)
+{
+	uint8_t buf[WINDOW_BYTES_MAX];
+	int n = window_encode(&h->served, buf);
+	int r = n < 0 ? n : file_replace(h->options.state_dir, "window", buf, (size_t)n);
+
+	if (r && !h->served_unsaved)
+		log_err("window-file",
+			"error=\"%s\" do=\"check the disk; until then a restart may open "
+			"this window again\"",
+			err_text(r));
+	h->served_unsaved = r != 0;
+}
+
+static void open_window(struct hubd *h)
+{
+	uint8_t buf[WINDOW_BYTES_MAX];
+	int n = file_read(h->options.state_dir, "window", buf, sizeof(buf));
+	int r = n < 0 ? n : window_decode(buf, (size_t)n, &h->served);
+
+	if (r && r != -ENOENT)
+		log_err("window-file",
+			"error=\"%s\" do=\"order another window if a device is to be "
+			"paired: it is not known which ones were served\"",
+			err_text(r));
+	window_init(&h->window, r && r != -ENOENT ? NULL : &h->served);
+}
+
+static void say_window(struct hubd *h, const struct window_action *a)
+{
+	if (a->state == WINDOW_TWO_CANDIDATES)
+		log_err("pairing-window", "id=%u state=%s do=\"%s\"", a->id,
+			advice_window_text(a->state), advice_window(a->state));
+	else
+		log_info("pairing-window", "id=%u state=%s do=\"%s\"", a->id,
+			 advice_window_text(a->state), advice_window(a->state));
+	indicator_on_window(&h->indicator, a->state);
+	show_light(h);
+}
+
+/* After each event that the window may have heard of. */
+static void drain_window(struct hubd *h)
+{
+	struct window_action a;
+
+	do {
+		struct msg m = { .kind = MSG_WINDOW };
+
+		window_next(&h->window, rt_mono(), &a);
+		switch (a.kind) {
+		case WINDOW_NOTHING: break;
+		case WINDOW_REMEMBER:
+			h->served = a.served;
+			save_served(h);
+			break;
+		case WINDOW_SAY: say_window(h, &a); break;
+		case WINDOW_TELL:
+			m.window = a.tell;
+			send_to(h->ble, &m);
+			break;
+		}
+	} while (a.kind != WINDOW_NOTHING);
+	rt_timer_set(h->window_timer, window_deadline(&h->window));
+}
+
+static void on_window_timer(void *arg)
+{
+	drain_window(arg);
+}
+
+/* --- the config ------------------------------------------------------------------------------- */
+
+static void use_config(struct hubd *h)
+{
+	const struct config *c = &h->settings.config;
+
+	send_config(h, h->ble);
+	send_config(h, h->store);
+	send_config(h, h->coap);
+	window_on_config(&h->window, c->epoch, &c->window, rt_mono());
+	drain_window(h);
+}
+
 static void look_at_config(struct hubd *h)
 {
 	const char *why = "";
@@ -146,9 +208,15 @@ static void look_at_config(struct hubd *h)
 	log_info("config-taken", "version=%llu epoch=%u devices=%zu endpoints=%zu",
 		 (unsigned long long)h->settings.config.version, h->settings.config.epoch,
 		 h->settings.config.device_count, h->settings.config.endpoint_count);
-	send_config(h, h->ble);
-	send_config(h, h->store);
-	send_config(h, h->coap);
+	use_config(h);
+}
+
+/* What could not be written is tried again now and then. */
+static void save_again(struct hubd *h)
+{
+	if (h->served_unsaved)
+		save_served(h);
+	(void)peripherals_save(&h->peripherals);
 }
 
 static void on_config_timer(void *arg)
@@ -156,8 +224,11 @@ static void on_config_timer(void *arg)
 	struct hubd *h = arg;
 
 	look_at_config(h);
+	save_again(h);
 	rt_timer_set(h->config_timer, mono_add(rt_mono(), CONFIG_LOOK_MS));
 }
+
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void on_up(void *arg, struct ipc *link)
 {
@@ -166,6 +237,22 @@ static void on_up(void *arg, struct ipc *link)
 	send_config(h, link);
 	if (link != h->store)
 		send_time(h, link);
+	if (link != h->ble)
+		return;
+	indicator_on_ble(&h->indicator);
+	show_light(h);
+	window_on_ble(&h->window);
+	drain_window(h);
+}
+
+static void on_down(void *arg, struct ipc *link)
+{
+	struct hubd *h = arg;
+
+	if (link != h->ble)
+		return;
+	window_on_ble(&h->window);
+	drain_window(h);
 }
 
 static void on_time(struct hubd *h, const struct msg_time *t)
@@ -175,14 +262,63 @@ static void on_time(struct hubd *h, const struct msg_time *t)
 	send_time(h, h->ble);
 }
 
+static void on_bonded(struct hubd *h, const struct msg_bonded *b)
+{
+	int r = h->settings.loaded
+			? peripherals_note(&h->peripherals, &h->settings.config, b)
+			: -ENOENT;
+
+	if (r == -ENOENT || r == -ERANGE || r == -EEXIST)
+		log_warn("pin-refused", "device=%u error=\"%s\"", b->num, err_text(r));
+	else if (r < 0)
+		log_err("peripherals-file",
+			"error=\"%s\" do=\"check the disk; it is tried again\"",
+			err_text(r));
+	if (r == 1)
+		log_info("pinned", "device=%u strength=%d", b->num, (int)b->pin.strength);
+	if (r == 1 || h->peripherals.unsaved)
+		send_config(h, h->ble);
+}
+
+static void on_reason(uint64_t num, uint64_t reason)
+{
+	enum silence_reason r = (enum silence_reason)(reason & UINT8_MAX);
+
+	if (advice_needs_person(r))
+		log_err("silent", "device=%u reason=%s what=\"%s\" do=\"%s\"",
+			(unsigned)num, silence_reason_text(r), advice_meaning(r),
+			advice_reason(r));
+	else
+		log_info("silent", "device=%u reason=%s what=\"%s\"", (unsigned)num,
+			 silence_reason_text(r), advice_meaning(r));
+}
+
+static void on_status(struct hubd *h, const struct msg_status *s)
+{
+	indicator_on_status(&h->indicator, s, rt_mono());
+	show_light(h);
+	if (s->what == STATUS_ADAPTER)
+		window_on_adapter(&h->window, s->a == 1, rt_mono());
+	else if (s->what == STATUS_WINDOW)
+		window_on_status(&h->window, s->a, s->b);
+	else if (s->what == STATUS_REASON)
+		on_reason(s->a, s->b);
+	drain_window(h);
+}
+
 static void on_message(void *arg, struct ipc *link, const struct msg *m)
 {
 	struct hubd *h = arg;
 
-	(void)link;
+	/* Only hub-ble knows of adapters, windows and bonds. */
+	if (m->kind == MSG_STATUS && link != h->ble &&
+	    (m->status.what == STATUS_ADAPTER || m->status.what == STATUS_WINDOW ||
+	     m->status.what == STATUS_REASON || m->status.what == STATUS_DEVICE))
+		return;
 	if (m->kind == MSG_STATUS) {
-		indicator_on_status(&h->indicator, &m->status, rt_mono());
-		show_light(h);
+		on_status(h, &m->status);
+	} else if (m->kind == MSG_BONDED) {
+		on_bonded(h, &m->bonded);
 	} else if (m->kind == MSG_INCIDENT) {
 		log_warn("incident", "what=%s subject=%u count=%u",
 			 incident_text(m->incident.what), m->incident.subject,
@@ -194,7 +330,9 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 
 static int open_links(struct hubd *h)
 {
-	const struct ipc_handlers handlers = { .up = on_up, .message = on_message };
+	const struct ipc_handlers handlers = { .up = on_up,
+					       .down = on_down,
+					       .message = on_message };
 	const struct {
 		enum role peer;
 		struct ipc **link;
@@ -215,6 +353,20 @@ static int open_links(struct hubd *h)
 	return 0;
 }
 
+static void open_peripherals(struct hubd *h)
+{
+	int r = peripherals_open(&h->peripherals, h->options.state_dir);
+
+	if (r == -EBADMSG)
+		log_err("peripherals-file",
+			"error=\"damaged\" do=\"nothing at once: it is kept as "
+			"peripherals.bad; devices without a configured address must be "
+			"paired again\"");
+	else if (r)
+		log_err("peripherals-file", "error=\"%s\" do=\"check the disk\"",
+			err_text(r));
+}
+
 int main(int argc, char **argv)
 {
 	static struct hubd h;
@@ -231,6 +383,8 @@ int main(int argc, char **argv)
 			h.options.state_dir);
 		return EX_NOINPUT;
 	}
+	open_peripherals(&h);
+	open_window(&h);
 	h.rt = rt_new();
 	indicator_init(&h.indicator);
 	if (open_links(&h))
@@ -241,12 +395,16 @@ int main(int argc, char **argv)
 	}
 	h.config_timer = rt_timer_new(h.rt, on_config_timer, &h);
 	h.light_timer = rt_timer_new(h.rt, on_light_timer, &h);
+	h.window_timer = rt_timer_new(h.rt, on_window_timer, &h);
+	if (h.settings.loaded)
+		use_config(&h);
 	on_config_timer(&h);
 	show_light(&h);
 	notify_ready(h.rt);
 	rt_run(h.rt);
 
 	notify_stopping();
+	rt_timer_free(h.window_timer);
 	rt_timer_free(h.light_timer);
 	rt_timer_free(h.config_timer);
 	ipc_free(h.coap);

@@ -6,86 +6,144 @@
 #include <errno.h>
 #include <string.h>
 
+_Static_assert(CAPTURES_MAX <= UINT8_MAX, "a place fits its number");
+
 void captures_init(struct captures *c)
 {
 	memset(c, 0, sizeof(*c));
+	for (size_t i = 0; i < CAPTURES_MAX; i++)
+		c->order[i] = (uint8_t)i;
 }
 
 static struct capture *nth(struct captures *c, size_t i)
 {
-	return &c->ring[(c->first + i) % CAPTURES_MAX];
+	return &c->places[c->order[i]];
 }
 
-static struct capture *find(struct captures *c, uint64_t instance, uint64_t capture)
+static const struct capture *look(const struct captures *c, size_t i)
 {
-	for (size_t i = 0; i < c->count; i++)
-		if (nth(c, i)->instance == instance && nth(c, i)->capture == capture)
-			return nth(c, i);
-	return NULL;
+	return &c->places[c->order[i]];
+}
+
+/* Its position in the order, or c->count. */
+static size_t find(const struct captures *c, uint64_t instance, uint64_t capture)
+{
+	size_t i = 0;
+
+	while (i < c->count &&
+	       (look(c, i)->instance != instance || look(c, i)->capture != capture))
+		i++;
+	return i;
 }
 
 bool captures_has(const struct captures *c, uint64_t instance, uint64_t capture)
 {
-	for (size_t i = 0; i < c->count; i++) {
-		const struct capture *e = &c->ring[(c->first + i) % CAPTURES_MAX];
+	return find(c, instance, capture) < c->count;
+}
 
-		if (e->instance == instance && e->capture == capture)
-			return true;
-	}
-	return false;
+static bool waits(const struct capture *e)
+{
+	return e->stage == CAPTURE_WAITING || e->stage == CAPTURE_QUARANTINED;
 }
 
 /* The one function that makes a capture ready without its decoder. */
 static void give_up_waiting(struct capture *e)
 {
-	if (e->stage != CAPTURE_WAITING)
+	if (!waits(e))
 		return;
 	e->reading.decoded.marks |= MARK_UNDECODED;
 	e->stage = CAPTURE_READY;
 }
 
+/* Invariant 4, before one more goes into quarantine. */
+static void limit_quarantine(struct captures *c)
+{
+	struct capture *oldest = NULL;
+	size_t held = 0;
+
+	for (size_t i = 0; i < c->count; i++) {
+		if (nth(c, i)->stage != CAPTURE_QUARANTINED)
+			continue;
+		held++;
+		oldest = oldest ? oldest : nth(c, i);
+	}
+	if (held >= CAPTURES_QUARANTINE_MAX)
+		give_up_waiting(oldest);
+}
+
+static struct capture make(const struct msg_raw *m, struct mono now)
+{
+	struct capture e = { .aside = m->unverified,
+			     .instance = m->instance,
+			     .capture = m->capture,
+			     .class = CLASS_ROUTINE };
+
+	e.stage = m->unverified ? CAPTURE_QUARANTINED : CAPTURE_WAITING;
+	e.due = mono_add(now, m->unverified ? CAPTURE_VERIFY_MS : CAPTURE_WAIT_MS);
+	e.reading.kind = m->kind;
+	e.reading.characteristic = m->characteristic;
+	e.reading.raw_len = m->raw_len;
+	memcpy(e.reading.raw, m->raw, m->raw_len);
+	e.reading.peripheral = m->peripheral;
+	e.reading.captured = m->captured;
+	e.reading.utc_offset_min = m->utc_offset_min;
+	e.reading.link = m->link;
+	if (m->unverified)
+		e.reading.decoded.marks = MARK_UNVERIFIED;
+	return e;
+}
+
 int captures_on_raw(struct captures *c, const struct msg_raw *m, struct mono now)
 {
-	struct capture *e;
-
-	if (find(c, m->instance, m->capture))
+	if (captures_has(c, m->instance, m->capture))
 		return -EEXIST;
 	if (c->count == CAPTURES_MAX)
 		return -ENOSPC;
-	e = nth(c, c->count++);
-	*e = (struct capture){ .stage = CAPTURE_WAITING,
-			       .instance = m->instance,
-			       .capture = m->capture,
-			       .due = mono_add(now, CAPTURE_WAIT_MS),
-			       .class = CLASS_ROUTINE };
-	e->reading.kind = m->kind;
-	e->reading.characteristic = m->characteristic;
-	e->reading.raw_len = m->raw_len;
-	memcpy(e->reading.raw, m->raw, m->raw_len);
-	e->reading.peripheral = m->peripheral;
-	e->reading.captured = m->captured;
-	e->reading.utc_offset_min = m->utc_offset_min;
-	e->reading.link = m->link;
 	if (m->unverified)
-		e->reading.decoded.marks = MARK_UNVERIFIED;
+		limit_quarantine(c);
+	*nth(c, c->count++) = make(m, now);
 	return 0;
 }
 
 int captures_on_decoded(struct captures *c, uint64_t instance,
 			const struct msg_decoded *m)
 {
-	struct capture *e = find(c, instance, m->capture);
-	uint32_t marks;
+	size_t i = find(c, instance, m->capture);
+	struct reading *rd;
 
-	if (!e || e->stage != CAPTURE_WAITING)
+	if (i == c->count || !waits(nth(c, i)))
 		return -ENOENT;
-	marks = e->reading.decoded.marks;
-	e->reading.decoded = m->decoded;
-	e->reading.decoded.marks |= marks;
-	e->reading.clock = m->clock;
-	e->reading.attribution = m->attribution;
-	e->class = m->class;
-	e->stage = CAPTURE_READY;
+	rd = &nth(c, i)->reading;
+	rd->decoded = m->decoded;
+	rd->decoded.marks &= ~(uint32_t)MARK_UNVERIFIED;
+	if (m->unverified)
+		rd->decoded.marks |= MARK_UNVERIFIED;
+	rd->link = m->link;
+	rd->clock = m->clock;
+	rd->attribution = m->attribution;
+	rd->history = m->history;
+	nth(c, i)->class = m->class;
+	nth(c, i)->stage = CAPTURE_READY;
+	return 0;
+}
+
+static void remove_at(struct captures *c, size_t i)
+{
+	uint8_t place = c->order[i];
+
+	explicit_bzero(&c->places[place], sizeof(c->places[place]));
+	c->count--;
+	memmove(&c->order[i], &c->order[i + 1], c->count - i);
+	c->order[c->count] = place;
+}
+
+int captures_on_discard(struct captures *c, uint64_t instance, uint64_t capture)
+{
+	size_t i = find(c, instance, capture);
+
+	if (i == c->count || !(look(c, i)->reading.decoded.marks & MARK_UNVERIFIED))
+		return -ENOENT;
+	remove_at(c, i);
 	return 0;
 }
 
@@ -106,25 +164,39 @@ struct mono captures_deadline(const struct captures *c)
 {
 	struct mono next = MONO_NEVER;
 
-	for (size_t i = 0; i < c->count; i++) {
-		const struct capture *e = &c->ring[(c->first + i) % CAPTURES_MAX];
-
-		if (e->stage == CAPTURE_WAITING && e->due.ms < next.ms)
-			next = e->due;
-	}
+	for (size_t i = 0; i < c->count; i++)
+		if (waits(look(c, i)) && look(c, i)->due.ms < next.ms)
+			next = look(c, i)->due;
 	return next;
+}
+
+/* Position of the next one to be sealed, or c->count. */
+static size_t first(const struct captures *c)
+{
+	bool held_back = false;
+	size_t i = 0;
+
+	for (; i < c->count; i++) {
+		const struct capture *e = look(c, i);
+
+		if (e->stage == CAPTURE_READY && (e->aside || !held_back))
+			break;
+		held_back |= e->stage == CAPTURE_WAITING;
+	}
+	return i;
 }
 
 const struct capture *captures_first(const struct captures *c)
 {
-	const struct capture *e = &c->ring[c->first];
+	size_t i = first(c);
 
-	return c->count > 0 && e->stage == CAPTURE_READY ? e : NULL;
+	return i < c->count ? look(c, i) : NULL;
 }
 
 void captures_pop(struct captures *c)
 {
-	explicit_bzero(&c->ring[c->first], sizeof(c->ring[0]));
-	c->first = (c->first + 1) % CAPTURES_MAX;
-	c->count--;
+	size_t i = first(c);
+
+	if (i < c->count)
+		remove_at(c, i);
 }

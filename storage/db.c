@@ -178,7 +178,7 @@ static int set_pragma(struct db *db, const char *name, const char *value,
 		r = ask(db, sql, got);
 	if (r)
 		return r;
-	return strcasecmp(got, want) == 0 ? 0 : -ENOTSUP;
+	return strcasecmp(got, want) == 0 ? 0 : -EIO;
 }
 
 static int set_number(struct db *db, const char *name, int64_t v)
@@ -223,7 +223,7 @@ static int check_psow(struct db *db)
 
 	if (rc != SQLITE_OK)
 		return db_translate(db->lib, rc);
-	return on == 0 ? 0 : -ENOTSUP;
+	return on == 0 ? 0 : -EIO;
 }
 
 static int check_cipher(struct db *db, const struct db_key *key)
@@ -239,7 +239,7 @@ static int check_cipher(struct db *db, const struct db_key *key)
 	put_hex(salt, key->salt, DB_SALT_LEN);
 	return set_pragma(db, "cipher_salt", NULL, salt) ||
 			       set_all(db, cipher, sizeof(cipher) / sizeof(cipher[0]))
-		       ? -ENOTSUP
+		       ? -EIO
 		       : 0;
 }
 
@@ -301,25 +301,37 @@ int db_commit(struct db *db)
 	return r;
 }
 
+/* All that is missing between version 'have' and the one we write. */
+static int run_schema(struct db *db, const struct db_options *o, long have)
+{
+	char sql[VALUE_BYTES];
+	int r = have == 0 ? db_exec(db, o->schema) : 0;
+
+	for (long v = have; v > 0 && v < o->schema_version && r == 0; v++)
+		r = db_exec(db, o->upgrades[v - 1]);
+	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", o->schema_version);
+	return r ? r : db_exec(db, sql);
+}
+
 /* A file without a schema is new, or its making was cut off before anything was in it. */
 static int apply_schema(struct db *db, const struct db_options *o)
 {
-	char got[VALUE_BYTES], sql[VALUE_BYTES];
+	char got[VALUE_BYTES];
+	long have;
 	int r = ask(db, "PRAGMA user_version", got);
 
 	if (r)
 		return r;
-	if (strtol(got, NULL, 10) == o->schema_version)
+	have = strtol(got, NULL, 10);
+	if (have == o->schema_version)
 		return 0;
-	if (strtol(got, NULL, 10) != 0 || !o->create)
+	if (have < 0 || have > o->schema_version || !o->create ||
+	    (have > 0 && !o->upgrades))
 		return -ENOTSUP;
 	r = db_begin(db);
 	if (r)
 		return r;
-	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", o->schema_version);
-	r = db_exec(db, o->schema);
-	if (r == 0)
-		r = db_exec(db, sql);
+	r = run_schema(db, o, have);
 	if (r == 0)
 		return db_commit(db);
 	db_rollback(db);

@@ -45,7 +45,10 @@ struct db_options {
 	uint32_t cache_pages;	   /* pages kept in memory */
 	uint32_t checkpoint_pages; /* pages of WAL after which it is written back */
 	const char *schema;	   /* SQL that fills a new file, run in one transaction */
-	int schema_version; /* its number, 1 and up; a file with another is not opened */
+	int schema_version; /* its number, 1 and up; a file with a higher one is not opened */
+	/* upgrades[v - 1] makes version v + 1 of version v, up to schema_version; with 'create' only.
+	 * All steps are one transaction. NULL: a file with a lower version is not opened either */
+	const char *const *upgrades;
 };
 
 struct db;
@@ -67,9 +70,9 @@ void db_heap_wipe(void);
 /*
  * db_open - Returns 0 with *ret, closed by db_close, or
  *   -ENOENT   no such file and not 'create'
- *   -ENOTSUP  the file has another schema version, or a setting did not take
+ *   -ENOTSUP  the file has a schema version that this program does not know; nothing was changed
  *   -EBADMSG  wrong key, or not a database
- * or one of the list above.
+ * or one of the list above, among them -EIO for a setting that did not take.
  */
 int db_open(const struct db_options *o, struct db **ret);
 

@@ -3,6 +3,7 @@
  */
 #include "storage/intake.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,12 +42,13 @@ bool intake_holds(const struct intake *in)
 
 /* ret_marked: the reading has a mark, *ret_mark. A registry that fails knows nothing. */
 static enum known look_up(const struct intake *in, struct state *state,
-			  const struct reading *rd, const struct intake_handlers *h,
-			  struct state_mark *ret_mark, bool *ret_marked)
+			  const struct reading *rd, uint32_t assignment,
+			  const struct intake_handlers *h, struct state_mark *ret_mark,
+			  bool *ret_marked)
 {
 	int r;
 
-	*ret_marked = state && state_mark_of(state, rd, ret_mark);
+	*ret_marked = state && state_mark_of(state, rd, assignment, ret_mark);
 	if (!*ret_marked)
 		return KNOWN_NOT;
 	for (size_t i = 0; i < in->mark_count; i++)
@@ -58,13 +60,29 @@ static enum known look_up(const struct intake *in, struct state *state,
 	return r == 1 ? KNOWN_DURABLE : KNOWN_NOT;
 }
 
+/* The longest raw value together with the longest decoded ones may be more than a body holds. Then the raw
+ * bytes go alone: they say all that the decoder has read from them. */
+static int encode(const struct reading *rd, uint8_t body[static READING_BODY_MAX])
+{
+	struct reading raw;
+	int n = reading_encode(rd, body, READING_BODY_MAX);
+
+	if (n != -ENOSPC)
+		return n;
+	raw = *rd;
+	raw.decoded = (struct decoded){ .marks = rd->decoded.marks | MARK_UNDECODED };
+	n = reading_encode(&raw, body, READING_BODY_MAX);
+	crypto_wipe(&raw, sizeof(raw));
+	return n;
+}
+
 /* The next record of the group, sealed under the number that it will have. */
 static int seal_next(struct intake *in, const struct capture *c, uint64_t seq,
 		     const struct intake_target *t)
 {
 	struct queue_entry *e = &in->group[in->count];
 	uint8_t body[READING_BODY_MAX], ad[ENVELOPE_LEN];
-	int n = reading_encode(&c->reading, body, sizeof(body)), r;
+	int n = encode(&c->reading, body), r;
 	struct envelope env = { .epoch = t->epoch,
 				.assignment = t->assignment,
 				.seq = seq,
@@ -73,7 +91,7 @@ static int seal_next(struct intake *in, const struct capture *c, uint64_t seq,
 				.kind = (uint8_t)c->reading.kind };
 
 	if (n < 0)
-		abort(); /* READING_BODY_MAX always suffices */
+		abort(); /* READING_BODY_MAX suffices for the raw bytes */
 	memcpy(env.hub, t->hub, HUB_ID_LEN);
 	env.body_len = (uint32_t)SEALED_LEN((size_t)n);
 	envelope_encode(&env, ad);
@@ -102,7 +120,8 @@ static int gather(struct intake *in, struct queue *q, struct state *state,
 	while (in->count < QUEUE_GROUP_MAX && (c = captures_first(&in->captures))) {
 		struct state_mark mark;
 		bool marked;
-		enum known k = look_up(in, state, &c->reading, h, &mark, &marked);
+		enum known k = look_up(in, state, &c->reading, target->assignment, h,
+				       &mark, &marked);
 		int r;
 
 		if (k == KNOWN_IN_GROUP)

@@ -39,19 +39,19 @@ static void on_raw(struct store *s, const struct msg_raw *m, struct mono now)
 
 	s->ble_instance = m->instance;
 	if (s->queue && queue_has(s->queue, m->instance, m->capture)) {
-		store_answer(s, m->capture, STORE_READY);
+		store_answer(s, m->capture);
 		return;
 	}
 	if (intake_has(&s->intake, m->instance, m->capture) ||
 	    captures_has(&s->intake.captures, m->instance, m->capture))
 		return; /* answered with its group */
 	if (s->blocked != STORE_READY) {
-		store_answer(s, m->capture, s->blocked);
+		store_refuse(s, m->capture, s->blocked);
 		return;
 	}
 	r = captures_on_raw(&s->intake.captures, m, now);
 	if (r == -ENOSPC)
-		store_answer(s, m->capture, STORE_FULL);
+		store_refuse(s, m->capture, STORE_READY);
 	else
 		FAILPOINT("store.raw.received");
 }
@@ -61,6 +61,23 @@ static void on_decoded(struct store *s, const struct msg_decoded *m)
 	/* Too late, or for a capture that was answered: the raw bytes are in already. */
 	if (captures_on_decoded(&s->intake.captures, s->ble_instance, m))
 		log_debug("decoded-late", "capture=%" PRIu64, m->capture);
+}
+
+static void on_discard(struct store *s, const struct msg_discard *m)
+{
+	/* Too late: it has waited too long, or too many did, and is in as unverified. */
+	if (captures_on_discard(&s->intake.captures, s->ble_instance, m->capture))
+		log_debug("discard-late", "capture=%" PRIu64, m->capture);
+}
+
+static void on_memory(struct store *s, const struct msg_memory *m)
+{
+	int r = s->state && !s->state_broken
+			? state_remember(s->state, s->config.assignment, m)
+			: 0;
+
+	if (r)
+		store_on_state_failed(s, r);
 }
 
 static void on_config(struct store *s, const struct msg_store_config *m, struct mono now)
@@ -133,6 +150,8 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	switch (m->kind) {
 	case MSG_RAW: on_raw(s, &m->raw, now); break;
 	case MSG_DECODED: on_decoded(s, &m->decoded); break;
+	case MSG_DISCARD: on_discard(s, &m->discard); break;
+	case MSG_MEMORY: on_memory(s, &m->memory); break;
 	case MSG_STORE_CONFIG: on_config(s, &m->store_config, now); break;
 	case MSG_WANT: handover_on_want(&s->handover, &m->want); break;
 	case MSG_ACK: on_ack(s, &m->ack, now); break;
@@ -144,8 +163,12 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_BLE_CONFIG:
 	case MSG_COAP_CONFIG:
 	case MSG_TIME:
+	case MSG_WINDOW:
 	case MSG_INCIDENT:
-	case MSG_STATUS: break; /* the table lets none of them come here */
+	case MSG_STATUS:
+	case MSG_BONDED:
+	case MSG_LINK_ASK:
+	case MSG_LINK_FACTS: break; /* the table lets none of them come here */
 	}
 }
 
@@ -163,6 +186,8 @@ void store_on_link(struct store *s, enum role peer, bool up, struct mono now)
 		return;
 	if (peer == ROLE_COAP && s->queue)
 		store_send_queue_state(s);
+	if (peer == ROLE_BLE)
+		store_send_memories(s); /* before it may take readings */
 	if (peer == ROLE_BLE || peer == ROLE_HUBD)
 		store_send_state(s);
 	if (peer == ROLE_HUBD && s->queue)
@@ -186,7 +211,7 @@ static void on_durable(void *arg, uint64_t instance, uint64_t capture)
 
 	s->saved = true;
 	if (instance == s->ble_instance)
-		store_answer(s, capture, STORE_READY);
+		store_answer(s, capture);
 }
 
 static void on_commit_error(struct store *s, int err, struct mono now)
@@ -238,6 +263,15 @@ static void run_intake(struct store *s, struct mono now)
 		on_commit_error(s, r, now);
 	else
 		s->full = false;
+}
+
+/* What memories hub-ble has told since, if no group took them along. */
+static void run_state(struct store *s)
+{
+	int r = s->state && !s->state_broken ? state_flush(s->state) : 0;
+
+	if (r)
+		store_on_state_failed(s, r);
 	if (s->state_broken)
 		store_close_state(s);
 }
@@ -281,6 +315,7 @@ void store_run(struct store *s, struct mono now)
 	captures_on_time(&s->intake.captures, now);
 	store_open_all(s, now);
 	run_intake(s, now);
+	run_state(s);
 	store_update_blocked(s);
 	if (s->queue && !s->failed) {
 		store_tell_counts(s);

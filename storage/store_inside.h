@@ -60,9 +60,13 @@ void store_send_status(struct store *s, enum status_what what, uint64_t a, uint6
 void store_flush_reports(struct store *s);
 /* An incident for hubd; kept until hubd has it. */
 void store_report(struct store *s, enum incident what, uint16_t subject);
-/* To hub-ble about one capture. STORE_READY: it is durable; else why not. */
-void store_answer(struct store *s, uint64_t capture, enum store_blocked why);
+/* To hub-ble about one capture: it is durable. */
+void store_answer(struct store *s, uint64_t capture);
+/* It was not taken, and why; STORE_READY: not now, offer it again. */
+void store_refuse(struct store *s, uint64_t capture, enum store_blocked why);
 void store_send_state(struct store *s);
+/* To hub-ble: what is known of the memories of devices, if state.db is open. */
+void store_send_memories(struct store *s);
 /* The one function that changes 'blocked'. */
 void store_update_blocked(struct store *s);
 void store_send_queue_state(struct store *s);

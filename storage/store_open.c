@@ -61,7 +61,10 @@ static int open_queue(struct store *s)
 	if (r) {
 		store_log_problem(
 			s, "queue-fault",
-			"look at the disk and at " QUEUE_FILE "; nothing was deleted", r);
+			r == -ENOTSUP ? "update hub-store: a newer one wrote " QUEUE_FILE
+				      : "look at the disk and at " QUEUE_FILE
+					"; nothing was deleted",
+			r);
 		return r;
 	}
 	s->problem = NULL;
@@ -87,8 +90,13 @@ void store_on_state_failed(void *arg, int err)
 	struct store *s = arg;
 
 	if (!s->state_broken)
-		log_err("state-fault", "error=\"%s\" note=\"capture goes on without it\"",
-			err_text(err));
+		log_err("state-fault",
+			"error=\"%s\" note=\"capture goes on without it\"%s",
+			err_text(err),
+			err == -ENOTSUP
+				? " do=\"update hub-store: a newer one wrote " STATE_FILE
+				  "\""
+				: "");
 	s->state_broken = true; /* closed by store_run: it is in use up the stack */
 	store_report(s, INCIDENT_STORAGE, 0);
 }
@@ -118,14 +126,16 @@ static void open_state(struct store *s)
 		return;
 	r = keys_state(s->keys, s->config.share, &key);
 	if (r == 0)
-		r = state_open(s->dir, &key, &s->state);
+		r = state_open(s->dir, &key, 0, &s->state);
 	if (r == 0)
 		r = catch_up(s);
 	crypto_wipe(&key, sizeof(key));
-	if (r)
+	if (r) {
 		store_on_state_failed(s, r);
-	else
-		log_info("state-open", "level=%u", s->config.level);
+		return;
+	}
+	log_info("state-open", "level=%u", s->config.level);
+	store_send_memories(s);
 }
 
 /* The configuration and the queue must be of the same enrolment. */

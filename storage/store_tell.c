@@ -5,6 +5,7 @@
  */
 #include "storage/store_inside.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "hub/core/err.h"
@@ -55,16 +56,22 @@ void store_report(struct store *s, enum incident what, uint16_t subject)
 	store_flush_reports(s);
 }
 
-/* STORE_READY: it is durable; else why not. */
-void store_answer(struct store *s, uint64_t capture, enum store_blocked why)
+static void answer(struct store *s, const struct msg_durable *d)
 {
-	struct msg m = { .kind = MSG_DURABLE,
-			 .durable = { .capture = capture,
-				      .durable = why == STORE_READY,
-				      .blocked = why } };
+	struct msg m = { .kind = MSG_DURABLE, .durable = *d };
 
 	/* hub-ble away: it offers the capture again and is answered from the queue's memory */
 	(void)store_send(s, ROLE_BLE, &m);
+}
+
+void store_answer(struct store *s, uint64_t capture)
+{
+	answer(s, &(struct msg_durable){ .capture = capture, .durable = true });
+}
+
+void store_refuse(struct store *s, uint64_t capture, enum store_blocked why)
+{
+	answer(s, &(struct msg_durable){ .capture = capture, .blocked = why });
 }
 
 void store_send_state(struct store *s)
@@ -73,6 +80,22 @@ void store_send_state(struct store *s)
 
 	(void)store_send(s, ROLE_BLE, &m); /* told when it comes up */
 	store_send_status(s, STATUS_BLOCKED, s->blocked, 0);
+}
+
+void store_send_memories(struct store *s)
+{
+	struct msg_memory rows[STATE_MEMORIES_MAX];
+	size_t count;
+	int r = s->state ? state_memories(s->state, s->config.assignment, rows, &count)
+			 : -ENOENT;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct msg m = { .kind = MSG_MEMORY, .memory = rows[i] };
+
+		(void)store_send(s, ROLE_BLE, &m); /* told when it comes up */
+	}
+	if (r && s->state)
+		store_on_state_failed(s, r);
 }
 
 static const char *blocked_text(enum store_blocked b)

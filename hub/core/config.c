@@ -22,6 +22,8 @@ enum config_key {
 	KEY_SEAL,
 	KEY_DEVICES,
 	KEY_ENDPOINTS,
+	KEY_WINDOW,
+	KEY_CHANGE,
 	KEY_COUNT,
 };
 
@@ -36,24 +38,85 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_SEAL] = "sealing key",
 	[KEY_DEVICES] = "devices",
 	[KEY_ENDPOINTS] = "endpoints",
+	[KEY_WINDOW] = "pairing window",
+	[KEY_CHANGE] = "change of the utc offset",
 };
+
+bool config_kind_good(enum reading_kind k)
+{
+	switch (k) {
+	case READING_BLOOD_PRESSURE:
+	case READING_WEIGHT:
+	case READING_OXIMETRY:
+	case READING_TEMPERATURE:
+	case READING_GLUCOSE:
+	case READING_HEART_RATE_STREAM:
+	case READING_CGM:
+	case READING_GENERIC: return true;
+	case READING_NONE:
+	case READING_BODY_COMPOSITION:
+	case READING_OXIMETRY_STREAM:
+	case READING_GLUCOSE_CONTEXT:
+	case READING_DEVICE_INFORMATION:
+	case READING_TOMBSTONE: break;
+	}
+	return false;
+}
+
+static void put_uint_or_null(struct writer *w, bool has, uint64_t v)
+{
+	if (has)
+		cb_put_uint(w, v);
+	else
+		cb_put_null(w);
+}
 
 static void put_device(struct writer *w, const struct config_device *d)
 {
-	cb_put_array(w, 7);
+	size_t serial_len = strnlen(d->serial, CONFIG_SERIAL_MAX);
+
+	cb_put_array(w, 11);
 	cb_put_uint(w, d->num);
 	cb_put_uint(w, (uint64_t)d->kind);
-	cb_put_bytes(w, d->addr, PERIPHERAL_ADDR_LEN);
+	if (d->has_addr)
+		cb_put_bytes(w, d->addr, PERIPHERAL_ADDR_LEN);
+	else
+		cb_put_null(w);
 	cb_put_uint(w, (uint64_t)d->addr_type);
-	if (d->passkey == CONFIG_NO_PASSKEY)
-		cb_put_null(w);
-	else
-		cb_put_uint(w, d->passkey);
-	if (d->has_user)
-		cb_put_uint(w, d->user);
-	else
-		cb_put_null(w);
+	put_uint_or_null(w, d->passkey != CONFIG_NO_PASSKEY, d->passkey);
+	cb_put_bool(w, d->just_works);
+	put_uint_or_null(w, d->has_user, d->user);
 	cb_put_bool(w, d->sole_user);
+	put_uint_or_null(w, d->has_consent, d->consent);
+	cb_put_bool(w, d->import);
+	if (serial_len)
+		cb_put_text(w, d->serial, serial_len);
+	else
+		cb_put_null(w);
+}
+
+static void put_window(struct writer *w, const struct config_window *v)
+{
+	if (v->id == 0) {
+		cb_put_null(w);
+		return;
+	}
+	cb_put_array(w, 4);
+	cb_put_uint(w, v->id);
+	cb_put_uint(w, v->device);
+	cb_put_uint(w, v->minutes);
+	cb_put_bool(w, v->repair);
+}
+
+static void put_change(struct writer *w, const struct config *c)
+{
+	if (!c->has_change) {
+		cb_put_null(w);
+		return;
+	}
+	cb_put_array(w, 2);
+	cb_put_int(w, c->change_utc_s);
+	cb_put_int(w, c->change_offset_min);
 }
 
 static void put_endpoint(struct writer *w, const struct config_endpoint *e)
@@ -100,26 +163,77 @@ int config_encode(const struct config *c, uint8_t *buf, size_t cap)
 	cb_put_array(&w, c->endpoint_count);
 	for (size_t i = 0; i < c->endpoint_count && i < CONFIG_ENDPOINTS_MAX; i++)
 		put_endpoint(&w, &c->endpoints[i]);
+	cb_put_uint(&w, KEY_WINDOW);
+	put_window(&w, &c->window);
+	cb_put_uint(&w, KEY_CHANGE);
+	put_change(&w, c);
 	return writer_len(&w);
+}
+
+static void get_addr(struct cb *c, struct config_device *ret)
+{
+	static const uint8_t zero[PERIPHERAL_ADDR_LEN];
+
+	ret->has_addr = !cb_take_null(c);
+	if (ret->has_addr) {
+		cb_get_fixed(c, ret->addr, PERIPHERAL_ADDR_LEN);
+		if (memcmp(ret->addr, zero, sizeof(zero)) == 0)
+			cb_fail(c, -ERANGE);
+	}
+	ret->addr_type =
+		(enum addr_type)cb_get_uint_max(c, ret->has_addr ? ADDR_RANDOM : 0);
+}
+
+/* A serial number: printable ASCII, so that it is one thing in a label, a log and a file. */
+static void get_serial(struct cb *c, struct config_device *ret)
+{
+	size_t len;
+	const char *text;
+
+	if (cb_take_null(c))
+		return;
+	text = cb_get_text(c, &len);
+	if (!text)
+		return;
+	if (len == 0 || len > CONFIG_SERIAL_MAX) {
+		cb_fail(c, -ERANGE);
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			cb_fail(c, -ERANGE);
+	memcpy(ret->serial, text, len);
 }
 
 static void get_device(struct cb *c, struct config_device *ret)
 {
-	if (cb_get_array(c, 7) != 7)
+	if (cb_get_array(c, 11) != 11)
 		cb_fail(c, -EBADMSG);
 	ret->num = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
 	ret->kind = (enum reading_kind)cb_get_uint_max(c, READING_KIND_LAST);
-	cb_get_fixed(c, ret->addr, PERIPHERAL_ADDR_LEN);
-	ret->addr_type = (enum addr_type)cb_get_uint_max(c, ADDR_RANDOM);
+	get_addr(c, ret);
 	ret->passkey = CONFIG_NO_PASSKEY;
 	if (!cb_take_null(c))
 		ret->passkey = (uint32_t)cb_get_uint_max(c, 999999);
+	ret->just_works = cb_get_bool(c);
 	ret->has_user = !cb_take_null(c);
 	if (ret->has_user)
 		ret->user = (uint8_t)cb_get_uint_max(c, 254);
 	ret->sole_user = cb_get_bool(c);
-	if (!cb_error(c) && (ret->num == 0 || ret->kind == READING_NONE))
+	ret->has_consent = !cb_take_null(c);
+	if (ret->has_consent)
+		ret->consent = (uint16_t)cb_get_uint_max(c, CONFIG_CONSENT_MAX);
+	ret->import = cb_get_bool(c);
+	get_serial(c, ret);
+	if (!cb_error(c) && (ret->num == 0 || !config_kind_good(ret->kind) ||
+			     (ret->has_consent && !ret->has_user)))
 		cb_fail(c, -ERANGE);
+}
+
+static bool same_addr(const struct config_device *a, const struct config_device *b)
+{
+	return a->has_addr && b->has_addr && a->addr_type == b->addr_type &&
+	       memcmp(a->addr, b->addr, PERIPHERAL_ADDR_LEN) == 0;
 }
 
 static void get_devices(struct cb *c, struct config *ret)
@@ -128,9 +242,37 @@ static void get_devices(struct cb *c, struct config *ret)
 	for (size_t i = 0; i < ret->device_count; i++) {
 		get_device(c, &ret->devices[i]);
 		for (size_t k = 0; k < i; k++)
-			if (ret->devices[k].num == ret->devices[i].num)
+			if (ret->devices[k].num == ret->devices[i].num ||
+			    same_addr(&ret->devices[k], &ret->devices[i]))
 				cb_fail(c, -ERANGE);
 	}
+}
+
+static bool has_device(const struct config *c, uint16_t num)
+{
+	for (size_t i = 0; i < c->device_count; i++)
+		if (c->devices[i].num == num)
+			return true;
+	return false;
+}
+
+static void get_window(struct cb *c, struct config *ret)
+{
+	struct config_window *v = &ret->window;
+
+	if (cb_take_null(c))
+		return;
+	if (cb_get_array(c, 4) != 4)
+		cb_fail(c, -EBADMSG);
+	v->id = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+	v->device = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+	v->minutes = (uint16_t)cb_get_uint_max(c, CONFIG_WINDOW_MIN_MAX);
+	v->repair = cb_get_bool(c);
+	if (cb_error(c))
+		return;
+	if (v->id == 0 || v->minutes == 0 || (v->device && !has_device(ret, v->device)) ||
+	    (v->repair && v->device == 0))
+		cb_fail(c, -ERANGE);
 }
 
 /* A DNS name: letters, digits, hyphen, dot; nothing that could be something else in a log or a certificate. */
@@ -177,14 +319,26 @@ static void get_endpoints(struct cb *c, struct config *ret)
 		get_endpoint(c, &ret->endpoints[i]);
 }
 
-static void get_utc_offset(struct cb *c, struct config *ret)
+static int16_t get_utc_offset(struct cb *c)
 {
 	int64_t v = cb_get_int(c);
 
-	if (v < -720 || v > 840)
+	if (v < -720 || v > 840) {
 		cb_fail(c, -ERANGE);
-	else
-		ret->utc_offset_min = (int16_t)v;
+		return 0;
+	}
+	return (int16_t)v;
+}
+
+static void get_change(struct cb *c, struct config *ret)
+{
+	ret->has_change = !cb_take_null(c);
+	if (!ret->has_change)
+		return;
+	if (cb_get_array(c, 2) != 2)
+		cb_fail(c, -EBADMSG);
+	ret->change_utc_s = (int64_t)cb_get_uint_max(c, CONFIG_CHANGE_MAX_S);
+	ret->change_offset_min = get_utc_offset(c);
 }
 
 static void get_heartbeat(struct cb *c, struct config *ret)
@@ -219,11 +373,13 @@ static void get_field(struct cb *c, unsigned key, struct config *ret)
 	case KEY_ASSIGNMENT:
 		ret->assignment = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
 		break;
-	case KEY_UTC_OFFSET: get_utc_offset(c, ret); break;
+	case KEY_UTC_OFFSET: ret->utc_offset_min = get_utc_offset(c); break;
 	case KEY_HEARTBEAT: get_heartbeat(c, ret); break;
 	case KEY_SEAL: get_seal(c, ret); break;
 	case KEY_DEVICES: get_devices(c, ret); break;
 	case KEY_ENDPOINTS: get_endpoints(c, ret); break;
+	case KEY_WINDOW: get_window(c, ret); break;
+	case KEY_CHANGE: get_change(c, ret); break;
 	}
 }
 

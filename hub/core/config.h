@@ -24,9 +24,13 @@ enum {
 	CONFIG_HEARTBEAT_MAX_S = 86400,
 	PIN_LEN = 32,	      /* SHA-256 of a SubjectPublicKeyInfo */
 	SEAL_PUBLIC_LEN = 32, /* X25519 */
+	CONFIG_SERIAL_MAX = 32,
+	CONFIG_CONSENT_MAX = 9999,
+	CONFIG_WINDOW_MIN_MAX = 120,
 };
 
 #define CONFIG_NO_PASSKEY UINT32_MAX
+#define CONFIG_CHANGE_MAX_S 253402300799 /* end of the year 9999 */
 
 enum dtls_profile {
 	DTLS_PROFILE_NONE = 0,
@@ -34,15 +38,36 @@ enum dtls_profile {
 	DTLS_PROFILE_12_CID = 2,
 };
 
+/* What kind of device it is, is said by its main measurement: READING_BLOOD_PRESSURE, _WEIGHT (scales, with or
+ * without body composition), _OXIMETRY, _TEMPERATURE, _GLUCOSE, _HEART_RATE_STREAM, _CGM, _GENERIC. */
 struct config_device {
 	uint16_t num; /* local number, 1 and up, unique */
 	enum reading_kind kind;
+	/* false: whichever device of this kind is found in a pairing window; addr is all zero */
+	bool has_addr;
 	uint8_t addr[PERIPHERAL_ADDR_LEN];
 	enum addr_type addr_type;
 	uint32_t passkey; /* 0..999999, or CONFIG_NO_PASSKEY */
-	bool has_user;	  /* patient is user 'user' of a device with several */
+	/* a bond without a passkey is good enough; without it and without a passkey
+	 * nothing can be paired */
+	bool just_works;
+	bool has_user; /* patient is user 'user' of a device with several */
 	uint8_t user;
-	bool sole_user; /* nobody else uses it */
+	bool sole_user;	  /* nobody else uses it */
+	bool has_consent; /* User Data Service: consent code of that user, 0..9999 */
+	uint16_t consent;
+	/* take also what the device stored before the hub first met it */
+	bool import;
+	char serial[CONFIG_SERIAL_MAX + 1]; /* it must say this serial number; "": any */
+};
+
+/* An order to open a pairing window; 'id' 0: none. A new id is a new order. */
+struct config_window {
+	uint32_t id;
+	uint16_t
+		device; /* num of the only device that may be paired; 0: each that has no bond */
+	uint16_t minutes; /* 1..CONFIG_WINDOW_MIN_MAX */
+	bool repair;	  /* the device may be bonded already: forget that bond first */
 };
 
 struct config_endpoint {
@@ -60,6 +85,10 @@ struct config {
 	uint64_t version;	/* grows with each config of an epoch */
 	uint32_t assignment;	/* assignment epoch; 0: no patient */
 	int16_t utc_offset_min; /* local time of the home, -720..840 */
+	/* daylight saving: from this instant on the offset is another one */
+	bool has_change;
+	int64_t change_utc_s;	   /* seconds since 1970 */
+	int16_t change_offset_min; /* -720..840 */
 	uint16_t heartbeat_s;
 	uint8_t seal_key_id;
 	uint8_t seal_public[SEAL_PUBLIC_LEN];
@@ -68,7 +97,11 @@ struct config {
 	/* 1..CONFIG_ENDPOINTS_MAX, in order of preference */
 	size_t endpoint_count;
 	struct config_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
+	struct config_window window;
 };
+
+/* config_kind_good - is it the main measurement of a kind of device? Pure. */
+bool config_kind_good(enum reading_kind k);
 
 /* config_encode - payload bytes. Returns the length, or -ENOSPC. Pure. */
 int config_encode(const struct config *c, uint8_t *buf, size_t cap);

@@ -42,6 +42,34 @@ static int16_t get_i16(struct in *in)
 	return (int16_t)read_be16(&in->r);
 }
 
+/* An offset of the home's local time from UTC, minutes. */
+static int16_t get_utc_offset(struct in *in)
+{
+	int16_t v = get_i16(in);
+
+	in->bad |= v < -720 || v > 840;
+	return v;
+}
+
+/* Text of at most 'max' octets: length u8, then the octets, none of them zero. */
+static void put_text(struct writer *w, const char *text, size_t max)
+{
+	size_t len = strnlen(text, max);
+
+	write_u8(w, (uint8_t)len);
+	write_bytes(w, (const uint8_t *)text, len);
+}
+
+/* ret has room for max + 1. */
+static void get_text(struct in *in, char *ret, uint8_t max)
+{
+	uint8_t len = get_u8_max(in, max);
+
+	read_bytes(&in->r, (uint8_t *)ret, len);
+	ret[len] = '\0';
+	in->bad |= memchr(ret, 0, len) != NULL;
+}
+
 static void put_peripheral(struct writer *w, const struct peripheral *p)
 {
 	write_be16(w, p->num);
@@ -95,20 +123,18 @@ static void get_raw(struct in *in, struct msg *m)
 
 	v->instance = read_be64(&in->r);
 	v->capture = read_be64(&in->r);
-	v->kind = (enum reading_kind)read_u8(&in->r);
+	v->kind = (enum reading_kind)get_u8_max(in, READING_KIND_LAST);
 	v->characteristic = read_be16(&in->r);
 	get_peripheral(in, &v->peripheral);
 	read_bytes(&in->r, v->captured.boot, BOOT_ID_LEN);
 	v->captured.mono.ms = read_be64(&in->r);
 	get_wall(in, &v->captured.wall);
-	v->utc_offset_min = get_i16(in);
-	in->bad |= v->utc_offset_min < -720 || v->utc_offset_min > 840;
+	v->utc_offset_min = get_utc_offset(in);
 	v->link = (enum link_strength)get_u8_max(in, LINK_SC_AUTHENTICATED);
 	v->unverified = get_bool(in);
 	v->raw_len = (uint16_t)get_max(in, read_be16(&in->r), READING_RAW_MAX);
 	read_bytes(&in->r, v->raw, v->raw_len);
-	in->bad |= v->kind == READING_NONE || v->kind == READING_TOMBSTONE ||
-		   v->capture == 0;
+	in->bad |= v->kind == READING_NONE || v->capture == 0;
 }
 
 static void put_value(struct writer *w, const struct value *v)
@@ -184,6 +210,9 @@ static void put_decoded(struct writer *w, const struct msg *m)
 	write_be64(w, (uint64_t)v->clock.offset_ms);
 	write_be32(w, v->clock.uncertainty_ms);
 	write_u8(w, (uint8_t)v->attribution);
+	write_be32(w, v->history);
+	write_u8(w, (uint8_t)v->link);
+	write_u8(w, v->unverified);
 }
 
 static void get_decoded(struct in *in, struct msg *m)
@@ -217,7 +246,46 @@ static void get_decoded(struct in *in, struct msg *m)
 	v->clock.offset_ms = (int64_t)read_be64(&in->r);
 	v->clock.uncertainty_ms = read_be32(&in->r);
 	v->attribution = (enum attribution)get_u8_max(in, ATTRIBUTION_CONFIRMED);
+	v->history = read_be32(&in->r);
+	v->link = (enum link_strength)get_u8_max(in, LINK_SC_AUTHENTICATED);
+	v->unverified = get_bool(in);
 	in->bad |= v->class == CLASS_NONE || v->capture == 0;
+}
+
+static void put_discard(struct writer *w, const struct msg *m)
+{
+	write_be64(w, m->discard.capture);
+}
+
+static void get_discard(struct in *in, struct msg *m)
+{
+	m->discard.capture = read_be64(&in->r);
+	in->bad |= m->discard.capture == 0;
+}
+
+static void put_memory(struct writer *w, const struct msg *m)
+{
+	write_be16(w, m->memory.num);
+	write_be16(w, m->memory.service);
+	write_be32(w, m->memory.history);
+	write_be64(w, m->memory.anchor);
+	write_u8(w, m->memory.empty);
+	write_be32(w, m->memory.mark);
+	write_u8(w, m->memory.has_fence);
+	write_be32(w, m->memory.fence);
+}
+
+static void get_memory(struct in *in, struct msg *m)
+{
+	m->memory.num = read_be16(&in->r);
+	m->memory.service = read_be16(&in->r);
+	m->memory.history = read_be32(&in->r);
+	m->memory.anchor = read_be64(&in->r);
+	m->memory.empty = get_bool(in);
+	m->memory.mark = read_be32(&in->r);
+	m->memory.has_fence = get_bool(in);
+	m->memory.fence = read_be32(&in->r);
+	in->bad |= m->memory.num == 0 || m->memory.service == 0;
 }
 
 static void put_store_state(struct writer *w, const struct msg *m)
@@ -314,48 +382,180 @@ static void get_ack(struct in *in, struct msg *m)
 	in->bad |= !bytes || reply_decode(bytes, len, &m->ack.reply) != 0;
 }
 
+static bool addr_zero(const uint8_t addr[PERIPHERAL_ADDR_LEN])
+{
+	static const uint8_t zero[PERIPHERAL_ADDR_LEN];
+
+	return memcmp(addr, zero, sizeof(zero)) == 0;
+}
+
 static void put_device(struct writer *w, const struct config_device *d)
 {
 	write_be16(w, d->num);
 	write_u8(w, (uint8_t)d->kind);
+	write_u8(w, d->has_addr);
 	write_bytes(w, d->addr, PERIPHERAL_ADDR_LEN);
 	write_u8(w, (uint8_t)d->addr_type);
 	write_be32(w, d->passkey);
+	write_u8(w, d->just_works);
 	write_u8(w, d->has_user);
 	write_u8(w, d->user);
 	write_u8(w, d->sole_user);
+	write_u8(w, d->has_consent);
+	write_be16(w, d->consent);
+	write_u8(w, d->import);
+	put_text(w, d->serial, CONFIG_SERIAL_MAX);
 }
 
 static void get_device(struct in *in, struct config_device *ret)
 {
 	ret->num = read_be16(&in->r);
-	ret->kind = (enum reading_kind)get_u8_max(in, READING_KIND_LAST);
+	ret->kind = (enum reading_kind)read_u8(&in->r);
+	ret->has_addr = get_bool(in);
 	read_bytes(&in->r, ret->addr, PERIPHERAL_ADDR_LEN);
 	ret->addr_type = (enum addr_type)get_u8_max(in, ADDR_RANDOM);
 	ret->passkey = read_be32(&in->r);
+	ret->just_works = get_bool(in);
 	ret->has_user = get_bool(in);
 	ret->user = read_u8(&in->r);
 	ret->sole_user = get_bool(in);
-	in->bad |= ret->num == 0 || ret->kind == READING_NONE ||
+	ret->has_consent = get_bool(in);
+	ret->consent = (uint16_t)get_max(in, read_be16(&in->r), CONFIG_CONSENT_MAX);
+	ret->import = get_bool(in);
+	get_text(in, ret->serial, CONFIG_SERIAL_MAX);
+	in->bad |= ret->num == 0 || !config_kind_good(ret->kind) ||
+		   ret->has_addr == addr_zero(ret->addr) ||
 		   (ret->passkey > 999999 && ret->passkey != CONFIG_NO_PASSKEY);
+}
+
+static void put_pin(struct writer *w, const struct device_pin *p)
+{
+	write_u8(w, p->known);
+	write_bytes(w, p->addr, PERIPHERAL_ADDR_LEN);
+	write_u8(w, (uint8_t)p->addr_type);
+	write_u8(w, (uint8_t)p->strength);
+	put_text(w, p->serial, PIN_TEXT_MAX);
+	write_u8(w, p->has_system_id);
+	write_bytes(w, p->system_id, SYSTEM_ID_LEN);
+}
+
+static void get_pin(struct in *in, struct device_pin *ret)
+{
+	ret->known = get_bool(in);
+	read_bytes(&in->r, ret->addr, PERIPHERAL_ADDR_LEN);
+	ret->addr_type = (enum addr_type)get_u8_max(in, ADDR_RANDOM);
+	ret->strength = (enum link_strength)get_u8_max(in, LINK_SC_AUTHENTICATED);
+	get_text(in, ret->serial, PIN_TEXT_MAX);
+	ret->has_system_id = get_bool(in);
+	read_bytes(&in->r, ret->system_id, SYSTEM_ID_LEN);
 }
 
 static void put_ble_config(struct writer *w, const struct msg *m)
 {
-	write_be16(w, (uint16_t)m->ble_config.utc_offset_min);
-	write_u8(w, m->ble_config.device_count);
-	for (size_t i = 0; i < m->ble_config.device_count && i < CONFIG_DEVICES_MAX; i++)
-		put_device(w, &m->ble_config.devices[i]);
+	const struct msg_ble_config *v = &m->ble_config;
+
+	write_be16(w, (uint16_t)v->utc_offset_min);
+	write_u8(w, v->has_change);
+	write_be64(w, (uint64_t)v->change_utc_s);
+	write_be16(w, (uint16_t)v->change_offset_min);
+	write_u8(w, v->level);
+	write_u8(w, v->device_count);
+	for (size_t i = 0; i < v->device_count && i < CONFIG_DEVICES_MAX; i++) {
+		put_device(w, &v->devices[i]);
+		put_pin(w, &v->pins[i]);
+	}
 }
 
 static void get_ble_config(struct in *in, struct msg *m)
 {
-	m->ble_config.utc_offset_min = get_i16(in);
-	in->bad |=
-		m->ble_config.utc_offset_min < -720 || m->ble_config.utc_offset_min > 840;
-	m->ble_config.device_count = get_u8_max(in, CONFIG_DEVICES_MAX);
-	for (size_t i = 0; i < m->ble_config.device_count; i++)
-		get_device(in, &m->ble_config.devices[i]);
+	struct msg_ble_config *v = &m->ble_config;
+
+	v->utc_offset_min = get_utc_offset(in);
+	v->has_change = get_bool(in);
+	v->change_utc_s = (int64_t)read_be64(&in->r);
+	v->change_offset_min = get_utc_offset(in);
+	v->level = get_u8_max(in, 4);
+	v->device_count = get_u8_max(in, CONFIG_DEVICES_MAX);
+	for (size_t i = 0; i < v->device_count; i++) {
+		get_device(in, &v->devices[i]);
+		get_pin(in, &v->pins[i]);
+	}
+	in->bad |= v->change_utc_s < 0 || v->change_utc_s > CONFIG_CHANGE_MAX_S;
+}
+
+static void put_window(struct writer *w, const struct msg *m)
+{
+	write_be32(w, m->window.id);
+	write_be16(w, m->window.device);
+	write_be32(w, m->window.ms_left);
+	write_u8(w, m->window.repair);
+}
+
+static void get_window(struct in *in, struct msg *m)
+{
+	m->window.id = read_be32(&in->r);
+	m->window.device = read_be16(&in->r);
+	m->window.ms_left =
+		get_max(in, read_be32(&in->r), CONFIG_WINDOW_MIN_MAX * 60 * 1000);
+	m->window.repair = get_bool(in);
+}
+
+static void put_bonded(struct writer *w, const struct msg *m)
+{
+	write_be16(w, m->bonded.num);
+	put_pin(w, &m->bonded.pin);
+}
+
+static void get_bonded(struct in *in, struct msg *m)
+{
+	m->bonded.num = read_be16(&in->r);
+	get_pin(in, &m->bonded.pin);
+	in->bad |= m->bonded.num == 0 || !m->bonded.pin.known;
+}
+
+static void put_link_ask(struct writer *w, const struct msg *m)
+{
+	write_be32(w, m->link_ask.cookie);
+	write_bytes(w, m->link_ask.adapter, PERIPHERAL_ADDR_LEN);
+	write_bytes(w, m->link_ask.addr, PERIPHERAL_ADDR_LEN);
+	write_u8(w, (uint8_t)m->link_ask.addr_type);
+}
+
+static void get_link_ask(struct in *in, struct msg *m)
+{
+	m->link_ask.cookie = read_be32(&in->r);
+	read_bytes(&in->r, m->link_ask.adapter, PERIPHERAL_ADDR_LEN);
+	read_bytes(&in->r, m->link_ask.addr, PERIPHERAL_ADDR_LEN);
+	m->link_ask.addr_type = (enum addr_type)get_u8_max(in, ADDR_RANDOM);
+}
+
+static void put_link_facts(struct writer *w, const struct msg *m)
+{
+	const struct msg_link_facts *v = &m->link_facts;
+
+	write_be32(w, v->cookie);
+	write_u8(w, v->bonded);
+	write_u8(w, (uint8_t)v->strength);
+	write_u8(w, v->key_size);
+	write_u8(w, v->has_irk);
+	write_u8(w, v->linked);
+	write_u8(w, v->encrypted);
+	write_be16(w, v->handle);
+}
+
+static void get_link_facts(struct in *in, struct msg *m)
+{
+	struct msg_link_facts *v = &m->link_facts;
+
+	v->cookie = read_be32(&in->r);
+	v->bonded = get_bool(in);
+	v->strength = (enum link_strength)get_u8_max(in, LINK_SC_AUTHENTICATED);
+	v->key_size = get_u8_max(in, 16);
+	v->has_irk = get_bool(in);
+	v->linked = get_bool(in);
+	v->encrypted = get_bool(in);
+	v->handle = read_be16(&in->r);
+	in->bad |= v->key_size > 0 && v->key_size < 7;
 }
 
 static void put_store_config(struct writer *w, const struct msg *m)
@@ -389,10 +589,7 @@ static void get_store_config(struct in *in, struct msg *m)
 
 static void put_endpoint(struct writer *w, const struct config_endpoint *e)
 {
-	size_t len = strnlen(e->name, CONFIG_NAME_MAX);
-
-	write_u8(w, (uint8_t)len);
-	write_bytes(w, (const uint8_t *)e->name, len);
+	put_text(w, e->name, CONFIG_NAME_MAX);
 	write_bytes(w, e->addr, sizeof(e->addr));
 	write_be16(w, e->port);
 	write_u8(w, (uint8_t)e->profile);
@@ -403,11 +600,8 @@ static void put_endpoint(struct writer *w, const struct config_endpoint *e)
 
 static void get_endpoint(struct in *in, struct config_endpoint *ret)
 {
-	uint8_t len = get_u8_max(in, CONFIG_NAME_MAX);
-
-	read_bytes(&in->r, (uint8_t *)ret->name, len);
-	ret->name[len] = '\0';
-	in->bad |= len == 0 || memchr(ret->name, 0, len) != NULL;
+	get_text(in, ret->name, CONFIG_NAME_MAX);
+	in->bad |= ret->name[0] == '\0';
 	read_bytes(&in->r, ret->addr, sizeof(ret->addr));
 	ret->port = read_be16(&in->r);
 	ret->profile = (enum dtls_profile)get_u8_max(in, DTLS_PROFILE_12_CID);
@@ -473,7 +667,7 @@ static void put_status(struct writer *w, const struct msg *m)
 
 static void get_status(struct in *in, struct msg *m)
 {
-	m->status.what = (enum status_what)get_u8_max(in, STATUS_DELIVERED);
+	m->status.what = (enum status_what)get_u8_max(in, STATUS_REASON);
 	m->status.a = read_be64(&in->r);
 	m->status.b = read_be64(&in->r);
 }
@@ -488,9 +682,12 @@ static const struct row {
 } table[] = {
 	{ MSG_RAW, BIT(ROLE_BLE), BIT(ROLE_STORE), put_raw, get_raw },
 	{ MSG_DECODED, BIT(ROLE_BLE), BIT(ROLE_STORE), put_decoded, get_decoded },
+	{ MSG_DISCARD, BIT(ROLE_BLE), BIT(ROLE_STORE), put_discard, get_discard },
 	{ MSG_STORE_STATE, BIT(ROLE_STORE), BIT(ROLE_BLE), put_store_state,
 	  get_store_state },
 	{ MSG_DURABLE, BIT(ROLE_STORE), BIT(ROLE_BLE), put_durable, get_durable },
+	{ MSG_MEMORY, BIT(ROLE_STORE), BIT(ROLE_BLE), put_memory, get_memory },
+	{ MSG_MEMORY, BIT(ROLE_BLE), BIT(ROLE_STORE), put_memory, get_memory },
 	{ MSG_UPLOAD, BIT(ROLE_STORE), BIT(ROLE_COAP), put_batch, get_batch },
 	{ MSG_QUEUE_STATE, BIT(ROLE_STORE), BIT(ROLE_COAP), put_queue_state,
 	  get_queue_state },
@@ -503,10 +700,14 @@ static const struct row {
 	  get_coap_config },
 	{ MSG_TIME, BIT(ROLE_HUBD), BIT(ROLE_BLE) | BIT(ROLE_COAP), put_time, get_time },
 	{ MSG_TIME, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_time, get_time },
+	{ MSG_WINDOW, BIT(ROLE_HUBD), BIT(ROLE_BLE), put_window, get_window },
 	{ MSG_INCIDENT, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
 	  put_incident, get_incident },
 	{ MSG_STATUS, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
 	  put_status, get_status },
+	{ MSG_BONDED, BIT(ROLE_BLE), BIT(ROLE_HUBD), put_bonded, get_bonded },
+	{ MSG_LINK_ASK, BIT(ROLE_BLE), BIT(ROLE_BOND), put_link_ask, get_link_ask },
+	{ MSG_LINK_FACTS, BIT(ROLE_BOND), BIT(ROLE_BLE), put_link_facts, get_link_facts },
 };
 
 static const struct row *find(enum msg_kind kind)
@@ -572,6 +773,7 @@ const char *role_text(enum role r)
 	case ROLE_STORE: return "store";
 	case ROLE_COAP: return "coap";
 	case ROLE_HUBD: return "hubd";
+	case ROLE_BOND: return "bond";
 	}
 	return "?";
 }
@@ -591,6 +793,25 @@ const char *incident_text(enum incident i)
 	case INCIDENT_ROLLBACK: return "rollback";
 	case INCIDENT_CONFIG: return "config";
 	case INCIDENT_REFUSED: return "refused";
+	}
+	return "?";
+}
+
+const char *silence_reason_text(enum silence_reason r)
+{
+	switch (r) {
+	case SILENCE_NONE: return "none";
+	case SILENCE_UNSEEN: return "unseen";
+	case SILENCE_DEVICE_FORGOT: return "device-forgot";
+	case SILENCE_HUB_FORGOT: return "hub-forgot";
+	case SILENCE_TAKEN: return "taken";
+	case SILENCE_CHANGED: return "changed";
+	case SILENCE_SERVICES: return "services";
+	case SILENCE_ADAPTER: return "adapter";
+	case SILENCE_WEAK: return "weak";
+	case SILENCE_PASSKEY: return "passkey";
+	case SILENCE_KEY_SHORT: return "key-short";
+	case SILENCE_CONSENT: return "consent";
 	}
 	return "?";
 }

@@ -26,6 +26,7 @@ enum role {
 	ROLE_STORE = 2,
 	ROLE_COAP = 3,
 	ROLE_HUBD = 4,
+	ROLE_BOND = 5, /* hub-bondinfo */
 };
 
 const char *role_text(enum role r);
@@ -36,9 +37,14 @@ enum msg_kind {
 	MSG_RAW = 0x10, /* a value arrived; nothing else is needed to save it */
 	/* what the decoder made of the RAW with the same capture */
 	MSG_DECODED = 0x11,
+	/* a capture came over a link that proved to be nobody's: forget it */
+	MSG_DISCARD = 0x12,
 	/* hub-store -> hub-ble */
 	MSG_STORE_STATE = 0x18, /* may readings be taken? */
 	MSG_DURABLE = 0x19,	/* this capture is on disk, or was refused */
+	/* how far a device's memory is durable; both ways: told at each connection if known,
+	 * recorded when hub-ble says so */
+	MSG_MEMORY = 0x1A,
 	/* hub-store -> hub-coap */
 	/* a signed batch; not MSG_BATCH, which is a macro of sys/socket.h */
 	MSG_UPLOAD = 0x20,
@@ -51,9 +57,16 @@ enum msg_kind {
 	MSG_STORE_CONFIG = 0x31,
 	MSG_COAP_CONFIG = 0x32,
 	MSG_TIME = 0x33, /* also hub-coap -> hubd: what the clinic's clock said */
+	/* hubd -> hub-ble */
+	MSG_WINDOW = 0x34, /* open, or close, the pairing window */
 	/* each -> hubd */
 	MSG_INCIDENT = 0x40,
 	MSG_STATUS = 0x41,
+	/* hub-ble -> hubd: a device was paired, or told what it is; hubd keeps it */
+	MSG_BONDED = 0x42,
+	/* hub-ble -> hub-bondinfo, and its answer */
+	MSG_LINK_ASK = 0x50,
+	MSG_LINK_FACTS = 0x51,
 };
 
 /* One captured value is named by (instance, capture): instance is drawn at random when hub-ble
@@ -67,6 +80,8 @@ struct msg_raw {
 	struct capture_time captured;
 	int16_t utc_offset_min;
 	enum link_strength link;
+	/* the link is not known to be encrypted with a good bond: kept in memory until DECODED or
+	 * DISCARD says more, saved with MARK_UNVERIFIED if nothing comes */
 	bool unverified;
 	uint16_t raw_len;
 	uint8_t raw[READING_RAW_MAX];
@@ -78,6 +93,30 @@ struct msg_decoded {
 	struct decoded decoded;
 	struct clock_offset clock;
 	enum attribution attribution;
+	uint32_t history; /* see struct reading */
+	/* takes the place of the RAW's: it may be known only now */
+	enum link_strength link;
+	bool unverified;
+};
+
+struct msg_discard {
+	uint64_t capture;
+};
+
+/* The durable part of a device's memory. Of one device and service there is one. */
+struct msg_memory {
+	uint16_t num;	  /* local number of the device */
+	uint16_t service; /* 16-bit UUID of the service whose memory it is */
+	uint32_t history; /* which life of that memory; see struct reading */
+	/* another value means another memory: start of a CGM session, packed by hub-ble; else 0 */
+	uint64_t anchor;
+	/* nothing was in it when the hub first met it: no mark yet, but everything is to be taken */
+	bool empty;
+	/* every record up to this number is durable or from before the hub's time */
+	uint32_t mark;
+	/* records up to this number were there at the first contact: never taken, never deleted */
+	bool has_fence;
+	uint32_t fence;
 };
 
 /* Why hub-store takes no readings. */
@@ -123,10 +162,62 @@ struct msg_ack {
 	struct reply reply;
 };
 
+enum { PIN_TEXT_MAX = 32, SYSTEM_ID_LEN = 8 };
+
+/* What a bonded device was found to be; any change afterwards is suspicious. */
+struct device_pin {
+	bool known;
+	/* of a device configured without address: the one that was found */
+	uint8_t addr[PERIPHERAL_ADDR_LEN];
+	enum addr_type addr_type;
+	enum link_strength strength;
+	char serial[PIN_TEXT_MAX + 1]; /* "": not told, or not yet */
+	bool has_system_id;
+	uint8_t system_id[SYSTEM_ID_LEN];
+};
+
 struct msg_ble_config {
 	int16_t utc_offset_min;
+	bool has_change;
+	int64_t change_utc_s;
+	int16_t change_offset_min;
+	uint8_t level; /* lockdown level 0..4 */
 	uint8_t device_count;
 	struct config_device devices[CONFIG_DEVICES_MAX];
+	struct device_pin pins[CONFIG_DEVICES_MAX]; /* of devices[] of the same index */
+};
+
+/* hubd -> hub-ble: open a window, for ms_left from now; id 0: close it. */
+struct msg_window {
+	uint32_t id;
+	uint16_t device; /* 0: each that has no bond */
+	uint32_t ms_left;
+	bool repair;
+};
+
+struct msg_bonded {
+	uint16_t num;
+	struct device_pin pin; /* 'known' is true */
+};
+
+struct msg_link_ask {
+	uint32_t cookie; /* comes back in the answer */
+	uint8_t adapter[PERIPHERAL_ADDR_LEN];
+	/* identity address, most significant octet first */
+	uint8_t addr[PERIPHERAL_ADDR_LEN];
+	enum addr_type addr_type;
+};
+
+/* What D-Bus does not tell about a bond and a link. */
+struct msg_link_facts {
+	uint32_t cookie;
+	bool bonded; /* bluetoothd has a record with a long-term key */
+	enum link_strength strength;
+	uint8_t key_size; /* 7..16; 0: not known */
+	bool has_irk;
+	bool linked;	 /* there is a link to this address now */
+	bool encrypted;	 /* and it is encrypted */
+	uint16_t handle; /* of that link: another link has another handle */
 };
 
 enum { ENGINE_SHARE_LEN = 32 };
@@ -186,7 +277,38 @@ enum status_what {
 	STATUS_BLOCKED = 4,   /* a: enum store_blocked */
 	STATUS_UPLINK = 5,    /* a: 1 connected, 0 not */
 	STATUS_DELIVERED = 6, /* a: unsent records left, b: contig */
+	STATUS_WINDOW = 7,    /* a: id of the window, b: enum window_state */
+	STATUS_REASON = 8,    /* a: local number, b: enum silence_reason */
 };
+
+enum window_state {
+	WINDOW_OPEN = 1,
+	WINDOW_DONE = 2,	   /* paired, and a test reading came */
+	WINDOW_OVER = 3,	   /* time is up */
+	WINDOW_TWO_CANDIDATES = 4, /* refused: take one of them away and open it again */
+};
+
+/* Why a device is silent, or cannot be paired: what the bond doctor found (ble/doctor.h). */
+enum silence_reason {
+	SILENCE_NONE = 0,
+	SILENCE_UNSEEN = 1, /* no sign of the device: nobody measures, or out of range */
+	/* B1: bond here, encryption fails each time: the device lost its bond, or a copy is near */
+	SILENCE_DEVICE_FORGOT = 2,
+	SILENCE_HUB_FORGOT = 3, /* B2: allowed, no bond here */
+	/* B3: connects and drops at once, bond fine: bonded to a phone */
+	SILENCE_TAKEN = 4,
+	/* B4: another serial, system id or strength than pinned: replaced or copied */
+	SILENCE_CHANGED = 5,
+	SILENCE_SERVICES = 6,	/* B5: services missing or moved */
+	SILENCE_ADAPTER = 7,	/* B6: no adapter, or it hears nothing at all */
+	SILENCE_WEAK = 8,	/* B7: battery low or signal weak */
+	SILENCE_PASSKEY = 9,	/* B8: wrong passkey, or none configured */
+	SILENCE_KEY_SHORT = 10, /* encryption key below 16 octets: refused */
+	SILENCE_CONSENT = 11,	/* the scale refuses the consent code */
+	SILENCE_REASON_LAST = SILENCE_CONSENT,
+};
+
+const char *silence_reason_text(enum silence_reason r);
 
 enum device_state {
 	DEVICE_UNBONDED = 0,
@@ -207,6 +329,8 @@ struct msg {
 	union {
 		struct msg_raw raw;
 		struct msg_decoded decoded;
+		struct msg_discard discard;
+		struct msg_memory memory;
 		struct msg_store_state store_state;
 		struct msg_durable durable;
 		struct msg_batch batch;
@@ -216,6 +340,10 @@ struct msg {
 		struct msg_ble_config ble_config;
 		struct msg_store_config store_config;
 		struct msg_coap_config coap_config;
+		struct msg_window window;
+		struct msg_bonded bonded;
+		struct msg_link_ask link_ask;
+		struct msg_link_facts link_facts;
 		struct msg_time time;
 		struct msg_incident incident;
 		struct msg_status status;

@@ -1,7 +1,7 @@
 /*
  * reading.c - the body of a reading as deterministic CBOR, and words for its enums; see reading.h.
  *
- * A map with ascending integer keys. Keys 0 to 8 are always there, 9 to 14 only if the value was decoded;
+ * A map with ascending integer keys. Keys 0 to 8 are always there, 9 and up only if the value was decoded;
  * unknown keys are skipped so that a later hub can say more to an older clinic.
  */
 #include "hub/core/reading.h"
@@ -325,9 +325,7 @@ static void get_field(struct cb *c, uint64_t key, struct reading *ret)
 		ret->decoded.has_sequence = true;
 		ret->decoded.sequence = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
 		break;
-	case KEY_HISTORY:
-		ret->history = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
-		break;
+	case KEY_HISTORY: ret->history = (uint32_t)cb_get_uint_max(c, UINT32_MAX); break;
 	case KEY_TIME_OFFSET:
 		ret->decoded.has_time_offset = true;
 		ret->decoded.time_offset_min =
@@ -344,6 +342,18 @@ static void get_field(struct cb *c, uint64_t key, struct reading *ret)
 	case KEY_TIME_IS_UTC: ret->decoded.time_is_utc = cb_get_bool(c); break;
 	default: cb_skip(c);
 	}
+}
+
+/* What the rules say is absent counts as absent. */
+static void forget_absent(struct reading *rd)
+{
+	if (!is_decoded(rd)) {
+		rd->decoded = (struct decoded){ .marks = rd->decoded.marks };
+		rd->clock = (struct clock_offset){ .source = OFFSET_NONE };
+		rd->attribution = ATTRIBUTION_UNASSIGNED;
+	}
+	if (!rd->decoded.has_sequence)
+		rd->history = 0;
 }
 
 int reading_decode(const uint8_t *buf, size_t len, struct reading *ret)
@@ -370,6 +380,7 @@ int reading_decode(const uint8_t *buf, size_t len, struct reading *ret)
 		need |= 1u << KEY_VALUES | 1u << KEY_CLOCK | 1u << KEY_ATTRIBUTION;
 	if ((seen & need) != need)
 		return -EBADMSG;
+	forget_absent(&rd);
 	*ret = rd;
 	return 0;
 }

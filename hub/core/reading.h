@@ -35,7 +35,8 @@ enum reading_kind {
 	READING_GLUCOSE_CONTEXT = 8,
 	READING_HEART_RATE_STREAM = 9, /* one window of a stream */
 	READING_CGM = 10,
-	READING_GENERIC = 11, /* one observation of a Generic Health Sensor, in MDC codes */
+	/* one observation of a Generic Health Sensor, in MDC codes */
+	READING_GENERIC = 11,
 	/* not a measurement: what a peripheral says of itself, see ble/dis.h */
 	READING_DEVICE_INFORMATION = 12,
 	READING_KIND_LAST = READING_DEVICE_INFORMATION,
@@ -69,7 +70,8 @@ enum value_name {
 	VALUE_SPO2_SLOW = 21,
 	VALUE_PULSE_SLOW = 22,
 	VALUE_TEMPERATURE = 23,
-	VALUE_BODY_SITE = 24, /* code: temperature type, HTS; UNIT_CODE from here on where said so */
+	/* code: temperature type, HTS; UNIT_CODE from here on where said so */
+	VALUE_BODY_SITE = 24,
 	VALUE_GLUCOSE = 25,
 	VALUE_SAMPLE_TYPE = 26,	    /* code, low nibble of GLS type and location */
 	VALUE_SAMPLE_LOCATION = 27, /* code */
@@ -174,7 +176,7 @@ enum reading_mark {
 	MARK_STUB = 1 << 7,	  /* history stub: every field but the weight is zero */
 	MARK_MORE = 1 << 8,	  /* the next value of the same user continues this one */
 	MARK_CLOCK_UNSET = 1 << 9, /* the device says that its clock is not set */
-	MARK_CRC = 1 << 10, /* check sum wrong; not decoded */
+	MARK_CRC = 1 << 10,	   /* check sum wrong; not decoded */
 	/* its stamp lies in an hour that the clocks showed twice */
 	MARK_AMBIGUOUS = 1 << 11,
 	MARK_STORED = 1 << 12, /* from the device's memory, on request */
@@ -263,7 +265,8 @@ struct reading {
 /*
  * reading_encode - write the body of a reading, deterministic CBOR.
  *
- * buf, cap   receives the body; READING_BODY_MAX always suffices
+ * buf, cap   receives the body. READING_BODY_MAX suffices for the longest raw value with READING_VALUES_MAX
+ *            plain values, or with 13 VALUE_MDC, and always for an undecoded one
  *
  * Returns the length, or -ENOSPC. Pure.
  */

@@ -63,6 +63,7 @@ static const char *role_user(enum role r)
 	case ROLE_STORE: return "hub-store";
 	case ROLE_COAP: return "hub-coap";
 	case ROLE_HUBD: return "hubd";
+	case ROLE_BOND: return "root"; /* BlueZ's folder is root's */
 	case ROLE_NONE: break;
 	}
 	return "";

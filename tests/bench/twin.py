@@ -3,9 +3,9 @@
 
     with Twin(image, overlay='hub.sqfs', data='data.img') as twin:
         twin.wait('booted')
-        twin.command('cuff.pair')
+        twin.command('device.pair')
         twin.wait('paired', auth=True, sc=True)
-        twin.command('cuff.measure', sys='128', dia='82', map='97', pulse='71')
+        twin.command('device.measure', sys='128', dia='82', map='97', pulse='71')
         twin.wait('confirmed')
         twin.link(False)
 
@@ -118,22 +118,22 @@ class _Lines:
 class Twin:
     """One running guest."""
 
-    def __init__(self, image=None, overlay=None, data=None, cuffs=1, cuff_disk=None, folder=None, on_event=None,
-                 memory_mb=768, rtc='utc', debug=False, kvm=None):
+    def __init__(self, image=None, overlay=None, data=None, devices=('cuff',), device_disk=None, folder=None,
+                 on_event=None, memory_mb=768, rtc='utc', debug=False, kvm=None):
         """Nothing starts before start() or `with`.
 
         image      folder from `twin.sh build` (made if None)
         overlay    squashfs from `twin.sh overlay`; without one there is no agent and so no events
         data       ext4 image from `twin.sh data`, written to; None: the hub's state is lost with the guest
-        cuffs      emulated cuffs, 0 to 4
-        cuff_disk  file that keeps the cuffs' memory from one guest to the next; made if absent
+        devices    kinds of emulated devices, one each (tests/devices/kinds.py)
+        device_disk  file that keeps the devices' memory from one guest to the next; made if absent
         folder     where console.log and the sockets go; a temporary one, removed at the end, if None
         on_event   called with every event, also while another one is awaited
         rtc        QEMU's clock base: 'utc' or '2026-11-21T07:00:00'
         kvm        True, False, or None: try
         """
         self.image = pathlib.Path(image) if image else image_dir()
-        self.overlay, self.data, self.cuffs, self.cuff_disk = overlay, data, cuffs, cuff_disk
+        self.overlay, self.data, self.devices, self.device_disk = overlay, data, tuple(devices), device_disk
         self.memory_mb, self.rtc, self.debug, self.kvm = memory_mb, rtc, debug, kvm
         self.on_event = on_event
         self.events = []  # all events so far, with 'host_t': seconds since start()
@@ -180,7 +180,7 @@ class Twin:
     def _argv(self, sockets):
         accel = ['-accel', 'kvm', '-cpu', 'host'] if self.kvm else ['-accel', 'tcg,thread=multi', '-cpu', TCG_CPU]
         append = (f'console=ttyS0 panic=-1 quiet systemd.condition_needs_update=0 systemd.show_status=yes '
-                  f'random.trust_cpu=on mitigations=off hub.cuffs={self.cuffs}')
+                  f'random.trust_cpu=on mitigations=off hub.devices={",".join(self.devices) or "none"}')
         if self.debug:
             append = append.replace('quiet', 'systemd.log_level=debug')
         argv = [QEMU, *accel, '-M', 'q35', '-smp', '2', '-m', str(self.memory_mb), '-no-reboot', '-display', 'none',
@@ -193,7 +193,7 @@ class Twin:
                 '-chardev', f'socket,id=qmp,path={sockets}/qmp', '-mon', 'chardev=qmp,mode=control']
         disks = [('base', self.image / 'base.sqfs', True), ('bench', self.image / 'bench.sqfs', True),
                  ('hub', self.overlay, True), ('hubdata', self.data, False),
-                 ('cuff', self._cuff_disk(), False)]
+                 ('cuff', self._device_disk(), False)]  # 'cuff' is its name in the image
         for serial, path, read_only in disks:
             if path:
                 ro = 'on' if read_only else 'off'
@@ -201,13 +201,13 @@ class Twin:
                          '-device', f'virtio-blk-pci,drive={serial},serial={serial}']
         return argv
 
-    def _cuff_disk(self):
-        if self.cuff_disk and not os.path.exists(self.cuff_disk):
-            with open(self.cuff_disk, 'wb') as file:
-                file.truncate(8 << 20)
+    def _device_disk(self):
+        if self.device_disk and not os.path.exists(self.device_disk):
+            with open(self.device_disk, 'wb') as file:
+                file.truncate(32 << 20)
             mkfs = shutil.which('mkfs.ext4') or '/sbin/mkfs.ext4'
-            subprocess.run([mkfs, '-q', self.cuff_disk], check=True)
-        return self.cuff_disk
+            subprocess.run([mkfs, '-q', self.device_disk], check=True)
+        return self.device_disk
 
     def stop(self):
         """End the guest at once, as a power cut does: what it had not written is lost."""
@@ -303,14 +303,14 @@ class Twin:
                 break
         self._unseen.clear()
 
-    def command(self, cmd, seconds=60, **parameters):
+    def command(self, cmd, timeout=60, **parameters):
         """Run one of the agent's commands and return its result."""
         number, self._next_id = self._next_id, self._next_id + 1
         self._wire.send({'id': number, 'cmd': cmd, **parameters})
-        end = time.monotonic() + seconds
+        end = time.monotonic() + timeout
         while number not in self._replies:
             if time.monotonic() > end:
-                raise TwinError(f'no answer to {cmd} {parameters} within {seconds} s; {self._tail()}')
+                raise TwinError(f'no answer to {cmd} {parameters} within {timeout} s; {self._tail()}')
             self._pump(end - time.monotonic())
         reply = self._replies.pop(number)
         if 'error' in reply:
@@ -369,13 +369,13 @@ def _print_event(event):
 def main():
     """Command line: boot a guest and look around."""
     parser = argparse.ArgumentParser(description='Boot the twin, print its events, send it commands. Lines of '
-                                     'standard input: JSON ({"cmd": "cuff.pair"}), or a shell command for the '
+                                     'standard input: JSON ({"cmd": "device.pair"}), or a shell command for the '
                                      'guest. End of input ends the guest.')
     parser.add_argument('--image', help='folder from twin.sh build')
     parser.add_argument('--overlay', required=True, help='squashfs from twin.sh overlay')
     parser.add_argument('--data', help='data disk from twin.sh data')
-    parser.add_argument('--cuff-disk', help="file that keeps the cuffs' memory")
-    parser.add_argument('--cuffs', type=int, default=1)
+    parser.add_argument('--device-disk', help="file that keeps the devices' memory")
+    parser.add_argument('--devices', type=lambda text: text.split(','), default=['cuff'], help='cuff,scale,...')
     parser.add_argument('--folder', help='keep console.log here')
     parser.add_argument('--debug', action='store_true', help="systemd's debug messages on the console")
     arguments = parser.parse_args()

@@ -1,13 +1,16 @@
 /*
- * ble_peer.c - stands for hub-store or hubd at hub-ble's other end, driven by a script.
+ * ble_peer.c - stands for hub-store, hubd or hub-bondinfo at hub-ble's other end, driven by a script.
  *
- *   ble_peer store RUN_DIR     ble_peer hubd RUN_DIR
+ *   ble_peer store|hubd|bond RUN_DIR
  *
  * stdout, one line per event: up, down, violation, and each message with its fields.
  * stdin, one command a line:
  *   store: state N | durable auto | durable off | durable CAPTURE | refuse CAPTURE N
- *   hubd:  config UTC_OFFSET [num,addr,random|public,passkey|-,user|-,sole] ...
- *          time MS UNCERTAINTY_MS
+ *          memory NUM SERVICE HISTORY ANCHOR EMPTY MARK
+ *   hubd:  config UTC_OFFSET [num,addr|any,random|public,passkey|-,user|-,sole[,WORD=VALUE]...] ...
+ *          kind=N consent=N import=0|1 justworks=0|1 serial=TEXT
+ *          time MS UNCERTAINTY_MS | window ID NUM MS REPAIR
+ *   bond:  facts BONDED STRENGTH KEY_SIZE LINKED ENCRYPTED HANDLE | answer on|off
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,6 +31,9 @@ struct peer {
 	enum store_blocked blocked;
 	struct msg config; /* kind MSG_NONE: none yet */
 	struct msg time;
+	struct msg window;
+	struct msg_link_facts facts;
+	bool answers;
 };
 
 static void send_msg(struct peer *p, const struct msg *m)
@@ -66,6 +72,8 @@ static void on_up(void *arg, struct ipc *link)
 		send_msg(p, &p->config);
 	if (p->time.kind)
 		send_msg(p, &p->time);
+	if (p->window.kind)
+		send_msg(p, &p->window);
 }
 
 static void on_down(void *arg, struct ipc *link)
@@ -84,9 +92,9 @@ static void print_raw(const struct msg_raw *r)
 {
 	printf("RAW instance=%" PRIx64 " capture=%" PRIu64
 	       " kind=%d char=%04x num=%u quality=%d "
-	       "link=%d value=",
+	       "link=%d unverified=%d value=",
 	       r->instance, r->capture, (int)r->kind, r->characteristic,
-	       r->peripheral.num, (int)r->captured.wall.quality, (int)r->link);
+	       r->peripheral.num, (int)r->captured.wall.quality, (int)r->link, r->unverified);
 	for (size_t i = 0; i < r->raw_len; i++)
 		printf("%02x", r->raw[i]);
 	puts("");
@@ -98,15 +106,42 @@ static void print_decoded(const struct msg_decoded *m)
 
 	printf("DECODED capture=%" PRIu64
 	       " marks=%u user=%d attribution=%d source=%d timeline=%d "
-	       "offset=%" PRId64 " uncertainty=%u",
+	       "offset=%" PRId64
+	       " uncertainty=%u link=%d unverified=%d history=%u sequence=%d",
 	       m->capture, d->marks, d->has_user ? d->user : -1, (int)m->attribution,
 	       (int)m->clock.source, m->clock.timeline, m->clock.offset_ms,
-	       m->clock.uncertainty_ms);
+	       m->clock.uncertainty_ms, (int)m->link, m->unverified, m->history,
+	       d->has_sequence ? (int)d->sequence : -1);
 	for (size_t i = 0; i < d->value_count; i++)
 		printf(" %s=%de%d/%d", value_name_text(d->values[i].name),
 		       d->values[i].number.mantissa, d->values[i].number.exponent,
 		       (int)d->values[i].number.kind);
 	puts("");
+}
+
+static void print_memory(const struct msg_memory *m)
+{
+	printf("MEMORY num=%u service=%04x history=%u anchor=%" PRIu64
+	       " empty=%d mark=%u\n",
+	       m->num, m->service, m->history, m->anchor, m->empty, m->mark);
+}
+
+static void print_bonded(const struct msg_bonded *m)
+{
+	printf("BONDED num=%u addr=%02x%02x%02x%02x%02x%02x type=%d strength=%d "
+	       "serial=%s\n",
+	       m->num, m->pin.addr[0], m->pin.addr[1], m->pin.addr[2], m->pin.addr[3],
+	       m->pin.addr[4], m->pin.addr[5], (int)m->pin.addr_type,
+	       (int)m->pin.strength, m->pin.serial);
+}
+
+static void answer_ask(struct peer *p, const struct msg_link_ask *ask)
+{
+	struct msg m = { .kind = MSG_LINK_FACTS, .link_facts = p->facts };
+
+	m.link_facts.cookie = ask->cookie;
+	if (p->answers)
+		send_msg(p, &m);
 }
 
 static void on_message(void *arg, struct ipc *link, const struct msg *m)
@@ -126,31 +161,75 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 	} else if (m->kind == MSG_INCIDENT) {
 		printf("INCIDENT what=%d subject=%u count=%u\n", (int)m->incident.what,
 		       m->incident.subject, m->incident.count);
+	} else if (m->kind == MSG_DISCARD) {
+		printf("DISCARD capture=%" PRIu64 "\n", m->discard.capture);
+	} else if (m->kind == MSG_MEMORY) {
+		print_memory(&m->memory);
+	} else if (m->kind == MSG_BONDED) {
+		print_bonded(&m->bonded);
+	} else if (m->kind == MSG_LINK_ASK) {
+		answer_ask(p, &m->link_ask);
 	}
 }
 
-static void read_device(struct msg_ble_config *c, const char *text)
+static void bad_device(const char *text)
+{
+	fprintf(stderr, "ble_peer: bad device '%s'\n", text);
+	exit(2);
+}
+
+static void read_option(struct config_device *d, const char *word, const char *value)
+{
+	unsigned long n = strtoul(value, NULL, 10);
+
+	if (strcmp(word, "kind") == 0) {
+		d->kind = (enum reading_kind)n;
+	} else if (strcmp(word, "consent") == 0) {
+		d->has_consent = true;
+		d->consent = (uint16_t)n;
+	} else if (strcmp(word, "import") == 0) {
+		d->import = n;
+	} else if (strcmp(word, "justworks") == 0) {
+		d->just_works = n;
+	} else if (strcmp(word, "serial") == 0) {
+		snprintf(d->serial, sizeof(d->serial), "%s", value);
+	} else {
+		bad_device(word);
+	}
+}
+
+static void read_device(struct msg_ble_config *c, char *text)
 {
 	struct config_device *d = &c->devices[c->device_count++];
+	char *part[6], *word;
 	unsigned a[6];
-	char type[8], passkey[16], user[8];
-	int num, sole;
 
 	*d = (struct config_device){ .kind = READING_BLOOD_PRESSURE };
-	if (sscanf(text, "%d,%x:%x:%x:%x:%x:%x,%7[a-z],%15[^,],%7[^,],%d", &num, &a[0],
-		   &a[1], &a[2], &a[3], &a[4], &a[5], type, passkey, user, &sole) != 11) {
-		fprintf(stderr, "ble_peer: bad device '%s'\n", text);
-		exit(2);
-	}
-	d->num = (uint16_t)num;
-	for (int i = 0; i < 6; i++)
+	for (size_t i = 0; i < 6; i++)
+		if (!(part[i] = strsep(&text, ",")))
+			bad_device("too short");
+	d->num = (uint16_t)atoi(part[0]);
+	d->has_addr = strcmp(part[1], "any") != 0;
+	if (d->has_addr && sscanf(part[1], "%x:%x:%x:%x:%x:%x", &a[0], &a[1], &a[2],
+				  &a[3], &a[4], &a[5]) != 6)
+		bad_device(part[1]);
+	for (int i = 0; i < 6 && d->has_addr; i++)
 		d->addr[i] = (uint8_t)a[i];
-	d->addr_type = strcmp(type, "random") == 0 ? ADDR_RANDOM : ADDR_PUBLIC;
-	d->passkey = passkey[0] == '-' ? CONFIG_NO_PASSKEY
-				       : (uint32_t)strtoul(passkey, NULL, 10);
-	d->has_user = user[0] != '-';
-	d->user = (uint8_t)(d->has_user ? strtoul(user, NULL, 10) : 0);
-	d->sole_user = sole != 0;
+	d->addr_type = d->has_addr && strcmp(part[2], "random") == 0 ? ADDR_RANDOM
+								      : ADDR_PUBLIC;
+	d->passkey = part[3][0] == '-' ? CONFIG_NO_PASSKEY
+				       : (uint32_t)strtoul(part[3], NULL, 10);
+	d->has_user = part[4][0] != '-';
+	d->user = (uint8_t)(d->has_user ? strtoul(part[4], NULL, 10) : 0);
+	d->sole_user = atoi(part[5]) != 0;
+	while ((word = strsep(&text, ","))) {
+		char *value = strchr(word, '=');
+
+		if (!value)
+			bad_device(word);
+		*value = '\0';
+		read_option(d, word, value + 1);
+	}
 }
 
 static void command_config(struct peer *p, char *rest)
@@ -163,6 +242,41 @@ static void command_config(struct peer *p, char *rest)
 		read_device(&p->config.ble_config, word);
 	if (ipc_is_up(p->link))
 		send_msg(p, &p->config);
+}
+
+static bool command_more(struct peer *p, const char *line)
+{
+	struct msg m = { 0 };
+	unsigned a[6];
+
+	if (sscanf(line, "window %u %u %u %u", &a[0], &a[1], &a[2], &a[3]) == 4) {
+		p->window = (struct msg){ .kind = MSG_WINDOW,
+					  .window = { a[0], (uint16_t)a[1], a[2],
+						      a[3] != 0 } };
+		if (ipc_is_up(p->link))
+			send_msg(p, &p->window);
+	} else if (sscanf(line, "memory %u %x %u %u %u %u", &a[0], &a[1], &a[2], &a[3],
+			  &a[4], &a[5]) == 6) {
+		m.kind = MSG_MEMORY;
+		m.memory = (struct msg_memory){ (uint16_t)a[0], (uint16_t)a[1], a[2],
+						a[3], a[4] != 0, a[5], false, 0 };
+		send_msg(p, &m);
+	} else if (sscanf(line, "facts %u %u %u %u %u %u", &a[0], &a[1], &a[2], &a[3],
+			  &a[4], &a[5]) == 6) {
+		p->facts = (struct msg_link_facts){ .bonded = a[0] != 0,
+						    .strength = (enum link_strength)a[1],
+						    .key_size = (uint8_t)a[2],
+						    .linked = a[3] != 0,
+						    .encrypted = a[4] != 0,
+						    .handle = (uint16_t)a[5] };
+	} else if (strcmp(line, "answer on") == 0) {
+		p->answers = true;
+	} else if (strcmp(line, "answer off") == 0) {
+		p->answers = false;
+	} else {
+		return false;
+	}
+	return true;
 }
 
 static void command(struct peer *p, char *line)
@@ -190,6 +304,8 @@ static void command(struct peer *p, char *line)
 		p->time.time.utc = (struct wall){ (int64_t)a, n, CLOCK_QUALITY_CLINIC };
 		if (ipc_is_up(p->link))
 			send_msg(p, &p->time);
+	} else if (command_more(p, line)) {
+		return;
 	} else {
 		printf("bad-command %s\n", line);
 	}
@@ -220,17 +336,26 @@ int main(int argc, char **argv)
 {
 	static const struct ipc_handlers handlers = { on_up, on_down, on_message,
 						      on_violation };
-	struct peer p = { .auto_durable = true };
+	struct peer p = { .auto_durable = true,
+			  .answers = true,
+			  .facts = { .bonded = true,
+				     .strength = LINK_SC_AUTHENTICATED,
+				     .key_size = 16,
+				     .linked = true,
+				     .encrypted = true,
+				     .handle = 64 } };
 	struct ipc_config cfg = { .peer = ROLE_BLE, .same_user = true };
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: ble_peer store|hubd RUN_DIR\n");
+		fprintf(stderr, "usage: ble_peer store|hubd|bond RUN_DIR\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	log_init("ble_peer");
 	p.is_store = strcmp(argv[1], "store") == 0;
-	cfg.self = p.is_store ? ROLE_STORE : ROLE_HUBD;
+	cfg.self = p.is_store			    ? ROLE_STORE
+		   : strcmp(argv[1], "hubd") == 0 ? ROLE_HUBD
+						    : ROLE_BOND;
 	cfg.run_dir = argv[2];
 	p.rt = rt_new();
 	if (ipc_listen(p.rt, &cfg, &handlers, &p, &p.link) != 0)

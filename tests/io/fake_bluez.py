@@ -15,6 +15,7 @@ PROPS = 'org.freedesktop.DBus.Properties'
 MANAGER = 'org.freedesktop.DBus.ObjectManager'
 ADAPTER = 'org.bluez.Adapter1'
 DEVICE = 'org.bluez.Device1'
+SERVICE = 'org.bluez.GattService1'
 CHAR = 'org.bluez.GattCharacteristic1'
 
 
@@ -27,8 +28,8 @@ def octets(data):
 
 
 class Error(dbus.DBusException):
-    def __init__(self, name):
-        super().__init__('as scripted')
+    def __init__(self, name, text='as scripted'):
+        super().__init__(text)
         self._dbus_error_name = 'org.bluez.Error.' + name
 
 
@@ -133,6 +134,8 @@ class Adapter(Node):
         app = dbus.Interface(self.bluez.bus.get_object(sender, path, introspect=False), MANAGER)
 
         def got(objects):
+            self.bluez.app = {str(o): {str(i): p for i, p in x.items()} for o, x in objects.items()}
+            self.bluez.app_owner = sender
             self.bluez.services = [str(u) for o in objects.values() for i, p in o.items()
                                    if i == 'org.bluez.GattProfile1' for u in p['UUIDs']]
             self.bluez.log('RegisterApplication')
@@ -170,6 +173,11 @@ class Characteristic(Node):
         self.bluez.log('StartNotify', self.path)
         self.props[CHAR]['Notifying'] = dbus.Boolean(True)
 
+    @dbus.service.method(CHAR)
+    def StopNotify(self):
+        self.bluez.log('StopNotify', self.path)
+        self.props[CHAR]['Notifying'] = dbus.Boolean(False)
+
     @dbus.service.method(CHAR, in_signature='a{sv}', out_signature='ay')
     def ReadValue(self, options):
         self.bluez.log('ReadValue', self.path)
@@ -178,7 +186,8 @@ class Characteristic(Node):
     @dbus.service.method(CHAR, in_signature='aya{sv}')
     def WriteValue(self, value, options):
         self.bluez.log('WriteValue', self.path, bytes(value).hex())
-        self.on_write(bytes(value))
+        if self.on_write:
+            self.on_write(bytes(value))
 
     def indicate(self, data):
         self.change(CHAR, Value=octets(data))
@@ -233,8 +242,13 @@ class FakeBluez:
             dict(Address=address, AddressType=kind, Name='BPCUFF', Paired=False, Bonded=False,
                  Trusted=False, Connected=False, ServicesResolved=False), **props))
 
-    def add_char(self, device, handle, short, flags, **props):
-        return self.add(Characteristic, '%s/service000a/char%04x' % (device.path, handle), CHAR, **dict(
+    def add_service(self, device, handle, short):
+        """A service; its characteristics are put below it by add_char(service=handle)."""
+        return self.add(Node, '%s/service%04x' % (device.path, handle), SERVICE, UUID=uuid(short), Primary=True,
+                        Device=dbus.ObjectPath(device.path))
+
+    def add_char(self, device, handle, short, flags, service=0x0a, **props):
+        return self.add(Characteristic, '%s/service%04x/char%04x' % (device.path, service, handle), CHAR, **dict(
             dict(UUID=uuid(short), Flags=dbus.Array(flags, signature='s'), Notifying=False), **props))
 
     def ask_agent(self, member, *args, reply, error):

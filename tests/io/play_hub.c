@@ -15,6 +15,17 @@
  *   7  alarm, a test reading, the device's clock error not measured
  *   9  sealed to a key that the clinic does not have (8 is missing)
  *  10  opens, but is not a reading
+ *  11  weight in steps of 5 g, with BMI
+ *  12  context of number 13, came before it
+ *  13  glucose in kg/L from the meter's memory, whose user sees 15 min more
+ *  14  context of a glucose that is not here
+ *  15  CGM with status of all three octets, and trend
+ *  16  oximeter without a clock, status of measurement and of device
+ *  17  a window of a heart rate stream: two samples
+ *  18  what a device says of itself, with its battery
+ *  19  an observation in MDC codes, stamped in UTC
+ *  20  temperature in the hour that clocks showed twice
+ *  21  an observation stamped by a tick counter
  * It prints one line: the outcome and the answer's code.
  */
 #include <errno.h>
@@ -32,8 +43,9 @@
 #include <string.h>
 
 enum {
-	BODIES = 9,
-	SIGNED_MAX = 8192,
+	LAST = 21,
+	BODIES = LAST - 1, /* 8 is missing */
+	SIGNED_MAX = 16384,
 };
 
 static const int64_t captured_ms = 1795242665000; /* 2026-11-21 06:31:05 UTC */
@@ -105,7 +117,18 @@ static void load(struct player *p)
 static struct value value(enum value_name n, enum value_unit u, int32_t mantissa,
 			  int8_t exponent)
 {
-	return (struct value){ n, u, { mantissa, exponent, DECIMAL_NUMBER } };
+	return (struct value){ .name = n,
+			       .unit = u,
+			       .number = { mantissa, exponent, DECIMAL_NUMBER } };
+}
+
+static struct value mdc(uint32_t code, uint16_t unit, int32_t mantissa, int8_t exponent)
+{
+	struct value v = value(VALUE_MDC, UNIT_MDC, mantissa, exponent);
+
+	v.code = code;
+	v.unit_code = unit;
+	return v;
 }
 
 /* Number 1; the others are changes of it. */
@@ -169,6 +192,136 @@ static void raw_only(struct reading *rd)
 	rd->attribution = ATTRIBUTION_UNASSIGNED;
 }
 
+/* As the device's own record, from its memory. */
+static void stored(struct reading *rd, uint32_t sequence)
+{
+	rd->decoded.has_sequence = true;
+	rd->decoded.sequence = sequence;
+	rd->history = 1;
+	rd->decoded.marks |= MARK_STORED;
+}
+
+static void weight(struct reading *rd)
+{
+	rd->kind = READING_WEIGHT;
+	rd->decoded.value_count = 2;
+	rd->decoded.values[0] = value(VALUE_WEIGHT, UNIT_KG, 81100, -3);
+	rd->decoded.values[1] = value(VALUE_BMI, UNIT_KG_PER_M2, 250, -1);
+	rd->link = LINK_LEGACY_JUST_WORKS;
+}
+
+static void glucose(struct reading *rd)
+{
+	rd->kind = READING_GLUCOSE;
+	rd->decoded.value_count = 3;
+	rd->decoded.values[0] = value(VALUE_GLUCOSE, UNIT_KG_PER_L, 105, -5);
+	rd->decoded.values[1] = value(VALUE_SAMPLE_TYPE, UNIT_CODE, 2, 0);
+	rd->decoded.values[2] = value(VALUE_SAMPLE_LOCATION, UNIT_CODE, 1, 0);
+	rd->decoded.has_time_offset = true;
+	rd->decoded.time_offset_min = 15;
+	rd->decoded.has_status = true;
+	rd->decoded.status = 1 << 0 | 1 << 6;
+	rd->clock.offset_ms += 15 * 60000;
+	stored(rd, 70);
+}
+
+static void context(struct reading *rd, uint32_t sequence)
+{
+	rd->kind = READING_GLUCOSE_CONTEXT;
+	rd->decoded.value_count = 2;
+	rd->decoded.values[0] = value(VALUE_MEAL, UNIT_CODE, 1, 0);
+	rd->decoded.values[1] = value(VALUE_CARBOHYDRATE, UNIT_KG, 45, -3);
+	rd->decoded.has_device_time = false;
+	stored(rd, sequence);
+}
+
+static void cgm(struct reading *rd)
+{
+	rd->kind = READING_CGM;
+	rd->decoded.value_count = 2;
+	rd->decoded.values[0] = value(VALUE_GLUCOSE, UNIT_MG_PER_DL, 105, 0);
+	rd->decoded.values[1] = value(VALUE_GLUCOSE_TREND, UNIT_MG_PER_DL_MIN, -12, -1);
+	rd->decoded.has_status = true;
+	rd->decoded.status = 1 << 1 | 1 << 10 | 1 << 20;
+	stored(rd, 35);
+}
+
+static void oximeter(struct reading *rd)
+{
+	rd->kind = READING_OXIMETRY;
+	rd->decoded.value_count = 2;
+	rd->decoded.values[0] = value(VALUE_SPO2, UNIT_PERCENT, 97, 0);
+	rd->decoded.values[1] = value(VALUE_PULSE, UNIT_PER_MINUTE, 61, 0);
+	rd->decoded.marks = MARK_CLOCK_UNSET;
+	rd->decoded.has_status = true;
+	rd->decoded.status = 1 << 8;
+	rd->decoded.has_device_status = true;
+	rd->decoded.device_status = 1 << 5;
+	rd->clock = (struct clock_offset){ .source = OFFSET_NONE };
+}
+
+static void heart_rate(struct reading *rd)
+{
+	static const uint8_t raw[] = { 0, 0, 2, 0x16, 60, 0xe8, 3, 2, 0x16, 61 };
+
+	rd->kind = READING_HEART_RATE_STREAM;
+	rd->characteristic = 0x2a37;
+	rd->raw_len = sizeof(raw);
+	memcpy(rd->raw, raw, sizeof(raw));
+	rd->decoded.value_count = 3;
+	rd->decoded.values[0] = value(VALUE_SAMPLES, UNIT_COUNT, 2, 0);
+	rd->decoded.values[1] = value(VALUE_HEART_RATE_MEDIAN, UNIT_PER_MINUTE, 60, 0);
+	rd->decoded.values[2] = value(VALUE_DURATION, UNIT_S, 1000, -3);
+	rd->decoded.has_device_time = false;
+}
+
+static void information(struct reading *rd)
+{
+	static const uint8_t raw[] = {
+		0x29, 0x2a, 4, 'A', '&',  'D', '\n', /* maker, with a control character */
+		0x25, 0x2a, 3, '0', '4',  '2',	     /* serial */
+		0x50, 0x2a, 7, 1,   0x69, 0,   1,    0, 2, 0, /* PnP ID */
+		0x19, 0x2a, 1, 80,			      /* battery */
+	};
+
+	rd->kind = READING_DEVICE_INFORMATION;
+	rd->characteristic = 0x180a;
+	rd->raw_len = sizeof(raw);
+	memcpy(rd->raw, raw, sizeof(raw));
+	rd->decoded = (struct decoded){ .value_count = 0 };
+	rd->clock = (struct clock_offset){ .source = OFFSET_NONE };
+}
+
+static void observation(struct reading *rd)
+{
+	rd->kind = READING_GENERIC;
+	rd->decoded.value_count = 2;
+	rd->decoded.values[0] = mdc(150456, 544, 970, -1);
+	rd->decoded.values[1] = mdc(4711, 12, 1, 0);
+	rd->decoded.time_is_utc = true;
+	rd->decoded.device_time.hour = 6;
+	rd->clock.offset_ms += 3600000;
+}
+
+static void in_ticks(struct reading *rd)
+{
+	observation(rd);
+	rd->decoded.time_is_utc = false;
+	rd->decoded.has_device_time = false;
+	rd->decoded.has_ticks = true;
+	rd->decoded.ticks = 36000000; /* an hour */
+	rd->clock.offset_ms = captured_ms - 946684800000;
+}
+
+static void temperature(struct reading *rd)
+{
+	rd->kind = READING_TEMPERATURE;
+	rd->decoded.value_count = 2;
+	rd->decoded.values[0] = value(VALUE_TEMPERATURE, UNIT_CELSIUS, 3650, -2);
+	rd->decoded.values[1] = value(VALUE_BODY_SITE, UNIT_CODE, 3, 0);
+	rd->decoded.marks = MARK_AMBIGUOUS;
+}
+
 static struct reading make(const struct player *p, uint64_t seq)
 {
 	struct reading rd = first(p);
@@ -185,6 +338,17 @@ static struct reading make(const struct player *p, uint64_t seq)
 		rd.decoded.marks = MARK_TEST;
 		rd.clock = (struct clock_offset){ .source = OFFSET_NONE };
 		break;
+	case 11: weight(&rd); break;
+	case 12: context(&rd, 70); break;
+	case 13: glucose(&rd); break;
+	case 14: context(&rd, 71); break;
+	case 15: cgm(&rd); break;
+	case 16: oximeter(&rd); break;
+	case 17: heart_rate(&rd); break;
+	case 18: information(&rd); break;
+	case 19: observation(&rd); break;
+	case 20: temperature(&rd); break;
+	case 21: in_ticks(&rd); break;
 	}
 	return rd;
 }
@@ -216,7 +380,7 @@ static void add(struct player *p, uint64_t seq)
 		.assignment = p->config.assignment,
 		.seq = seq,
 		.class = seq == 7 ? CLASS_ALARM : CLASS_ROUTINE,
-		.kind = READING_BLOOD_PRESSURE,
+		.kind = (uint8_t)make(p, seq).kind,
 		.body_len = (uint32_t)SEALED_LEN(len),
 	};
 
@@ -261,9 +425,9 @@ int main(int argc, char **argv)
 	load(&p);
 	p.batch.epoch = p.config.epoch;
 	p.batch.queued = 3;
-	p.batch.highest = 12;
+	p.batch.highest = 23;
 	memcpy(p.batch.hub, p.config.hub, HUB_ID_LEN);
-	for (uint64_t seq = 1; seq <= 10; seq++) {
+	for (uint64_t seq = 1; seq <= LAST; seq++) {
 		if (seq != 8)
 			add(&p, seq);
 	}

@@ -24,7 +24,7 @@ except ImportError as e:
     sys.exit(77)
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fake_bluez import ADAPTER, CHAR, DEVICE, PROPS, FakeBluez, octets  # noqa: E402
+from fake_bluez import ADAPTER, CHAR, DEVICE, PROPS, FakeBluez, octets, uuid  # noqa: E402
 
 ADDR = 'F0:F1:F2:F3:F4:F5'
 OTHER = 'F0:F1:F2:F3:F4:F6'
@@ -122,6 +122,7 @@ class Rig:
         self.bluez = FakeBluez(self.address)
         self.store = self.peer('store')
         self.hubd = self.peer('hubd')
+        self.bond = self.peer('bond')
         self.hub = None
         self.skew_s = 0
         self.written = []
@@ -134,7 +135,7 @@ class Rig:
                            err=True)
 
     def done(self):
-        for program in (self.hub, self.store, self.hubd):
+        for program in (self.hub, self.store, self.hubd, self.bond):
             if program:
                 program.kill()
         self.daemon.kill()
@@ -143,6 +144,9 @@ class Rig:
 
     def configure(self, *devices):
         self.hubd.say('config 60 ' + ' '.join(devices))
+
+    def open_window(self, number=0, ident=1, milliseconds=600000, repair=0):
+        self.hubd.say('window %d %d %d %d' % (ident, number, milliseconds, repair))
 
     # the cuff
 
@@ -157,6 +161,7 @@ class Rig:
         self.skew_s = round((t - now).total_seconds())
 
     def add_services(self, device):
+        self.bluez.add_service(device, 0x0a, 0x1810)
         self.bpm = self.bluez.add_char(device, 0x0b, 0x2A35, ['indicate'], Value=octets(READING))
         self.clock = self.bluez.add_char(device, 0x0e, 0x2A08, ['read', 'write'])
         self.clock.on_read, self.clock.on_write = self.cuff_clock, self.set_cuff_clock
@@ -207,6 +212,10 @@ def field(line, name):
     return line.split(name + '=', 1)[1].split()[0]
 
 
+def without(line, name):
+    return [word for word in line.split() if not word.startswith(name + '=')]
+
+
 def test_attach_order(r):
     """Objects, StartNotify, application, and only then the radio; nothing before hub-store is ready."""
     r.store.say('state 2')
@@ -222,7 +231,8 @@ def test_attach_order(r):
     names = [c[0] + (':%s=%s' % (c[2], c[3]) if c[0] == 'Set' else '') for c in r.bluez.calls]
     expect_same(names, ['GetManagedObjects', 'Set:Discoverable=False', 'StartNotify',
                         'RegisterApplication', 'Set:Powered=True'], 'order of calls')
-    expect_same(r.bluez.services, ['00001810-0000-1000-8000-00805f9b34fb'], 'registered services')
+    expect_same(r.bluez.services[0], '00001810-0000-1000-8000-00805f9b34fb', 'registered services')
+    expect_same(len(set(r.bluez.services)), len(r.bluez.services), 'services registered once')
     let_run(0.2)
     expect(not r.store.find('RAW'), 'a cached value was read as new')
     expect(not r.called('StartDiscovery'), 'searching although every device is bonded')
@@ -236,6 +246,7 @@ def pairable(r, passkey=123456, shown=123456):
     r.bluez.on_paired = r.add_services
     r.bluez.on_discovery = lambda: GLib.timeout_add(20, appear, r)
     r.configure(CUFF % (ADDR, passkey))
+    r.open_window()
 
 
 def appear(r):
@@ -311,6 +322,7 @@ def test_wrong_passkey(r):
 def test_weak_bond(r):
     """A passkey is configured, and the device bonds without asking: discarded, nothing of it accepted."""
     pairable(r)
+    r.bond.say('facts 1 3 16 1 1 64')  # Secure Connections, but Just Works
     r.bluez.on_pair = lambda device, ok, fail: r.bluez.finish_pair(device, ok)
     r.start_hub()
     wait('discarded', lambda: r.called('RemoveDevice', PATH))
@@ -389,16 +401,16 @@ def test_bad_values(r):
 
 
 def test_flood(r):
-    """Thirty values at once are taken, the rest is counted and the device sent away."""
+    """A hundred and twenty values at once are taken, the rest is counted and the device sent away."""
     r.attached()
     r.link()
-    for i in range(60):
+    for i in range(160):
         r.bpm.indicate(READING)
     wait('incident', lambda: r.hubd.find('INCIDENT what=2'))
     wait('disconnected', lambda: r.called('Disconnect', PATH))
     let_run(0.3)
     count = len(r.store.find('RAW'))
-    expect(30 <= count <= 32, 'values taken: %d' % count)
+    expect(120 <= count <= 122, 'values taken: %d' % count)
 
 
 def test_clock_set(r):
@@ -434,7 +446,8 @@ def test_store_away(r):
     wait('radio off', lambda: not r.is_powered())
     r.store = r.peer('store')
     wait('offered again', lambda: r.store.find('DECODED'))
-    expect_same(r.store.find('RAW'), [first], 'the value offered again')
+    expect_same([without(x, 'unverified') for x in r.store.find('RAW')], [without(first, 'unverified')],
+                'the value offered again')
     wait('radio on', r.is_powered)
     r.store.say('durable off')
     r.link()
@@ -509,6 +522,337 @@ def test_storm(r):
     expect(not r.called('RemoveDevice'), 'bond removed')
     r.link()
     wait('good again', lambda: r.hubd.lines[-1].endswith('b=%d' % STATE_CONNECTED))
+
+
+def test_window(r):
+    """Outside a window nothing is searched for and nobody is paired; its end closes everything."""
+    pairable(r)
+    r.hubd.say('window 0 0 0 0')
+    r.start_hub()
+    wait('powered', r.is_powered)
+    let_run(0.5)
+    expect(not r.called('StartDiscovery') and not r.called('RegisterAgent'), 'searching outside a window')
+    r.bluez.on_discovery = lambda: None
+    r.open_window(ident=2, milliseconds=1500)
+    wait('search', lambda: r.called('StartDiscovery'))
+    wait('over', lambda: r.hubd.find('STATUS what=7 a=2 b=3'))
+    wait('closed', lambda: r.called('StopDiscovery') and r.called('UnregisterAgent'))
+    expect(not r.bluez.nodes['/org/bluez/hci0'].props[ADAPTER]['Pairable'], 'still pairable')
+
+
+ANY = '1,any,random,-,-,1,justworks=1'
+
+
+def add_advertiser(r, address, service=0x1810, rssi=-50):
+    return r.bluez.add_device(address, RSSI=dbus.Int16(rssi), UUIDs=dbus.Array([uuid(service)], signature='s'))
+
+
+def test_any_address(r):
+    """A device configured without address: the only candidate is paired, told to hubd, and tested."""
+    r.bluez.add_adapter()
+    r.bluez.on_paired = r.add_services
+
+    def appear_one():
+        if not r.called('Pair'):
+            r.cuff = add_advertiser(r, ADDR)
+            add_advertiser(r, OTHER, rssi=-90)  # next door
+            add_advertiser(r, 'F0:F1:F2:F3:F4:F8', 0x1808)  # another kind
+        return False
+    r.bluez.on_discovery = lambda: GLib.timeout_add(20, appear_one)
+    r.bluez.on_pair = lambda device, ok, fail: r.bluez.finish_pair(device, ok)
+    r.bond.say('facts 1 1 16 1 1 64')
+    r.configure(ANY)
+    r.open_window()
+    r.start_hub()
+    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+    wait('told', lambda: r.hubd.find('BONDED num=1 addr=f0f1f2f3f4f5 type=1 strength=1'))
+    line = r.measure(r.stamp())
+    expect(int(field(line, 'marks')) & 16, 'not marked as test: ' + line)
+    wait('done', lambda: r.hubd.find('STATUS what=7 a=1 b=2'))
+    line = r.measure(r.stamp())
+    expect(not int(field(line, 'marks')) & 16, 'marked as test: ' + line)
+    expect_same(r.called('Pair'), [('Pair', PATH)], 'paired devices')
+
+
+def test_two_candidates(r):
+    """Two devices of the kind in range: refuse both and say so."""
+    r.bluez.add_adapter()
+    r.bluez.on_discovery = lambda: GLib.timeout_add(
+        20, lambda: bool(add_advertiser(r, ADDR) and add_advertiser(r, OTHER)) and False)
+    r.configure(ANY)
+    r.open_window()
+    r.start_hub()
+    wait('refused', lambda: r.hubd.find('STATUS what=7 a=1 b=4'), 8)
+    wait('closed', lambda: r.called('UnregisterAgent'))
+    let_run(0.3)
+    expect(not r.called('Pair'), 'paired one of two')
+
+
+def test_impostor(r):
+    """A value over a link that never becomes encrypted: taken raw, and discarded when the link ends."""
+    r.attached()
+    r.bond.say('facts 1 4 16 1 0 65')
+    let_run(0.1)
+    for i in range(3):
+        r.cuff.change(DEVICE, Connected=True)
+        let_run(0.1)  # a look shows the plain link
+        r.bpm.indicate(READING)
+        wait('raw', lambda: len(r.store.find('RAW')) == i + 1)
+        expect_same(field(r.store.find('RAW')[-1], 'unverified'), '1', 'unverified')
+        let_run(0.2)
+        r.cuff.change(DEVICE, Connected=False)
+        wait('discarded', lambda: len(r.store.find('DISCARD')) == i + 1)
+    expect(not r.store.find('DECODED'), 'a reading of an impostor')
+    expect(r.hubd.find('INCIDENT what=3 subject=1'), 'no incident')
+    expect(not r.called('RemoveDevice'), 'the bond was touched')
+    r.bond.say('facts 1 4 16 1 1 66')
+    let_run(0.1)
+    r.link()
+    let_run(0.02)
+    line = r.measure(r.stamp())
+    expect_same(field(line, 'unverified'), '0', 'the genuine device afterwards')
+
+
+def test_late_encryption(r):
+    """A value that comes before encryption waits, and is good when the same link becomes encrypted."""
+    r.attached()
+    r.bond.say('facts 1 4 16 1 0 65')
+    let_run(0.1)
+    r.cuff.change(DEVICE, Connected=True)
+    let_run(0.1)
+    r.bpm.indicate(r.stamp())
+    let_run(0.3)
+    expect(not r.store.find('DECODED'), 'not held back')
+    r.bond.say('facts 1 4 16 1 1 65')
+    r.link()
+    wait('decoded', lambda: r.store.find('DECODED'))
+    expect_same(field(r.store.find('DECODED')[0], 'unverified'), '0', 'verified')
+
+
+def test_no_bondinfo(r):
+    """Nobody to ask: the reading is kept, and says that its link is not verified."""
+    r.bond.say('answer off')
+    r.attached()
+    r.link()
+    line = r.measure(r.stamp())
+    expect_same((field(line, 'unverified'), field(line, 'link')), ('1', '0'), 'unverified')
+
+
+def test_short_key(r):
+    """A key of seven octets: nothing is taken, the link is ended."""
+    r.attached()
+    r.bond.say('facts 1 4 7 1 1 65')
+    let_run(0.1)
+    r.link()
+    wait('ended', lambda: r.called('Disconnect', PATH))
+    expect(r.hub.find('bond-refused'), 'not logged')
+    expect(not r.called('RemoveDevice'), 'bond removed outside a window')
+
+
+def test_time_service(r):
+    """A device may fetch the time, once the clinic has told it."""
+    r.attached()
+    app = r.bluez.app
+    path = [p for p, x in app.items() if x.get(CHAR, {}).get('UUID', '').startswith('00002a2b')][0]
+    expect_same(list(app[path][CHAR]['Flags']), ['encrypt-read'], 'flags')
+    chrc = dbus.Interface(r.bluez.bus.get_object(r.bluez.app_owner, path, introspect=False), CHAR)
+    got = []
+    chrc.ReadValue(dbus.Dictionary({}, signature='sv'), reply_handler=got.append, error_handler=lambda e: got.append(str(e.get_dbus_name())))
+    wait('answer', lambda: got)
+    expect_same(got.pop(), 'org.bluez.Error.NotPermitted', 'without a time')
+    r.hubd.say('time %d 500' % int(time.time() * 1000))
+    let_run(0.1)
+    chrc.ReadValue(dbus.Dictionary({}, signature='sv'), reply_handler=got.append, error_handler=got.append)
+    wait('answer', lambda: got)
+    value = bytes(got.pop())
+    when = datetime.datetime(int.from_bytes(value[:2], 'little'), *value[2:7])
+    expect(len(value) == 10 and abs((when - datetime.datetime.utcnow()).total_seconds() - 3600) < 5,
+           'time: ' + value.hex())
+
+
+# -- a glucose meter -----------------------------------------------------------------------------------
+
+METER = '1,%s,random,123456,-,1,kind=7%s'
+
+
+def sfloat_record(number):
+    """One glucose record: sequence, base time, 5.0e-4 kg/L, capillary whole blood, finger."""
+    return (bytes([0x02]) + number.to_bytes(2, 'little') + bytes.fromhex('ea070b150a1e00') +
+            bytes.fromhex('05c0') + bytes([0x11]))
+
+
+class Meter:
+    """Answers the Record Access Control Point as the Glucose Service says."""
+
+    def __init__(self, r, count):
+        self.r, self.requests, self.records = r, [], [sfloat_record(n) for n in range(1, count + 1)]
+        r.bluez.add_adapter()
+        r.cuff = r.bluez.add_device(ADDR, Paired=True, Bonded=True, Trusted=True)
+        r.bluez.add_service(r.cuff, 0x20, 0x1808)
+        self.data = r.bluez.add_char(r.cuff, 0x21, 0x2A18, ['notify'], service=0x20)
+        self.control = r.bluez.add_char(r.cuff, 0x24, 0x2A52, ['indicate', 'write'], service=0x20)
+        self.control.on_write = self.on_request
+        self.cut_after = None
+
+    def on_request(self, data):
+        self.requests.append(data.hex())
+        GLib.idle_add(self.answer, data)
+
+    def answer(self, data):
+        if data[0] == 4:
+            self.control.indicate(bytes([5, 0]) + len(self.records).to_bytes(2, 'little'))
+            return False
+        low = int.from_bytes(data[3:5], 'little') if data[1] == 3 else 0
+        chosen = [x for x in self.records if int.from_bytes(x[1:3], 'little') >= low]
+        if data[1] == 6:
+            chosen = chosen[-1:]
+        for i, record in enumerate(chosen):
+            if self.cut_after is not None and i == self.cut_after:
+                self.cut_after = None
+                self.r.cuff.change(DEVICE, Connected=False, ServicesResolved=False)
+                return False
+            self.data.indicate(record)
+        self.control.indicate(bytes([6, 0, data[0], 1 if chosen else 6]))
+        return False
+
+    def sequences(self):
+        return [int(field(x, 'sequence')) for x in self.r.store.find('DECODED')]
+
+
+def start_meter(r, count, more=''):
+    meter = Meter(r, count)
+    r.configure(METER % (ADDR, more))
+    r.start_hub()
+    wait('powered', r.is_powered)
+    return meter
+
+
+def test_records(r):
+    """500 stored records, none twice; the mark goes to hub-store when all are durable, and is used."""
+    meter = start_meter(r, 500, ',import=1')
+    r.link()
+    wait('mark', lambda: r.store.find('MEMORY'), 20)
+    expect_same(meter.sequences(), list(range(1, 501)), 'records')
+    expect_same(r.store.find('MEMORY')[0], 'MEMORY num=1 service=1808 history=0 anchor=0 empty=0 mark=500', 'mark')
+    order = r.store.lines.index(r.store.find('MEMORY')[0])
+    expect(order > r.store.lines.index(r.store.find('DECODED', 'sequence=500')[0]), 'mark before the last record')
+    r.link(False)
+    meter.records.append(sfloat_record(501))
+    r.link()
+    wait('the new one', lambda: len(meter.sequences()) == 501)
+    expect_same(meter.requests[-1], '010301f501', 'request from the mark on')
+
+
+def test_records_fence(r):
+    """What was stored before the first contact is counted, not taken."""
+    meter = start_meter(r, 30)
+    r.link()
+    wait('mark', lambda: r.store.find('MEMORY'))
+    expect_same(meter.sequences(), [], 'records from before')
+    expect(r.hub.find('ignored=30'), 'not counted')
+    r.link(False)
+    meter.records += [sfloat_record(31), sfloat_record(32)]
+    r.link()
+    wait('the new ones', lambda: meter.sequences() == [31, 32])
+
+
+def test_records_again(r):
+    """Link lost in the middle: the next connection asks again from the old mark; hub-store's mark counts."""
+    meter = start_meter(r, 100, ',import=1')
+    meter.cut_after = 60
+    r.link()
+    wait('sixty', lambda: len(meter.sequences()) == 60)
+    let_run(0.3)
+    expect(not r.store.find('MEMORY'), 'marked although incomplete')
+    r.link()
+    wait('mark', lambda: r.store.find('MEMORY'))
+    expect_same(sorted(set(meter.sequences())), list(range(1, 101)), 'records')
+    r.hub.kill()
+    r.store.kill()
+    del meter.requests[:]
+    r.link(False)
+    r.store = r.peer('store')
+    r.start_hub()
+    wait('attached', lambda: r.hub.find('radio on=1'))
+    r.store.say('memory 1 1808 0 0 0 100')
+    let_run(0.2)
+    meter.records.append(sfloat_record(101))
+    r.link()
+    wait('the new one', lambda: meter.sequences() == [101])
+
+
+def test_consent(r):
+    """A scale's user: confirmed with consent, unassigned when it is refused; never asked a fourth time."""
+    r.bluez.add_adapter()
+    r.cuff = r.bluez.add_device(ADDR, Paired=True, Bonded=True, Trusted=True)
+    r.bluez.add_service(r.cuff, 0x30, 0x181D)
+    r.bpm = r.bluez.add_char(r.cuff, 0x31, 0x2A9D, ['indicate'], service=0x30)
+    r.bluez.add_service(r.cuff, 0x40, 0x181C)
+    control = r.bluez.add_char(r.cuff, 0x41, 0x2A9F, ['indicate', 'write'], service=0x40)
+    asked, result = [], [1]
+
+    def on_write(data):
+        asked.append(data.hex())
+        GLib.idle_add(lambda: control.indicate(bytes([0x20, 2, result[0]])) and False)
+    control.on_write = on_write
+    r.configure('1,%s,random,123456,2,0,kind=2,consent=1234' % ADDR)
+    r.start_hub()
+    wait('powered', r.is_powered)
+    r.link()
+    wait('asked', lambda: asked)
+    weight = bytes.fromhex('06' '5c3f' 'ea070b15071f02' '02')  # 81.1 kg of user 2
+    line = r.measure(weight)
+    expect_same((field(line, 'attribution'), field(line, 'user')), ('2', '2'), 'with consent')
+    expect_same(asked, ['0202d204'], 'request')
+    line = r.measure(weight[:-1] + b'\x03')
+    expect_same(field(line, 'attribution'), '0', 'another user')
+    result[0] = 5
+    for i in range(5):
+        r.link(False)
+        let_run(0.05)
+        r.link()
+        let_run(0.15)
+    line = r.measure(weight)
+    expect_same(field(line, 'attribution'), '0', 'without consent')
+    expect_same(len(asked), 4, 'times asked')
+
+
+def test_heart_rate(r):
+    """A strap streams: one record for a window, closed when the link ends."""
+    r.bluez.add_adapter()
+    r.cuff = r.bluez.add_device(ADDR, Paired=True, Bonded=True, Trusted=True)
+    r.bluez.add_service(r.cuff, 0x50, 0x180D)
+    r.bpm = r.bluez.add_char(r.cuff, 0x51, 0x2A37, ['notify'], service=0x50)
+    r.configure('1,%s,random,-,-,1,kind=9,justworks=1' % ADDR)
+    r.start_hub()
+    wait('powered', r.is_powered)
+    r.link()
+    let_run(0.3)
+    for rate in (60, 72, 66):
+        r.bpm.indicate(bytes([0x06, rate]))
+        let_run(0.02)
+    expect(not r.store.find('RAW'), 'a sample was taken as a reading')
+    r.link(False)
+    wait('window', lambda: r.store.find('DECODED'))
+    line = r.store.find('DECODED')[0]
+    for part in ('samples=3e0', 'heart rate lowest=60e0', 'heart rate median=66e0', 'heart rate highest=72e0'):
+        expect(part in line, '%s not in %s' % (part, line))
+
+
+def test_crowd(r):
+    """Thousands of foreign advertisers during a window: the configured device is found, the hub stays small."""
+    pairable(r)
+    r.start_hub()
+
+    def crowd():
+        for i in range(1000):
+            node = r.bluez.add_device('C0:00:00:00:%02X:%02X' % (i >> 8, i & 255))
+            r.bluez.remove_tree(node.path)
+        appear(r)
+        return False
+    r.bluez.on_discovery = lambda: GLib.timeout_add(20, crowd)
+    wait('bond', lambda: r.called('Set', PATH, 'Trusted', True), 20)
+    expect_same(r.called('Pair'), [('Pair', PATH)], 'paired devices')
 
 
 def test_end(r):

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 BUILD = pathlib.Path(os.environ.get("O", "build")).absolute()
@@ -112,6 +113,7 @@ class HubAdd(Clinic):
         self.assertEqual((self.out / "hubd/clinic.pub").stat().st_size, 65)
         self.assertNotIn("012345", text)
         self.assertIn("UTC+01:00", text)
+        self.assertIn("10 minutes", text)
         self.assertEqual(sorted(os.listdir(self.top)), ["bundle", "clinic"])
 
     def test_refused_and_nothing_left(self):
@@ -132,14 +134,90 @@ class HubAdd(Clinic):
                      good + ["--device", DEVICE, "--utc-offset", "841"],
                      good + ["--device", DEVICE, "--heartbeat", "9"],
                      good + ["--device", DEVICE, "--heartbeat", "65536"],
+                     good + ["--device", DEVICE, "--pair-window", "121"],
+                     good + ["--device", DEVICE, "--pair-window", "-1"],
+                     good + ["--device", DEVICE, "--dst-change", "2027-03-28,120"],
+                     good + ["--device", "bp,AA:BB:CC:DD:EE:FF,user=sole"],
                      good + ["--device", DEVICE, "more"]):
             self.ctl(64, *args)
         self.assertIn("AA:BB:CC:DD:EE:FF", self.ctl(64, *good, "--device", "bp,AA:BB").stderr)
+        self.assertIn("justworks", self.ctl(64, *good, "--device", "bp,any,user=sole").stderr)
         self.assertFalse(self.out.exists())
+
+    def test_all_kinds_of_devices(self):
+        self.init()
+        devices = [f"{kind},any,justworks" for kind in ("weight", "glucose", "spo2", "temp", "hr", "cgm", "ghs")]
+        devices += [DEVICE, "scale,any,justworks,user=1,consent=0042,serial=S/N 7,history=all"]
+        args = [a for d in devices for a in ("--device", d)]
+        text = self.ctl(0, "hub", "add", self.dir, "k", "--out", self.out, "--utc-offset", 60, "--dst-change",
+                        "2027-03-28T01:00Z,120", "--pair-window", 0, *args).stdout
+        self.assertIn("device 9 weight, any that is found while the window is open", text)
+        self.assertIn("from 2027-03-28 01:00:00 +00:00 on UTC+02:00", text)
+        self.assertIn("pairing window: none", text)
+        self.assertEqual(text.count("WITHOUT passkey"), 8)
+        self.assertNotIn("0042", text)
 
     def test_wrong_folder(self):
         self.assertIn("clinicctl init", self.add(want=66).stderr)
         self.assertEqual(os.listdir(self.top), [])
+
+
+class PairWindow(Clinic):
+    def order(self, want, *args):
+        return self.ctl(want, "hub", "pair-window", self.dir, "kitchen", *args)
+
+    def test_usage(self):
+        self.init()
+        self.add()
+        out = ("--out", self.top / "new.cose")
+        for args in ((1,), (*out,), ("x", *out), (0, *out), (1, *out, "--minutes", 0), (1, *out, "--minutes", 121),
+                     ("all", "--repair", *out), (1, 2, *out), (1, *out, "--colour")):
+            self.order(64, *args)
+        self.assertIn("it has 1 blood pressure", self.order(66, 2, *out).stderr)
+        self.ctl(66, "hub", "pair-window", self.dir, "attic", 1, *out)
+        self.ctl(66, "hub", "pair-window", self.top, "kitchen", 1, *out)
+        self.order(73, 1, "--out", self.top / "no" / "where")
+        self.order(73, 1, "--out", self.out)
+        self.assertEqual(sorted(os.listdir(self.top)), ["bundle", "clinic"])
+
+    def test_new_config_each_time(self):
+        self.init()
+        self.add()
+        texts = [self.order(0, *args, "--out", self.top / f"{n}.cose").stdout
+                 for n, args in enumerate(((1, "--repair"), ("all", "--minutes", 2)))]
+        self.assertIn("configuration 2", texts[0])
+        self.assertIn("forgets", texts[0])
+        self.assertIn("configuration 3", texts[1])
+        self.assertIn("2 minutes for all devices", texts[1])
+        first = self.top / "0.cose"
+        self.assertEqual(first.stat().st_mode & 0o777, 0o600)
+        self.order(73, 1, "--out", first)                   # never overwritten
+        self.assertNotEqual(first.read_bytes(), (self.top / "1.cose").read_bytes())
+
+    def test_hubd_takes_it(self):
+        """From the command line to the hub: hubd reads both configs and knows the new one's version."""
+        self.init()
+        self.add()
+        run = self.top / "run"
+        run.mkdir()
+        log = open(self.top / "hubd.log", "w+")
+        self.addCleanup(log.close)
+        hubd = subprocess.Popen([BUILD / "hubd", "--state", self.out / "hubd", "--run", run, "--same-user"],
+                                stderr=log)
+        self.addCleanup(hubd.wait)
+        self.addCleanup(hubd.kill)
+        self.wait_for(log, "config-taken version=1 epoch=1 devices=1")
+        self.order(0, 1, "--out", self.top / "new.cose")
+        os.replace(self.top / "new.cose", self.out / "hubd/config.cose")
+        self.wait_for(log, "config-taken version=2 epoch=1 devices=1")
+        hubd.terminate()
+        self.assertEqual(hubd.wait(10), 0)
+
+    def wait_for(self, log, text):
+        end = time.monotonic() + 20
+        while text not in pathlib.Path(log.name).read_text():
+            self.assertLess(time.monotonic(), end, pathlib.Path(log.name).read_text())
+            time.sleep(0.05)
 
 
 class Readings(Clinic):
@@ -159,7 +237,8 @@ class Readings(Clinic):
     def test_known_values(self):
         self.play()
         r = {int(l["seq"]): l for l in self.lines(1, "readings", self.dir, "--raw")}
-        self.assertEqual(sorted(r), [1, 2, 3, 4, 5, 6, 7, 9, 10])
+        # 12 is shown with 13
+        self.assertEqual(sorted(r), [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, *range(13, 22)])
 
         def values(seq):
             return [(v["name"], v["value"], v["unit"]) for v in r[seq]["values"]]
@@ -203,10 +282,81 @@ class Readings(Clinic):
                      "NaN/82 mmHg", "2026-11-21 07:31:02 +01:00", "4 min 12 s slow (read, +/- 1 s)",
                      "(clinic, +/- 40 ms)", "sent no time", "not decoded, raw bytes kept",
                      "error not measured", "not set when the reading came", "alarm, test",
-                     "irregular pulse", "7 readings."):
+                     "irregular pulse", "18 readings."):
             self.assertIn(text, done.stdout)
         self.assertEqual(done.stdout.count("NOT OPENED"), 2)
-        self.assertIn("2 of 9", done.stderr)
+        self.assertIn("2 of 20", done.stderr)
+
+    def test_other_kinds(self):
+        self.play()
+        r = {int(l["seq"]): l for l in self.lines(1, "readings", self.dir)}
+        weight = r[11]["values"][0]
+        self.assertEqual((weight["name"], weight["value"], weight["unit"]), ("weight", "81.100", "kg"))
+        self.assertEqual(r[11]["device"]["link"], "legacy, just works")
+
+        glucose = r[13]["values"]
+        self.assertEqual(glucose[0]["value"], "0.00105")
+        self.assertEqual(glucose[0]["clinical"], {"unit": "mg/dL", "value": "105"})
+        self.assertEqual([v.get("meaning") for v in glucose], [None, "capillary plasma", "finger"])
+        self.assertEqual((r[13]["sequence"], r[13]["history"]), ("70", "1"))
+        self.assertEqual(r[13]["status"], ["battery low", "below device's range"])
+        self.assertEqual(r[13]["marks"], ["from the device's memory"])
+        self.assertEqual(r[13]["device_clock"]["time_offset_min"], "15")
+        self.assertEqual(r[13]["measured"]["time"], "2026-11-21T07:46:02.000+01:00")
+        context = r[13]["context"]
+        self.assertEqual(context["seq"], "12")
+        self.assertEqual([(v["name"], v.get("meaning"), v["value"]) for v in context["values"]],
+                         [("meal", "before a meal", "1"), ("carbohydrate", None, "0.045")])
+        self.assertNotIn("raw", context)
+        self.assertEqual((r[14]["kind"], r[14]["sequence"]), ("glucose context", "71"))
+        self.assertEqual(r[14]["measured"]["basis"], "unknown")         # from a memory, without time
+
+        self.assertEqual(r[15]["status"], ["battery low", "calibration recommended", "falling fast"])
+        self.assertEqual(r[15]["values"][1]["value"], "-1.2")
+        self.assertEqual(r[16]["status"], ["fully qualified"])
+        self.assertEqual(r[16]["device_status"], ["low perfusion"])
+        self.assertEqual(r[16]["measured"]["basis"], "received")
+        self.assertEqual(r[17]["values"][0], {"name": "samples", "unit": "count", "value": "2"})
+        self.assertNotIn("samples", r[17])
+        self.assertEqual(r[18]["device_information"], {
+            "maker": "A&D?", "serial": "042",
+            "pnp_id": {"source": "1", "vendor": "105", "product": "1", "version": "2"},
+            "other": [{"characteristic": "2a19", "value": "50"}]})
+        self.assertEqual(r[19]["values"], [
+            {"name": "MDC", "unit": "MDC", "value": "97.0", "code": "150456", "code_meaning": "SpO2",
+             "unit_code": "544", "unit_meaning": "%"},
+            {"name": "MDC", "unit": "MDC", "value": "1", "code": "4711", "unit_code": "12"}])
+        self.assertIs(r[19]["device_clock"]["utc"], True)
+        self.assertEqual(r[19]["measured"]["time"], "2026-11-21T07:31:02.000+01:00")
+        self.assertIs(r[20]["measured"]["ambiguous"], True)
+        self.assertEqual(r[20]["values"][1]["meaning"], "ear")
+        self.assertEqual(r[21]["device_clock"]["ticks"], "36000000")
+        self.assertEqual(r[21]["measured"]["time"], "2026-11-21T07:31:05.000+01:00")
+
+    def test_samples(self):
+        self.play()
+        r = {int(l["seq"]): l for l in self.lines(1, "readings", self.dir, "--raw")}
+        self.assertEqual(r[17]["samples"], [{"after_ms": "0", "value": "163c"},
+                                            {"after_ms": "1000", "value": "163d"}])
+        self.assertIn("raw", r[13]["context"])
+        text = self.ctl(1, "readings", self.dir, "--raw").stdout
+        self.assertIn("after  1000 ms: 163d", text)
+
+    def test_text_of_other_kinds(self):
+        self.play()
+        text = self.ctl(1, "readings", self.dir).stdout
+        for part in ("weight 81.100 kg, BMI 25.0 kg/m2", "glucose 0.00105 kg/L (105 mg/dL), sample type "
+                     "capillary plasma, sample location finger",
+                     "context    meal before a meal, carbohydrate 0.045 kg (number 12, from the device's memory)",
+                     "(+15 min for its user), 4 min 12 s slow", "its record 70 of history 1",
+                     "glucose 105 mg/dL, trend -1.2 mg/dL/min", "falling fast", "low perfusion",
+                     "device's clock not set", "samples 2, heart rate median 60 /min",
+                     "maker      A&D?", "pnp id     Bluetooth vendor 0069", "SpO2 97.0 %, MDC 4711 1 MDC 12",
+                     "06:26:50 UTC as sent, 4 min 12 s slow", "temperature 36.50 Cel, body site ear",
+                     "in the hour that clocks showed twice", "3600.0000 s of a counter (read, +/- 1 s)",
+                     "link legacy, just works"):
+            self.assertIn(part, text)
+        self.assertEqual(text.count("carbohydrate"), 2)                 # beside its glucose, and alone
 
     def test_status(self):
         self.init()
@@ -217,8 +367,8 @@ class Readings(Clinic):
         s = self.lines(0, "status", self.dir)[0]
         got = {k: s[k] for k in ("records", "contig", "highest", "missing", "quarantined",
                                  "hub_queued", "hub_highest")}
-        self.assertEqual(got, {"records": "9", "contig": "7", "highest": "10", "missing": "1",
-                               "quarantined": "0", "hub_queued": "3", "hub_highest": "12"})
+        self.assertEqual(got, {"records": "20", "contig": "7", "highest": "21", "missing": "1",
+                               "quarantined": "0", "hub_queued": "3", "hub_highest": "23"})
         self.assertIn("first missing is number 8", self.ctl(0, "status", self.dir).stdout)
 
     def test_lost_and_wrong_keys(self):

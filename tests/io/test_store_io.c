@@ -44,6 +44,9 @@ static struct {
 	unsigned refused;		 /* durable = false */
 	enum store_blocked blocked, why;
 	bool ready, decode, hold; /* hold: do not offer again by yourself */
+	bool unverified;	  /* RAWs are; and nothing is decoded */
+	unsigned memories;	  /* told by hub-store */
+	struct msg_memory memory; /* the last of them */
 } cuff;
 
 /* the clinic */
@@ -77,12 +80,13 @@ static void offer(uint64_t capture)
 				  .kind = READING_BLOOD_PRESSURE,
 				  .characteristic = 0x2a35,
 				  .peripheral = { 1, { 1, 2, 3, 4, 5, 6 }, ADDR_PUBLIC },
+				  .unverified = cuff.unverified,
 				  .raw_len = 16 } };
 
 	memcpy(m.raw.raw, &capture, sizeof(capture));
 	memcpy(m.raw.raw + 8, "PLAINTEX", 8);
 	(void)ipc_send(ble, &m);
-	if (!cuff.decode)
+	if (!cuff.decode || cuff.unverified)
 		return;
 	m = (struct msg){
 		.kind = MSG_DECODED,
@@ -122,6 +126,9 @@ static void on_ble_message(void *arg, struct ipc *l, const struct msg *m)
 		cuff.ready = cuff.blocked == STORE_READY;
 		if (cuff.ready && !was)
 			offer_unanswered();
+	} else if (m->kind == MSG_MEMORY) {
+		cuff.memories++;
+		cuff.memory = m->memory;
 	} else if (m->durable.durable) {
 		CHECK(m->durable.capture >= 1 && m->durable.capture <= cuff.made);
 		cuff.answered[m->durable.capture] = true;
@@ -477,6 +484,80 @@ static void test_undecoded(void)
 	stop();
 }
 
+static void discard(uint64_t capture)
+{
+	struct msg m = { .kind = MSG_DISCARD, .discard = { capture } };
+
+	CHECK_INT(ipc_send(ble, &m), 0);
+}
+
+/* Unverified readings wait for word of them, in memory only; nobody waits behind them; none is lost with
+ * hub-ble. */
+static void test_quarantine(void)
+{
+	start(NULL);
+	UNTIL(cuff.ready);
+	cuff.hold = true;
+	cuff.unverified = true;
+	measure(3);
+	cuff.unverified = false;
+	measure(1);
+	UNTIL(cuff.answered[4]);
+	CHECK(!cuff.answered[1] && !cuff.answered[2] && !cuff.answered[3]);
+	discard(2);
+	kill_child(SIGKILL); /* hub-ble still has 1 and 3 */
+	UNTIL(!cuff.ready);
+	launch(NULL);
+	UNTIL(cuff.ready);
+	cuff.unverified = true;
+	offer(1);
+	offer(3);
+	UNTIL(clinic.records == 1);
+	pass_ms(100);
+	CHECK_UINT(clinic.records, 1);
+	ipc_free(ble); /* hub-ble dies before it knows */
+	ble = NULL;
+	UNTIL(clinic.records == 3);
+	CHECK_UINT(clinic.capture[2], 1);
+	CHECK_UINT(clinic.capture[3], 3);
+	CHECK_UINT(clinic.marks[2], MARK_UNDECODED | MARK_UNVERIFIED);
+	CHECK_UINT(clinic.marks[3], MARK_UNDECODED | MARK_UNVERIFIED);
+	stop();
+}
+
+/* How far a device's memory is durable is on record for hub-ble's next life, and ours. */
+static void test_memory(void)
+{
+	struct msg m = { .kind = MSG_MEMORY,
+			 .memory = { .num = 3, .service = 0x1808, .history = 2 } };
+
+	start(NULL);
+	boss.config.has_share = true;
+	UNTIL(cuff.ready && file_exists(state_dir, "state.db"));
+	for (m.memory.mark = 1; m.memory.mark <= 100; m.memory.mark++)
+		CHECK_INT(ipc_send(ble, &m), 0);
+	measure(3);
+	UNTIL(all_answered());
+	CHECK_UINT(cuff.memories, 0);
+	pass_ms(100); /* written in the same turn; not durable before the answer to a reading */
+	kill_child(SIGKILL);
+	launch(NULL);
+	UNTIL(cuff.memories == 1 && cuff.ready);
+	CHECK_UINT(cuff.memory.num, 3);
+	CHECK_UINT(cuff.memory.service, 0x1808);
+	CHECK_UINT(cuff.memory.history, 2);
+	CHECK_UINT(cuff.memory.mark, 100);
+	boss.config.has_share = false;
+	boss.config.level = 2;
+	kill_child(SIGKILL);
+	UNTIL(!cuff.ready);
+	launch(NULL);
+	UNTIL(cuff.ready);
+	pass_ms(50);
+	CHECK_UINT(cuff.memories, 1); /* closed: not a word */
+	stop();
+}
+
 /* hub-ble is restarted and counts from 1 again: nothing of its earlier life may answer for it. */
 static void test_ble_restarted(void)
 {
@@ -808,6 +889,6 @@ static void test_setup(void)
 }
 
 TEST_MAIN("store_io", test_setup, test_whole_path, test_no_config, test_undecoded,
-	  test_ble_restarted, test_offline_and_kills, test_failpoints, test_bad_packets,
-	  test_lying_clinic, test_lock, test_wrong_root, test_other_enrolment,
-	  test_nothing_readable, test_disk_full)
+	  test_quarantine, test_memory, test_ble_restarted, test_offline_and_kills,
+	  test_failpoints, test_bad_packets, test_lying_clinic, test_lock,
+	  test_wrong_root, test_other_enrolment, test_nothing_readable, test_disk_full)

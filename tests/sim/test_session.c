@@ -28,25 +28,55 @@ static struct session linked(void)
 	return s;
 }
 
+static const struct session_plan everything = {
+	.steps = (1u << STEP_COUNT) - 1,
+	.idle_ms = SESSION_IDLE_MS,
+};
+static const struct session_plan nothing = { .idle_ms = SESSION_IDLE_MS };
+static const struct session_plan clock_only = {
+	.steps = 1u << STEP_CLOCK_READ | 1u << STEP_SETTLE | 1u << STEP_CLOCK_SET |
+		 1u << STEP_CLOCK_CHECK,
+	.idle_ms = SESSION_IDLE_MS,
+};
+
+/* The machine wants this step, once; then it is answered. */
+static void expect_step(struct session *s, enum session_step step, uint64_t now)
+{
+	CHECK_INT(session_next(s, at(now)), SESSION_BEGIN_STEP);
+	CHECK_INT(session_step(s), step);
+	CHECK_INT(session_next(s, at(now)), SESSION_NOTHING);
+}
+
 static void test_whole(void)
 {
 	struct session s = linked();
 
 	CHECK(!session_clock_settled(&s));
 	CHECK_INT(session_next(&s, at(1000)), SESSION_NOTHING);
-	session_on_ready(&s, true, true, at(1100));
-	CHECK_INT(session_next(&s, at(1100)), SESSION_READ_CLOCK);
-	CHECK_INT(session_next(&s, at(1100)), SESSION_NOTHING);
-	session_on_value(&s, at(1200)); /* stored values come by themselves */
-	session_on_clock_read(&s, true, at(1300));
+	session_on_ready(&s, &everything, at(1100));
+	expect_step(&s, STEP_PREPARE, 1100);
+	session_on_step(&s, STEP_CLOCK_READ, at(1110)); /* not the one under way */
+	CHECK_INT(session_step(&s), STEP_PREPARE);
+	session_on_step(&s, STEP_PREPARE, at(1120));
+	expect_step(&s, STEP_CLOCK_READ, 1120);
+	CHECK(!session_clock_settled(&s));
+	session_on_step(&s, STEP_CLOCK_READ, at(1200));
+	expect_step(&s, STEP_CONSENT, 1200);
+	CHECK(!session_clock_settled(&s));
+	session_on_step(&s, STEP_CONSENT, at(1250));
 	CHECK(session_clock_settled(&s));
-	session_on_value(&s, at(1500));
-	CHECK_UINT(session_deadline(&s).ms, 1500 + SESSION_QUIET_MS);
-	CHECK_INT(session_next(&s, at(1500 + SESSION_QUIET_MS - 1)), SESSION_NOTHING);
-	CHECK_INT(session_next(&s, at(1500 + SESSION_QUIET_MS)), SESSION_SET_CLOCK);
-	session_on_clock_set(&s, true, at(2600));
-	CHECK_INT(session_next(&s, at(2600)), SESSION_READ_CLOCK);
-	session_on_clock_read(&s, true, at(2700)); /* once is enough */
+	expect_step(&s, STEP_HISTORY, 1250);
+	session_on_value(&s, at(1400));
+	session_on_step(&s, STEP_HISTORY, at(1450));
+	session_on_value(&s, at(1460)); /* values that come by themselves */
+	CHECK_UINT(session_deadline(&s).ms, 1460 + SESSION_QUIET_MS);
+	CHECK_INT(session_next(&s, at(1460 + SESSION_QUIET_MS - 1)), SESSION_NOTHING);
+	expect_step(&s, STEP_CLOCK_SET, 1460 + SESSION_QUIET_MS);
+	session_on_step(&s, STEP_CLOCK_SET, at(2600));
+	expect_step(&s, STEP_CLOCK_CHECK, 2600);
+	session_on_step(&s, STEP_CLOCK_CHECK, at(2650));
+	expect_step(&s, STEP_INFO, 2650);
+	session_on_step(&s, STEP_INFO, at(2700));
 	CHECK_INT(s.state, SESSION_LISTEN);
 	CHECK_INT(session_next(&s, at(62699)), SESSION_NOTHING);
 	CHECK_INT(session_next(&s, at(62700)),
@@ -65,39 +95,84 @@ static void test_whole(void)
 	CHECK_UINT(session_deadline(&s).ms, UINT64_MAX);
 }
 
-static void test_no_clock(void)
+static void test_clock_first(void)
 {
+	static const enum session_step order[] = { STEP_PREPARE,    STEP_CLOCK_READ,
+						   STEP_CLOCK_SET,  STEP_CLOCK_CHECK,
+						   STEP_CONSENT,    STEP_HISTORY,
+						   STEP_INFO };
+	struct session_plan plan = everything;
 	struct session s = linked();
 
-	session_on_ready(&s, false, false, at(1100));
-	CHECK_INT(s.state, SESSION_LISTEN);
-	CHECK(session_clock_settled(&s));
-	s = linked();
-	session_on_ready(&s, false, true, at(1100)); /* write-only */
-	CHECK_INT(session_next(&s, at(2100)), SESSION_SET_CLOCK);
-	session_on_clock_set(&s, true, at(2200));
+	plan.clock_first = true;
+	session_on_ready(&s, &plan, at(1100));
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		expect_step(&s, order[i], 1100 + SESSION_QUIET_MS + i);
+		session_on_step(&s, order[i], at(1100 + SESSION_QUIET_MS + i));
+	}
 	CHECK_INT(s.state, SESSION_LISTEN);
 }
 
-/* A clock that does not answer is skipped at each step; a late answer changes nothing. */
-static void test_clock_time_limits(void)
+static void test_no_steps(void)
 {
 	struct session s = linked();
 
-	session_on_ready(&s, true, true, at(1100));
-	session_next(&s, at(1100));
-	CHECK_INT(session_next(&s, at(1100 + SESSION_OPERATION_MS)), SESSION_NOTHING);
+	session_on_ready(&s, &nothing, at(1100));
 	CHECK_INT(s.state, SESSION_LISTEN);
-	session_on_clock_read(&s, true, at(20000));
+	CHECK(session_clock_settled(&s));
+	CHECK_INT(session_step(&s), STEP_COUNT);
+}
+
+static void test_skip_clock(void)
+{
+	struct session s = linked();
+
+	session_on_ready(&s, &clock_only, at(1100));
+	expect_step(&s, STEP_CLOCK_READ, 1100);
+	session_skip_clock(&s);
+	session_on_step(&s, STEP_CLOCK_READ, at(1200));
 	CHECK_INT(s.state, SESSION_LISTEN);
-	s = linked();
-	session_on_ready(&s, true, true, at(1100));
-	session_next(&s, at(1100));
-	session_on_clock_read(&s, true, at(1200));
-	CHECK_INT(session_next(&s, at(2100)), SESSION_SET_CLOCK);
-	session_on_clock_set(&s, false, at(2200)); /* refused: not fatal */
-	CHECK_INT(s.state, SESSION_LISTEN);
-	CHECK_INT(session_next(&s, at(2200)), SESSION_NOTHING);
+	CHECK_INT(session_next(&s, at(1200)), SESSION_NOTHING);
+}
+
+/* A step that does not end is left at its limit; its late end changes nothing. */
+static void test_step_limits(void)
+{
+	static const uint64_t limits[STEP_COUNT] = {
+		SESSION_CHAIN_MS,   SESSION_OPERATION_MS, SESSION_CONSENT_MS,
+		SESSION_HISTORY_MS, SESSION_QUIET_MS,	  SESSION_OPERATION_MS,
+		SESSION_OPERATION_MS, SESSION_CHAIN_MS
+	};
+
+	for (unsigned step = 0; step < STEP_COUNT; step++) {
+		struct session_plan plan = { .steps = 1u << step,
+					     .idle_ms = SESSION_IDLE_MS };
+		struct session s = linked();
+
+		session_on_ready(&s, &plan, at(1100));
+		session_next(&s, at(1100));
+		CHECK_INT(session_next(&s, at(1100 + limits[step] - 1)), SESSION_NOTHING);
+		CHECK_INT(session_step(&s), (enum session_step)step);
+		CHECK_INT(session_next(&s, at(1100 + limits[step])), SESSION_NOTHING);
+		CHECK_INT(s.state, SESSION_LISTEN);
+		session_on_step(&s, (enum session_step)step, at(1101 + limits[step]));
+		CHECK_INT(s.state, SESSION_LISTEN);
+	}
+}
+
+static void test_endless(void)
+{
+	struct session_plan plan = { .endless = true, .idle_ms = SESSION_IDLE_MS };
+	struct session s = linked();
+
+	session_on_ready(&s, &plan, at(1100));
+	CHECK_UINT(session_deadline(&s).ms, UINT64_MAX);
+	CHECK_INT(session_next(&s, at(86400000)), SESSION_NOTHING);
+	session_close(&s, at(86400001));
+	CHECK_INT(session_next(&s, at(86400001)), SESSION_DISCONNECT);
+	session_on_gone(&s, at(86400002));
+	session_on_linked(&s, at(86400003)); /* the next link is limited until it is known */
+	CHECK_UINT(session_deadline(&s).ms, 86400003 + SESSION_SERVICES_MS);
 }
 
 static void test_no_services(void)
@@ -112,9 +187,9 @@ static void test_ready_counts_once(void)
 {
 	struct session s = linked();
 
-	session_on_ready(&s, true, true, at(1100));
-	CHECK_INT(session_next(&s, at(1100)), SESSION_READ_CLOCK);
-	session_on_ready(&s, true, true, at(1150)); /* ServicesResolved toggles */
+	session_on_ready(&s, &clock_only, at(1100));
+	expect_step(&s, STEP_CLOCK_READ, 1100);
+	session_on_ready(&s, &everything, at(1150)); /* ServicesResolved toggles */
 	CHECK_INT(session_next(&s, at(1150)), SESSION_NOTHING);
 }
 
@@ -134,7 +209,7 @@ static void test_longest(void)
 {
 	struct session s = linked();
 
-	session_on_ready(&s, false, false, at(1100));
+	session_on_ready(&s, &nothing, at(1100));
 	for (uint64_t t = 2000; t < 1000 + SESSION_LONGEST_MS; t += 10000) {
 		session_on_value(&s, at(t));
 		CHECK_INT(session_next(&s, at(t)), SESSION_NOTHING);
@@ -175,7 +250,7 @@ static void test_storm(void)
 		&s,
 		at(now + 500)); /* in the pause, by itself: it is armed all the same */
 	CHECK_INT(session_next(&s, at(now + 500)), SESSION_ARM);
-	session_on_ready(&s, false, false, at(now + 600));
+	session_on_ready(&s, &nothing, at(now + 600));
 	CHECK(!session_bond_doubtful(&s));
 }
 
@@ -196,7 +271,7 @@ static void test_no_storm(void)
 struct world {
 	struct session s;
 	uint64_t now;
-	bool linked, reading, setting, store, disarmed;
+	bool linked, stepping, store, disarmed;
 	unsigned undurable, actions;
 };
 
@@ -210,23 +285,27 @@ static void random_event(struct world *w)
 		session_on_linked(&w->s, now);
 		break;
 	case 1:
-		w->linked = w->reading = w->setting = false;
+		w->linked = w->stepping = false;
 		session_on_gone(&w->s, now);
 		break;
 	case 2:
 		if (w->linked)
-			session_on_ready(&w->s, test_random() % 2, test_random() % 2,
+			session_on_ready(&w->s,
+					 &(struct session_plan){
+						 .steps = (unsigned)test_random() %
+							  (1u << STEP_COUNT),
+						 .clock_first = test_random() % 2,
+						 .idle_ms = SESSION_IDLE_MS },
 					 now);
 		break;
 	case 3:
-		if (w->reading)
-			session_on_clock_read(&w->s, test_random() % 2, now);
-		w->reading = false;
-		break;
 	case 4:
-		if (w->setting)
-			session_on_clock_set(&w->s, test_random() % 2, now);
-		w->setting = false;
+		if (w->stepping) {
+			if (test_random() % 4 == 0)
+				session_skip_clock(&w->s);
+			session_on_step(&w->s, session_step(&w->s), now);
+		}
+		w->stepping = false;
 		break;
 	case 5:
 		w->undurable += w->linked;
@@ -249,10 +328,10 @@ static void random_event(struct world *w)
 /* Invariants 2 and 3 of session.h, and that the machine neither spins nor sleeps for ever with a link. */
 static void check_action(struct world *w, enum session_action a)
 {
-	if (a == SESSION_READ_CLOCK || a == SESSION_SET_CLOCK) {
+	if (a == SESSION_BEGIN_STEP) {
 		CHECK(w->linked && w->store);
-		w->reading = a == SESSION_READ_CLOCK;
-		w->setting = a == SESSION_SET_CLOCK;
+		CHECK(session_step(&w->s) < STEP_COUNT);
+		w->stepping = true;
 	} else if (a == SESSION_DISCONNECT) {
 		CHECK(w->linked);
 		CHECK_INT(w->s.state, SESSION_CLOSING);
@@ -277,7 +356,7 @@ static void test_random_life(void)
 		random_event(&w);
 		while ((a = session_next(&w.s, at(w.now))) != SESSION_NOTHING) {
 			check_action(&w, a);
-			CHECK(++turns < 4);
+			CHECK(++turns < 4 + STEP_COUNT);
 			if (a == SESSION_DISCONNECT && before == SESSION_LISTEN &&
 			    w.store && w.now < w.s.linked_at.ms + SESSION_LONGEST_MS)
 				CHECK_UINT(w.s.undurable, 0);
@@ -302,6 +381,7 @@ static void test_random_life(void)
 	CHECK(!session_is_disarmed(&w.s));
 }
 
-TEST_MAIN("session", test_whole, test_no_clock, test_clock_time_limits, test_no_services,
+TEST_MAIN("session", test_whole, test_clock_first, test_no_steps, test_skip_clock,
+	  test_step_limits, test_endless, test_no_services,
 	  test_ready_counts_once, test_store_away, test_longest, test_storm,
 	  test_no_storm, test_random_life)

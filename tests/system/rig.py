@@ -22,12 +22,15 @@ import tempfile
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / 'tests' / 'bench'))
+sys.path[:0] = [str(TOP / 'tests' / 'bench'), str(TOP / 'tests' / 'devices')]
 
+import names  # noqa: E402
 from twin import HOST_IN_GUEST, TWIN_SH, Twin, TwinError  # noqa: E402
 
-CUFF_ADDRESS = 'F0:F1:F2:F3:F4:F0/random'
-CUFF_PASSKEY = '123456'
+
+def device_spec(kind, number=0, more='user=sole'):
+    """Return what `clinicctl hub add --device` wants to know of the bench's device of that number."""
+    return f'{kind},{names.address(number)}/random,passkey={names.passkey(number)}' + (f',{more}' if more else '')
 
 
 def free_udp_port():
@@ -61,8 +64,7 @@ class Clinic:
             raise RuntimeError(f'clinicctl {arguments[0]}: exit {done.returncode}: {done.stderr}')
         return done.stdout
 
-    def add_hub(self, name='home', *, devices=(f'bp,{CUFF_ADDRESS},passkey={CUFF_PASSKEY},user=sole',),
-                heartbeat_s=10):
+    def add_hub(self, name='home', *, devices=(device_spec('bp'),), heartbeat_s=10):
         """Add a hub; returns the bundle's folder."""
         bundle = self.folder / f'bundle-{name}'
         options = [option for device in devices for option in ('--device', device)]
@@ -121,7 +123,9 @@ class Clinic:
 class Rig:
     """A clinic, one hub of it, and the disks to boot that hub with."""
 
-    def __init__(self, build='build', folder=None, keep=False):
+    def __init__(self, build='build', folder=None, keep=False, specs=(device_spec('bp'),)):
+        """specs: what the clinic knows of the hub's devices, see device_spec."""
+        self.specs = specs
         self.build = pathlib.Path(build).resolve()
         self._own = folder is None and not keep
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix='hub-rig-'))
@@ -130,7 +134,7 @@ class Rig:
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.clinic = Clinic(self.build, self.folder, HOST_IN_GUEST)
-        bundle = self.clinic.add_hub()
+        bundle = self.clinic.add_hub(devices=self.specs)
         self.overlay, self.data = self.folder / 'hub.sqfs', self.folder / 'data.img'
         self._make_disks(bundle)
         return self
@@ -144,7 +148,7 @@ class Rig:
 
     def boot(self, **options):
         """Return a Twin, not started yet: use it with `with`."""
-        return Twin(overlay=self.overlay, data=self.data, cuff_disk=self.folder / 'cuff.img',
+        return Twin(overlay=self.overlay, data=self.data, device_disk=self.folder / 'devices.img',
                     folder=self.folder / 'guest', **options)
 
     def __exit__(self, *_):
@@ -154,4 +158,4 @@ class Rig:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-__all__ = ['Clinic', 'Rig', 'Twin', 'TwinError', 'free_udp_port', 'has_said', 'TOP']
+__all__ = ['Clinic', 'Rig', 'Twin', 'TwinError', 'device_spec', 'free_udp_port', 'has_said', 'names', 'TOP']

@@ -12,9 +12,9 @@ import argparse
 import sys
 import time
 
-from rig import CUFF_ADDRESS, Rig, TwinError, has_said
+from rig import Rig, TwinError, has_said, names
 
-CUFF_OBJECT = '/org/bluez/hci0/dev_' + CUFF_ADDRESS.partition('/')[0].replace(':', '_')
+CUFF_OBJECT = '/org/bluez/hci0/dev_' + names.address(0).replace(':', '_')
 STOCK = ('mkdir -p /run/systemd/system/bluetooth.service.d && printf "[Service]\\nExecPaths=/usr/libexec/bluetooth\\n'
          'ExecStart=\\nExecStart=/usr/libexec/bluetooth/bluetoothd\\n" '
          '>/run/systemd/system/bluetooth.service.d/90-stock.conf && systemctl daemon-reload')
@@ -35,7 +35,7 @@ class Test:
         """One measurement: indicated once, at the clinic once."""
         self.number += 1
         systolic, tries, start = str(110 + self.number), len(twin.seen('indicated')), time.monotonic()
-        twin.command('cuff.measure', sys=systolic, dia='82', map='97', pulse='71')
+        twin.command('device.measure', sys=systolic, dia='82', map='97', pulse='71')
         fault = ''
         try:
             twin.wait('confirmed', 60)
@@ -67,18 +67,18 @@ def nobody_listens(test, twin):
     twin.unit('restart', 'bluetooth')
     twin.drain(2)
     twin.sh('busctl set-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Powered b true')
-    twin.command('cuff.measure', sys='99', dia='62', map='77', pulse='61')
+    twin.command('device.measure', sys='99', dia='62', map='77', pulse='61')
     twin.sh(f'timeout 20 busctl call org.bluez {CUFF_OBJECT} org.bluez.Device1 Connect', check=False)
     twin.wait('indicated', 60)
     before = len(twin.seen('confirmed'))
     twin.drain(5)
     unheard = len(twin.seen('confirmed')) - before
-    twin.command('cuff.leave')  # comes back when the link has ended
+    twin.command('device.leave')  # comes back when the link has ended
     twin.unit('start', 'hub-ble')
     twin.wait_log('hub-ble', 'bluetooth-attached', 60)
     test.number += 1
     try:
-        twin.command('cuff.transfer')
+        twin.command('device.transfer')
         test.rig.clinic.wait_readings(test.arrived + 1, 60, twin.drain)
         fault = f'{unheard} confirmations' if unheard else ''
     except AssertionError as error:
@@ -91,7 +91,7 @@ def bond(twin):
     """Bring the guest up and pair the cuff."""
     twin.wait('booted', 300)
     has_said(twin, 'hub-coap', 'uplink-up', 120)
-    twin.command('cuff.pair')
+    twin.command('device.pair')
     twin.wait('paired', 120)
     twin.wait('subscribed', 60)
     twin.wait('disconnected', 120)

@@ -52,7 +52,7 @@ class Home:
         """Take the next measurement, and do not wait."""
         values = VALUES[len(self.measured)]
         self.measured.append(values)
-        self.twin.command('cuff.measure', **values)
+        self.twin.command('device.measure', **values)
         self.raws.append(bytes.fromhex(self.twin.seen('measured')[-1]['value']))
 
     def all_there(self, seconds=90):
@@ -67,7 +67,7 @@ class Home:
 def test_pair_and_read(home):
     """Passkey pairing, first reading, time and its quality, the cuff's clock set."""
     has_said(home.twin, 'hub-ble', 'radio on=1', 120)
-    home.twin.command('cuff.pair')
+    home.twin.command('device.pair')
     paired = home.twin.wait('paired', 120)
     if not (paired['auth'] and paired['sc']):
         raise AssertionError(f'not Secure Connections with a passkey: {paired}')
@@ -80,7 +80,7 @@ def test_pair_and_read(home):
 
 def test_reconnect_and_clock(home):
     """The bonded cuff comes back by itself; its clock, an hour wrong, is set and the reading dated right."""
-    home.twin.command('cuff.clock', offset=-3600)
+    home.twin.command('device.clock', offset=-3600)
     home.measure()
     reading = home.all_there()[1]
     written = home.twin.seen('clock_written')

@@ -6,8 +6,10 @@
 #include <errno.h>
 
 #include "ble/bls.h"
+#include "ble/crc.h"
 
 static const struct profile_context none;
+static const struct profile_context summed = { .has_crc = true };
 
 enum {
 	FLAGS = 32,
@@ -306,6 +308,241 @@ static void test_garbage(void)
 	}
 }
 
+/* ---- intermediate, enhanced, record ---- */
+
+/* In the order of the GATT Specification Supplement: 0x2B34, or 0x2B35 with one pressure. */
+static size_t build_enhanced(uint8_t *buf, uint8_t flags, bool cuff)
+{
+	static const uint8_t base[4] = { 0x26, 0xF7, 0x93, 0x32 };
+	static const uint8_t user[4] = { 0x36, 0x05, 0x94, 0x32 }; /* an hour later */
+	size_t n = 1;
+
+	buf[0] = flags;
+	n = put16(buf, n, 120);
+	if (!cuff) {
+		n = put16(buf, n, 80);
+		n = put16(buf, n, 99);
+	}
+	if (flags & 2) {
+		memcpy(buf + n, base, sizeof(base));
+		n += sizeof(base);
+	}
+	if (flags & 4)
+		n = put16(buf, n, 72);
+	if (flags & 8)
+		buf[n++] = 3;
+	if (flags & 16)
+		n = put16(buf, n, 0x0015);
+	if (flags & 32) {
+		memcpy(buf + n, user, sizeof(user));
+		n += sizeof(user);
+	}
+	return n;
+}
+
+static void check_cuff_fields(uint8_t flags, const struct decoded *d)
+{
+	CHECK_UINT(d->value_count, flags & 4 ? 2 : 1);
+	check_number(d->values[0], VALUE_CUFF_PRESSURE, flags & 1 ? UNIT_KPA : UNIT_MMHG,
+		     120, 0);
+	if (flags & 4)
+		check_number(d->values[1], VALUE_PULSE, UNIT_PER_MINUTE, 72, 0);
+	CHECK_INT(d->has_user, (flags & 8) != 0);
+	CHECK_INT(d->has_status, (flags & 16) != 0);
+}
+
+static void test_intermediate(void)
+{
+	for (unsigned flags = 0; flags < FLAGS; flags++) {
+		uint8_t buf[32] = { 0 };
+		size_t len = build(buf, (uint8_t)flags, 120, NAN16, NAN16);
+		struct decoded d;
+
+		for (size_t n = 0; n < len; n++)
+			CHECK_INT(bls_decode_intermediate(buf, n, &none, &d), -EMSGSIZE);
+		CHECK_INT(bls_decode_intermediate(buf, len, &none, &d), 0);
+		check_cuff_fields((uint8_t)flags, &d);
+		CHECK_INT(d.has_device_time, (flags & 2) != 0);
+		CHECK_UINT(d.marks & MARK_TAIL, 0);
+		CHECK_INT(bls_decode_intermediate(buf, len + 1, &none, &d), 0);
+		CHECK_UINT(d.marks & MARK_TAIL, MARK_TAIL);
+	}
+}
+
+static unsigned cuff_marks(uint8_t flags, uint16_t pressure)
+{
+	uint8_t buf[3] = { flags };
+	struct decoded d;
+
+	put16(buf, 1, pressure);
+	CHECK_INT(bls_decode_enhanced_intermediate(buf, 3, &none, &d), 0);
+	return d.marks;
+}
+
+static void test_cuff_limits(void)
+{
+	CHECK_UINT(cuff_marks(0, NAN16), MARK_NO_RESULT);
+	CHECK_UINT(cuff_marks(0, NRES16), MARK_NO_RESULT);
+	CHECK_UINT(cuff_marks(0, 0), 0);
+	CHECK_UINT(cuff_marks(0, 0x0FFF), MARK_IMPLAUSIBLE); /* -1 */
+	CHECK_UINT(cuff_marks(0, 349), 0);
+	CHECK_UINT(cuff_marks(0, 350), 0);
+	CHECK_UINT(cuff_marks(0, 351), MARK_IMPLAUSIBLE);
+	CHECK_UINT(cuff_marks(1, 0xF000 | 467), 0);
+	CHECK_UINT(cuff_marks(1, 0xF000 | 468), MARK_IMPLAUSIBLE);
+}
+
+static void check_enhanced_time(unsigned flags, const struct decoded *d)
+{
+	bool base = flags & 2, user = flags & 32;
+
+	CHECK_INT(d->has_device_time, base || user);
+	CHECK_INT(d->time_is_utc, base);
+	CHECK_INT(d->has_time_offset, base && user);
+	CHECK_INT(d->time_offset_min, base && user ? 60 : 0);
+	if (!base && !user)
+		return;
+	CHECK_UINT(d->device_time.year, flags & 64 ? 2026 : 1926);
+	CHECK_UINT(d->device_time.hour, base ? 6 : 7);
+	CHECK_UINT(d->device_time.minute, 31);
+	CHECK_UINT(d->device_time.second, 2);
+}
+
+static void test_enhanced(void)
+{
+	for (unsigned flags = 0; flags < 128; flags++) {
+		uint8_t buf[32] = { 0 };
+		size_t len = build_enhanced(buf, (uint8_t)flags, false);
+		struct decoded d;
+
+		for (size_t n = 0; n < len; n++)
+			CHECK_INT(bls_decode_enhanced(buf, n, &none, &d), -EMSGSIZE);
+		CHECK_INT(bls_decode_enhanced(buf, len, &none, &d), 0);
+		CHECK_UINT(d.value_count, flags & 4 ? 4 : 3);
+		check_number(d.values[0], VALUE_SYSTOLIC,
+			     flags & 1 ? UNIT_KPA : UNIT_MMHG, 120, 0);
+		check_number(d.values[2], VALUE_MEAN_ARTERIAL,
+			     flags & 1 ? UNIT_KPA : UNIT_MMHG, 99, 0);
+		CHECK_UINT(d.user, flags & 8 ? 3 : 0);
+		CHECK_UINT(d.status, flags & 16 ? 0x15 : 0);
+		check_enhanced_time(flags, &d);
+		CHECK_UINT(d.marks & MARK_TAIL, 0);
+		CHECK_INT(bls_decode_enhanced(buf, len + 1, &none, &d), 0);
+		CHECK_UINT(d.marks & MARK_TAIL, MARK_TAIL);
+		CHECK(len <= BLS_LEN_ENHANCED_MAX);
+	}
+}
+
+static void test_enhanced_intermediate(void)
+{
+	for (unsigned flags = 0; flags < 128; flags++) {
+		uint8_t buf[32] = { 0 };
+		size_t len = build_enhanced(buf, (uint8_t)flags, true);
+		struct decoded d;
+
+		CHECK(len >= BLS_LEN_ENHANCED_INTERMEDIATE_MIN &&
+		      len <= BLS_LEN_ENHANCED_INTERMEDIATE_MAX);
+		for (size_t n = 0; n < len; n++)
+			CHECK_INT(bls_decode_enhanced_intermediate(buf, n, &none, &d),
+				  -EMSGSIZE);
+		CHECK_INT(bls_decode_enhanced_intermediate(buf, len, &none, &d), 0);
+		check_cuff_fields((uint8_t)flags, &d);
+		check_enhanced_time(flags, &d);
+	}
+}
+
+/* Whole minutes, nearest; both ways, and as far as 32 bits go. */
+static void test_user_time(void)
+{
+	static const struct {
+		uint32_t base, user;
+		int32_t minutes;
+	} rows[] = { { 1000, 1000, 0 },
+		     { 1000, 1029, 0 },
+		     { 1000, 1030, 1 },
+		     { 1000, 1090, 2 },
+		     { 1000, 971, 0 },
+		     { 1000, 970, -1 },
+		     { 0, UINT32_MAX, 71582788 },
+		     { UINT32_MAX, 0, -71582788 } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		uint8_t buf[15] = { 0x22, 120, 0, 80, 0, 99, 0 };
+		struct decoded d;
+
+		for (int k = 0; k < 4; k++) {
+			buf[7 + k] = (uint8_t)(rows[i].base >> 8 * k);
+			buf[11 + k] = (uint8_t)(rows[i].user >> 8 * k);
+		}
+		CHECK_INT(bls_decode_enhanced(buf, sizeof(buf), &none, &d), 0);
+		CHECK_INT(d.time_offset_min, rows[i].minutes);
+	}
+}
+
+/* Sequence 0x1234, then the value. */
+static size_t build_record(uint8_t *buf, uint16_t uuid, bool crc)
+{
+	size_t n = put16(buf, put16(buf, 0, 0x1234), uuid);
+
+	switch (uuid) {
+	case 0x2A35: n += build(buf + n, 6, 120, 80, 99); break;
+	case 0x2A36: n += build(buf + n, 6, 120, NAN16, NAN16); break;
+	case 0x2B35: n += build_enhanced(buf + n, 0x42, true); break;
+	default: n += build_enhanced(buf + n, 0x62, false); break;
+	}
+	return crc ? put16(buf, n, crc_mcrf4xx(buf, n)) : n;
+}
+
+static void test_record(void)
+{
+	static const uint16_t uuids[] = { 0x2A35, 0x2A36, 0x2B34, 0x2B35 };
+
+	for (unsigned k = 0; k < 8; k++) {
+		const struct profile_context *ctx = k & 4 ? &summed : &none;
+		uint16_t uuid = uuids[k % 4];
+		uint8_t buf[40] = { 0 };
+		size_t len = build_record(buf, uuid, ctx->has_crc);
+		struct decoded d;
+
+		CHECK_INT(bls_decode_record(buf, len, ctx, &d), 0);
+		CHECK(d.has_sequence && d.has_device_time);
+		CHECK_UINT(d.sequence, 0x1234);
+		CHECK_UINT(d.marks, MARK_STORED);
+		CHECK_INT(d.values[0].name, uuid == 0x2A35 || uuid == 0x2B34
+						    ? VALUE_SYSTOLIC
+						    : VALUE_CUFF_PRESSURE);
+		CHECK_INT(d.time_is_utc, uuid > 0x2B00);
+		for (size_t n = 0; n < len; n++)
+			CHECK_INT(bls_decode_record(buf, n, ctx, &d),
+				  n < 4 + (ctx->has_crc ? 2u : 0u) ? -EMSGSIZE
+				  : ctx->has_crc		   ? -EBADMSG
+								   : -EMSGSIZE);
+		if (!ctx->has_crc) {
+			CHECK_INT(bls_decode_record(buf, len + 1, ctx, &d), 0);
+			CHECK_UINT(d.marks, MARK_STORED | MARK_TAIL);
+		}
+		buf[1] ^= 1;
+		CHECK_INT(bls_decode_record(buf, len, ctx, &d),
+			  ctx->has_crc ? -EBADMSG : 0);
+	}
+}
+
+static void test_record_of_other(void)
+{
+	uint8_t buf[40] = { 0 };
+	size_t len = build_record(buf, 0x2A35, false);
+	struct decoded d = { .marks = 0xDEAD };
+
+	put16(buf, 2, 0x2A9D);
+	CHECK_INT(bls_decode_record(buf, len, &none, &d), -ERANGE);
+	put16(buf, 2, 0x2B36); /* a record in a record */
+	CHECK_INT(bls_decode_record(buf, len, &none, &d), -ERANGE);
+	put16(buf, 2, 0x2A35);
+	CHECK_INT(bls_decode_record(buf, 4, &none, &d), -EMSGSIZE);
+	CHECK_UINT(d.marks, 0xDEAD);
+}
+
 TEST_MAIN("bls", test_worked_example, test_flags, test_no_result, test_specials,
 	  test_plausible, test_pulse_limits, test_time, test_user_unknown, test_feature,
-	  test_garbage)
+	  test_garbage, test_intermediate, test_cuff_limits, test_enhanced,
+	  test_enhanced_intermediate, test_user_time, test_record, test_record_of_other)

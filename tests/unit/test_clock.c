@@ -20,7 +20,7 @@ static struct mono at(uint64_t ms)
 
 static void read_as(struct clock_track *t, int64_t local_ms, uint64_t mono_ms)
 {
-	const struct clock_face face = { local_ms, 1000 };
+	const struct clock_face face = { .local_ms = local_ms, .resolution_ms = 1000 };
 
 	clock_on_linked(t);
 	clock_on_read(t, &face, at(mono_ms - 100), at(mono_ms + 100));
@@ -32,9 +32,10 @@ static struct clock_offset offset(const struct clock_track *t, int64_t stamp_ms,
 	const struct capture_time captured = {
 		.mono = { mono_ms }, .wall = { wall_ms, 0, CLOCK_QUALITY_CLINIC }
 	};
-	const struct date_time stamp = date_time_from_ms(stamp_ms);
+	const struct decoded d = { .has_device_time = stamp_ms != 0,
+				   .device_time = date_time_from_ms(stamp_ms) };
 
-	return clock_offset_for(t, stamp_ms ? &stamp : NULL, &captured, 60);
+	return clock_offset_for(t, &d, &captured, 60);
 }
 
 static void test_bytes(void)
@@ -318,7 +319,444 @@ static void test_drifting(void)
 	}
 }
 
+/* ---- other kinds of clocks, other kinds of stamps ---- */
+
+/* Elapsed Time as a device shows it, clock status and capabilities 0. */
+static void elapsed_value(uint8_t buf[static 11], uint8_t flags, int64_t ms)
+{
+	static const unsigned units[] = { 1000, 100, 1, 1 };
+	uint64_t v = (uint64_t)(ms - ELAPSED_EPOCH_MS) / units[flags >> 2 & 3];
+
+	memset(buf, 0, 11);
+	buf[0] = flags;
+	for (int i = 0; i < 6; i++)
+		buf[1 + i] = (uint8_t)(v >> 8 * i);
+	buf[7] = ELAPSED_SOURCE_NONE;
+}
+
+static void device_time_value(uint8_t buf[static 8], uint16_t status, int64_t utc_ms,
+			      int8_t zone, uint8_t dst)
+{
+	uint32_t s = (uint32_t)((utc_ms - ELAPSED_EPOCH_MS) / 1000);
+
+	for (int i = 0; i < 4; i++)
+		buf[i] = (uint8_t)(s >> 8 * i);
+	buf[4] = (uint8_t)zone;
+	buf[5] = dst;
+	buf[6] = (uint8_t)status;
+	buf[7] = (uint8_t)(status >> 8);
+}
+
+static void test_kinds(void)
+{
+	struct clock_form f;
+	struct clock_face face;
+	uint8_t buf[CLOCK_LEN_MAX] = { 0 };
+
+	CHECK_UINT(clock_uuid(CLOCK_KIND_ELAPSED), 0x2BF2);
+	CHECK_UINT(clock_uuid(CLOCK_KIND_DEVICE_TIME), 0x2B90);
+	CHECK_UINT(clock_set_uuid(CLOCK_KIND_DEVICE_TIME), 0x2B91);
+	CHECK_UINT(clock_set_uuid(CLOCK_KIND_ELAPSED), 0x2BF2);
+	CHECK_UINT(clock_set_uuid(CLOCK_KIND_DATE_TIME), 0x2A08);
+	CHECK_UINT(clock_feature_uuid(CLOCK_KIND_DEVICE_TIME), 0x2B8E);
+	CHECK_UINT(clock_feature_uuid(CLOCK_KIND_ELAPSED), 0);
+	for (int k = CLOCK_KIND_NONE; k <= CLOCK_KIND_DEVICE_TIME; k++) {
+		clock_form_init(&f, (enum clock_kind)k);
+		CHECK_INT(clock_form_encode(&f, NOV_21, 60, buf) < 0,
+			  k == CLOCK_KIND_NONE || k == CLOCK_KIND_ELAPSED);
+		CHECK_INT(clock_encode((enum clock_kind)k, NOV_21, buf) < 0,
+			  k != CLOCK_KIND_CURRENT_TIME && k != CLOCK_KIND_DATE_TIME);
+		CHECK_INT(clock_form_learn(&f, buf, 4) == -ENOTSUP,
+			  k != CLOCK_KIND_DEVICE_TIME);
+	}
+	clock_form_init(&f, CLOCK_KIND_NONE);
+	CHECK_INT(clock_form_decode(&f, buf, 11, &face), -ENOTSUP);
+	CHECK_INT(clock_form_reply(&f, buf, 3), -ENOTSUP);
+}
+
+/* The first two kinds through the form: as ever, and plain. */
+static void test_form_calendar(void)
+{
+	static const uint8_t current[] = { 0xEA, 0x07, 11, 21, 7, 31, 2, 6, 128, 1 };
+	uint8_t buf[CLOCK_LEN_MAX];
+	struct clock_face face;
+	struct clock_form f;
+
+	clock_form_init(&f, CLOCK_KIND_CURRENT_TIME);
+	CHECK_INT(clock_form_decode(&f, current, 10, &face), 0);
+	CHECK_INT(face.local_ms, NOV_21 + 500);
+	CHECK_INT(face.scale, CLOCK_SCALE_LOCAL);
+	CHECK(!face.has_zone && !face.wants_set && !face.fault);
+	CHECK_INT(clock_form_encode(&f, NOV_21 + 500, -300, buf), 10);
+	CHECK_MEM(buf, current, 10);
+	CHECK_INT(clock_form_settable_ms(&f, NOV_21 + 123), NOV_21 + 123);
+	clock_form_init(&f, CLOCK_KIND_DATE_TIME);
+	CHECK_INT(clock_form_encode(&f, NOV_21, 60, buf), 7);
+	CHECK_MEM(buf, current, 7);
+}
+
+static void test_form_elapsed(void)
+{
+	static const struct {
+		uint8_t flags;
+		enum clock_scale scale;
+		int64_t settable; /* of NOV_21 + 1260 */
+	} rows[] = { { 0x20, CLOCK_SCALE_LOCAL, NOV_21 + 1000 },
+		     { 0x22, CLOCK_SCALE_UTC, NOV_21 + 1000 },
+		     { 0x26, CLOCK_SCALE_UTC, NOV_21 + 1300 },
+		     { 0x28, CLOCK_SCALE_LOCAL, NOV_21 + 1260 },
+		     { 0x21, CLOCK_SCALE_TICKS, NOV_21 + 1000 } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		bool utc = rows[i].scale == CLOCK_SCALE_UTC;
+		uint8_t shown[11], buf[CLOCK_LEN_MAX], want[11];
+		struct clock_face face;
+		struct clock_form f;
+
+		clock_form_init(&f, CLOCK_KIND_ELAPSED);
+		CHECK_INT(clock_form_settable_ms(&f, NOV_21 + 123), NOV_21 + 123);
+		elapsed_value(shown, rows[i].flags, NOV_21);
+		CHECK_INT(clock_form_decode(&f, shown, 8, &face), -EMSGSIZE);
+		CHECK(!f.has_elapsed);
+		CHECK_INT(clock_form_decode(&f, shown, 11, &face), 0);
+		CHECK_INT(face.local_ms, NOV_21);
+		CHECK_INT(face.scale, rows[i].scale);
+		CHECK(!face.fault && !face.wants_set && !face.has_zone);
+		CHECK_INT(clock_form_settable_ms(&f, NOV_21 + 1260), rows[i].settable);
+		elapsed_value(want, rows[i].flags, rows[i].settable - (utc ? HOUR : 0));
+		want[7] = ELAPSED_SOURCE_NTP;
+		if (rows[i].scale == CLOCK_SCALE_TICKS) {
+			CHECK_INT(clock_form_encode(&f, NOV_21, 60, buf), -ENOTSUP);
+			continue;
+		}
+		CHECK_INT(clock_form_encode(&f, rows[i].settable, 60, buf), 9);
+		CHECK_MEM(buf, want, 9);
+	}
+}
+
+static void test_elapsed_says(void)
+{
+	uint8_t shown[11];
+	struct clock_face face;
+	struct clock_form f;
+
+	clock_form_init(&f, CLOCK_KIND_ELAPSED);
+	elapsed_value(shown, 0x12, NOV_21); /* UTC, with offset, of no current timeline */
+	shown[8] = 8;
+	shown[9] = 1;
+	CHECK_INT(clock_form_decode(&f, shown, 11, &face), 0);
+	CHECK(face.fault && face.wants_set && face.has_zone);
+	CHECK_INT(face.zone_min, 120);
+	CHECK_UINT(face.resolution_ms, 1000);
+	shown[8] = 0x80;
+	CHECK_INT(clock_form_decode(&f, shown, 11, &face), 0);
+	CHECK(!face.has_zone);
+}
+
+static void test_form_device_time(void)
+{
+	static const uint8_t features[] = { 0xFF, 0xFF, 0x04, 0x04 };
+	uint8_t shown[10], buf[CLOCK_LEN_MAX];
+	struct clock_face face;
+	struct clock_form f;
+
+	clock_form_init(&f, CLOCK_KIND_DEVICE_TIME);
+	device_time_value(shown, 0x12, NOV_21, 4, 4);
+	CHECK_INT(clock_form_decode(&f, shown, 8, &face), 0);
+	CHECK_INT(face.local_ms, NOV_21);
+	CHECK_INT(face.scale, CLOCK_SCALE_UTC);
+	CHECK_UINT(face.resolution_ms, 1000);
+	CHECK(face.has_zone && !face.wants_set && !face.fault);
+	CHECK_INT(face.zone_min, 120);
+	device_time_value(shown, 0x19, NOV_21, -128, 255);
+	CHECK_INT(clock_form_decode(&f, shown, 8, &face), 0);
+	CHECK(!face.has_zone && face.wants_set && face.fault);
+	CHECK_INT(clock_form_learn(&f, features, 3), -EMSGSIZE);
+	CHECK_INT(clock_form_learn(&f, features, 4), 0);
+	CHECK_INT(clock_form_decode(&f, shown, 8, &face), -EMSGSIZE);
+	shown[8] = 0;
+	shown[9] = 0x40;
+	CHECK_INT(clock_form_decode(&f, shown, 10, &face), 0);
+	CHECK_INT(face.local_ms, NOV_21 + 250);
+	CHECK_UINT(face.resolution_ms, 1);
+	CHECK_INT(clock_form_settable_ms(&f, NOV_21 + 501), NOV_21 + 1000);
+	CHECK_INT(clock_form_encode(&f, NOV_21 + HOUR, 60, buf), 11);
+	CHECK_UINT(buf[0], DTS_PROPOSE);
+	CHECK_MEM(buf + 3, shown, 4); /* NOV_21 in UTC again */
+}
+
+static void test_replies(void)
+{
+	static const struct {
+		uint8_t buf[3];
+		int want;
+	} rows[] = { { { 9, 2, 1 }, 0 },	{ { 9, 2, 2 }, -EACCES },
+		     { { 9, 2, 5 }, -EACCES },	{ { 9, 2, 7 }, -EAGAIN },
+		     { { 9, 3, 1 }, -ENOTSUP }, { { 7, 2, 1 }, -ENOTSUP },
+		     { { 9, 2, 99 }, -EACCES } };
+	struct clock_form f;
+
+	clock_form_init(&f, CLOCK_KIND_DEVICE_TIME);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		CHECK_INT(clock_form_reply(&f, rows[i].buf, 3), rows[i].want);
+	CHECK_INT(clock_form_reply(&f, rows[0].buf, 2), -EMSGSIZE);
+}
+
+/* Where a stamp lies in the hub's local time, as the offset tells it; the home is at UTC + 1 h. */
+static int64_t dated(const struct clock_track *t, const struct decoded *d,
+		     uint64_t mono_ms, int64_t wall_ms)
+{
+	const struct capture_time captured = {
+		.mono = { mono_ms }, .wall = { wall_ms, 0, CLOCK_QUALITY_CLINIC }
+	};
+	struct clock_offset o = clock_offset_for(t, d, &captured, 60);
+	int64_t ms = elapsed_ticks_to_ms(d->ticks);
+
+	if (o.source == OFFSET_NONE) {
+		CHECK_INT(o.offset_ms, 0);
+		return INT64_MIN;
+	}
+	if (d->has_device_time)
+		CHECK_INT(date_time_to_ms(&d->device_time, &ms), 0);
+	return ms + o.offset_ms;
+}
+
+static struct decoded stamp(int64_t ms, bool utc)
+{
+	return (struct decoded){ .has_device_time = true,
+				 .device_time = date_time_from_ms(ms),
+				 .time_is_utc = utc };
+}
+
+static void read_face(struct clock_track *t, int64_t ms, enum clock_scale scale,
+		      uint64_t mono_ms)
+{
+	const struct clock_face face = { .local_ms = ms,
+					 .resolution_ms = 1000,
+					 .scale = scale };
+
+	clock_on_linked(t);
+	clock_on_read(t, &face, at(mono_ms), at(mono_ms));
+}
+
+/* Each kind of clock, ten minutes slow, against each kind of stamp of the same instant. */
+static void test_scales(void)
+{
+	const int64_t utc = NOV_21, local = NOV_21 + HOUR, slow = 600000;
+	const struct decoded in_local = stamp(local - slow - 5000, false);
+	const struct decoded in_utc = stamp(utc - slow - 5000, true);
+	struct clock_track t;
+
+	clock_init(&t);
+	read_face(&t, local - slow, CLOCK_SCALE_LOCAL, 10000);
+	CHECK_INT(dated(&t, &in_local, 10000, utc), local - 5000);
+	CHECK_INT(dated(&t, &in_utc, 10000, utc), local - 5000);
+	read_face(&t, utc - slow, CLOCK_SCALE_UTC, 10000);
+	CHECK_INT(t.timeline, 0); /* another scale is no jump */
+	CHECK_INT(dated(&t, &in_local, 10000, utc), local - 5000);
+	CHECK_INT(dated(&t, &in_utc, 10000, utc), local - 5000);
+}
+
+/* The device keeps another zone than the home: its own counts. */
+static void test_own_zone(void)
+{
+	const struct clock_face face = { .local_ms = NOV_21,
+					 .resolution_ms = 1000,
+					 .scale = CLOCK_SCALE_UTC,
+					 .has_zone = true,
+					 .zone_min = 120 };
+	struct decoded d = stamp(NOV_21 + 2 * HOUR - 5000, false);
+	struct clock_track t;
+
+	clock_init(&t);
+	clock_on_read(&t, &face, at(10000), at(10000));
+	CHECK_INT(dated(&t, &d, 10000, NOV_21), NOV_21 + HOUR - 5000);
+}
+
+static void test_ticks(void)
+{
+	struct decoded d = { .has_ticks = true, .ticks = 36000000 }; /* an hour */
+	struct decoded calendar = stamp(NOV_21, false);
+	struct clock_track t;
+
+	clock_init(&t);
+	CHECK_INT(dated(&t, &d, 10000, NOV_21), INT64_MIN); /* never live */
+	read_face(&t, ELAPSED_EPOCH_MS + HOUR + 20000, CLOCK_SCALE_TICKS, 10000);
+	CHECK_INT(t.timeline, 0); /* before 2020 means nothing here */
+	CHECK_INT(dated(&t, &d, 10000, NOV_21), NOV_21 + HOUR - 20000);
+	CHECK_INT(dated(&t, &calendar, 10000, NOV_21), INT64_MIN);
+	CHECK(!clock_should_set(&t, clinic, at(10000), 60, true));
+	read_face(&t, ELAPSED_EPOCH_MS + 1000, CLOCK_SCALE_TICKS, 20000);
+	CHECK_INT(t.timeline, 1); /* but going back does */
+	read_face(&t, NOV_21, CLOCK_SCALE_LOCAL, 30000);
+	CHECK_INT(dated(&t, &d, 30000, NOV_21), INT64_MIN);
+}
+
+/* A meter shows base + offset; its base is what is sent. */
+static void test_time_offset(void)
+{
+	struct decoded d = stamp(NOV_21 + HOUR - 3 * HOUR - 5000, false);
+	struct clock_track t;
+
+	d.has_time_offset = true;
+	d.time_offset_min = 120; /* shown: an hour behind the home, less 5 s */
+	clock_init(&t);
+	read_face(&t, NOV_21, CLOCK_SCALE_LOCAL, 10000); /* an hour slow */
+	CHECK_INT(dated(&t, &d, 10000, NOV_21), NOV_21 + HOUR - 5000);
+	d.time_is_utc = true; /* the base itself is the clock's */
+	d.device_time = date_time_from_ms(NOV_21 - 5000);
+	read_face(&t, NOV_21, CLOCK_SCALE_UTC, 10000);
+	CHECK_INT(dated(&t, &d, 10000, NOV_21), NOV_21 + HOUR - 5000);
+}
+
+static void test_live_kinds(void)
+{
+	const int64_t local = NOV_21 + HOUR;
+	struct decoded d = stamp(NOV_21 - 10000, true);
+	struct clock_track t;
+
+	clock_init(&t);
+	CHECK_INT(dated(&t, &d, 5000, NOV_21), local - 10000);
+	d = stamp(NOV_21 - 11000, true);
+	CHECK_INT(dated(&t, &d, 5000, NOV_21), INT64_MIN);
+	d = stamp(local - 2 * HOUR, false);
+	CHECK_INT(dated(&t, &d, 5000, NOV_21), INT64_MIN);
+	d.has_time_offset = true;
+	d.time_offset_min = 120;
+	CHECK_INT(dated(&t, &d, 5000, NOV_21), local);
+	d.time_is_utc = true;
+	CHECK_INT(dated(&t, &d, 5000, NOV_21), INT64_MIN);
+}
+
+/* The device says that its clock is not set: believed about young stamps only. */
+static void test_clock_unset(void)
+{
+	const int64_t start = ELAPSED_EPOCH_MS, local = NOV_21 + HOUR;
+	struct decoded d;
+	struct clock_track t;
+
+	clock_init(&t);
+	read_face(&t, start + HOUR, CLOCK_SCALE_LOCAL, 10000);
+	d = stamp(start + HOUR - CLOCK_UNSET_MS, false);
+	d.marks = MARK_CLOCK_UNSET;
+	CHECK_INT(dated(&t, &d, 10000, NOV_21), local - CLOCK_UNSET_MS);
+	d.device_time = date_time_from_ms(start + HOUR - CLOCK_UNSET_MS - 1000);
+	CHECK_INT(dated(&t, &d, 10000, NOV_21), INT64_MIN);
+	d.device_time = date_time_from_ms(start + HOUR + CLOCK_UNSET_MS + 1000);
+	CHECK_INT(dated(&t, &d, 10000, NOV_21), INT64_MIN);
+	d.marks = 0;
+	CHECK(dated(&t, &d, 10000, NOV_21) != INT64_MIN);
+}
+
+/* A clock in UTC is set, read back and drifts over a change of the home's offset: no jump, no set. */
+static void test_set_utc(void)
+{
+	const int64_t local = NOV_21 + HOUR;
+	struct clock_form f;
+	struct clock_track t;
+	struct decoded d;
+
+	clock_form_init(&f, CLOCK_KIND_DEVICE_TIME);
+	clock_init(&t);
+	read_face(&t, NOV_21 - 2 * HOUR, CLOCK_SCALE_UTC, 10000);
+	CHECK(clock_should_set(&t, clinic, at(10000), 60, true));
+	clock_on_set_form(&t, &f, local, 60, at(10000), at(10000));
+	CHECK_INT(t.timeline, 1);
+	CHECK_INT(t.set_to_ms, NOV_21);
+	CHECK(!clock_should_set(&t, clinic, at(10000), 60, true));
+	d = stamp(NOV_21 + 3000, true);
+	CHECK_INT(dated(&t, &d, 14000, NOV_21 + 4000), local + 3000);
+	d = stamp(NOV_21 - 5 * HOUR, true); /* from before the set */
+	CHECK_INT(dated(&t, &d, 14000, NOV_21 + 4000), local - 3 * HOUR);
+	d = stamp(local - 5 * HOUR, false);
+	CHECK_INT(dated(&t, &d, 14000, NOV_21 + 4000), local - 3 * HOUR);
+	read_face(&t, NOV_21 + 100 * HOUR, CLOCK_SCALE_UTC, 10000 + 100 * 3600000);
+	CHECK_INT(t.timeline, 1);
+	CHECK(!clock_should_set(
+		&t, (struct wall){ NOV_21 + 100 * HOUR, 500, CLOCK_QUALITY_CLINIC },
+		at(10000 + 100 * 3600000), 120, true));
+}
+
+static void test_wants_set(void)
+{
+	const struct clock_face face = { .local_ms = NOV_21 + HOUR,
+					 .resolution_ms = 1000,
+					 .wants_set = true };
+	struct wall ntp = clinic;
+	struct clock_track t;
+
+	clock_init(&t);
+	clock_on_read(&t, &face, at(10000), at(10000));
+	CHECK(clock_should_set(&t, clinic, at(10000), 60, true));
+	ntp.quality = CLOCK_QUALITY_NTP;
+	CHECK(!clock_should_set(&t, ntp, at(10000), 60, true));
+	clock_on_set(&t, NOV_21 + HOUR, at(10000), at(10000));
+	CHECK(!clock_should_set(&t, clinic, at(10000), 60, true));
+}
+
+/* A fault counts once, not at each connection, and again after it was mended. */
+static void test_fault(void)
+{
+	struct clock_face face = { .local_ms = NOV_21, .resolution_ms = 1000 };
+	struct clock_track t;
+
+	clock_init(&t);
+	for (int i = 0; i < 6; i++) {
+		face.fault = i % 3 != 2;
+		face.local_ms = NOV_21 + i * HOUR;
+		clock_on_linked(&t);
+		clock_on_read(&t, &face, at(10000 + (uint64_t)i * 3600000),
+			      at(10000 + (uint64_t)i * 3600000));
+		CHECK_INT(t.timeline, i < 3 ? 1 : 2);
+	}
+}
+
+/* 2026-10-25 03:00 +2 becomes 02:00 +1 at 01:00 UTC: 02:00:00 to 02:59:59 are shown twice. */
+static void test_ambiguous(void)
+{
+	const int64_t change = INT64_C(1792890000000);
+	static const struct {
+		uint8_t hour, minute, second;
+		bool twice;
+	} rows[] = { { 1, 59, 59, false },
+		     { 2, 0, 0, true },
+		     { 2, 59, 59, true },
+		     { 3, 0, 0, false } };
+	struct date_time t = { 2026, 10, 25, 0, 0, 0 };
+
+	for (size_t i = 0; i < 4; i++) {
+		t.hour = rows[i].hour;
+		t.minute = rows[i].minute;
+		t.second = rows[i].second;
+		CHECK_INT(clock_is_ambiguous(&t, change, 120, 60), rows[i].twice);
+		/* in spring an hour is missing, none is shown twice */
+		CHECK(!clock_is_ambiguous(&t, change, 60, 120));
+		CHECK(!clock_is_ambiguous(&t, change, 120, 120));
+	}
+	t.hour = 2;
+	t.day = 26;
+	CHECK(!clock_is_ambiguous(&t, change, 120, 60));
+	t.month = 0;
+	CHECK(!clock_is_ambiguous(&t, change, 120, 60));
+}
+
+static void test_may_set(void)
+{
+	struct wall utc = clinic;
+
+	utc.uncertainty_ms = 2000;
+	CHECK(clock_may_set(utc));
+	utc.uncertainty_ms = 2001;
+	CHECK(!clock_may_set(utc));
+	utc = clinic;
+	utc.quality = CLOCK_QUALITY_NTP;
+	CHECK(!clock_may_set(utc));
+}
+
 TEST_MAIN("clock", test_bytes, test_lengths, test_not_a_date, test_day_of_week,
 	  test_settable, test_offset_read, test_offset_live, test_should_set,
 	  test_wall_at, test_set, test_set_back, test_set_blind, test_timeline,
-	  test_reset, test_drifting)
+	  test_reset, test_drifting, test_kinds, test_form_calendar, test_form_elapsed,
+	  test_elapsed_says, test_form_device_time, test_replies, test_scales,
+	  test_own_zone, test_ticks, test_time_offset, test_live_kinds, test_clock_unset,
+	  test_set_utc, test_wants_set, test_fault, test_ambiguous, test_may_set)

@@ -23,21 +23,31 @@ static struct reading sample(void)
 		.utc_offset_min = 60,
 		.link = LINK_SC_AUTHENTICATED,
 		.decoded = { .value_count = 2,
-			     .values = { { VALUE_SYSTOLIC,
-					   UNIT_KPA,
-					   { 163, -1, DECIMAL_NUMBER } },
-					 { VALUE_DIASTOLIC,
-					   UNIT_KPA,
-					   { 0, 0, DECIMAL_NAN } } },
+			     .values = { { .name = VALUE_SYSTOLIC,
+					   .unit = UNIT_KPA,
+					   .number = { 163, -1, DECIMAL_NUMBER } },
+					 { .name = VALUE_DIASTOLIC,
+					   .unit = UNIT_KPA,
+					   .number = { .kind = DECIMAL_NAN } } },
 			     .has_device_time = true,
 			     .device_time = { 2026, 11, 21, 7, 31, 2 },
 			     .has_user = true,
 			     .user = 1,
 			     .has_status = true,
 			     .status = 4,
-			     .marks = MARK_TAIL },
+			     .time_is_utc = true,
+			     .has_time_offset = true,
+			     .time_offset_min = -90,
+			     .has_ticks = true,
+			     .ticks = 1ull << 40,
+			     .has_sequence = true,
+			     .sequence = 70000,
+			     .has_device_status = true,
+			     .device_status = 0x800000,
+			     .marks = MARK_TAIL | MARK_SEGMENT },
 		.clock = { OFFSET_READ, 2, -3600000, 500 },
 		.attribution = ATTRIBUTION_CONFIRMED,
+		.history = 3,
 	};
 
 	for (size_t i = 0; i < rd.raw_len; i++)
@@ -70,6 +80,7 @@ static void test_body_undecoded(void)
 	memset(&in.decoded, 0, sizeof(in.decoded));
 	memset(&in.clock, 0, sizeof(in.clock));
 	in.attribution = ATTRIBUTION_UNASSIGNED;
+	in.history = 0; /* said only beside a sequence */
 	in.decoded.marks = MARK_UNDECODED;
 	in.raw_len = READING_RAW_MAX;
 	n = reading_encode(&in, b, sizeof(b));
@@ -78,21 +89,98 @@ static void test_body_undecoded(void)
 	CHECK_MEM(&out, &in, sizeof(in));
 }
 
+/* Every field there, and each as long as it can be. */
+static struct reading largest(void)
+{
+	struct reading rd = sample();
+
+	rd.kind = READING_DEVICE_INFORMATION;
+	rd.characteristic = UINT16_MAX;
+	rd.raw_len = READING_RAW_MAX;
+	rd.peripheral.num = UINT16_MAX;
+	rd.captured.wall = (struct wall){ INT64_MIN, UINT32_MAX, CLOCK_QUALITY_CLINIC };
+	rd.captured.mono.ms = UINT64_MAX;
+	rd.utc_offset_min = -720;
+	rd.decoded.value_count = READING_VALUES_MAX;
+	for (size_t i = 0; i < READING_VALUES_MAX; i++)
+		rd.decoded.values[i] = (struct value){ .name = VALUE_BATTERY,
+						       .unit = UNIT_COUNT,
+						       .number = { INT32_MIN, -128, 0 } };
+	rd.decoded.device_time =
+		(struct date_time){ UINT16_MAX, 255, 255, 255, 255, 255 };
+	rd.decoded.time_offset_min = INT32_MIN;
+	rd.decoded.ticks = UINT64_MAX;
+	rd.decoded.user = 255;
+	rd.decoded.sequence = UINT32_MAX;
+	rd.decoded.status = UINT32_MAX;
+	rd.decoded.device_status = UINT32_MAX;
+	rd.decoded.marks = UINT32_MAX & ~(uint32_t)MARK_UNDECODED;
+	rd.clock = (struct clock_offset){ OFFSET_LIVE, INT32_MAX, INT64_MIN, UINT32_MAX };
+	rd.history = UINT32_MAX;
+	return rd;
+}
+
 static void test_body_largest(void)
 {
-	struct reading in = sample();
+	struct reading in = largest(), out;
+	uint8_t b[READING_BODY_MAX + 200];
+	int n = reading_encode(&in, b, sizeof(b));
+
+	CHECK(n > 0 && n <= READING_BODY_MAX);
+	CHECK_INT(reading_decode(b, (size_t)n, &out), 0);
+	CHECK_MEM(&out, &in, sizeof(in));
+	in.decoded.values[0].number = (struct decimal){ .kind = DECIMAL_RESERVED };
+	CHECK(reading_encode(&in, b, sizeof(b)) < n); /* a special value is shorter */
+	in.raw_len++;
+	CHECK_INT(reading_encode(&in, b, sizeof(b)), -ENOSPC);
+	in.raw_len--;
+	in.decoded.value_count++;
+	CHECK_INT(reading_encode(&in, b, sizeof(b)), -ENOSPC);
+	/* all that hub-store relies on if the rest is too long */
+	in.decoded = (struct decoded){ .marks = UINT32_MAX };
+	CHECK(reading_encode(&in, b, READING_BODY_MAX) > 0);
+}
+
+/* So many values with their own codes as the header promises. */
+static void test_body_largest_mdc(void)
+{
+	struct reading in = largest();
 	uint8_t b[READING_BODY_MAX];
 
-	in.raw_len = READING_RAW_MAX;
-	in.decoded.value_count = READING_VALUES_MAX;
 	for (size_t i = 0; i < READING_VALUES_MAX; i++)
-		in.decoded.values[i] = (struct value){
-			VALUE_PULSE, UNIT_PER_MINUTE, { INT32_MIN, -128, DECIMAL_NUMBER }
-		};
-	in.clock = (struct clock_offset){ OFFSET_LIVE, INT32_MAX, INT64_MIN, UINT32_MAX };
-	in.captured.wall.ms = INT64_MIN;
-	in.captured.mono.ms = UINT64_MAX;
+		in.decoded.values[i] = (struct value){ .name = VALUE_MDC,
+						       .unit = UNIT_MDC,
+						       .number = { INT32_MIN, -128, 0 },
+						       .code = UINT32_MAX,
+						       .unit_code = UINT16_MAX };
+	in.decoded.value_count = 13;
 	CHECK(reading_encode(&in, b, sizeof(b)) > 0);
+	in.decoded.value_count = 14;
+	CHECK_INT(reading_encode(&in, b, sizeof(b)), -ENOSPC);
+	in.raw_len = 380; /* as for a joined observation of so many components */
+	in.decoded.value_count = READING_VALUES_MAX;
+	CHECK(reading_encode(&in, b, sizeof(b)) > 0);
+}
+
+/* The codes are there only for the names that need them. */
+static void test_body_mdc(void)
+{
+	struct reading in = sample(), out;
+	uint8_t b[READING_BODY_MAX];
+	int plain, n;
+
+	plain = reading_encode(&in, b, sizeof(b));
+	in.decoded.values[0].code = 150456; /* not written */
+	n = reading_encode(&in, b, sizeof(b));
+	CHECK_INT(n, plain);
+	in.decoded.values[0] = (struct value){
+		VALUE_MDC, UNIT_MDC, { 970, -1, DECIMAL_NUMBER }, 150456, 544
+	};
+	in.decoded.values[1] =
+		(struct value){ VALUE_MDC, UNIT_MDC, { .kind = DECIMAL_NAN }, 149530, 0 };
+	n = reading_encode(&in, b, sizeof(b));
+	CHECK_INT(reading_decode(b, (size_t)n, &out), 0);
+	CHECK_MEM(&out, &in, sizeof(in));
 }
 
 /* Any single changed byte gives an error or another valid reading, never a crash. */
@@ -276,6 +364,36 @@ static void test_body_missing_field(void)
 	CHECK_INT(reading_decode(only_version, sizeof(only_version), &out), -EBADMSG);
 }
 
+/* Keys that do not belong together: what is absent by the rules is absent. */
+static void test_body_absent(void)
+{
+	struct reading in = sample(), out;
+	uint8_t b[READING_BODY_MAX];
+	int n;
+
+	in.decoded.has_sequence = false;
+	n = reading_encode(&in, b, sizeof(b));
+	CHECK_INT(reading_decode(b, (size_t)n, &out), 0);
+	CHECK_UINT(out.history, 0);
+	in = sample();
+	in.decoded.marks = 1; /* one octet, as MARK_UNDECODED */
+	n = reading_encode(&in, b, sizeof(b));
+	for (int i = 0; i + 1 < n; i++) {
+		if (b[i] != 8 || b[i + 1] != 1)
+			continue;
+		b[i + 1] = MARK_UNDECODED;
+		if (reading_decode(b, (size_t)n, &out) == 0)
+			break;
+		b[i + 1] = 1;
+	}
+	CHECK_UINT(out.decoded.marks, MARK_UNDECODED);
+	CHECK_UINT(out.decoded.value_count, 0);
+	CHECK(!out.decoded.has_user && !out.decoded.has_sequence);
+	CHECK_INT(out.clock.source, OFFSET_NONE);
+	CHECK_INT(out.attribution, ATTRIBUTION_UNASSIGNED);
+	CHECK_UINT(out.history, 0);
+}
+
 static struct config good_config(void)
 {
 	struct config c = { .hub = { 1 },
@@ -288,17 +406,27 @@ static struct config good_config(void)
 			    .device_count = 2,
 			    .endpoint_count = 1 };
 
-	c.devices[0] = (struct config_device){
-		1, READING_BLOOD_PRESSURE, { 1 }, ADDR_RANDOM, 123456, true, 2, false
-	};
-	c.devices[1] = (struct config_device){ 2,
-					       READING_BLOOD_PRESSURE,
-					       { 2 },
-					       ADDR_PUBLIC,
-					       CONFIG_NO_PASSKEY,
-					       false,
-					       0,
-					       true };
+	c.devices[0] = (struct config_device){ .num = 1,
+					       .kind = READING_BLOOD_PRESSURE,
+					       .has_addr = true,
+					       .addr = { 1 },
+					       .addr_type = ADDR_RANDOM,
+					       .passkey = 123456,
+					       .has_user = true,
+					       .user = 2,
+					       .has_consent = true,
+					       .consent = 9999,
+					       .import = true,
+					       .serial = "S/N 20:26-1" };
+	c.devices[1] = (struct config_device){ .num = 2,
+					       .kind = READING_WEIGHT,
+					       .passkey = CONFIG_NO_PASSKEY,
+					       .just_works = true,
+					       .sole_user = true };
+	c.window = (struct config_window){ 7, 2, 120, true };
+	c.has_change = true;
+	c.change_utc_s = 1806454800;
+	c.change_offset_min = -420;
 	strcpy(c.endpoints[0].name, "clinic.example");
 	c.endpoints[0].port = 5684;
 	c.endpoints[0].profile = DTLS_PROFILE_13_CID;
@@ -355,7 +483,128 @@ static void test_config(void)
 	CHECK_INT(try_config(&c, &field), -ERANGE);
 }
 
+/* One field of a good config that makes it bad, and the name under which it is reported. */
+#define CONFIG_REFUSED(name, change)                                                     \
+	do {                                                                             \
+		struct config c = good_config();                                         \
+		const char *field_ = "";                                                 \
+		CHECK_INT(try_config(&c, &field_), 0);                                   \
+		change;                                                                  \
+		CHECK_INT(try_config(&c, &field_), -ERANGE);                             \
+		CHECK_STR(field_, name);                                                 \
+	} while (0)
+#define CONFIG_TAKEN(change)                                                             \
+	do {                                                                             \
+		struct config c = good_config();                                         \
+		const char *field_ = "";                                                 \
+		change;                                                                  \
+		CHECK_INT(try_config(&c, &field_), 0);                                   \
+	} while (0)
+
+static void test_config_devices(void)
+{
+	static const enum reading_kind kinds[] = {
+		READING_BLOOD_PRESSURE,
+		READING_WEIGHT,
+		READING_OXIMETRY,
+		READING_TEMPERATURE,
+		READING_GLUCOSE,
+		READING_HEART_RATE_STREAM,
+		READING_CGM,
+		READING_GENERIC,
+	};
+	unsigned good = 0;
+
+	for (int k = 0; k <= READING_KIND_LAST; k++)
+		good += config_kind_good((enum reading_kind)k);
+	CHECK_UINT(good, sizeof(kinds) / sizeof(*kinds));
+	CHECK(!config_kind_good(READING_TOMBSTONE));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		CONFIG_TAKEN(c.devices[0].kind = kinds[i]);
+	CONFIG_REFUSED("devices", c.devices[0].kind = READING_GLUCOSE_CONTEXT);
+	CONFIG_REFUSED("devices", c.devices[0].kind = READING_DEVICE_INFORMATION);
+	CONFIG_REFUSED("devices", c.devices[0].num = 0);
+	CONFIG_REFUSED("devices", c.devices[0].addr[0] = 0); /* all zero */
+	CONFIG_REFUSED("devices", c.devices[0].consent = 10000);
+	CONFIG_REFUSED("devices", c.devices[0].has_user = false); /* whose consent? */
+	CONFIG_REFUSED("devices", c.devices[0].user = 255);
+	CONFIG_REFUSED("devices", c.devices[0].serial[3] = '\n');
+	CONFIG_REFUSED("devices", c.devices[0].serial[3] = '\x7f');
+	CONFIG_REFUSED("devices", c.devices[0].serial[3] = (char)0xc3);
+	CONFIG_REFUSED("devices",
+		       c.devices[1].addr_type = ADDR_RANDOM); /* of no address */
+	CONFIG_TAKEN(memset(c.devices[0].serial, '~', CONFIG_SERIAL_MAX));
+	CONFIG_TAKEN(c.devices[0].passkey = 0);
+	/* cannot be paired, but can be written down */
+	CONFIG_TAKEN(c.devices[1].just_works = false);
+}
+
+static void test_config_addresses(void)
+{
+	const struct config_device first = good_config().devices[0];
+
+	CONFIG_REFUSED("devices", c.devices[1] = first; c.devices[1].num = 2);
+	CONFIG_TAKEN(c.devices[1] = first; c.devices[1].num = 2;
+		     c.devices[1].addr_type = ADDR_PUBLIC);
+	CONFIG_TAKEN(c.devices[1] = first; c.devices[1].num = 2;
+		     c.devices[1].addr[5] = 1);
+	/* two that are found in a window */
+	CONFIG_TAKEN(c.devices[0].has_addr = false; c.devices[0].addr_type = ADDR_PUBLIC);
+}
+
+static void test_config_window(void)
+{
+	CONFIG_TAKEN(c.window = (struct config_window){ 0 });
+	CONFIG_TAKEN(c.window = ((struct config_window){ UINT32_MAX, 0, 1, false }));
+	CONFIG_REFUSED("pairing window", c.window.minutes = 0);
+	CONFIG_REFUSED("pairing window", c.window.minutes = CONFIG_WINDOW_MIN_MAX + 1);
+	CONFIG_REFUSED("pairing window", c.window.device = 3);
+	CONFIG_REFUSED("pairing window", c.window.device = 0); /* repair which? */
+	CONFIG_TAKEN(c.window.device = 0; c.window.repair = false);
+}
+
+static void test_config_change(void)
+{
+	CONFIG_TAKEN(c.has_change = false; c.change_utc_s = 0; c.change_offset_min = 0);
+	CONFIG_TAKEN(c.change_utc_s = CONFIG_CHANGE_MAX_S);
+	CONFIG_TAKEN(c.change_utc_s = 0; c.change_offset_min = 840);
+	CONFIG_REFUSED("change of the utc offset",
+		       c.change_utc_s = CONFIG_CHANGE_MAX_S + 1);
+	CONFIG_REFUSED("change of the utc offset", c.change_offset_min = 841);
+	CONFIG_REFUSED("change of the utc offset", c.change_offset_min = -721);
+}
+
+/* The longest config fits in what hubd reads and in one message to hub-ble. */
+static void test_config_largest(void)
+{
+	static uint8_t b[CONFIG_BYTES_MAX];
+	struct config c = good_config();
+	const char *field = "";
+	struct config out;
+	int n;
+
+	c.device_count = CONFIG_DEVICES_MAX;
+	for (size_t i = 0; i < CONFIG_DEVICES_MAX; i++) {
+		c.devices[i] = good_config().devices[0];
+		c.devices[i].num = (uint16_t)(UINT16_MAX - i);
+		c.devices[i].addr[1] = (uint8_t)i;
+		memset(c.devices[i].serial, 'S', CONFIG_SERIAL_MAX);
+	}
+	c.window.device = UINT16_MAX;
+	c.endpoint_count = CONFIG_ENDPOINTS_MAX;
+	for (size_t i = 0; i < CONFIG_ENDPOINTS_MAX; i++) {
+		c.endpoints[i] = good_config().endpoints[0];
+		memset(c.endpoints[i].name, 'n', CONFIG_NAME_MAX);
+		c.endpoints[i].pin_count = CONFIG_PINS_MAX;
+	}
+	n = config_encode(&c, b, sizeof(b));
+	CHECK(n > 0 && n < CONFIG_BYTES_MAX / 4);
+	CHECK_INT(config_decode(b, (size_t)n, &out, &field), 0);
+}
+
 TEST_MAIN("formats", test_body_round_trip, test_body_undecoded, test_body_largest,
-	  test_body_garbage, test_envelope_bytes, test_batch_round_trip, test_batch_cost,
-	  test_reply, test_reply_steady, test_cose_bytes, test_cose_short_signature,
-	  test_body_missing_field, test_config)
+	  test_body_largest_mdc, test_body_mdc, test_body_garbage, test_envelope_bytes,
+	  test_batch_round_trip, test_batch_cost, test_reply, test_reply_steady,
+	  test_cose_bytes, test_cose_short_signature, test_body_missing_field,
+	  test_body_absent, test_config, test_config_devices, test_config_addresses,
+	  test_config_window, test_config_change, test_config_largest)

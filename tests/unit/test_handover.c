@@ -96,6 +96,8 @@ static struct msg_decoded make_decoded(uint8_t minute, enum record_class class)
 			     .device_time = { 2026, 3, 4, 5, minute, 7 } },
 		.clock = { OFFSET_READ, 2, -90000, 500 },
 		.attribution = ATTRIBUTION_PROBABLE,
+		.history = 5,
+		.link = LINK_SC_AUTHENTICATED,
 	};
 
 	return d;
@@ -251,9 +253,9 @@ static void test_longest_fits(void)
 	d = make_decoded(59, CLASS_ALARM);
 	d.decoded.value_count = READING_VALUES_MAX;
 	for (size_t i = 0; i < READING_VALUES_MAX; i++)
-		d.decoded.values[i] = (struct value){ VALUE_PULSE,
-						      UNIT_PER_MINUTE,
-						      { INT32_MIN, INT8_MIN, 0 } };
+		d.decoded.values[i] = (struct value){
+			VALUE_PULSE, UNIT_PER_MINUTE, { INT32_MIN, INT8_MIN, 0 }, 0, 0
+		};
 	d.decoded.device_time = (struct date_time){ 9999, 12, 31, 23, 59, 59 };
 	d.decoded.has_user = d.decoded.has_status = true;
 	d.decoded.user = UINT8_MAX;
@@ -264,6 +266,38 @@ static void test_longest_fits(void)
 	want(1, false);
 	CHECK_INT(make(t0), 1);
 	CHECK_UINT(batch.record_count, 1);
+	stop();
+}
+
+/* The longest raw value with the longest decoded ones is more than a body holds: the raw bytes go alone. */
+static void test_too_long_goes_raw(void)
+{
+	struct msg_raw m;
+	struct msg_decoded d;
+	struct reading rd;
+
+	start();
+	m = make_raw(READING_RAW_MAX);
+	m.kind = READING_GENERIC;
+	d = make_decoded(59, CLASS_ROUTINE);
+	d.decoded.value_count = READING_VALUES_MAX;
+	for (size_t i = 0; i < READING_VALUES_MAX; i++)
+		d.decoded.values[i] = (struct value){ VALUE_MDC,
+						      UNIT_MDC,
+						      { INT32_MIN, INT8_MIN, 0 },
+						      UINT32_MAX,
+						      UINT16_MAX };
+	d.decoded.marks = MARK_IMPLAUSIBLE;
+	take(&m, &d);
+	CHECK_UINT(answered, 1);
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 1);
+	rd = open_record(&batch.records[0]);
+	CHECK_INT(rd.decoded.marks, MARK_IMPLAUSIBLE | MARK_UNDECODED);
+	CHECK_INT(rd.decoded.value_count, 0);
+	CHECK_INT(rd.raw_len, READING_RAW_MAX);
+	CHECK_MEM(rd.raw, m.raw, READING_RAW_MAX);
 	stop();
 }
 
@@ -486,7 +520,7 @@ static void test_sent_again(void)
 	struct msg_decoded d;
 
 	start();
-	CHECK_INT(state_open(dir, &key, &state), 0);
+	CHECK_INT(state_open(dir, &key, 0, &state), 0);
 	m = make_raw(17);
 	d = make_decoded(1, CLASS_ROUTINE);
 	for (int copy = 0; copy < 3; copy++) { /* two in one group, one later */
@@ -500,7 +534,7 @@ static void test_sent_again(void)
 	CHECK_UINT(answered, 3);
 	CHECK_UINT(queue_highest(q), 1);
 	state_close(state); /* and after a restart */
-	CHECK_INT(state_open(dir, &key, &state), 0);
+	CHECK_INT(state_open(dir, &key, 0, &state), 0);
 	m.capture = d.capture = ++captures;
 	CHECK_INT(captures_on_raw(&in.captures, &m, t0), 0);
 	CHECK_INT(captures_on_decoded(&in.captures, 77, &d), 0);
@@ -526,57 +560,7 @@ static void test_sent_again(void)
 	stop();
 }
 
-/* Raw bytes that nobody decoded are the same reading as a decoded copy with a time, but not as each other. */
-static void test_registry_undecoded(void)
-{
-	struct state_mark raw = { .device = 1, .hash = { 7 } }, timed = raw, back;
-	uint8_t bytes[STATE_MARK_LEN];
-	struct state *state;
-
-	timed.timed = true;
-	state_mark_encode(&timed, bytes);
-	state_mark_decode(bytes, &back);
-	CHECK(back.timed && back.device == 1);
-	CHECK_MEM(back.hash, timed.hash, STATE_HASH_LEN);
-	CHECK(state_mark_same(&raw, &timed) && state_mark_same(&timed, &raw));
-	CHECK(!state_mark_same(&raw, &raw));
-	start();
-	CHECK_INT(state_open(dir, &key, &state), 0);
-	CHECK_INT(state_add(state, &raw, 1), 0);
-	CHECK_INT(state_has(state, &raw), 0);
-	CHECK_INT(state_has(state, &timed), 1);
-	CHECK_INT(state_add(state, &timed, 1), 0);
-	CHECK_INT(state_has(state, &raw), 1);
-	CHECK_INT(state_add(state, &raw, 1), 0); /* what is known stays known */
-	CHECK_INT(state_has(state, &raw), 1);
-	state_close(state);
-	stop();
-}
-
-static void test_registry_bounded(void)
-{
-	enum { EXTRA = 32, N = STATE_READINGS_MAX + EXTRA };
-	struct state_mark m[32] = { 0 };
-	struct state *state;
-
-	start();
-	CHECK_INT(state_open(dir, &key, &state), 0);
-	for (uint32_t i = 0; i < N; i++) {
-		m[i % 32].device = 1;
-		m[i % 32].timed = true;
-		memcpy(m[i % 32].hash, &i, sizeof(i));
-		if (i % 32 == 31)
-			CHECK_INT(state_add(state, m, 32), 0);
-	}
-	for (uint32_t i = 0; i < N; i++) {
-		memcpy(m[0].hash, &i, sizeof(i));
-		CHECK_INT(state_has(state, &m[0]), i >= EXTRA);
-	}
-	state_close(state);
-	stop();
-}
-
-TEST_MAIN("handover", test_bodies, test_longest_fits, test_credits_and_heartbeat,
-	  test_alarms_first, test_drain, test_link_down, test_unnamed,
-	  test_unnamed_beside_outstanding, test_poison, test_suspect, test_sent_again,
-	  test_registry_undecoded, test_registry_bounded)
+TEST_MAIN("handover", test_bodies, test_longest_fits, test_too_long_goes_raw,
+	  test_credits_and_heartbeat, test_alarms_first, test_drain, test_link_down,
+	  test_unnamed, test_unnamed_beside_outstanding, test_poison, test_suspect,
+	  test_sent_again)

@@ -63,4 +63,46 @@ static void test_devices(void)
 	CHECK_INT(after(STATUS_DEVICE, 65535, DEVICE_BOND_LOST, 5), LIGHT_NEEDS_YOU);
 }
 
-TEST_MAIN("indicator", test_day, test_empty_start, test_blocked, test_devices)
+static enum indicator_light window(enum window_state state)
+{
+	indicator_on_window(&i, state);
+	return indicator_light(&i, (struct mono){ 1 });
+}
+
+static void test_window(void)
+{
+	indicator_init(&i);
+	CHECK_INT(window(WINDOW_OPEN), LIGHT_NEEDS_YOU);
+	CHECK_INT(window(WINDOW_DONE), LIGHT_READY);
+	CHECK_INT(window(WINDOW_TWO_CANDIDATES), LIGHT_NEEDS_YOU);
+	CHECK_INT(window(WINDOW_OPEN), LIGHT_NEEDS_YOU);
+	CHECK_INT(window(WINDOW_OVER), LIGHT_READY);
+	CHECK_INT(window(WINDOW_OPEN), LIGHT_NEEDS_YOU);
+	CHECK_INT(window(0), LIGHT_READY); /* closed by the level */
+	/* hub-ble's own word is not asked: it may be an old one */
+	CHECK_INT(after(STATUS_WINDOW, 1, WINDOW_OPEN, 2), LIGHT_READY);
+}
+
+static void test_reasons(void)
+{
+	indicator_init(&i);
+	CHECK_INT(after(STATUS_REASON, 1, SILENCE_UNSEEN, 1), LIGHT_READY);
+	for (int r = SILENCE_DEVICE_FORGOT; r <= SILENCE_REASON_LAST; r++) {
+		CHECK_INT(after(STATUS_REASON, 1, (uint64_t)r, 2), LIGHT_NEEDS_YOU);
+		CHECK_INT(after(STATUS_REASON, 1, SILENCE_NONE, 3), LIGHT_READY);
+	}
+	CHECK_INT(after(STATUS_REASON, 1, UINT64_MAX, 3), LIGHT_READY);
+	CHECK_INT(after(STATUS_REASON, 1, 1ull << 32 | SILENCE_WEAK, 3), LIGHT_READY);
+	CHECK_INT(after(STATUS_REASON, 1, SILENCE_WEAK, 4), LIGHT_NEEDS_YOU);
+	CHECK_INT(after(STATUS_REASON, 2, SILENCE_UNSEEN, 5), LIGHT_NEEDS_YOU);
+	/* state and reason are two things */
+	CHECK_INT(after(STATUS_DEVICE, 1, DEVICE_CONNECTED, 6), LIGHT_NEEDS_YOU);
+	CHECK_INT(after(STATUS_REASON, 1, SILENCE_UNSEEN, 7), LIGHT_READY);
+	CHECK_INT(after(STATUS_DEVICE, 3, DEVICE_BOND_LOST, 8), LIGHT_NEEDS_YOU);
+	CHECK_INT(after(STATUS_REASON, 4, SILENCE_TAKEN, 9), LIGHT_NEEDS_YOU);
+	indicator_on_ble(&i); /* it will say again what still holds */
+	CHECK_INT(indicator_light(&i, (struct mono){ 10 }), LIGHT_READY);
+}
+
+TEST_MAIN("indicator", test_day, test_empty_start, test_blocked, test_devices,
+	  test_window, test_reasons)

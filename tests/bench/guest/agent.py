@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """The bench's agent inside the twin.
 
-It makes linked virtual Bluetooth controllers (hci0 for bluetoothd, one more for each cuff), runs the cuffs,
-and is the host's hand in the guest over a virtio-serial port: one JSON object per line.
+It makes linked virtual Bluetooth controllers (hci0 for bluetoothd, one more for each emulated device), runs the
+devices named by the kernel's option hub.devices (default 'cuff'; a comma between two; 'none'), and is the host's
+hand in the guest over a virtio-serial port: one JSON object per line.
 
-    host -> guest   {"id": 7, "cmd": "cuff.measure", "cuff": 0, "sys": "128", ...}
+    host -> guest   {"id": 7, "cmd": "device.measure", "device": 0, "sys": "128", ...}
     guest -> host   {"re": 7, "result": ...} or {"re": 7, "error": "..."}
-                    {"ev": "connected", "cuff": 0, "t": 12.3, ...}      t: seconds since the guest started
+                    {"ev": "connected", "device": 0, "t": 12.3, ...}    t: seconds since the guest started
 
 `COMMANDS` below is the list of commands. Started by systemd before bluetoothd, which must not see the
-cuffs' controllers: a controller is taken over an HCI user channel.
+devices' controllers: a controller is taken over an HCI user channel.
 """
 import asyncio
 import contextlib
@@ -26,7 +27,6 @@ import time
 
 PORT_NAME = 'org.hub.bench'
 STATE = pathlib.Path('/var/lib/hub-bench')
-PASSKEYS = (123456, 654321, 111222, 333444)
 UNITS = ('hub-ble', 'hub-store', 'hub-coap', 'hubd', 'bluetooth')
 HCIGETDEVINFO = 0x800448D3
 FIELDS = 'MESSAGE,PRIORITY,UNIT,_SYSTEMD_UNIT,JOB_TYPE,JOB_RESULT'
@@ -78,10 +78,10 @@ async def run(*argv):
 
 
 class Agent:
-    """Everything the agent holds: the wire, the controllers, the cuffs."""
+    """Everything the agent holds: the wire, the controllers, the devices."""
 
     def __init__(self):
-        self.cuffs = []
+        self.devices = []
         self._wire = None
 
     def send(self, message):
@@ -101,7 +101,7 @@ class Agent:
         self._wire, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(os.dup(fd), 'wb', 0))
         return reader
 
-    # -- controllers and cuffs ----------------------------------------------------------------------
+    # -- controllers and devices --------------------------------------------------------------------
 
     async def make_controllers(self, count):
         """Let btvirt make `count` linked controllers and wait until the kernel has set them up."""
@@ -121,23 +121,24 @@ class Agent:
             await btvirt.wait()
         raise SystemExit('no virtual controllers')
 
-    async def start_cuffs(self, count):
-        """Put a cuff on each controller but the first."""
-        import cuff  # late: importing bumble takes seconds, the controllers come up meanwhile
+    async def start_devices(self, kinds):
+        """Put a device on each controller but the first."""
+        import kinds as catalogue  # late: importing bumble takes seconds, the controllers come up meanwhile
+        import names
 
-        self.cuff_module = cuff
         STATE.mkdir(exist_ok=True)
-        for number in range(count):
-            options = cuff.Options(
-                name=f'BP-TWIN-{number}',
-                address=f'F0:F1:F2:F3:F4:F{number}',
-                passkey=PASSKEYS[number],
-                state=str(STATE / f'cuff{number}'),
+        for number, kind in enumerate(kinds):
+            device = catalogue.make(
+                kind, lambda event, n=number: self.report({**event, 'device': n}),
+                name=f'{catalogue.KINDS[kind].OPTIONS.name}-{number}',
+                address=names.address(number),
+                passkey=names.passkey(number),
+                state=str(STATE / f'{kind}{number}'),
                 serial=f'SN-000{number}',
+                system_id=f'01000000{number:02x}005a00',
             )
-            device = cuff.Cuff(options, lambda event, n=number: self.report({**event, 'cuff': n}))
             await self._take_controller(device, number + 1)
-            self.cuffs.append(device)
+            self.devices.append(device)
 
     @staticmethod
     async def _take_controller(device, number):
@@ -180,11 +181,11 @@ class Agent:
 
     # -- commands -----------------------------------------------------------------------------------
 
-    async def cmd_cuff(self, command):
-        """cuff.pair, cuff.measure, cuff.transfer, cuff.forget, cuff.leave, cuff.set, cuff.clock: see cuff.py."""
-        device = self.cuffs[command.pop('cuff', 0)]
-        command['cmd'] = command['cmd'].removeprefix('cuff.')
-        return await self.cuff_module.run_command(device, command)
+    async def cmd_device(self, command):
+        """device.pair, device.measure, ...: the commands in tests/devices/README.md, for device `device` (0)."""
+        device = self.devices[command.pop('device', 0)]
+        command['cmd'] = command['cmd'].removeprefix('device.')
+        return await device.command(command)
 
     async def cmd_kill(self, command):
         """Send a signal to all processes of a unit, at once; returns their ids."""
@@ -215,7 +216,7 @@ class Agent:
         return await run('systemctl', '--no-block', 'reboot')
 
     COMMANDS = {
-        'cuff': cmd_cuff, 'kill': cmd_kill, 'unit': cmd_unit, 'sh': cmd_sh, 'ping': cmd_ping,
+        'device': cmd_device, 'kill': cmd_kill, 'unit': cmd_unit, 'sh': cmd_sh, 'ping': cmd_ping,
         'poweroff': cmd_poweroff, 'reboot': cmd_reboot,
     }
 
@@ -233,11 +234,11 @@ class Agent:
         """Bring everything up, then serve the host until it hangs up."""
         reader = await self.open_wire()
         self.report({'ev': 'agent'})
-        count = int(kernel_option('hub.cuffs', '1'))
-        controllers = asyncio.create_task(self.make_controllers(count + 1))
+        kinds = [kind for kind in kernel_option('hub.devices', 'cuff').split(',') if kind not in ('', 'none')]
+        controllers = asyncio.create_task(self.make_controllers(len(kinds) + 1))
         journal = asyncio.create_task(self.follow_journal())
         await controllers
-        await self.start_cuffs(count)
+        await self.start_devices(kinds)
         notify('READY=1')
         self.report({'ev': 'booted'})
         tasks = set()

@@ -1,0 +1,48 @@
+/*
+ * parts.c - see parts.h.
+ */
+#include "hub/parts.h"
+
+#include <string.h>
+
+void parts_ble(const struct config *c, const struct peripherals *p, uint8_t level,
+	       struct msg *ret)
+{
+	struct msg_ble_config *v = &ret->ble_config;
+
+	*ret = (struct msg){ .kind = MSG_BLE_CONFIG };
+	v->utc_offset_min = c->utc_offset_min;
+	v->has_change = c->has_change;
+	v->change_utc_s = c->change_utc_s;
+	v->change_offset_min = c->change_offset_min;
+	v->level = level;
+	v->device_count = (uint8_t)c->device_count;
+	memcpy(v->devices, c->devices, sizeof(v->devices));
+	peripherals_pins(p, c, v->pins);
+}
+
+void parts_store(const struct config *c, const uint8_t share[static ENGINE_SHARE_LEN],
+		 uint8_t level, struct msg *ret)
+{
+	struct msg_store_config *v = &ret->store_config;
+
+	*ret = (struct msg){ .kind = MSG_STORE_CONFIG };
+	memcpy(v->hub, c->hub, HUB_ID_LEN);
+	v->epoch = c->epoch;
+	v->assignment = c->assignment;
+	v->seal_key_id = c->seal_key_id;
+	memcpy(v->seal_public, c->seal_public, SEAL_PUBLIC_LEN);
+	v->level = level;
+	v->has_share = true;
+	memcpy(v->share, share, ENGINE_SHARE_LEN);
+}
+
+void parts_coap(const struct config *c, struct msg *ret)
+{
+	struct msg_coap_config *v = &ret->coap_config;
+
+	*ret = (struct msg){ .kind = MSG_COAP_CONFIG };
+	v->heartbeat_s = c->heartbeat_s;
+	v->endpoint_count = (uint8_t)c->endpoint_count;
+	memcpy(v->endpoints, c->endpoints, sizeof(v->endpoints));
+}

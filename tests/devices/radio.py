@@ -1,0 +1,95 @@
+"""When a device is on the air."""
+import asyncio
+import contextlib
+import struct
+
+from bumble.core import AdvertisingData
+from bumble.hci import Address, HCI_Error, HCI_LE_Set_Random_Address_Command
+
+HEARD_EVERY_S = 1.0
+
+
+class Radio:
+    """A part of Peripheral."""
+
+    _advertise_until = 0.0
+    _advertising_end = None  # timer
+
+    async def _advertise(self, seconds):
+        loop = asyncio.get_running_loop()
+        self._advertise_until = float('inf') if self.options.always_on else loop.time() + seconds
+        await self._resume_advertising()
+
+    async def _resume_advertising(self):
+        loop = asyncio.get_running_loop()
+        left = self._advertise_until - loop.time()
+        if left <= 0 or self.connection:
+            return
+        if self._advertising_end:
+            self._advertising_end.cancel()
+        if left < float('inf'):
+            self._advertising_end = loop.call_later(left, lambda: self.spawn(self._time_over()))
+        for _ in range(20):
+            try:
+                await self._radio_on()
+                self.report('advertising', pairing=self.pairing, readings=self.waiting())
+                return
+            except HCI_Error as error:  # btvirt refuses now and then just after a disconnect
+                self.report('advertising_refused', error=str(error))
+                await asyncio.sleep(0.05)
+
+    async def _radio_on(self):
+        services = b''.join(struct.pack('<H', uuid) for uuid in self.ADVERTISED)
+        data = [
+            (AdvertisingData.FLAGS, bytes([0x06])),
+            (AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, services),
+            (AdvertisingData.APPEARANCE, struct.pack('<H', self.APPEARANCE)),
+            (AdvertisingData.COMPLETE_LOCAL_NAME, self.options.name.encode()),
+        ]
+        await self._radio_off()
+        if self.options.private:
+            address = Address.generate_private_address(self.device.irk)
+            self.device.random_address = address
+            await self.device.send_command(HCI_LE_Set_Random_Address_Command(random_address=address))
+        await self.device.start_advertising(
+            advertising_data=bytes(AdvertisingData(data)),
+            advertising_interval_min=100,
+            advertising_interval_max=100,
+        )
+        self.spawn(self._stay_heard(self.device.legacy_advertising_set))
+
+    async def _stay_heard(self, advertising):
+        """Start anew every second: btvirt tells of an advertising once, to those that search at its start."""
+        while True:
+            await asyncio.sleep(HEARD_EVERY_S)
+            if self.connection or self.device.legacy_advertising_set is not advertising:
+                return
+            with contextlib.suppress(HCI_Error):  # it ended meanwhile
+                await advertising.stop()
+                if self.connection or self.device.legacy_advertising_set is not advertising:
+                    return
+                await advertising.start()
+                if self.connection:
+                    await advertising.stop()
+
+    async def _time_over(self):
+        self.pairing = False
+        await self._silence()
+        self.report('advertising_over', readings=self.waiting())
+
+    async def _silence(self):
+        self._advertise_until = 0.0
+        if self._advertising_end:
+            self._advertising_end.cancel()
+            self._advertising_end = None
+        if not self.connection:
+            await self._radio_off()
+
+    async def _radio_off(self):
+        """Stop advertising; bumble's own stop_advertising fails when its view and btvirt's differ."""
+        advertising = self.device.legacy_advertising_set
+        self.device.legacy_advertising_set = None
+        if advertising:
+            for step in (advertising.stop, advertising.remove):
+                with contextlib.suppress(HCI_Error):  # it is off already
+                    await step()
