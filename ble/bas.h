@@ -16,7 +16,7 @@ enum {
 /*
  * bas_decode_level - Battery Level (0x2A19).
  *
- * Returns 0 with *ret_percent 0..100, or BAS_LEVEL_UNKNOWN for all that is above; -EMSGSIZE if it is
- * empty. Octets after the first are ignored. Pure.
+ * Returns 0 with *ret_percent 0..100, or BAS_LEVEL_UNKNOWN for all that is above;
+ * -EMSGSIZE if it is empty. Octets after the first are ignored. Pure.
  */
 int bas_decode_level(const uint8_t *buf, size_t len, uint8_t *ret_percent);

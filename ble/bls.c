@@ -1,10 +1,12 @@
 /*
  * bls.c - decoder of the Blood Pressure Service's characteristics; see bls.h.
  *
- * All begin with flags u8 and the pressures, SFLOAT: systolic, diastolic, mean (0x2A35, 0x2B34), cuff
- * and two NaN (0x2A36), or cuff alone (0x2B35). Then what the flags name, in the order of their bits:
- * time stamp, pulse SFLOAT, user u8, status u16, user-facing time. Times are a Date Time (7 octets) or, in
- * the enhanced ones, u32 seconds since 1900 or 2000; only these have a user-facing time. Little-endian.
+ * All begin with flags u8 and the pressures, SFLOAT: systolic, diastolic, mean (0x2A35,
+ * 0x2B34), cuff and two NaN (0x2A36), or cuff alone (0x2B35). Then what the flags name,
+ * in the order of their bits: time stamp, pulse SFLOAT, user u8, status u16, user-facing
+ * time. Times are a Date Time (7 octets) or, in the enhanced ones, u32 seconds since 1900
+ * or 2000; only these have a user-facing time. Little-endian.
+ *
  * 0x2B36: sequence u16, UUID u16, carried value, [check sum u16].
  */
 #include "ble/bls.h"

@@ -26,7 +26,8 @@ enum {
 	BLS_LEN_RECORD_HEAD = 4, /* sequence and UUID, before the carried value */
 };
 
-/* Bits of the measurement status field; 'range' is two bits wide (0 in, 1 above, 2 below). */
+/* Bits of the measurement status field; 'range' is two bits wide (0 in, 1 above, 2
+ * below). */
 enum bls_status {
 	BLS_STATUS_MOVEMENT = 1 << 0,
 	BLS_STATUS_CUFF_LOOSE = 1 << 1,
@@ -55,8 +56,9 @@ enum bls_feature {
  * buf, len   attribute value as received; borrowed
  * ret        filled on success: systolic, diastolic, mean, and pulse if it is there
  *
- * Decimals stay as sent, in mmHg or kPa as flagged. Device time only if it is a date (unknown: left
- * out; not a date: left out and MARK_IMPLAUSIBLE). User 255: the device does not know who it was.
+ * Decimals stay as sent, in mmHg or kPa as flagged. Device time only if it is a date
+ * (unknown: left out; not a date: left out and MARK_IMPLAUSIBLE). User 255: the device
+ * does not know who it was.
  *
  * Marks: MARK_TAIL, MARK_NO_RESULT (no pressure has a number: the cuff failed to
  * measure), MARK_IMPLAUSIBLE (a number outside what a living person has, or systolic
@@ -68,11 +70,12 @@ int bls_decode_measurement(const uint8_t *buf, size_t len,
 			   const struct profile_context *ctx, struct decoded *ret);
 
 /*
- * bls_decode_intermediate - one Intermediate Cuff Pressure (0x2A36): the pressure while the cuff is pumped
- * up, VALUE_CUFF_PRESSURE. Not a reading: the hub does not subscribe to it.
+ * bls_decode_intermediate - one Intermediate Cuff Pressure (0x2A36): the pressure while
+ * the cuff is pumped up, VALUE_CUFF_PRESSURE. Not a reading: the hub does not subscribe
+ * to it.
  *
- * Laid out as the measurement, with the cuff pressure in place of systolic; the other two pressures are NaN
- * by definition and skipped. Marks and errors as above.
+ * Laid out as the measurement, with the cuff pressure in place of systolic; the other two
+ * pressures are NaN by definition and skipped. Marks and errors as above.
  */
 int bls_decode_intermediate(const uint8_t *buf, size_t len,
 			    const struct profile_context *ctx, struct decoded *ret);
@@ -80,24 +83,28 @@ int bls_decode_intermediate(const uint8_t *buf, size_t len,
 /*
  * bls_decode_enhanced - one Enhanced Blood Pressure Measurement (0x2B34).
  *
- * As bls_decode_measurement, but the times are seconds since 1900 or 2000, as flagged. The Time Stamp is the
- * base time of the Device Time Service: device_time with time_is_utc. The User Facing Time, which the patient
- * saw, becomes time_offset_min, whole minutes, nearest; alone, it is a local device_time.
+ * As bls_decode_measurement, but the times are seconds since 1900 or 2000, as flagged.
+ * The Time Stamp is the base time of the Device Time Service: device_time with
+ * time_is_utc. The User Facing Time, which the patient saw, becomes time_offset_min,
+ * whole minutes, nearest; alone, it is a local device_time.
  */
 int bls_decode_enhanced(const uint8_t *buf, size_t len, const struct profile_context *ctx,
 			struct decoded *ret);
 
-/* bls_decode_enhanced_intermediate - one Enhanced Intermediate Cuff Pressure (0x2B35): a single pressure,
- * VALUE_CUFF_PRESSURE, then as bls_decode_enhanced. Not subscribed to. */
+/* bls_decode_enhanced_intermediate - one Enhanced Intermediate Cuff Pressure (0x2B35): a
+ * single pressure, VALUE_CUFF_PRESSURE, then as bls_decode_enhanced. Not subscribed
+ * to. */
 int bls_decode_enhanced_intermediate(const uint8_t *buf, size_t len,
 				     const struct profile_context *ctx,
 				     struct decoded *ret);
 
 /*
- * bls_decode_record - one Blood Pressure Record (0x2B36) after segment.h has joined it: sequence number, UUID
- * of the characteristic it carries, its value and, with ctx->has_crc, a check sum over all of it.
+ * bls_decode_record - one Blood Pressure Record (0x2B36) after segment.h has joined it:
+ * sequence number, UUID of the characteristic it carries, its value and, with
+ * ctx->has_crc, a check sum over all of it.
  *
- * The sequence number starts at 0 and goes back to 0 after 65535, per user. MARK_STORED is set.
+ * The sequence number starts at 0 and goes back to 0 after 65535, per user. MARK_STORED
+ * is set.
  *
  * Returns what the carried value's decoder does (0x2A35, 0x2A36, 0x2B34, 0x2B35), or
  *   -EMSGSIZE  shorter than sequence, UUID and check sum

@@ -43,18 +43,29 @@ struct decoded capture_decode(const struct profile *profile, const uint8_t *valu
 	return d;
 }
 
+static enum attribution of_user(enum consent consent)
+{
+	switch (consent) {
+	case CONSENT_NOT_NEEDED: return ATTRIBUTION_CONFIRMED;
+	case CONSENT_UNKNOWN: return ATTRIBUTION_PROBABLE;
+	case CONSENT_REFUSED: return ATTRIBUTION_UNASSIGNED;
+	case CONSENT_GIVEN: return ATTRIBUTION_CONFIRMED;
+	}
+	return ATTRIBUTION_UNASSIGNED;
+}
+
 enum attribution capture_attribution(const struct capture_facts *f,
 				     const struct decoded *d)
 {
+	const struct config_device *c = f->device;
+
 	if (d->marks & MARK_UNDECODED || f->changed)
 		return ATTRIBUTION_UNASSIGNED;
-	if (d->has_user)
-		return f->device->has_user && d->user == f->device->user &&
-				       d->user != USER_UNKNOWN &&
-				       f->consent != CONSENT_MISSING
-			       ? ATTRIBUTION_CONFIRMED
-			       : ATTRIBUTION_UNASSIGNED;
-	return f->device->sole_user ? ATTRIBUTION_PROBABLE : ATTRIBUTION_UNASSIGNED;
+	if (!d->has_user)
+		return c->sole_user ? ATTRIBUTION_PROBABLE : ATTRIBUTION_UNASSIGNED;
+	if (!c->has_user || d->user != c->user || d->user == USER_UNKNOWN)
+		return ATTRIBUTION_UNASSIGNED;
+	return of_user(f->consent);
 }
 
 struct msg_decoded capture_finish(const struct msg_raw *raw, const struct decoded *d,

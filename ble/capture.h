@@ -8,10 +8,11 @@
 #include "hub/core/config.h"
 #include "hub/core/msg.h"
 
-/* Has the scale or cuff agreed that this connection speaks for the configured user? */
+/* Has the scale or cuff accepted the consent code of the configured user, when asked last? */
 enum consent {
 	CONSENT_NOT_NEEDED = 0, /* no code configured, or no User Data Service */
-	CONSENT_MISSING,	/* not asked yet, or refused */
+	CONSENT_UNKNOWN,	/* it has not answered yet, in this life of hub-ble */
+	CONSENT_REFUSED, /* that number may be somebody else's by now */
 	CONSENT_GIVEN,
 };
 
@@ -54,9 +55,9 @@ struct decoded capture_decode(const struct profile *profile, const uint8_t *valu
 /*
  * capture_attribution - whose reading is it?
  *
- * CONFIRMED if the device says it was the configured user, and has given its consent if it
- * can; PROBABLE if the device has no user field and nobody else uses it; else UNASSIGNED.
- * Nothing is guessed from values.
+ * CONFIRMED if the device says it was the configured user, and accepts that user's consent
+ * code if one is configured; PROBABLE if it has not answered to the code yet, or has no user
+ * field and nobody else uses it; else UNASSIGNED. Nothing is guessed from values.
  */
 enum attribution capture_attribution(const struct capture_facts *f,
 				     const struct decoded *d);

@@ -168,7 +168,8 @@ int cgm_decode_session_start(const uint8_t *buf, size_t len,
 {
 	struct cgm_session_start s = { 0 };
 	struct reader r;
-	int err = open_value(&r, buf, len, 9, ctx), zone;
+	int err = open_value(&r, buf, len, 9, ctx);
+	int8_t zone;
 	uint8_t dst;
 
 	if (err < 0)
@@ -180,7 +181,7 @@ int cgm_decode_session_start(const uint8_t *buf, size_t len,
 	dst = read_u8(&r);
 	if (zone >= ZONE_MIN && zone <= ZONE_MAX) {
 		s.has_zone = true;
-		s.zone_quarters = (int8_t)zone;
+		s.zone_quarters = zone;
 	}
 	if (dst == 0 || dst == 2 || dst == 4 || dst == 8) { /* GSS, DST Offset */
 		s.has_dst = true;

@@ -1,8 +1,9 @@
 /*
  * clock.c - bytes, offset and timeline of peripherals' clocks; see clock.h.
  *
- * Sources: GATT Specification Supplement (Date Time, Current Time); Current Time Service 1.1; Glucose
- * Service 1.0.1, 3.1 (base time and time offset). Elapsed Time and Device Time: elapsed.c, dts.c.
+ * Sources: GATT Specification Supplement (Date Time, Current Time); Current Time Service
+ * 1.1; Glucose Service 1.0.1, 3.1 (base time and time offset). Elapsed Time and Device
+ * Time: elapsed.c, dts.c.
  */
 #include "ble/clock.h"
 
@@ -446,7 +447,9 @@ static bool convertible(const struct clock_coincidence *c, enum clock_scale scal
 
 static int16_t zone_of(const struct clock_coincidence *c, int16_t utc_offset_min)
 {
-	return c->has_zone ? c->zone_min : utc_offset_min;
+	if (c->has_zone)
+		return c->zone_min;
+	return utc_offset_min;
 }
 
 /* Could the device have stamped this after we set its clock? Then it

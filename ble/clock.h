@@ -4,13 +4,15 @@
  * clock.h - the clocks of peripherals: their bytes, how far they are off, and when the
  * hub may set them.
  *
- * A *coincidence* is the device's clock and the hub's monotonic clock at one instant. Kept like
- * this, and not as a difference, it can be told in terms of whatever wall time a reading was
- * captured with, also when the hub learns the true time in between. Pure: no clock is read here.
+ * A *coincidence* is the device's clock and the hub's monotonic clock at one instant.
+ * Kept like this, and not as a difference, it can be told in terms of whatever wall time
+ * a reading was captured with, also when the hub learns the true time in between. Pure:
+ * no clock is read here.
  *
- * Each clock counts in one *scale*: local time, UTC, or ticks that have no calendar. A coincidence stays in
- * the scale of its clock, so that a change of the home's offset is no jump of a clock that runs in UTC; it is
- * converted only where it meets a stamp in another one.
+ * Each clock counts in one *scale*: local time, UTC, or ticks that have no calendar. A
+ * coincidence stays in the scale of its clock, so that a change of the home's offset is
+ * no jump of a clock that runs in UTC; it is converted only where it meets a stamp in
+ * another one.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,7 +57,8 @@ enum clock_scale {
 
 /* What a device's clock showed. All zero but the first two is a plain local clock. */
 struct clock_face {
-	/* device's time, ms since 1970-01-01 00:00 of its scale; local but for the newer kinds */
+	/* device's time, ms since 1970-01-01 00:00 of its scale; local but for the newer
+	 * kinds */
 	int64_t local_ms;
 	uint32_t resolution_ms; /* true value: local_ms .. local_ms + resolution_ms */
 	enum clock_scale scale;
@@ -83,11 +86,13 @@ void clock_read_date_time(struct reader *r, struct date_time *ret);
 /* clock_uuid - the characteristic that shows the time, 0 for CLOCK_KIND_NONE. Pure. */
 uint16_t clock_uuid(enum clock_kind kind);
 
-/* clock_set_uuid - the characteristic that takes the time: the same, but for CLOCK_KIND_DEVICE_TIME its
- * control point, which answers by an indication (clock_form_reply). Pure. */
+/* clock_set_uuid - the characteristic that takes the time: the same, but for
+ * CLOCK_KIND_DEVICE_TIME its control point, which answers by an indication
+ * (clock_form_reply). Pure. */
 uint16_t clock_set_uuid(enum clock_kind kind);
 
-/* clock_feature_uuid - to be read before the first clock_form_decode, 0 if there is none. Pure. */
+/* clock_feature_uuid - to be read before the first clock_form_decode, 0 if there is none.
+ * Pure. */
 uint16_t clock_feature_uuid(enum clock_kind kind);
 
 /* clock_form_init - nothing learned; at each new connection. */
@@ -96,22 +101,24 @@ void clock_form_init(struct clock_form *f, enum clock_kind kind);
 /*
  * clock_form_learn - the value of clock_feature_uuid.
  *
- * Returns 0, -EMSGSIZE, -EBADMSG (check sum) or -ENOTSUP (this kind has none). After an error the form is as
- * it was; without it, Device Time is read as having no optional field.
+ * Returns 0, -EMSGSIZE, -EBADMSG (check sum) or -ENOTSUP (this kind has none). After an
+ * error the form is as it was; without it, Device Time is read as having no optional
+ * field.
  */
 int clock_form_learn(struct clock_form *f, const uint8_t *buf, size_t len);
 
 /*
- * clock_form_decode - a device's current time in any kind, as read or indicated; the form remembers how it
- * was told.
+ * clock_form_decode - a device's current time in any kind, as read or indicated; the form
+ * remembers how it was told.
  *
- * Returns as clock_decode, or -EBADMSG (check sum). A tick counter is no error: its scale is
- * CLOCK_SCALE_TICKS.
+ * Returns as clock_decode, or -EBADMSG (check sum). A tick counter is no error: its scale
+ * is CLOCK_SCALE_TICKS.
  */
 int clock_form_decode(struct clock_form *f, const uint8_t *buf, size_t len,
 		      struct clock_face *ret);
 
-/* clock_form_settable_ms - the nearest time, local of the home, that this clock can be set to. Pure. */
+/* clock_form_settable_ms - the nearest time, local of the home, that this clock can be
+ * set to. Pure. */
 int64_t clock_form_settable_ms(const struct clock_form *f, int64_t local_ms);
 
 /*
@@ -120,18 +127,19 @@ int64_t clock_form_settable_ms(const struct clock_form *f, int64_t local_ms);
  * local_ms         local time of the home, ms since 1970; from clock_form_settable_ms
  * utc_offset_min   of the home
  *
- * Returns the length, -ENOTSUP (CLOCK_KIND_NONE, a tick counter, an Elapsed Time that was not read before), or
- * -ERANGE (the clock cannot show it). Pure.
+ * Returns the length, -ENOTSUP (CLOCK_KIND_NONE, a tick counter, an Elapsed Time that was
+ * not read before), or -ERANGE (the clock cannot show it). Pure.
  */
 int clock_form_encode(const struct clock_form *f, int64_t local_ms,
 		      int16_t utc_offset_min, uint8_t buf[static CLOCK_LEN_MAX]);
 
 /*
  * clock_form_reply - what the device says to a set: an indication of clock_set_uuid. Only
- * CLOCK_KIND_DEVICE_TIME sends one; for the others the write's own answer is all there is.
+ * CLOCK_KIND_DEVICE_TIME sends one; for the others the write's own answer is all there
+ * is.
  *
- * Returns 0 accepted, -EACCES refused, -EAGAIN busy, -EMSGSIZE, -EBADMSG, or -ENOTSUP: not an answer to
- * a set. Pure.
+ * Returns 0 accepted, -EACCES refused, -EAGAIN busy, -EMSGSIZE, -EBADMSG, or -ENOTSUP:
+ * not an answer to a set. Pure.
  */
 int clock_form_reply(const struct clock_form *f, const uint8_t *buf, size_t len);
 
@@ -154,12 +162,13 @@ int clock_decode(enum clock_kind kind, const uint8_t *buf, size_t len,
 int64_t clock_settable_ms(enum clock_kind kind, int64_t local_ms);
 
 /*
- * clock_encode - the bytes that set a clock of the first two kinds: adjust reason 'manual', day of week
- * filled in.
+ * clock_encode - the bytes that set a clock of the first two kinds: adjust reason
+ * 'manual', day of week filled in.
  *
  * local_ms   local time of the home, ms since 1970
  *
- * The part below a second becomes the fraction of a Current Time and is cut off in a Date Time.
+ * The part below a second becomes the fraction of a Current Time and is cut off in a Date
+ * Time.
  *
  * Returns the length (10 or 7), or -ENOTSUP for all other kinds.
  */
@@ -196,15 +205,16 @@ struct clock_track {
 
 void clock_init(struct clock_track *t);
 
-/* clock_on_linked - a new connection: the offset counts as unknown until it is measured on it. */
+/* clock_on_linked - a new connection: the offset counts as unknown until it is measured
+ * on it. */
 void clock_on_linked(struct clock_track *t);
 
 /*
  * clock_on_read - the device's clock was read between two looks at ours.
  *
- * The timeline grows by one if the device's clock went back, differs by more than 10 minutes from
- * where it should have been by its last reading, or for the first time shows a time before 2020 or says
- * that it was reset. A tick counter has no 2020.
+ * The timeline grows by one if the device's clock went back, differs by more than 10
+ * minutes from where it should have been by its last reading, or for the first time shows
+ * a time before 2020 or says that it was reset. A tick counter has no 2020.
  */
 void clock_on_read(struct clock_track *t, const struct clock_face *face,
 		   struct mono before, struct mono after);
@@ -220,8 +230,8 @@ void clock_on_read(struct clock_track *t, const struct clock_face *face,
 void clock_on_set(struct clock_track *t, int64_t local_ms, struct mono before,
 		  struct mono after);
 
-/* clock_on_set_form - the same for any kind; local_ms from clock_form_settable_ms, utc_offset_min as it
- * was encoded. */
+/* clock_on_set_form - the same for any kind; local_ms from clock_form_settable_ms,
+ * utc_offset_min as it was encoded. */
 void clock_on_set_form(struct clock_track *t, const struct clock_form *f,
 		       int64_t local_ms, int16_t utc_offset_min, struct mono before,
 		       struct mono after);
@@ -243,20 +253,24 @@ struct wall clock_wall_at(struct wall utc, struct mono at, struct mono now);
  * gets the offset from before. Without any measurement, a stamp within 10 s of the
  * capture counts as OFFSET_LIVE.
  *
- * In every case the reading's stamp as it was sent, plus offset_ms, is the hub's local time:
+ * In every case the reading's stamp as it was sent, plus offset_ms, is the hub's local
+ * time:
  *
  *   device_time                   local: plain
  *   device_time, time_is_utc      the offset contains the home's offset from UTC
- *   device_time, time_offset_min  the offset contains the time offset too: a meter's base time is never
- *                                 changed by its user, its clock shows base + offset, and that is the clock
- *                                 which was read. With time_is_utc it is the base that the clock shows
- *                                 (Device Time), or both are the same instant (Elapsed Time): not added
+ *   device_time, time_offset_min  the offset contains the time offset too: a meter's base
+ *                                 time is never changed by its user, its clock shows base
+ *                                 + offset, and that is the clock which was read. With
+ *                                 time_is_utc it is the base that the clock shows (Device
+ *                                 Time), or both are the same instant (Elapsed Time): not
+ *                                 added
  *   ticks                         counted as ms since 2000-01-01, see elapsed_ticks_to_ms
  *
- * A clock in another scale than the stamp is converted with the offset from UTC that the device itself
- * told, else the home's. Ticks and calendars cannot be converted: OFFSET_NONE. With MARK_CLOCK_UNSET a
- * measured offset is believed only if it dates the reading within CLOCK_UNSET_MS of the capture: an older
- * stamp may be from before the clock's last start.
+ * A clock in another scale than the stamp is converted with the offset from UTC that the
+ * device itself told, else the home's. Ticks and calendars cannot be converted:
+ * OFFSET_NONE. With MARK_CLOCK_UNSET a measured offset is believed only if it dates the
+ * reading within CLOCK_UNSET_MS of the capture: an older stamp may be from before the
+ * clock's last start.
  *
  * Nothing is refused: what cannot be dated has source OFFSET_NONE.
  */
@@ -276,7 +290,8 @@ struct clock_offset clock_offset_for(const struct clock_track *t, const struct d
 bool clock_is_ambiguous(const struct date_time *stamp, int64_t change_utc_ms,
 			int16_t before_min, int16_t after_min);
 
-/* clock_may_set - is UTC known so well that a device may be told it? Only from the clinic, to 2 s. */
+/* clock_may_set - is UTC known so well that a device may be told it? Only from the
+ * clinic, to 2 s. */
 bool clock_may_set(struct wall utc);
 
 /*
@@ -284,8 +299,8 @@ bool clock_may_set(struct wall utc);
  *
  * Only with a time that the clinic vouches for (CLOCK_QUALITY_CLINIC, known to 2 s): NTP
  * is not authenticated, and a device must never be set to a guess. Only if the device is
- * off by more than CLOCK_TOLERANCE_MS, if it asks for it, or if its clock could not be read
- * ('readable' false), so that its offset is known at all. Never a tick counter.
+ * off by more than CLOCK_TOLERANCE_MS, if it asks for it, or if its clock could not be
+ * read ('readable' false), so that its offset is known at all. Never a tick counter.
  */
 bool clock_should_set(const struct clock_track *t, struct wall utc, struct mono now,
 		      int16_t utc_offset_min, bool readable);

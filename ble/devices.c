@@ -104,6 +104,8 @@ static void bonded(struct devices *ds, size_t i)
 				      .strength = pairing_strength(&ds->pairing, i) };
 	memcpy(d->pin.addr, d->who.addr, PERIPHERAL_ADDR_LEN);
 	d->info = (struct info){ .battery = BAS_LEVEL_UNKNOWN };
+	d->consent = CONSENT_UNKNOWN;
+	d->refusals = 0;
 	clock_init(&d->clock);
 	report_bonded(ds->report,
 		      &(struct msg_bonded){ .num = d->cfg.num, .pin = d->pin });
@@ -434,6 +436,7 @@ static void set_device(struct device *d, const struct config_device *cfg,
 			      .pin = *pin,
 			      .who = { .num = cfg->num },
 			      .info = { .battery = BAS_LEVEL_UNKNOWN },
+			      .consent = CONSENT_UNKNOWN,
 			      .doing = STEP_COUNT,
 			      .told = -1,
 			      .told_reason = -1 };

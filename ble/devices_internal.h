@@ -94,7 +94,7 @@ struct device {
 	struct chain chain;
 	struct segment_join joins[DEVICE_JOINS];
 	struct stream streams[DEVICE_STREAMS];
-	bool consented;		/* on this connection */
+	enum consent consent;	/* CONSENT_UNKNOWN, _REFUSED or _GIVEN */
 	bool has_users;		/* User Data Service */
 	unsigned refusals;	/* of the consent code, in a row */
 	char name[OBJECT_NAME_MAX + 1]; /* as it advertises itself; untrusted */
@@ -194,6 +194,8 @@ void devices_on_operation(struct devices *ds, size_t i, int err, const uint8_t *
 void devices_on_consent(struct devices *ds, size_t i, const uint8_t *value, size_t len,
 			struct mono now);
 
+/* The control point of a health sensor answered. */
+void devices_on_live(struct devices *ds, size_t i, const uint8_t *value, size_t len);
 /* The control point of a clock answered. */
 void devices_on_clock_reply(struct devices *ds, size_t i, const uint8_t *value,
 			    size_t len, struct mono now);

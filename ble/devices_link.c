@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "ble/devices_internal.h"
+#include "ble/ghs.h"
 #include "ble/uds.h"
 #include "hub/rt/log.h"
+
+enum { IDLE_ASKED_MS = 5000 };
 
 void devices_act(struct devices *ds, size_t i, enum session_action action,
 		 struct mono now)
@@ -36,6 +39,15 @@ void devices_act(struct devices *ds, size_t i, enum session_action action,
 	}
 }
 
+/* A device all of whose values are asked for has nothing more to say; what it measures while it
+ * is still connected it would only tell on the next connection. */
+static uint64_t idle_of(const struct device *d, const struct traits *t)
+{
+	if (t->hub_ends_ms)
+		return t->hub_ends_ms;
+	return d->memory.where.key_bits ? IDLE_ASKED_MS : SESSION_IDLE_MS;
+}
+
 static struct session_plan plan_of(const struct devices *ds, const struct device *d,
 				   struct object_device *o, struct mono now)
 {
@@ -44,7 +56,7 @@ static struct session_plan plan_of(const struct devices *ds, const struct device
 		.steps = 1u << STEP_PREPARE | 1u << STEP_INFO,
 		.clock_first = t->clock_first,
 		.endless = choose_is_endless(o) && !t->hub_ends_ms,
-		.idle_ms = t->hub_ends_ms ? t->hub_ends_ms : SESSION_IDLE_MS,
+		.idle_ms = idle_of(d, t),
 		.pause_max_ms = t->advertising_s * UINT64_C(1000) / 3,
 	};
 	const unsigned set = 1u << STEP_SETTLE | 1u << STEP_CLOCK_SET;
@@ -60,6 +72,9 @@ static struct session_plan plan_of(const struct devices *ds, const struct device
 		plan.steps |= 1u << STEP_CONSENT;
 	if (d->memory.where.service)
 		plan.steps |= 1u << STEP_HISTORY;
+	if (objects_find_in_service(o, GHS_UUID_SERVICE, GHS_UUID_CONTROL_POINT,
+				    CHAR_WRITE))
+		plan.steps |= 1u << STEP_LIVE;
 	return plan;
 }
 
@@ -80,7 +95,6 @@ static void on_linked(struct devices *ds, size_t i, struct mono now)
 	if (!d->linked) {
 		log_info("connected", "device=%u", d->cfg.num);
 		d->linked = true;
-		d->consented = false;
 		d->links++;
 		d->ctx = (struct profile_context){ .bcs_stub = d->traits->bcs_stub };
 		for (size_t k = 0; k < DEVICE_JOINS; k++)

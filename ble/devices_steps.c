@@ -10,6 +10,7 @@
 #include "ble/bls.h"
 #include "ble/cgm.h"
 #include "ble/devices_internal.h"
+#include "ble/ghs.h"
 #include "ble/uds.h"
 #include "hub/rt/log.h"
 
@@ -219,16 +220,41 @@ void devices_on_consent(struct devices *ds, size_t i, const uint8_t *value, size
 		devices_incident(ds, INCIDENT_RADIO_GARBAGE, i);
 		return; /* the right answer may still come */
 	}
-	d->consented = r.result == UDS_OK;
-	if (d->consented)
+	d->consent = r.result == UDS_OK ? CONSENT_GIVEN : CONSENT_REFUSED;
+	if (r.result == UDS_OK)
 		d->refusals = 0;
 	else if (++d->refusals >= DEVICE_REFUSALS_MAX)
 		log_warn("consent-refused",
 			 "device=%u do=\"check the patient's number and code on the "
 			 "device; it is not asked again\"",
 			 d->cfg.num);
-	doctor_on_consent(&d->doctor, d->consented, now);
+	doctor_on_consent(&d->doctor, r.result == UDS_OK, now);
 	devices_end_step(d, STEP_CONSENT, now);
+}
+
+/* ---- live observations ---- */
+
+static void begin_live(struct devices *ds, size_t i, struct mono now)
+{
+	struct device *d = &ds->devices[i];
+	uint8_t buf[GHS_LEN_REQUEST];
+	int n = ghs_encode_live(true, buf);
+
+	if (n < 0 || bluez_write(ds->bluez, i, GHS_UUID_SERVICE, GHS_UUID_CONTROL_POINT,
+				 buf, (size_t)n,
+				 devices_begin_operation(d, STEP_LIVE, now)) != 0)
+		devices_end_step(d, STEP_LIVE, now);
+}
+
+void devices_on_live(struct devices *ds, size_t i, const uint8_t *value, size_t len)
+{
+	uint8_t result;
+
+	if (ghs_decode_response(value, len, &result) != 0)
+		devices_incident(ds, INCIDENT_RADIO_GARBAGE, i);
+	else if (result != GHS_OK)
+		log_warn("live-refused", "device=%u result=%u", ds->devices[i].cfg.num,
+			 result);
 }
 
 /* ---- all of them ---- */
@@ -242,6 +268,7 @@ void devices_begin_step(struct devices *ds, size_t i, struct mono now)
 	case STEP_CLOCK_READ: begin_clock(ds, i, step, now); break;
 	case STEP_CONSENT: begin_consent(ds, i, now); break;
 	case STEP_HISTORY: devices_memory_begin(ds, i, now); break;
+	case STEP_LIVE: begin_live(ds, i, now); break;
 	case STEP_SETTLE: break; /* is waited for, not begun */
 	case STEP_CLOCK_SET: begin_clock(ds, i, step, now); break;
 	case STEP_CLOCK_CHECK: begin_clock(ds, i, step, now); break;
@@ -266,6 +293,7 @@ void devices_on_operation(struct devices *ds, size_t i, int err, const uint8_t *
 			devices_end_step(d, STEP_CONSENT, now);
 		break;
 	case STEP_HISTORY: devices_memory_on_write(ds, i, err, now); break;
+	case STEP_LIVE: devices_end_step(d, STEP_LIVE, now); break;
 	case STEP_SETTLE: break;
 	case STEP_COUNT: break;
 	}

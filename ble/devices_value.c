@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ble/devices_internal.h"
+#include "ble/ghs.h"
 #include "ble/uds.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/log.h"
@@ -237,6 +238,8 @@ void devices_on_value(void *arg, size_t i, uint16_t service, uint16_t uuid,
 		devices_memory_on_indication(ds, i, value, len, now);
 	} else if (uuid == UDS_UUID_CONTROL_POINT) {
 		devices_on_consent(ds, i, value, len, now);
+	} else if (uuid == GHS_UUID_CONTROL_POINT) {
+		devices_on_live(ds, i, value, len);
 	} else if (uuid == DTS_UUID_CONTROL_POINT) {
 		devices_on_clock_reply(ds, i, value, len, now);
 	} else if (p && is_flood(d, p, now)) {
@@ -252,7 +255,7 @@ static enum consent consent_of(const struct device *d)
 {
 	if (!d->cfg.has_consent || !d->has_users)
 		return CONSENT_NOT_NEEDED;
-	return d->consented ? CONSENT_GIVEN : CONSENT_MISSING;
+	return d->consent;
 }
 
 static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)

@@ -1,9 +1,10 @@
 /*
  * dis.c - Device Information; see dis.h.
  *
- * System ID: u40, u24. PnP ID: source u8, vendor, product, version u16. Little-endian. Certification list,
- * big-endian: count u16, length u16, then {body u8, structure u8, length u16, octets}...; Continua is body 2,
- * with structure 1 (major u8, minor u8, count u16, length u16, class u16...) and 2 (regulation bits u16).
+ * System ID: u40, u24. PnP ID: source u8, vendor, product, version u16. Little-endian.
+ * Certification list, big-endian: count u16, length u16, then {body u8, structure u8,
+ * length u16, octets}...; Continua is body 2, with structure 1 (major u8, minor u8, count
+ * u16, length u16, class u16...) and 2 (regulation bits u16).
  */
 #include "ble/dis.h"
 
@@ -45,8 +46,9 @@ static bool is_tail(uint8_t c)
 }
 
 /*
- * Octets of the character at p, of n octets: 1..4, or 0 if it is not UTF-8 or a control character (C0, DEL, C1).
- * The shortest form only, no surrogates, up to U+10FFFF. Source: Unicode 15, table 3-7.
+ * Octets of the character at p, of n octets: 1..4, or 0 if it is not UTF-8 or a control
+ * character (C0, DEL, C1). The shortest form only, no surrogates, up to U+10FFFF. Source:
+ * Unicode 15, table 3-7.
  */
 static size_t character(const uint8_t *p, size_t n)
 {

@@ -3,10 +3,11 @@
 /*
  * dis.h - what a device says of itself: the Device Information Service.
  *
- * The hub gathers it with dis_put, writes it with dis_encode as the raw octets of a READING_DEVICE_INFORMATION
- * record, and the clinic reads it back with dis_decode: this file needs nothing of hub-ble. All of it is what
- * the device claims; no text of it is trusted. Pure. Source: Device Information Service 1.2, 3; IEEE
- * 11073-20601 (certification list).
+ * The hub gathers it with dis_put, writes it with dis_encode as the raw octets of a
+ * READING_DEVICE_INFORMATION record, and the clinic reads it back with dis_decode: this
+ * file needs nothing of hub-ble. All of it is what the device claims; no text of it is
+ * trusted. Pure. Source: Device Information Service 1.2, 3; IEEE 11073-20601
+ * (certification list).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,8 +44,8 @@ struct dis_opaque {
 };
 
 /*
- * All zero: nothing told yet. Texts are UTF-8 with a NUL at the end, "" if not told; what is not UTF-8, and
- * control characters, are '?'; NULs and spaces at the end are cut off.
+ * All zero: nothing told yet. Texts are UTF-8 with a NUL at the end, "" if not told; what
+ * is not UTF-8, and control characters, are '?'; NULs and spaces at the end are cut off.
  */
 struct dis {
 	char maker[DIS_TEXT_MAX + 1];
@@ -63,37 +64,41 @@ struct dis {
 };
 
 /*
- * dis_put - one characteristic as read; replaces what was there. Other fields are not touched.
+ * dis_put - one characteristic as read; replaces what was there. Other fields are not
+ * touched.
  *
- * Longer than there is room: texts are cut at a character, opaque ones left out (told as empty), System ID and
- * PnP ID take what they need.
+ * Longer than there is room: texts are cut at a character, opaque ones left out (told as
+ * empty), System ID and PnP ID take what they need.
  *
- * Returns 0, -ENOTSUP (not a characteristic of this service), or -EMSGSIZE (System ID or PnP ID too short;
- * nothing changes).
+ * Returns 0, -ENOTSUP (not a characteristic of this service), or -EMSGSIZE (System ID or
+ * PnP ID too short; nothing changes).
  */
 int dis_put(struct dis *d, uint16_t uuid, const uint8_t *buf, size_t len);
 
 /*
- * dis_encode - all that was told, in the order of the UUIDs: [uuid u16 LE][len u8][octets]...
+ * dis_encode - all that was told, in the order of the UUIDs: [uuid u16 LE][len
+ * u8][octets]...
  *
- * Returns the length, at most DIS_ENCODED_MAX, 0 if nothing was told. The texts, System ID and PnP ID always
- * have room; of the opaque ones each is left out whole if it has none.
+ * Returns the length, at most DIS_ENCODED_MAX, 0 if nothing was told. The texts, System
+ * ID and PnP ID always have room; of the opaque ones each is left out whole if it has
+ * none.
  */
 int dis_encode(const struct dis *d, uint8_t buf[static READING_RAW_MAX]);
 
 /*
  * dis_decode - read it back. Blocks of other characteristics are skipped.
  *
- * Returns 0 with *ret written, or -EBADMSG if a block goes over the end or dis_put refuses it.
+ * Returns 0 with *ret written, or -EBADMSG if a block goes over the end or dis_put
+ * refuses it.
  */
 int dis_decode(const uint8_t *buf, size_t len, struct dis *ret);
 
-/* dis_same_device - does nothing tell two devices apart? Serial number and System ID are compared where both
- * have them; a System ID of zeros counts as none. */
+/* dis_same_device - does nothing tell two devices apart? Serial number and System ID are
+ * compared where both have them; a System ID of zeros counts as none. */
 bool dis_same_device(const struct dis *a, const struct dis *b);
 
-/* dis_system_id_text - the System ID as EUI-64, 16 upper-case hexadecimal digits: its octets reversed. "" if
- * there is none. Returns buf. */
+/* dis_system_id_text - the System ID as EUI-64, 16 upper-case hexadecimal digits: its
+ * octets reversed. "" if there is none. Returns buf. */
 char *dis_system_id_text(const struct dis *d, char buf[static DIS_SYSTEM_ID_TEXT_LEN]);
 
 /* What a device is certified for, by its own word. */
@@ -101,7 +106,8 @@ struct dis_certified {
 	/* Continua guidelines; 0.0: not told */
 	uint8_t major, minor;
 	uint8_t class_count;
-	/* device specialization (low 13 bits, MDC term code minus 4096) and transport (high 3) */
+	/* device specialization (low 13 bits, MDC term code minus 4096) and transport
+	 * (high 3) */
 	uint16_t classes[DIS_CLASSES_MAX];
 	bool more; /* there were more than have room here */
 	/* continua-reg-struct; bit 0 of it: not regulated */
@@ -110,9 +116,11 @@ struct dis_certified {
 };
 
 /*
- * dis_decode_certification - IEEE 11073-20601 RegCertDataList (0x2A2A), big-endian; no length in it is believed.
+ * dis_decode_certification - IEEE 11073-20601 RegCertDataList (0x2A2A), big-endian; no
+ * length in it is believed.
  *
- * Entries of other bodies and of unknown structure are skipped. A list of zeros has no entries.
+ * Entries of other bodies and of unknown structure are skipped. A list of zeros has no
+ * entries.
  *
  * Returns 0 with *ret written, or -EBADMSG.
  */

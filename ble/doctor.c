@@ -8,13 +8,6 @@ void doctor_init(struct doctor *d)
 	*d = (struct doctor){ .rssi = DOCTOR_RSSI_UNKNOWN, .deadline = MONO_NEVER };
 }
 
-static void start(struct doctor *d, struct mono now)
-{
-	if (!d->started)
-		d->last_sign = now;
-	d->started = true;
-}
-
 static void on_sign(struct doctor *d, struct mono now)
 {
 	d->started = true;
@@ -35,7 +28,7 @@ void doctor_on_linked(struct doctor *d, struct mono now)
 
 void doctor_on_encrypted(struct doctor *d, struct mono now)
 {
-	start(d, now);
+	(void)now;
 	d->encrypted = d->linked;
 }
 
@@ -61,11 +54,9 @@ void doctor_on_ready(struct doctor *d, struct mono now)
 	learn_gap(d, now);
 }
 
-/* Quarters of its usual time after it was here. */
+/* Quarters of its usual time after it was here; at once if that is not known. */
 static struct mono after_good(const struct doctor *d, unsigned quarters)
 {
-	if (!d->has_good || !d->usual_ms)
-		return (struct mono){ 0 };
 	return mono_add(d->last_good, d->usual_ms / 4 * quarters);
 }
 
@@ -105,8 +96,7 @@ void doctor_on_gone(struct doctor *d, struct mono now)
 
 void doctor_on_dismissed(struct doctor *d, struct mono now)
 {
-	start(d, now);
-	if (d->dismissed || !d->linked)
+	if (!d->linked)
 		return;
 	d->dismissed = true;
 	/* Counted now: how long it takes to hang up is no evidence. */
@@ -135,13 +125,13 @@ void doctor_on_value(struct doctor *d, struct mono now)
 
 void doctor_on_consent(struct doctor *d, bool accepted, struct mono now)
 {
-	start(d, now);
+	(void)now;
 	d->consent_refused = !accepted;
 }
 
 void doctor_on_info(struct doctor *d, bool changed, uint8_t battery, struct mono now)
 {
-	start(d, now);
+	(void)now;
 	d->changed = changed;
 	if (battery < DOCTOR_BATTERY_LOW)
 		d->battery_low = true;
@@ -152,7 +142,7 @@ void doctor_on_info(struct doctor *d, bool changed, uint8_t battery, struct mono
 void doctor_on_bond(struct doctor *d, bool bonded, enum silence_reason pairing,
 		    struct mono now)
 {
-	start(d, now);
+	(void)now;
 	if (bonded && d->unbonded) {
 		d->refused = d->refused_due = d->dropped = d->missing = 0;
 		d->changed = d->consent_refused = false;
@@ -163,7 +153,7 @@ void doctor_on_bond(struct doctor *d, bool bonded, enum silence_reason pairing,
 
 void doctor_on_adapter(struct doctor *d, bool works, struct mono now)
 {
-	start(d, now);
+	(void)now;
 	d->adapter_bad = !works;
 }
 
@@ -231,7 +221,8 @@ bool doctor_run(struct doctor *d, struct mono now)
 	enum silence_reason r;
 	bool shown;
 
-	start(d, now);
+	if (!d->started)
+		on_sign(d, now); /* its time begins */
 	r = judge(d, now);
 	if (r != d->next) {
 		d->next = r;

@@ -1,9 +1,10 @@
 /*
  * dts.c - Device Time Service; see dts.h.
  *
- * [CRC] comes first here. Feature: CRC u16, bits u16. Time: [CRC], base u32 s, zone s8 quarter hours, DST u8,
- * status u16, then as the features say: [user time u32] [drift u16 s] [next log number u16] [fraction u16
- * 1/65536 s]. Control point: [CRC], opcode u8, operand. Little-endian.
+ * [CRC] comes first here. Feature: CRC u16, bits u16. Time: [CRC], base u32 s, zone s8
+ * quarter hours, DST u8, status u16, then as the features say: [user time u32] [drift u16
+ * s] [next log number u16] [fraction u16 1/65536 s]. Control point: [CRC], opcode u8,
+ * operand. Little-endian.
  */
 #include "ble/dts.h"
 

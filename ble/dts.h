@@ -1,12 +1,13 @@
 #pragma once
 
 /*
- * dts.h - the Device Time Service: what a device's clock shows (0x2B90) and how it is proposed another time
- * (0x2B91).
+ * dts.h - the Device Time Service: what a device's clock shows (0x2B90) and how it is
+ * proposed another time (0x2B91).
  *
- * Base Time is the clock that stamps; it is meant to be UTC. What the user sees is base + zone + DST. Only
- * 'propose' is encoded: with 'force' a device must take the time, and we are not its master. Pure.
- * Source: Device Time Service 1.0, 3.1 (feature), 3.3 (time), 3.7 (control point).
+ * Base Time is the clock that stamps; it is meant to be UTC. What the user sees is base +
+ * zone + DST. Only 'propose' is encoded: with 'force' a device must take the time, and we
+ * are not its master. Pure. Source: Device Time Service 1.0, 3.1 (feature), 3.3 (time),
+ * 3.7 (control point).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,8 +75,8 @@ struct dts_response {
 };
 
 /*
- * dts_decode_feature - Device Time Feature (0x2B8E). Its first two octets are a check sum, 0xFFFF without
- * DTS_FEATURE_CRC.
+ * dts_decode_feature - Device Time Feature (0x2B8E). Its first two octets are a check
+ * sum, 0xFFFF without DTS_FEATURE_CRC.
  *
  * Returns 0 with *ret_features, -EMSGSIZE or -EBADMSG (check sum).
  */
@@ -86,8 +87,8 @@ int dts_decode_feature(const uint8_t *buf, size_t len, uint16_t *ret_features);
  *
  * features   from dts_decode_feature: says which fields there are
  *
- * Returns 0 with *ret filled, -EMSGSIZE (shorter than its features require) or -EBADMSG (check sum).
- * Octets left over are ignored.
+ * Returns 0 with *ret filled, -EMSGSIZE (shorter than its features require) or -EBADMSG
+ * (check sum). Octets left over are ignored.
  */
 int dts_decode_time(uint16_t features, const uint8_t *buf, size_t len,
 		    struct dts_time *ret);
@@ -96,13 +97,14 @@ int dts_decode_time(uint16_t features, const uint8_t *buf, size_t len,
  * dts_encode_propose - Propose Time Update, to be written to 0x2B91.
  *
  * utc_ms           ms since 1970; the part below a second is cut off
- * utc_offset_min   local time of the home; sent as zone with no daylight saving, which gives the same local
- *                  time; unknown if it is not in quarter hours
+ * utc_offset_min   local time of the home; sent as zone with no daylight saving, which
+ *                  gives the same local time; unknown if it is not in quarter hours
  *
- * Aligned to UTC, qualified local time, reason: external reference, source: NTP, accuracy unknown. In the
- * epoch that the device supports, 2000 if both or neither.
+ * Aligned to UTC, qualified local time, reason: external reference, source: NTP, accuracy
+ * unknown. In the epoch that the device supports, 2000 if both or neither.
  *
- * Returns the length, 11 or 13 with check sum, or -ERANGE if it is not in 32 bits of seconds.
+ * Returns the length, 11 or 13 with check sum, or -ERANGE if it is not in 32 bits of
+ * seconds.
  */
 int dts_encode_propose(uint16_t features, int64_t utc_ms, int16_t utc_offset_min,
 		       uint8_t buf[static DTS_LEN_PROPOSE_MAX]);
@@ -110,7 +112,8 @@ int dts_encode_propose(uint16_t features, int64_t utc_ms, int16_t utc_offset_min
 /*
  * dts_decode_response - an indication of 0x2B91.
  *
- * Returns 0 with *ret filled, -EMSGSIZE, -EBADMSG (check sum), or -ENOTSUP (not a response to a request).
+ * Returns 0 with *ret filled, -EMSGSIZE, -EBADMSG (check sum), or -ENOTSUP (not a
+ * response to a request).
  */
 int dts_decode_response(uint16_t features, const uint8_t *buf, size_t len,
 			struct dts_response *ret);

@@ -1,8 +1,9 @@
 /*
  * elapsed.c - Elapsed Time and its clock; see elapsed.h.
  *
- * Elapsed Time: flags u8, value u48, source u8, offset s8. 0x2BF2 read: the same, clock status u8 (b0 needs
- * to be set), capabilities u8 (b0 DST, b1 zone by itself). Little-endian.
+ * Elapsed Time: flags u8, value u48, source u8, offset s8. 0x2BF2 read: the same, clock
+ * status u8 (b0 needs to be set), capabilities u8 (b0 DST, b1 zone by itself).
+ * Little-endian.
  */
 #include "ble/elapsed.h"
 

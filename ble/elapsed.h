@@ -1,11 +1,13 @@
 #pragma once
 
 /*
- * elapsed.h - the Elapsed Time structure, which stamps Generic Health Sensor observations, and the clock
- * that shows it: Current Elapsed Time (0x2BF2) of the Elapsed Time Service.
+ * elapsed.h - the Elapsed Time structure, which stamps Generic Health Sensor
+ * observations, and the clock that shows it: Current Elapsed Time (0x2BF2) of the Elapsed
+ * Time Service.
  *
- * It is a count of units since 2000-01-01 00:00, UTC or local as flagged, or a tick counter without any
- * calendar. Pure. Source: Elapsed Time Service 1.0, 3.1; GATT Specification Supplement, Elapsed Time.
+ * It is a count of units since 2000-01-01 00:00, UTC or local as flagged, or a tick
+ * counter without any calendar. Pure. Source: Elapsed Time Service 1.0, 3.1; GATT
+ * Specification Supplement, Elapsed Time.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,8 +76,9 @@ struct elapsed_current {
 void elapsed_read(struct reader *r, struct elapsed *ret);
 
 /*
- * elapsed_to_ms - its time as ms since 1970-01-01 00:00 of its own scale: UTC, local, or of a tick counter
- * as if tick 0 had been 2000-01-01 00:00, so that one arithmetic serves all three. Rounded down. Total.
+ * elapsed_to_ms - its time as ms since 1970-01-01 00:00 of its own scale: UTC, local, or
+ * of a tick counter as if tick 0 had been 2000-01-01 00:00, so that one arithmetic serves
+ * all three. Rounded down. Total.
  */
 int64_t elapsed_to_ms(const struct elapsed *e);
 
@@ -92,31 +95,34 @@ uint32_t elapsed_resolution_ms(const struct elapsed *e);
 bool elapsed_has_offset(const struct elapsed *e);
 
 /*
- * elapsed_take - read an Elapsed Time into a reading: device_time with time_is_utc, or ticks.
+ * elapsed_take - read an Elapsed Time into a reading: device_time with time_is_utc, or
+ * ticks.
  *
- * Of a UTC stamp with a known offset, time_offset_min is that offset: what the user saw. A stamp that is
- * not of the clock's current timeline gets MARK_CLOCK_UNSET: the clock of now says nothing about it.
- * Beyond the year 9999: left out and MARK_IMPLAUSIBLE.
+ * Of a UTC stamp with a known offset, time_offset_min is that offset: what the user saw.
+ * A stamp that is not of the clock's current timeline gets MARK_CLOCK_UNSET: the clock of
+ * now says nothing about it. Beyond the year 9999: left out and MARK_IMPLAUSIBLE.
  */
 void elapsed_take(struct reader *r, struct decoded *d);
 
 /*
  * elapsed_decode_current - Current Elapsed Time (0x2BF2) as read or indicated.
  *
- * Returns 0 with *ret filled, or -EMSGSIZE if shorter than ELAPSED_LEN. Clock status and capabilities
- * that are missing count as 0; octets after them are ignored.
+ * Returns 0 with *ret filled, or -EMSGSIZE if shorter than ELAPSED_LEN. Clock status and
+ * capabilities that are missing count as 0; octets after them are ignored.
  */
 int elapsed_decode_current(const uint8_t *buf, size_t len, struct elapsed_current *ret);
 
 /*
- * elapsed_encode_set - the bytes that set the clock, in the form it showed its time: a server refuses any
- * other unit, scale or offset (error 0x81). Source of time: NTP.
+ * elapsed_encode_set - the bytes that set the clock, in the form it showed its time: a
+ * server refuses any other unit, scale or offset (error 0x81). Source of time: NTP.
  *
  * as               what was last read from it
- * ms               time to set, ms since 1970 of its scale (UTC, or local time of the home)
+ * ms               time to set, ms since 1970 of its scale (UTC, or local time of the
+ *                  home)
  * utc_offset_min   local time of the home
  *
- * Returns ELAPSED_LEN, -ENOTSUP for a tick counter, or -ERANGE (before 2000, or not in 48 bits).
+ * Returns ELAPSED_LEN, -ENOTSUP for a tick counter, or -ERANGE (before 2000, or not in 48
+ * bits).
  */
 int elapsed_encode_set(const struct elapsed *as, int64_t ms, int16_t utc_offset_min,
 		       uint8_t buf[static ELAPSED_LEN]);

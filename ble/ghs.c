@@ -1,33 +1,41 @@
 /*
  * ghs.c - decoder of Generic Health Sensor observations; see ghs.h.
  *
- * Observation: class u8, length u16, flags u16, then in the order of the flags' bits [type u32] [Elapsed Time 9]
- * [duration FLOAT s] [measurement status u16] [object id u32] [patient u8] [supplemental codes: count u8, u32...]
- * [derived from: count u8, u32...] [member of: count u8, u32...] [attributes: count u8, {type u32, length u16,
- * format u8, octets}...], then the value:
+ * Observation: class u8, length u16, flags u16, then in the order of the flags' bits
+ * [type u32] [Elapsed Time 9] [duration FLOAT s] [measurement status u16] [object id u32]
+ * [patient u8] [supplemental codes: count u8, u32...] [derived from: count u8, u32...]
+ * [member of: count u8, u32...] [attributes: count u8, {type u32, length u16, format u8,
+ * octets}...], then the value:
  *
  *   numeric            unit u16, FLOAT
  *   simple discrete    code u32
  *   string             length u16, UTF-8
- *   sample array       unit u16, scale FLOAT, offset FLOAT, period FLOAT, samples per period u8, octets per
- *                      sample u8, samples u32, samples
- *   compound discrete  count u8, code u32...
- *   compound state     size u8, supported, state-or-event and value bits, size octets each
- *   compound           count u8, {type u32, class u8 (one of the above), value of that class}...
+ *   sample array       unit u16, scale, offset and period FLOAT, samples per period u8,
+ *                      octets per sample u8, samples u32, samples
+ *   compound discrete  count u8, code u32... compound state     size u8, supported,
+ *   state-or-event and value bits, size octets each
+ *   compound           count u8, {type u32, class u8 (one of the above), its value}...
  *   TLV                as the attributes
  *   bundle             count u8, observation... (no bundle among them)
  *
  * A stored observation has its record number u32 before the class. Little-endian.
  *
- * The text of the specification could not be had; the numbers below are those on which these agree:
- *   [P] philips-labs BLE-GHS-Server-Simulator and -Client-Example, 2023-07, by editors of the specification
- *   [R] brianreinhold NordicPHDs, ble_app_ghs_bt_sig, 2023-04, by a contributor to it
- *   [S] STMicroelectronics STM32WBA-BLE-Generic-Health-Sensor, 2024, says GHSP 1.0
- *   [T] Realtek ghss_gatt_svc.h, GHSS v1.0
+ * The text of the specification could not be had; the numbers are those on which these
+ * agree:
+ *
+ *   P  philips-labs BLE-GHS-Server-Simulator and -Client-Example, 2023-07, of the house
+ *      of an editor of the specification
+ *   R  brianreinhold NordicPHDs, ble_app_ghs_bt_sig, 2023-04, by a contributor to it
+ *   S  STMicroelectronics STM32WBA-BLE-Generic-Health-Sensor, 2024, says GHSP 1.0
+ *   T  Realtek ghss_gatt_svc, says GHSS 1.0
+ *
  * Where they do not:
- *   length     octets after the length field [R, S]; of the whole observation, class and length included [P, T].
- *              Both are taken, told apart by which one fits; the first is what is assumed otherwise.
- *   flags      b10, b11 of [R] (setting, SFLOAT) are older than the adopted text: reserved [T].
+ *
+ *   length  octets after the length field (R, S), or of the whole observation, class and
+ *           length included (P, T). Both are taken, told apart by which one fits; the
+ *           first is assumed otherwise.
+ *   flags   b10, b11 of R (setting, SFLOAT) are older than the adopted text: reserved
+ *           (T).
  */
 #include "ble/ghs.h"
 
@@ -67,7 +75,6 @@ enum {
 	HEAD_LEN = 3, /* class and length */
 	CODE_LEN = 4,
 	FLOAT_LEN = 4,
-	TYPE_LEN = 4,
 	/* after the unit: three FLOATs, and samples per period */
 	SAMPLES_HEAD_LEN = 13,
 	STATE_FIELDS = 3,
@@ -75,7 +82,8 @@ enum {
 	REQUEST_START = 0x01,		  /* P, R, T */
 	REQUEST_STOP = 0x02,
 	USER_UNKNOWN = 255,
-	/* A coded value, and all of a body that is not values or raw octets, at their longest. */
+	/* A coded value, and all of a body that is not values or raw octets, at their
+	 * longest. */
 	VALUE_LEN = 19,
 	BODY_REST_LEN = 200,
 };
@@ -173,23 +181,15 @@ static bool take_simple(struct reader *r, struct gathered *g, uint8_t class,
 	return true;
 }
 
-/* What is not understood ends the observation: its length cannot be known. */
-static void skip_rest(struct reader *r, struct gathered *g)
-{
-	if (reader_left(r))
-		g->d.marks |= MARK_TAIL;
-	read_span(r, reader_left(r));
-}
-
+/* A component of an unknown class ends it, for its length cannot be known: what is left
+ * is a tail. */
 static void take_compound(struct reader *r, struct gathered *g)
 {
 	for (unsigned n = read_u8(r); n > 0 && reader_ok(r); n--) {
 		uint32_t type = read_le32(r);
 
-		if (!take_simple(r, g, read_u8(r), type)) {
-			skip_rest(r, g);
+		if (!take_simple(r, g, read_u8(r), type))
 			return;
-		}
 	}
 }
 
@@ -266,7 +266,6 @@ static struct reader take_body(struct reader *r, bool whole)
 		len = len < HEAD_LEN ? SIZE_MAX : len - HEAD_LEN;
 	octets = read_span(r, len);
 	reader_init(&body, octets ? octets : nothing, octets ? len : 0);
-	body.failed = !octets;
 	return body;
 }
 
@@ -290,15 +289,16 @@ static void close_observation(struct reader *r, struct gathered *g,
 		g->d.marks |= MARK_TAIL;
 }
 
-/* A bundle is none here: it has no bundles in it. */
+/* What is of no known class is a tail; a bundle is none here, for it has no bundles in
+ * it. */
 static void take_value(struct reader *r, struct gathered *g, uint8_t class)
 {
 	if (class == CLASS_COMPOUND)
 		take_compound(r, g);
 	else if (class == CLASS_TLV)
 		skip_attributes(r);
-	else if (!take_simple(r, g, class, g->type))
-		skip_rest(r, g);
+	else
+		take_simple(r, g, class, g->type);
 }
 
 static void take_bundle(struct reader *r, struct gathered *g)

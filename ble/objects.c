@@ -78,20 +78,23 @@ struct object_device *objects_find_config(struct objects *o, size_t config)
 	return NULL;
 }
 
-static struct object_device *free_slot(struct objects *o, bool stranger)
+static bool has_room_for_stranger(const struct objects *o)
 {
 	size_t strangers = 0;
-	struct object_device *slot = NULL;
 
-	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++) {
-		struct object_device *d = &o->devices[i];
+	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++)
+		strangers += o->devices[i].path[0] && o->devices[i].config < 0;
+	return strangers < OBJECT_STRANGERS_MAX;
+}
 
-		if (!d->path[0])
-			slot = d;
-		else if (d->config < 0)
-			strangers++;
-	}
-	return stranger && strangers >= OBJECT_STRANGERS_MAX ? NULL : slot;
+static struct object_device *free_slot(struct objects *o, bool stranger)
+{
+	if (stranger && !has_room_for_stranger(o))
+		return NULL;
+	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++)
+		if (!o->devices[i].path[0])
+			return &o->devices[i];
+	return NULL;
 }
 
 static struct object_device *new_device(struct objects *o, const char *path, int config)
@@ -267,10 +270,11 @@ void objects_set_address(struct objects *o, size_t i,
 			 const uint8_t addr[static PERIPHERAL_ADDR_LEN],
 			 enum addr_type type)
 {
-	struct config_device *cfg = &o->configured[i];
+	struct config_device *cfg;
 
 	if (i >= o->configured_count)
 		return;
+	cfg = &o->configured[i];
 	memcpy(cfg->addr, addr, PERIPHERAL_ADDR_LEN);
 	cfg->addr_type = type;
 	cfg->has_addr = true;
@@ -298,8 +302,10 @@ void objects_unset_address(struct objects *o, size_t i)
 		return;
 	memset(o->configured[i].addr, 0, PERIPHERAL_ADDR_LEN);
 	o->configured[i].has_addr = false;
-	if (d)
+	if (d && has_room_for_stranger(o))
 		d->config = -1;
+	else if (d)
+		memset(d, 0, sizeof(*d));
 }
 
 /* ---- services and characteristics ---- */

@@ -434,10 +434,11 @@ struct mono pairing_deadline(const struct pairing *p)
 
 bool pairing_is_busy_with(const struct pairing *p, size_t device)
 {
-	const struct pairing_device *d = &p->devices[device];
+	const struct pairing_device *d;
 
 	if (device >= p->count)
 		return false;
+	d = &p->devices[device];
 	if (pairing_is_on_device(p->state) && device == p->candidate)
 		return true;
 	return d->condemned || d->forget ||

@@ -85,11 +85,12 @@ static void on_no_search(struct pairing *p, struct mono now)
 void pairing_on_facts(struct pairing *p, size_t device, struct pairing_facts facts,
 		      struct mono now)
 {
-	struct pairing_device *d = &p->devices[device];
+	struct pairing_device *d;
 	bool dropped;
 
 	if (device >= p->count)
 		return;
+	d = &p->devices[device];
 	dropped = d->facts.connected && !facts.connected;
 	if (facts.present && !d->facts.present)
 		d->seen = now;
@@ -184,11 +185,12 @@ void pairing_judge(struct pairing *p, bool known, enum link_strength strength,
 void pairing_on_bond_facts(struct pairing *p, size_t device, bool known,
 			   enum link_strength strength, uint8_t key_size, struct mono now)
 {
-	struct pairing_device *d = &p->devices[device];
+	struct pairing_device *d;
 	enum pairing_reason wrong;
 
 	if (device >= p->count)
 		return;
+	d = &p->devices[device];
 	if (p->outstanding == PAIRING_ASK_FACTS && device == p->candidate) {
 		pairing_judge(p, known, strength, key_size, now);
 		return;

@@ -238,9 +238,12 @@ static void refuse_address(struct pairing *p, const struct pairing_device *d)
 
 void pairing_on_identity(struct pairing *p, size_t device, bool good, struct mono now)
 {
-	struct pairing_device *d = &p->devices[device];
+	struct pairing_device *d;
 
-	if (device >= p->count || !d->finished || d->identified)
+	if (device >= p->count)
+		return;
+	d = &p->devices[device];
+	if (!d->finished || d->identified)
 		return;
 	if (!good) {
 		refuse_address(p, d);

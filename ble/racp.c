@@ -432,7 +432,7 @@ static bool is_ignored(const struct racp *r, bool keyed, uint32_t key)
 
 	/* One that hangs may still be sending what it was asked for. */
 	if (r->state == RACP_STATE_IDLE ||
-	    (r->state == RACP_STATE_ENDED && !r->result.hung))
+	    (r->state == RACP_STATE_ENDED && (!r->result.hung || r->gone)))
 		return false;
 	if (wants_fence(r))
 		return true;

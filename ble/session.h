@@ -13,10 +13,11 @@
  *   LINKED   -gone, 5 times in 60 s->  PAUSED -time-> ABSENT
  *
  * Steps, each left out if the device has no use for it:
+ *   CONSENT      tell a scale which user is meant: it may be waiting for that
  *   PREPARE      read what decoders need to know (CGM session start, check sums)
  *   CLOCK_READ   before it is set: stored values carry the old offset
- *   CONSENT      tell a scale which user is meant
  *   HISTORY      fetch stored records (racp.h)
+ *   LIVE         tell a health sensor that its live observations are wanted
  *   SETTLE       wait until values that pour in by themselves have come; needs not be
  *                complete: clock.h tells stamps of before and after a set apart
  *   CLOCK_SET, CLOCK_CHECK (read back)
@@ -67,10 +68,11 @@ enum session_state {
 
 /* In the usual order; the numbers are used as bits of a plan. */
 enum session_step {
-	STEP_PREPARE = 0,
+	STEP_CONSENT = 0,
+	STEP_PREPARE,
 	STEP_CLOCK_READ,
-	STEP_CONSENT,
 	STEP_HISTORY,
+	STEP_LIVE,
 	STEP_SETTLE,
 	STEP_CLOCK_SET,
 	STEP_CLOCK_CHECK,

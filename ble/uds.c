@@ -1,9 +1,9 @@
 /*
  * uds.c - User Data Service; see uds.h.
  *
- * Control point: opcode u8, then the operand. Consent: index u8, code u16. Response: 0x20, request u8,
- * result u8, [parameter]. Registered User: segment header u8, flags u8 (b0 name follows, b1 it is cut),
- * index u8, [name]. Little-endian.
+ * Control point: opcode u8, then the operand. Consent: index u8, code u16. Response:
+ * 0x20, request u8, result u8, [parameter]. Registered User: segment header u8, flags u8
+ * (b0 name follows, b1 it is cut), index u8, [name]. Little-endian.
  */
 #include "ble/uds.h"
 

@@ -1,11 +1,13 @@
 #pragma once
 
 /*
- * uds.h - what the hub says to, and hears from, the User Data Service of a device with several users.
+ * uds.h - what the hub says to, and hears from, the User Data Service of a device with
+ * several users.
  *
- * Only consent is asked for. There is no encoder that registers a user (01), deletes data (03) or a user
- * (05), or writes a name, a birthday, a height: such octets must not leave the hub. Of a Registered User
- * only the index is taken, never the name. Source: User Data Service 1.1, 3.
+ * Only consent is asked for. There is no encoder that registers a user (01), deletes data
+ * (03) or a user (05), or writes a name, a birthday, a height: such octets must not leave
+ * the hub. Of a Registered User only the index is taken, never the name. Source: User
+ * Data Service 1.1, 3.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,22 +60,24 @@ int uds_encode_consent(uint8_t index, uint16_t code, uint8_t buf[static UDS_LEN_
 /*
  * uds_decode_response - an indication of the User Control Point (0x2A9F).
  *
- * Returns 0 with *ret filled, -EMSGSIZE (shorter than three octets) or -EBADMSG (not a response).
- * Octets after the parameter are ignored. Pure.
+ * Returns 0 with *ret filled, -EMSGSIZE (shorter than three octets) or -EBADMSG (not a
+ * response). Octets after the parameter are ignored. Pure.
  */
 int uds_decode_response(const uint8_t *buf, size_t len, struct uds_response *ret);
 
-/* uds_decode_user_index - User Index (0x2A9A): the device's current user, UDS_USER_UNKNOWN if
- * nobody. Returns 0 or -EMSGSIZE. Pure. */
+/* uds_decode_user_index - User Index (0x2A9A): the device's current user,
+ * UDS_USER_UNKNOWN if nobody. Returns 0 or -EMSGSIZE. Pure. */
 int uds_decode_user_index(const uint8_t *buf, size_t len, uint8_t *ret_index);
 
-/* uds_decode_change_increment - Database Change Increment (0x2A99). Returns 0 or -EMSGSIZE. Pure. */
+/* uds_decode_change_increment - Database Change Increment (0x2A99). Returns 0 or
+ * -EMSGSIZE. Pure. */
 int uds_decode_change_increment(const uint8_t *buf, size_t len, uint32_t *ret_count);
 
 /*
- * uds_decode_registered_user - one notification of Registered User (0x2B37), header octet included; the
- * name that may follow is not looked at.
+ * uds_decode_registered_user - one notification of Registered User (0x2B37), header octet
+ * included; the name that may follow is not looked at.
  *
- * Returns 0 with *ret_index, -EAGAIN for a segment that only continues a name, or -EMSGSIZE. Pure.
+ * Returns 0 with *ret_index, -EAGAIN for a segment that only continues a name, or
+ * -EMSGSIZE. Pure.
  */
 int uds_decode_registered_user(const uint8_t *buf, size_t len, uint8_t *ret_index);

@@ -42,24 +42,26 @@ static int make_room(struct joining *j)
 
 int joining_add(struct joining *j, const struct sealed *rec, const struct reading *rd)
 {
-	struct joining_item it = { .epoch = rec->epoch,
-				   .seq = rec->record.seq,
-				   .is_context = rd->kind == READING_GLUCOSE_CONTEXT,
-				   .peripheral = rd->peripheral,
-				   .history = rd->history,
-				   .sequence = rd->decoded.sequence };
+	struct joining_item *it;
 
 	if (!joining_wants((uint8_t)rd->kind) || !rd->decoded.has_sequence)
 		return 0;
 	if (make_room(j) < 0)
 		return -ENOMEM;
-	if (it.is_context) {
-		it.reading = malloc(sizeof(*it.reading));
-		if (!it.reading)
+	it = &j->items[j->count];
+	*it = (struct joining_item){ .epoch = rec->epoch,
+				     .seq = rec->record.seq,
+				     .is_context = rd->kind == READING_GLUCOSE_CONTEXT,
+				     .peripheral = rd->peripheral,
+				     .history = rd->history,
+				     .sequence = rd->decoded.sequence };
+	if (it->is_context) {
+		it->reading = malloc(sizeof(*it->reading));
+		if (!it->reading)
 			return -ENOMEM;
-		*it.reading = *rd;
+		*it->reading = *rd;
 	}
-	j->items[j->count++] = it;
+	j->count++;
 	return 0;
 }
 

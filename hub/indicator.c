@@ -69,6 +69,16 @@ void indicator_on_ble(struct indicator *i)
 	i->silent = 0;
 }
 
+void indicator_on_config(struct indicator *i, const struct config *c)
+{
+	uint32_t ours = bit_of(0); /* what is not about one device */
+
+	for (size_t n = 0; n < c->device_count; n++)
+		ours |= bit_of(c->devices[n].num);
+	i->attention &= ours;
+	i->silent &= ours;
+}
+
 static struct mono patience_ends(const struct indicator *i)
 {
 	return i->blocked_at.ms == MONO_NEVER.ms

@@ -46,6 +46,8 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s,
 void indicator_on_window(struct indicator *i, enum window_state state);
 /* hub-ble is there anew and will say again what it knows of its devices. */
 void indicator_on_ble(struct indicator *i);
+/* A new config: devices that are not in it need nobody any more. */
+void indicator_on_config(struct indicator *i, const struct config *c);
 enum indicator_light indicator_light(const struct indicator *i, struct mono now);
 /* When the light may change by itself; MONO_NEVER if it does not. */
 struct mono indicator_deadline(const struct indicator *i, struct mono now);

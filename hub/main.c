@@ -190,6 +190,8 @@ static void use_config(struct hubd *h)
 	send_config(h, h->coap);
 	window_on_config(&h->window, c->epoch, &c->window, rt_mono());
 	drain_window(h);
+	indicator_on_config(&h->indicator, c);
+	show_light(h);
 }
 
 static void look_at_config(struct hubd *h)

@@ -10,7 +10,7 @@
  *   LongTermKey             legacy pairing, the key that the device gave out
  *   PeripheralLongTermKey   Secure Connections: one key for both roles, stored here. Of legacy pairing
  *   SlaveLongTermKey        (Authenticated 0, 1) it is the key for the opposite role: not ours.
- *                           The second is the name before BlueZ 5.57; today both are written
+ *                           The second is the name before BlueZ 5.63; both are written since
  *
  *   Authenticated   0 legacy, 1 legacy with passkey, 2 Secure Connections, 3 the same, authenticated, 4 debug key
  *

@@ -64,7 +64,8 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 {
 	struct bondinfo *b = arg;
 	const struct msg_link_ask *ask = &m->link_ask;
-	struct msg answer = { .kind = MSG_LINK_FACTS, .link_facts = { ask->cookie } };
+	struct msg answer = { .kind = MSG_LINK_FACTS,
+			      .link_facts = { .cookie = ask->cookie } };
 	struct msg_link_facts *f = &answer.link_facts;
 	struct probe_link l;
 	struct info i;

@@ -225,11 +225,12 @@ class RecordAccess:
         """keeper: the RecordKeeper; add `characteristic` to its service."""
         self._keeper = keeper
         self._task = None
+        self._responded = False
         self.characteristic = keeper.control(RACP, self._on_write)
 
     def running(self):
-        """Return True while a procedure runs."""
-        return bool(self._task and not self._task.done())
+        """Return True while a procedure runs: until its response goes out."""
+        return bool(self._task and not self._task.done() and not self._responded)
 
     def end(self):
         """Stop a procedure without a word."""
@@ -256,6 +257,7 @@ class RecordAccess:
             self._task.cancel()
         if not o.racp_silent:
             run = self._abort(connection, value, aborted) if opcode == ABORT else self._run(connection, value)
+            self._responded = False
             self._task = keeper.spawn(run)
 
     async def _abort(self, connection, value, aborted):
@@ -365,6 +367,7 @@ class RecordAccess:
         return True
 
     async def _respond(self, connection, value):
+        self._responded = True
         self._keeper.report('racp_response', value=value.hex())
         server = self._keeper.device.gatt_server
         await server.indicate_subscriber(connection, self.characteristic, value, force=True)

@@ -7,6 +7,9 @@ from bumble.core import AdvertisingData
 from bumble.hci import Address, HCI_Error, HCI_LE_Set_Random_Address_Command
 
 HEARD_EVERY_S = 1.0
+# btvirt reports an advertising when it starts and then by a timer. Its loop (5.82) goes on using a timer that was
+# stopped in the same turn, and crashes: so the timer never fires, and `_stay_heard` starts anew instead.
+INTERVAL_MS = 10_000_000
 
 
 class Radio:
@@ -53,13 +56,13 @@ class Radio:
             await self.device.send_command(HCI_LE_Set_Random_Address_Command(random_address=address))
         await self.device.start_advertising(
             advertising_data=bytes(AdvertisingData(data)),
-            advertising_interval_min=100,
-            advertising_interval_max=100,
+            advertising_interval_min=INTERVAL_MS,
+            advertising_interval_max=INTERVAL_MS,
         )
         self.spawn(self._stay_heard(self.device.legacy_advertising_set))
 
     async def _stay_heard(self, advertising):
-        """Start anew every second: btvirt tells of an advertising once, to those that search at its start."""
+        """Start anew every second, for those that began to listen meanwhile."""
         while True:
             await asyncio.sleep(HEARD_EVERY_S)
             if self.connection or self.device.legacy_advertising_set is not advertising:

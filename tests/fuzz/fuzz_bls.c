@@ -1,5 +1,6 @@
 /*
- * fuzz_bls.c - the Blood Pressure decoders: any bytes decode within their types or are refused.
+ * fuzz_bls.c - the Blood Pressure decoders: any bytes decode within their types or are
+ * refused.
  *
  * Every decoder gets the whole input.
  */

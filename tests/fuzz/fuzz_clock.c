@@ -1,8 +1,10 @@
 /*
- * fuzz_clock.c - a device's clock: what decodes encodes to the same time; offsets are told without overflow.
+ * fuzz_clock.c - a device's clock: what decodes encodes to the same time; offsets are
+ * told without overflow.
  *
- * First byte: kind (mod 5), and from bit 6 on what kind of stamp. Then the value as read; if more than 10 octets
- * are left, the next seven are a reading's stamp, and the ones after it a time offset.
+ * First byte: kind (mod 5), and from bit 6 on what kind of stamp. Then the value as read;
+ * if more than 10 octets are left, the next seven are a reading's stamp, and the ones
+ * after it a time offset.
  */
 #include <stdlib.h>
 

@@ -1,8 +1,9 @@
 /*
- * fuzz_dis.c - Device Information: what decodes encodes to the same again; texts are UTF-8; lists do not lie.
+ * fuzz_dis.c - Device Information: what decodes encodes to the same again; texts are
+ * UTF-8; lists do not lie.
  *
- * The whole input as blocks, and from its second byte on as one value of the characteristic that the first
- * byte chooses, and as a certification list.
+ * The whole input as blocks, and from its second byte on as one value of the
+ * characteristic that the first byte chooses, and as a certification list.
  */
 #include <stdlib.h>
 #include <string.h>

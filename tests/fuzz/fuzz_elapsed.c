@@ -1,5 +1,6 @@
 /*
- * fuzz_elapsed.c - Elapsed Time and Device Time: what can be set comes back as it was set.
+ * fuzz_elapsed.c - Elapsed Time and Device Time: what can be set comes back as it was
+ * set.
  *
  * First two bytes: features of the Device Time Service. The rest as every kind of value.
  */

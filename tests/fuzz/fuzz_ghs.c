@@ -1,6 +1,6 @@
 /*
- * fuzz_ghs.c - Generic Health Sensor: any observation decodes within its types and fits into a reading, or is
- * refused by length.
+ * fuzz_ghs.c - Generic Health Sensor: any observation decodes within its types and fits
+ * into a reading, or is refused by length.
  *
  * First byte: 0 live, 1 stored, 2 features, 3 response (mod 4).
  */

@@ -1,7 +1,9 @@
 /*
- * fuzz_segment.c - joining of segments: nothing comes out that was not put in, and never too much.
+ * fuzz_segment.c - joining of segments: nothing comes out that was not put in, and never
+ * too much.
  *
- * Input: [length u8][octets]... each one segment; a length beyond the end takes what is there.
+ * Input: [length u8][octets]... each one segment; a length beyond the end takes what is
+ * there.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /*
- * fuzz_uds.c - User Data Service and Battery Level: short values, told apart by length alone.
+ * fuzz_uds.c - User Data Service and Battery Level: short values, told apart by length
+ * alone.
  */
 #include <errno.h>
 #include <stdlib.h>

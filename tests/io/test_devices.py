@@ -53,6 +53,7 @@ find_bumble()
 import kinds  # noqa: E402
 import names  # noqa: E402
 import octets  # noqa: E402
+import radio  # noqa: E402
 from bumble.att import ATT_Error, AttributeValue  # noqa: E402
 from bumble.controller import Controller  # noqa: E402
 from bumble.core import UUID, ProtocolError  # noqa: E402
@@ -66,6 +67,7 @@ from bumble.transport.common import AsyncPipeSink  # noqa: E402
 
 AT = '2026-11-21T07:31:02'  # EA 07 0B 15 07 1F 02
 STAMP = 'ea070b15071f02'
+radio.HEARD_EVERY_S = 0.02
 QUICK = {'linger_s': 0.05, 'advertise_s': 5.0, 'passkey_entry': False, 'secure_connections': False}
 
 

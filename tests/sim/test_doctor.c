@@ -113,7 +113,7 @@ static void test_healthy(void)
 	}
 	CHECK_UINT(w.changes, 0);
 	/* nothing was ever told */
-	w = (struct world){ .now = 1 };
+	w = (struct world){ .now = 100 * (uint64_t)DAY };
 	doctor_init(&w.d);
 	CHECK_UINT(doctor_deadline(&w.d).ms, UINT64_MAX);
 	pass(&w, 40 * HOUR);
@@ -142,6 +142,7 @@ static void test_device_forgot(void)
 	struct world w = start();
 
 	fail_links(&w, DOCTOR_REFUSED - 1, false);
+	doctor_on_bond(&w.d, true, SILENCE_NONE, now(&w)); /* the same one */
 	pass(&w, HOUR);
 	check(&w, SILENCE_NONE);
 	fail_links(&w, 1, false);
@@ -175,11 +176,11 @@ static void test_not_due(void)
 	measure(&w);
 	CHECK_UINT(w.d.usual_ms, DAY);
 	pass(&w, HOUR);
-	fail_links(&w, 500, false);
+	fail_links(&w, DOCTOR_REFUSED, false);
 	pass(&w, 34 * HOUR); /* a little less than 36 */
 	check(&w, SILENCE_NONE);
 	CHECK_UINT(w.changes, 0);
-	pass(&w, HOUR);
+	pass(&w, HOUR + MINUTE);
 	check(&w, SILENCE_DEVICE_FORGOT);
 	measure(&w);
 	pass(&w, 17 * HOUR);
@@ -373,6 +374,92 @@ static void test_signal(void)
 	expect(&w, SILENCE_NONE);
 }
 
+static void test_average(void)
+{
+	struct world w = start();
+
+	doctor_on_seen(&w.d, DOCTOR_RSSI_WEAK - 1,
+		       now(&w)); /* the first one counts by itself */
+	expect(&w, SILENCE_WEAK);
+	for (int i = 0; i < 100; i++)
+		doctor_on_seen(&w.d, DOCTOR_RSSI_UNKNOWN, now(&w));
+	pass(&w, MINUTE);
+	check(&w, SILENCE_WEAK);
+	for (int i = 0; i < 30; i++)
+		doctor_on_seen(&w.d, DOCTOR_RSSI_GOOD - 1, now(&w));
+	pass(&w, MINUTE);
+	check(&w, SILENCE_WEAK);
+	w = start();
+	doctor_on_seen(&w.d, DOCTOR_RSSI_WEAK - 1, now(&w));
+	doctor_on_seen(&w.d, DOCTOR_RSSI_WEAK - 1 + 4 * 6, now(&w)); /* exactly GOOD */
+	CHECK_INT(w.d.rssi, DOCTOR_RSSI_GOOD);
+	pass(&w, MINUTE);
+	check(&w, SILENCE_NONE);
+}
+
+/* Everything that comes from the device is a sign of it; a link that is told twice is one link. */
+static void test_signs(void)
+{
+	for (int sign = 0; sign < 5; sign++) {
+		struct world w = start();
+
+		if (sign == 3)
+			doctor_on_linked(&w.d, now(&w));
+		pass(&w, DOCTOR_UNSEEN_MS - 1);
+		if (sign == 0)
+			doctor_on_seen(&w.d, -50, now(&w));
+		else if (sign == 1)
+			doctor_on_value(&w.d, now(&w));
+		else if (sign == 2)
+			doctor_on_linked(&w.d, now(&w));
+		else if (sign == 3)
+			doctor_on_gone(&w.d, now(&w));
+		else
+			doctor_on_ready(&w.d, now(&w));
+		w.d.linked = false; /* what only a link would excuse */
+		pass(&w, DOCTOR_UNSEEN_MS - 1);
+		check(&w, SILENCE_NONE);
+		pass(&w, 1 + DOCTOR_HOLD_MS);
+		check(&w, SILENCE_UNSEEN);
+	}
+	struct world w = start();
+	for (int i = 0; i < DOCTOR_MISSING; i++) {
+		doctor_on_linked(&w.d, now(&w));
+		doctor_on_encrypted(&w.d, now(&w));
+		w.now += DOCTOR_SERVICES_MS - 1;
+		doctor_on_linked(&w.d, now(&w));
+		w.now++;
+		doctor_on_gone(&w.d, now(&w));
+	}
+	expect(&w, SILENCE_SERVICES);
+}
+
+/* Which gaps between good connections teach its usual time. */
+static void test_gaps(void)
+{
+	static const struct {
+		uint64_t gap_ms, usual_ms;
+	} rows[] = {
+		{ DOCTOR_GAP_MIN_MS - 1, 0 },
+		{ DOCTOR_GAP_MIN_MS, DOCTOR_GAP_MIN_MS },
+		{ DOCTOR_GAP_MAX_MS, DOCTOR_GAP_MAX_MS },
+		{ DOCTOR_GAP_MAX_MS + 1ull, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct world w = start();
+
+		for (int k = 0; k < 2; k++) {
+			doctor_on_linked(&w.d, now(&w));
+			doctor_on_ready(&w.d, now(&w));
+			doctor_on_ready(&w.d, now(&w));
+			doctor_on_gone(&w.d, now(&w));
+			w.now += k ? 0 : rows[i].gap_ms;
+		}
+		CHECK_UINT(w.d.usual_ms, rows[i].usual_ms);
+	}
+}
+
 static void test_unseen(void)
 {
 	struct world w = start();
@@ -556,5 +643,5 @@ static void test_random_life(void)
 
 TEST_MAIN("doctor", test_healthy, test_empty_sessions, test_device_forgot, test_not_due,
 	  test_taken, test_services, test_dismissed, test_bond, test_bond_short,
-	  test_changed, test_consent, test_battery, test_signal, test_unseen,
-	  test_adapter, test_order, test_ear, test_random_life)
+	  test_changed, test_consent, test_battery, test_signal, test_average, test_signs,
+	  test_gaps, test_unseen, test_adapter, test_order, test_ear, test_random_life)

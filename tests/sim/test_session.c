@@ -54,20 +54,21 @@ static void test_whole(void)
 	CHECK(!session_clock_settled(&s));
 	CHECK_INT(session_next(&s, at(1000)), SESSION_NOTHING);
 	session_on_ready(&s, &everything, at(1100));
-	expect_step(&s, STEP_PREPARE, 1100);
+	expect_step(&s, STEP_CONSENT, 1100);
+	session_on_step(&s, STEP_CONSENT, at(1105));
+	expect_step(&s, STEP_PREPARE, 1105);
 	session_on_step(&s, STEP_CLOCK_READ, at(1110)); /* not the one under way */
 	CHECK_INT(session_step(&s), STEP_PREPARE);
 	session_on_step(&s, STEP_PREPARE, at(1120));
 	expect_step(&s, STEP_CLOCK_READ, 1120);
 	CHECK(!session_clock_settled(&s));
-	session_on_step(&s, STEP_CLOCK_READ, at(1200));
-	expect_step(&s, STEP_CONSENT, 1200);
-	CHECK(!session_clock_settled(&s));
-	session_on_step(&s, STEP_CONSENT, at(1250));
+	session_on_step(&s, STEP_CLOCK_READ, at(1250));
 	CHECK(session_clock_settled(&s));
 	expect_step(&s, STEP_HISTORY, 1250);
 	session_on_value(&s, at(1400));
-	session_on_step(&s, STEP_HISTORY, at(1450));
+	session_on_step(&s, STEP_HISTORY, at(1440));
+	expect_step(&s, STEP_LIVE, 1440);
+	session_on_step(&s, STEP_LIVE, at(1450));
 	session_on_value(&s, at(1460)); /* values that come by themselves */
 	CHECK_UINT(session_deadline(&s).ms, 1460 + SESSION_QUIET_MS);
 	CHECK_INT(session_next(&s, at(1460 + SESSION_QUIET_MS - 1)), SESSION_NOTHING);
@@ -97,10 +98,10 @@ static void test_whole(void)
 
 static void test_clock_first(void)
 {
-	static const enum session_step order[] = { STEP_PREPARE,    STEP_CLOCK_READ,
-						   STEP_CLOCK_SET,  STEP_CLOCK_CHECK,
-						   STEP_CONSENT,    STEP_HISTORY,
-						   STEP_INFO };
+	static const enum session_step order[] = { STEP_CONSENT,    STEP_PREPARE,
+						   STEP_CLOCK_READ, STEP_CLOCK_SET,
+						   STEP_CLOCK_CHECK, STEP_HISTORY,
+						   STEP_LIVE,	     STEP_INFO };
 	struct session_plan plan = everything;
 	struct session s = linked();
 
@@ -139,8 +140,8 @@ static void test_skip_clock(void)
 static void test_step_limits(void)
 {
 	static const uint64_t limits[STEP_COUNT] = {
-		SESSION_CHAIN_MS,   SESSION_OPERATION_MS, SESSION_CONSENT_MS,
-		SESSION_HISTORY_MS, SESSION_QUIET_MS,	  SESSION_OPERATION_MS,
+		SESSION_CONSENT_MS, SESSION_CHAIN_MS, SESSION_OPERATION_MS,
+		SESSION_HISTORY_MS, SESSION_OPERATION_MS, SESSION_QUIET_MS,	  SESSION_OPERATION_MS,
 		SESSION_OPERATION_MS, SESSION_CHAIN_MS
 	};
 

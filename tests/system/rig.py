@@ -64,10 +64,11 @@ class Clinic:
             raise RuntimeError(f'clinicctl {arguments[0]}: exit {done.returncode}: {done.stderr}')
         return done.stdout
 
-    def add_hub(self, name='home', *, devices=(device_spec('bp'),), heartbeat_s=10):
-        """Add a hub; returns the bundle's folder."""
+    def add_hub(self, name='home', *, devices=(device_spec('bp'),), heartbeat_s=10, window_min=10):
+        """Add a hub that opens a pairing window for so many minutes; returns the bundle's folder."""
         bundle = self.folder / f'bundle-{name}'
         options = [option for device in devices for option in ('--device', device)]
+        options += ['--pair-window', window_min]
         self.ctl('hub', 'add', self.dir, name, '--out', bundle, '--heartbeat', heartbeat_s, '--utc-offset', 0,
                  *options)
         return bundle
@@ -101,10 +102,14 @@ class Clinic:
         """All that clinicd said."""
         return (self.folder / 'clinicd.log').read_text(errors='replace')
 
-    def readings(self):
-        """Return every reading of the store, opened: a list of dicts as in clinicctl(1), numbers as text."""
-        lines = self.ctl('readings', self.dir, '--json').splitlines()
-        return [json.loads(line, parse_int=str, parse_float=str) for line in lines]
+    def readings(self, raw=False, information=False):
+        """Return every reading of the store, opened: a list of dicts as in clinicctl(1), numbers as text.
+
+        raw: with their octets; information: also what devices said of themselves.
+        """
+        lines = self.ctl('readings', self.dir, '--json', *(['--raw'] if raw else [])).splitlines()
+        readings = [json.loads(line, parse_int=str, parse_float=str) for line in lines]
+        return [r for r in readings if information or r['kind'] != 'device information']
 
     def wait_readings(self, count, seconds, pump=time.sleep):
         """Wait until there are `count` readings; returns them. More than that is an error."""
@@ -123,9 +128,9 @@ class Clinic:
 class Rig:
     """A clinic, one hub of it, and the disks to boot that hub with."""
 
-    def __init__(self, build='build', folder=None, keep=False, specs=(device_spec('bp'),)):
-        """specs: what the clinic knows of the hub's devices, see device_spec."""
-        self.specs = specs
+    def __init__(self, build='build', folder=None, keep=False, specs=(device_spec('bp'),), window_min=10):
+        """specs: what the clinic knows of the hub's devices, see device_spec; window_min: see add_hub."""
+        self.specs, self.window_min = specs, window_min
         self.build = pathlib.Path(build).resolve()
         self._own = folder is None and not keep
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix='hub-rig-'))
@@ -134,7 +139,7 @@ class Rig:
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.clinic = Clinic(self.build, self.folder, HOST_IN_GUEST)
-        bundle = self.clinic.add_hub(devices=self.specs)
+        bundle = self.clinic.add_hub(devices=self.specs, window_min=self.window_min)
         self.overlay, self.data = self.folder / 'hub.sqfs', self.folder / 'data.img'
         self._make_disks(bundle)
         return self

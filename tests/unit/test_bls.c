@@ -1,5 +1,6 @@
 /*
- * test_bls.c - the Blood Pressure decoder: every combination of flags, every length, limits, specials.
+ * test_bls.c - the Blood Pressure decoder: every combination of flags, every length,
+ * limits, specials.
  */
 #include "tests/unit/test.h"
 
@@ -115,7 +116,8 @@ static void check_fields(uint8_t flags, const struct decoded *d)
 	CHECK_UINT(d->status, flags & 16 ? 0x15 : 0);
 }
 
-/* Each of the 32 combinations at its exact length, one octet short, one long; reserved bits change nothing. */
+/* Each of the 32 combinations at its exact length, one octet short, one long; reserved
+ * bits change nothing. */
 static void test_flags(void)
 {
 	for (unsigned flags = 0; flags < FLAGS; flags++) {
@@ -205,6 +207,12 @@ static void test_plausible(void)
 	CHECK(is_flagged(1, 0xF000 | 401, 0xF000 | 100, 0xF000 | 130));
 	CHECK(!is_flagged(1, 0xF000 | 400, 0xF000 | 333, 0xF000 | 130));
 	CHECK(is_flagged(1, 0xF000 | 400, 0xF000 | 334, 0xF000 | 130));
+	CHECK(is_flagged(1, 0xF000 | 160, 0xF000 | 12, 0xF000 | 130));
+	CHECK(!is_flagged(1, 0xF000 | 160, 0xF000 | 13, 0xF000 | 130));
+	CHECK(is_flagged(1, 0xF000 | 160, 0xF000 | 100, 0xF000 | 26));
+	CHECK(!is_flagged(1, 0xF000 | 160, 0xF000 | 100, 0xF000 | 27));
+	CHECK(!is_flagged(1, 0xF000 | 400, 0xF000 | 100, 0xF000 | 367));
+	CHECK(is_flagged(1, 0xF000 | 400, 0xF000 | 100, 0xF000 | 368));
 	CHECK(is_flagged(0, 0xF000 | 290, 20, 25) &&
 	      !is_flagged(0, 0xF000 | 1200, 80, 99));
 	CHECK(is_flagged(0, 80, 81, 80) && !is_flagged(0, 80, 80, 80));
@@ -388,6 +396,7 @@ static void test_cuff_limits(void)
 	CHECK_UINT(cuff_marks(0, 349), 0);
 	CHECK_UINT(cuff_marks(0, 350), 0);
 	CHECK_UINT(cuff_marks(0, 351), MARK_IMPLAUSIBLE);
+	CHECK_UINT(cuff_marks(1, 0), 0);
 	CHECK_UINT(cuff_marks(1, 0xF000 | 467), 0);
 	CHECK_UINT(cuff_marks(1, 0xF000 | 468), MARK_IMPLAUSIBLE);
 }

@@ -62,7 +62,7 @@ static void test_pairings(void)
 	check(GENERAL KEY("PeripheralLongTermKey", "3", "16")
 		      KEY("SlaveLongTermKey", "3", "16"),
 	      true, LINK_SC_AUTHENTICATED, 16);
-	/* BlueZ before 5.57 */
+	/* BlueZ before 5.63 */
 	check(GENERAL KEY("SlaveLongTermKey", "3", "16"), true, LINK_SC_AUTHENTICATED,
 	      16);
 }

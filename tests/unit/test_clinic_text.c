@@ -433,6 +433,8 @@ static void test_remarks(void)
 		  "pulse below device's range");
 	CHECK(!words_status(READING_BLOOD_PRESSURE, &d, 2));
 	CHECK(!words_status(READING_TOMBSTONE, &d, 0));
+	d.status = 3 << 3; /* reserved */
+	CHECK(!words_status(READING_BLOOD_PRESSURE, &d, 0));
 	CHECK(!words_status(READING_WEIGHT, &d, 0));
 	d.has_status = false;
 	CHECK(!words_status(READING_BLOOD_PRESSURE, &d, 0));
@@ -644,6 +646,11 @@ static void test_joining(void)
 	join(2, 1, READING_GLUCOSE_CONTEXT, 1, 0, 13);
 	join(2, 2, READING_GLUCOSE_CONTEXT, 1, 0, 13);
 	join(2, 3, READING_GLUCOSE, 1, 0, 13);
+	/* neither of these has anything to do with the other */
+	join(2, 4, READING_GLUCOSE, 1, 0, 20);
+	join(2, 5, READING_GLUCOSE_CONTEXT, 1, 1, 20);
+	join(2, 6, READING_GLUCOSE, 2, 0, 30);
+	join(2, 7, READING_GLUCOSE_CONTEXT, 1, 0, 30);
 	CHECK_INT(joining_add(&joining, &rec, &other), 0);
 	other.kind = READING_GLUCOSE;
 	other.decoded.has_sequence = false; /* not decoded */
@@ -660,6 +667,8 @@ static void test_joining(void)
 	CHECK_UINT(context_of(1, 8), 0);
 	CHECK_UINT(context_of(2, 3), 1);
 	CHECK(joined(2, 1) && !joined(2, 2));
+	CHECK_UINT(context_of(2, 4) + context_of(2, 6), 0);
+	CHECK(!joined(2, 5) && !joined(2, 7));
 	CHECK(!joined(1, 99) && !joined(3, 1));
 	joining_free(&joining);
 	CHECK(!joined(1, 2));

@@ -101,6 +101,10 @@ static void test_day_of_week(void)
 	CHECK_UINT(buf[7], 4);
 	clock_encode(CLOCK_KIND_CURRENT_TIME, -3 * 24 * HOUR, buf);
 	CHECK_UINT(buf[7], 1);
+	clock_encode(CLOCK_KIND_CURRENT_TIME, -1000, buf); /* a Wednesday */
+	CHECK_UINT(buf[7], 3);
+	clock_encode(CLOCK_KIND_CURRENT_TIME, INT64_C(2461449600000), buf);
+	CHECK_UINT(buf[7], 3); /* 2048-01-01, midnight */
 }
 
 static void test_settable(void)
@@ -118,13 +122,15 @@ static void test_offset_read(void)
 
 	clock_init(&t);
 	read_as(&t, NOV_21, 10000);
-	/* 20 s later the hub's UTC is NOV_21 + 20 s, its local time an hour more: the device is an hour slow. */
+	/* 20 s later the hub's UTC is NOV_21 + 20 s, its local time an hour more: the
+	 * device is an hour slow. */
 	o = offset(&t, NOV_21, 30000, NOV_21 + 20000);
 	CHECK_INT(o.source, OFFSET_READ);
 	CHECK_INT(o.offset_ms, HOUR);
 	CHECK_UINT(o.uncertainty_ms, 1100);
 	CHECK_INT(o.timeline, 0);
-	/* The hub learns that it is really 5 minutes later: the same coincidence, told in the new terms. */
+	/* The hub learns that it is really 5 minutes later: the same coincidence, told in
+	 * the new terms. */
 	o = offset(&t, NOV_21, 30000, NOV_21 + 20000 + 300000);
 	CHECK_INT(o.offset_ms, HOUR + 300000);
 	/* A new connection knows nothing until it has measured. */
@@ -267,6 +273,10 @@ static void test_timeline(void)
 	read_as(&t, NOV_21 + 3 * HOUR + 1196000,
 		1000000 + 3 * 3600000 + 1000); /* within the slack */
 	CHECK_INT(t.timeline, 2);
+	read_as(&t, NOV_21 + 3 * HOUR + 1194000, 1000000 + 3 * 3600000 + 2000);
+	CHECK_INT(t.timeline, 2);
+	read_as(&t, NOV_21 + 3 * HOUR + 1191999, 1000000 + 3 * 3600000 + 3000);
+	CHECK_INT(t.timeline, 3);
 }
 
 /* A lost battery counts once, not at each connection. */
@@ -285,7 +295,8 @@ static void test_reset(void)
 	CHECK_INT(t.timeline, 0);
 }
 
-/* Months of connections to a drifting clock, set whenever it may be: what is told dates every stamp right. */
+/* Months of connections to a drifting clock, set whenever it may be: what is told dates
+ * every stamp right. */
 static void test_drifting(void)
 {
 	int64_t device = NOV_21, mono = 1000000, wall = NOV_21;
@@ -502,7 +513,8 @@ static void test_replies(void)
 	CHECK_INT(clock_form_reply(&f, rows[0].buf, 2), -EMSGSIZE);
 }
 
-/* Where a stamp lies in the hub's local time, as the offset tells it; the home is at UTC + 1 h. */
+/* Where a stamp lies in the hub's local time, as the offset tells it; the home is at UTC
+ * + 1 h. */
 static int64_t dated(const struct clock_track *t, const struct decoded *d,
 		     uint64_t mono_ms, int64_t wall_ms)
 {
@@ -590,6 +602,11 @@ static void test_ticks(void)
 	CHECK_INT(t.timeline, 1); /* but going back does */
 	read_face(&t, NOV_21, CLOCK_SCALE_LOCAL, 30000);
 	CHECK_INT(dated(&t, &d, 30000, NOV_21), INT64_MIN);
+	read_face(&t, ELAPSED_EPOCH_MS + HOUR + 20000, CLOCK_SCALE_TICKS, 40000);
+	d.marks = MARK_CLOCK_UNSET; /* counted before the counter started again */
+	CHECK_INT(dated(&t, &d, 40000, NOV_21), NOV_21 + HOUR - 20000);
+	d.ticks = 30000000;
+	CHECK_INT(dated(&t, &d, 40000, NOV_21), INT64_MIN);
 }
 
 /* A meter shows base + offset; its base is what is sent. */
@@ -648,7 +665,62 @@ static void test_clock_unset(void)
 	CHECK(dated(&t, &d, 10000, NOV_21) != INT64_MIN);
 }
 
-/* A clock in UTC is set, read back and drifts over a change of the home's offset: no jump, no set. */
+/* Values may come before the clock is read or set: they are dated all the same. */
+static void test_before(void)
+{
+	const int64_t local = NOV_21 + HOUR;
+	struct decoded d = stamp(local - 2 * HOUR - 6000, false);
+	struct clock_track t;
+
+	clock_init(&t);
+	read_face(&t, local - 2 * HOUR, CLOCK_SCALE_LOCAL, 10000);
+	CHECK_INT(dated(&t, &d, 4000, NOV_21 - 6000), local - 6000);
+	clock_on_set(&t, local, at(10000), at(10200));
+	CHECK_INT(dated(&t, &d, 4000, NOV_21 - 6000), local - 6000);
+	/* stamped by the new clock 8 s after a capture that was 6 s before: it cannot be */
+	d = stamp(local + 2000, false);
+	CHECK_INT(dated(&t, &d, 4000, NOV_21 - 6000), local + 2 * HOUR + 2000);
+	CHECK_UINT(t.now.uncertainty_ms, 1100);
+}
+
+/* A clock that runs fast since it was set, and was not read again, stays within one
+ * percent. */
+static void test_runs_fast(void)
+{
+	const int64_t local = NOV_21 + HOUR;
+	const uint64_t later = 10000 + 100 * 3600000;
+	struct clock_track t;
+	struct decoded d;
+
+	clock_init(&t);
+	read_face(&t, local - 10 * HOUR, CLOCK_SCALE_LOCAL, 10000);
+	clock_on_set(&t, local, at(10000), at(10000));
+	d = stamp(local + 101 * HOUR + 2000, false);
+	CHECK_INT(dated(&t, &d, later, NOV_21 + 100 * HOUR), local + 101 * HOUR + 2000);
+	d = stamp(local + 101 * HOUR + 3000, false);
+	CHECK_INT(dated(&t, &d, later, NOV_21 + 100 * HOUR), local + 111 * HOUR + 3000);
+}
+
+/* A meter's clock was set: it is what it shows, base + offset, that tells old stamps from
+ * new ones. */
+static void test_set_time_offset(void)
+{
+	const int64_t local = NOV_21 + HOUR;
+	struct decoded d = stamp(local - 30 * HOUR + 4000, false);
+	struct clock_track t;
+
+	d.has_time_offset = true;
+	d.time_offset_min = 30 * 60;
+	clock_init(&t);
+	read_face(&t, local - 2 * HOUR, CLOCK_SCALE_LOCAL, 10000);
+	clock_on_set(&t, local, at(10000), at(10000));
+	CHECK_INT(dated(&t, &d, 15000, NOV_21 + 5000), local + 4000);
+	d.time_offset_min = 28 * 60; /* from before: shown 2 h less */
+	CHECK_INT(dated(&t, &d, 15000, NOV_21 + 5000), local + 4000);
+}
+
+/* A clock in UTC is set, read back and drifts over a change of the home's offset: no
+ * jump, no set. */
 static void test_set_utc(void)
 {
 	const int64_t local = NOV_21 + HOUR;
@@ -709,9 +781,14 @@ static void test_fault(void)
 			      at(10000 + (uint64_t)i * 3600000));
 		CHECK_INT(t.timeline, i < 3 ? 1 : 2);
 	}
+	clock_on_set(&t, face.local_ms, at(10000 + 5 * 3600000), at(10000 + 5 * 3600000));
+	face.fault = true;
+	clock_on_read(&t, &face, at(10000 + 5 * 3600000), at(10000 + 5 * 3600000));
+	CHECK_INT(t.timeline, 4); /* the set, and that it stopped again since */
 }
 
-/* 2026-10-25 03:00 +2 becomes 02:00 +1 at 01:00 UTC: 02:00:00 to 02:59:59 are shown twice. */
+/* 2026-10-25 03:00 +2 becomes 02:00 +1 at 01:00 UTC: 02:00:00 to 02:59:59 are shown
+ * twice. */
 static void test_ambiguous(void)
 {
 	const int64_t change = INT64_C(1792890000000);
@@ -759,4 +836,5 @@ TEST_MAIN("clock", test_bytes, test_lengths, test_not_a_date, test_day_of_week,
 	  test_reset, test_drifting, test_kinds, test_form_calendar, test_form_elapsed,
 	  test_elapsed_says, test_form_device_time, test_replies, test_scales,
 	  test_own_zone, test_ticks, test_time_offset, test_live_kinds, test_clock_unset,
-	  test_set_utc, test_wants_set, test_fault, test_ambiguous, test_may_set)
+	  test_set_utc, test_wants_set, test_before, test_runs_fast, test_set_time_offset,
+	  test_fault, test_ambiguous, test_may_set)

@@ -1,5 +1,6 @@
 /*
- * test_dis.c - Device Information: texts of any kind, there and back, comparison, certification lists.
+ * test_dis.c - Device Information: texts of any kind, there and back, comparison,
+ * certification lists.
  */
 #include "tests/unit/test.h"
 
@@ -7,14 +8,15 @@
 
 #include "ble/dis.h"
 
-/* A Philips DL8740 thermometer: System ID and certification list. Source: an emulation of it in JavaScript,
- * found by the list's octets in public repositories. */
+/* A Philips DL8740 thermometer: System ID and certification list. Source: an emulation of
+ * it in JavaScript, found by the list's octets in public repositories. */
 static const uint8_t philips_id[] = { 0xA0, 0x05, 0x00, 0xFE, 0xFF, 0x74, 0x87, 0x1C };
 static const uint8_t philips_list[] = { 0x00, 0x02, 0x00, 0x12, 0x02, 0x01, 0x00, 0x08,
 					0x05, 0x01, 0x00, 0x01, 0x00, 0x02, 0x80, 0x08,
 					0x02, 0x02, 0x00, 0x02, 0x00, 0x00 };
 
-/* Personal Health Devices Transcoding White Paper, example of a thermometer, as Dialog's SDK cites it. */
+/* Personal Health Devices Transcoding White Paper, example of a thermometer, as Dialog's
+ * SDK cites it. */
 static const uint8_t white_paper[] = { 0x00, 0x02, 0x00, 0x12, 0x02, 0x01, 0x00, 0x08,
 				       0x01, 0x05, 0x00, 0x01, 0x00, 0x02, 0x80, 0x08,
 				       0x02, 0x02, 0x00, 0x02, 0x00, 0x00 };
@@ -123,6 +125,8 @@ static void test_long(void)
 	CHECK_UINT(strlen(put_as(in, 63)), 63);
 	CHECK_UINT(strlen(put_as(in, 64)), 64);
 	CHECK_UINT(strlen(put_as(in, 65)), 64);
+	in[63] = '\x07';
+	CHECK_STR(put_as(in, 64) + 62, "a?");
 	memcpy(in + 62, "\xC3\xBC", 2);
 	CHECK_UINT(strlen(put_as(in, 64)), 64);
 	memcpy(in + 62, "a\xC3\xBC", 3);
@@ -216,6 +220,13 @@ static void test_full(void)
 	CHECK_INT(dis_decode(buf, firm + 7, &back), 0);
 	CHECK_UINT(back.certification.len, 0);
 	CHECK_UINT(back.udi.len, 4);
+	/* what is not told needs no room */
+	put(&d, 0x2A24, "");
+	CHECK_INT(dis_put(&d, 0x2A2A, opaque, 0), 0);
+	CHECK_INT(dis_put(&d, 0x2BFF, opaque, DIS_ENCODED_MAX - (firm - 67) - 3), 0);
+	CHECK_INT(dis_encode(&d, buf), DIS_ENCODED_MAX);
+	CHECK_INT(dis_put(&d, 0x2BFF, opaque, 1), 0);
+	CHECK_UINT(d.udi.len, 1);
 	CHECK_INT(dis_put(&d, 0x2BFF, opaque, DIS_OPAQUE_MAX), 0);
 	CHECK_UINT(d.udi.len, DIS_OPAQUE_MAX);
 	CHECK_INT(dis_put(&d, 0x2BFF, opaque, DIS_OPAQUE_MAX + 1), 0);

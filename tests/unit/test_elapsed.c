@@ -1,5 +1,6 @@
 /*
- * test_elapsed.c - Elapsed Time, the clocks of the Elapsed Time Service and of the Device Time Service.
+ * test_elapsed.c - Elapsed Time, the clocks of the Elapsed Time Service and of the Device
+ * Time Service.
  */
 #include "tests/unit/test.h"
 
@@ -45,8 +46,8 @@ static void check_date(const struct date_time *t, unsigned y, unsigned mo, unsig
 	CHECK_UINT(t->second, s);
 }
 
-/* Time stamp of the pulse oximeter in STM32WBA-BLE-Generic-Health-Sensor: UTC, seconds, current timeline,
- * cellular network. */
+/* Time stamp of the pulse oximeter in STM32WBA-BLE-Generic-Health-Sensor: UTC, seconds,
+ * current timeline, cellular network. */
 static void test_stamp(void)
 {
 	static const uint8_t buf[] = { 0x22, 0x72, 0x9D, 0x2B, 0x29, 0, 0, 6, 0 };
@@ -175,7 +176,8 @@ static void test_take_short(void)
 	CHECK_UINT(d.marks, 0);
 }
 
-/* Written to the Philips simulator in its own test: not synchronised, clock needs to be set, does DST. */
+/* Written to the Philips simulator in its own test: not synchronised, clock needs to be
+ * set, does DST. */
 static void test_current(void)
 {
 	static const uint8_t buf[] = {
@@ -294,7 +296,8 @@ static void test_dts_feature(void)
 	CHECK_INT(dts_decode_feature(summed, 4, &features), -EBADMSG);
 }
 
-/* Table 3.6 in full, each combination of optional fields at its exact length, one short, one long. */
+/* Table 3.6 in full, each combination of optional fields at its exact length, one short,
+ * one long. */
 static size_t build_time(uint8_t *buf, uint16_t features, uint16_t status)
 {
 	static const uint8_t rest[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
@@ -387,7 +390,8 @@ static void test_dts_zones(void)
 	}
 }
 
-/* 2026-11-21 06:31:02 UTC is 848557862 s after 2000 (0x3293F726), 4004231462 after 1900 (0xEEABB926). */
+/* 2026-11-21 06:31:02 UTC is 848557862 s after 2000 (0x3293F726), 4004231462 after 1900
+ * (0xEEABB926). */
 static void test_dts_propose(void)
 {
 	uint8_t want[] = { 0x02, 0xCB, 0x00, 0x26, 0xF7, 0x93, 0x32, 4, 0, 1, 255 };

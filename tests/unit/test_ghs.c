@@ -1,7 +1,9 @@
 /*
- * test_ghs.c - Generic Health Sensor observations: every class, flag and length; bundles; bounds.
+ * test_ghs.c - Generic Health Sensor observations: every class, flag and length; bundles;
+ * bounds.
  *
- * Vectors 'ST' are observations of STM32WBA-BLE-Generic-Health-Sensor (2024, Generic Health Sensor Profile 1.0).
+ * Vectors 'ST' are observations of STM32WBA-BLE-Generic-Health-Sensor (2024, Generic
+ * Health Sensor Profile 1.0).
  */
 #include "tests/unit/test.h"
 
@@ -607,7 +609,8 @@ static void test_many(void)
 	CHECK_UINT(many(0).marks, 0);
 }
 
-/* Whatever comes, the reading that is made of it fits into a body, with every field at its longest. */
+/* Whatever comes, the reading that is made of it fits into a body, with every field at
+ * its longest. */
 static void check_fits(const uint8_t *raw, size_t len, const struct decoded *d)
 {
 	static uint8_t body[READING_BODY_MAX];

@@ -239,8 +239,11 @@ static void test_levels(void)
 	level(WINDOW_LEVEL);
 	config(&first);
 	adapter(true);
+	CHECK_UINT(did.said + did.told, 0);
+	now.ms += 100 * MINUTE; /* nor does time run */
 	quiet();
 	level(WINDOW_LEVEL - 1);
+	CHECK_UINT(did.tell.ms_left, 10 * MINUTE);
 	CHECK_UINT(did.tell.id, 1);
 	CHECK_INT(did.state, WINDOW_OPEN);
 	now.ms += 4 * MINUTE;

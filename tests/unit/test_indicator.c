@@ -85,6 +85,8 @@ static void test_window(void)
 
 static void test_reasons(void)
 {
+	struct config c = { 0 };
+
 	indicator_init(&i);
 	CHECK_INT(after(STATUS_REASON, 1, SILENCE_UNSEEN, 1), LIGHT_READY);
 	for (int r = SILENCE_DEVICE_FORGOT; r <= SILENCE_REASON_LAST; r++) {
@@ -100,6 +102,15 @@ static void test_reasons(void)
 	CHECK_INT(after(STATUS_REASON, 1, SILENCE_UNSEEN, 7), LIGHT_READY);
 	CHECK_INT(after(STATUS_DEVICE, 3, DEVICE_BOND_LOST, 8), LIGHT_NEEDS_YOU);
 	CHECK_INT(after(STATUS_REASON, 4, SILENCE_TAKEN, 9), LIGHT_NEEDS_YOU);
+	CHECK_INT(after(STATUS_REASON, 0, SILENCE_ADAPTER, 9), LIGHT_NEEDS_YOU);
+	c.devices[0].num = 3;
+	c.device_count = 1;
+	indicator_on_config(&i, &c); /* 4 is no longer there */
+	CHECK_INT(after(STATUS_REASON, 0, SILENCE_NONE, 9), LIGHT_NEEDS_YOU);
+	c.devices[0].num = 5;
+	indicator_on_config(&i, &c);
+	CHECK_INT(indicator_light(&i, (struct mono){ 10 }), LIGHT_READY);
+	CHECK_INT(after(STATUS_REASON, 5, SILENCE_TAKEN, 9), LIGHT_NEEDS_YOU);
 	indicator_on_ble(&i); /* it will say again what still holds */
 	CHECK_INT(indicator_light(&i, (struct mono){ 10 }), LIGHT_READY);
 }

@@ -611,7 +611,10 @@ static void test_overtaken_write(void)
 	CHECK_INT(racp_next(&r, now(), &w), RACP_WRITE);
 	say(1, RACP_CODE_NO_RECORDS);
 	CHECK_INT(racp_next(&r, now(), &w), RACP_NOTHING);
-	say(1, RACP_CODE_NO_RECORDS);	   /* not an answer to what was not asked */
+	say(1, RACP_CODE_NO_RECORDS); /* not an answer to what was not asked */
+	clock_ms += 5000;
+	ignore(100); /* does not make it wait longer */
+	CHECK_UINT(racp_deadline(&r).ms, clock_ms + RACP_ANSWER_MS - 5000);
 	racp_on_write(&r, -EAGAIN, now()); /* cannot be: it was answered */
 	EXPECT_WRITE(1, 6);
 	ignore(100);
@@ -664,6 +667,8 @@ static void test_abort_ignored(void)
 	expect_wait(RACP_ABORT_MS);
 	CHECK(expect_done(RACP_INCOMPLETE)->hung);
 	ignore(103); /* from before the fence, until it is disconnected */
+	racp_on_gone(&r, now());
+	take(103);
 }
 
 /* The count is a courtesy: nothing that happens to it loses the fence. */

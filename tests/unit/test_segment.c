@@ -1,5 +1,6 @@
 /*
- * test_segment.c - joining of segmented values: counters, order, limits, what is given back.
+ * test_segment.c - joining of segmented values: counters, order, limits, what is given
+ * back.
  */
 #include "tests/unit/test.h"
 
@@ -92,8 +93,8 @@ static void test_no_first(void)
 	CHECK_UINT(whole_len, 0);
 }
 
-/* A new value begins although the last one was not finished: the beginning is given back, and the segment
- * can be added again. */
+/* A new value begins although the last one was not finished: the beginning is given back,
+ * and the segment can be added again. */
 static void test_cut_off(void)
 {
 	segment_init(&join);
@@ -165,8 +166,8 @@ static void test_take(void)
 	CHECK_UINT(whole_len, 0);
 }
 
-/* Values cut at random and sent in order come out as they went in; with one segment lost, doubled or
- * swapped nothing comes out that was not sent. */
+/* Values cut at random and sent in order come out as they went in; with one segment lost,
+ * doubled or swapped nothing comes out that was not sent. */
 static void test_cut_at_random(void)
 {
 	for (int i = 0; i < 20000; i++) {

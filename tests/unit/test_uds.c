@@ -1,5 +1,6 @@
 /*
- * test_uds.c - User Data Service: the one request the hub makes, its answers, whose turn it is; Battery Level.
+ * test_uds.c - User Data Service: the one request the hub makes, its answers, whose turn
+ * it is; Battery Level.
  */
 #include "tests/unit/test.h"
 
@@ -27,7 +28,8 @@ static void test_consent(void)
 
 static void test_response(void)
 {
-	/* as the Philips simulator answers a consent, and a registration with the new index */
+	/* as the Philips simulator answers a consent, and a registration with the new
+	 * index */
 	static const uint8_t consent[] = { 0x20, 0x02, 0x01 };
 	static const uint8_t registered[] = { 0x20, 0x01, 0x01, 0x03, 0x99 };
 	static const uint8_t refused[] = { 0x20, 0x02, 0x05 };
