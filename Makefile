@@ -137,20 +137,24 @@ test_queue := $(store)
 test_state := $(store)
 test_ingest := $(clinic)
 test_backlog := ble/backlog.o $(core)
-test_bls := $(ble_pure) $(core)
-test_clock := $(ble_pure) $(core)
+decoder_tests := bcs bls cgm clock crc dis elapsed ghs gls hrs hts plx racp_steps segment stream uds wss
+$(foreach t,$(decoder_tests),$(eval test_$(t) := $$(ble_pure) $$(core)))
+test_traits := $(ble_pure) $(core)
+test_objects := $(ble_pure) $(core)
 test_bondinfo := $(bondinfo)
 test_verify := ble/verify.o $(core)
 test_pki := $(clinic) coap/identity.o
 test_clinic_store := $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
-UNIT := bls bondinfo verify clock core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
+UNIT := $(decoder_tests) traits objects bondinfo verify core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
 	window handover keys queue state backlog ingest pki clinic_store clinic_text
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
-SIM := verify pairing session forward supervisor
+SIM := doctor verify pairing racp session forward supervisor
 test_session := $(ble_pure) $(core)
+test_racp := $(ble_pure) $(core)
+test_doctor := $(ble_pure) $(core)
 test_pairing := $(ble_pure) $(core)
 # io: one process, or two ends, against a temporary directory or loopback
 test_ipc := $(core) $(rt)
@@ -232,6 +236,8 @@ check-system: need-image all image
 	@echo '== the device in QEMU: real bluetoothd, emulated cuff, clinic on this machine'
 	$(Q)/usr/bin/python3 tests/system/test_system.py $(O)
 	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
+	@echo '== every home device, through a real bluetoothd'
+	$(Q)/usr/bin/python3 tests/system/test_profiles.py $(O)
 
 image: need-image
 	$(Q)rootfs/image/twin.sh build >/dev/null
@@ -242,7 +248,7 @@ check:
 	echo; echo "Everything holds: $$(( ($$(date +%s) - start) / 60 )) minutes."
 
 demo: need-image all image
-	$(Q)/usr/bin/python3 tests/system/demo.py --build $(O)
+	$(Q)/usr/bin/python3 tests/system/demo.py --build $(O) --devices '$(DEVICES)'
 
 # ---- measuring ------------------------------------------------------------------------------------
 bench_cipher := $(db) $(core) $(rt) $(crypto)
@@ -263,6 +269,7 @@ bench: need-build need-check all $(addprefix $(O)/tests/bench/,bench_cipher benc
 
 help:
 	@echo 'make demo         the whole path once: cuff, hub in QEMU, network cut, clinic'
+	@echo '                  DEVICES=cuff,glucometer,oximeter,scale,thermometer,cgm,strap,ghs: those, one by one'
 	@echo 'make check        all that CI runs; installs what it needs (7 minutes, more the first time)'
 	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
 	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
@@ -285,9 +292,9 @@ lint: need-build need-check deps
 
 # ---- fuzz -----------------------------------------------------------------------------------------
 # one line says what each target is made of; corpus: tests/fuzz/corpus/<target>
-fuzz_bls := $(ble_pure) $(core)
+decoder_fuzz := bcs bls cgm clock dis elapsed ghs gls hrs hts plx racp segment stream uds wss
+$(foreach t,$(decoder_fuzz),$(eval fuzz_$(t) := $$(ble_pure) $$(core)))
 fuzz_bondinfo := $(bondinfo_pure) $(core)
-fuzz_clock := $(ble_pure) $(core)
 fuzz_config := $(core)
 fuzz_cose := $(core)
 fuzz_msg := $(core)
@@ -296,7 +303,7 @@ fuzz_reading := $(core)
 fuzz_reply := $(coap_pure) $(core)
 fuzz_slots := storage/slots.o $(core)
 fuzz_upload := $(clinic)
-FUZZ := bls bondinfo clock config cose msg peripherals reading reply slots upload
+FUZZ := $(decoder_fuzz) bondinfo config cose msg peripherals reading reply slots upload
 FUZZ_SECONDS ?= 60
 
 $(foreach t,$(FUZZ),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),test_libs)))

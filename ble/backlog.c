@@ -6,7 +6,7 @@
 #include <string.h>
 
 _Static_assert(BACKLOG_MAX <= UINT8_MAX, "a place fits its number");
-_Static_assert(sizeof(struct backlog) <= 512 * 1024, "the hub's memory is small");
+_Static_assert(sizeof(struct backlog) <= 1 << 19, "512 KiB: the hub is small");
 
 void backlog_init(struct backlog *b, uint64_t instance)
 {

@@ -35,9 +35,9 @@ enum {
 struct backlog_entry {
 	size_t device; /* index in the configuration at capture */
 	struct msg_raw raw;
-	bool has_decoded;	     /* 'decoded' is known; else the decoder has yet to run */
-	struct decoded decoded;	     /* what the decoder said */
-	uint32_t history;	     /* of the memory it came from, see struct reading */
+	bool has_decoded;	/* 'decoded' is known; else the decoder has yet to run */
+	struct decoded decoded; /* what the decoder said */
+	uint32_t history;	/* of the memory it came from, see struct reading */
 	struct msg_decoded finished; /* what is sent; only if 'ready' */
 	bool ready;
 	/* not ready: waits so long for a look at the device's clock */

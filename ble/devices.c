@@ -376,6 +376,8 @@ static void on_durable(void *arg, const struct backlog_entry *e)
 {
 	struct devices *ds = arg;
 
+	log_debug("durable", "device=%zu ms=%llu", e->device + 1,
+		  (unsigned long long)mono_since(rt_mono(), e->raw.captured.mono));
 	if (e->device < ds->count)
 		session_on_durable(&ds->devices[e->device].session, rt_mono());
 }

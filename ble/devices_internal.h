@@ -159,6 +159,8 @@ void devices_fill_buckets(struct device *d, struct mono now);
 void devices_take(struct devices *ds, size_t i, const struct profile *p,
 		  const uint8_t *value, size_t len, const struct decoded *decoded,
 		  struct mono at);
+/* The link is gone: what was never joined is kept as it is. */
+void devices_end_joins(struct devices *ds, size_t i, struct mono now);
 /* Close the windows of streams that are over; all: of this device, whatever their age. */
 void devices_close_streams(struct devices *ds, size_t i, bool all, struct mono now);
 /* Give hub-store the decoded values whose wait is over, and drop what came over nobody's

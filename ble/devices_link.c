@@ -122,6 +122,7 @@ static void on_gone(struct devices *ds, size_t i, struct mono now)
 	d->gone_at = now;
 	d->doing = STEP_COUNT;
 	d->tag++; /* answers to what was asked on that link are void */
+	devices_end_joins(ds, i, now);
 	devices_close_streams(ds, i, true, now);
 	devices_memory_on_gone(ds, i, now);
 	verify_on_gone(&d->verify, now);

@@ -79,6 +79,7 @@ void devices_take(struct devices *ds, size_t i, const struct profile *p,
 		devices_incident(ds, INCIDENT_STORAGE, i);
 		return;
 	}
+	verify_on_value(&d->verify, now); /* wants a look of its own */
 	session_on_value(&d->session, now);
 	e->hold_until = mono_add(now, HOLD_MS);
 	e->history = devices_memory_history(ds, i);
@@ -153,6 +154,17 @@ static void take_segment(struct devices *ds, size_t i, const struct profile *p,
 	if (r == -EPROTO || r == -ENOSPC)
 		take_pieces(ds, i, p, whole, whole_len, now);
 	take_pieces(ds, i, p, value, len, now);
+}
+
+void devices_end_joins(struct devices *ds, size_t i, struct mono now)
+{
+	for (size_t k = 0; k < DEVICE_JOINS; k++) {
+		const uint8_t *part;
+		size_t len;
+
+		segment_take(&ds->devices[i].joins[k], &part, &len);
+		take_pieces(ds, i, profile_by_characteristic(joined[k]), part, len, now);
+	}
 }
 
 static size_t stream_of(const struct profile *p)
@@ -274,6 +286,7 @@ static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
 
 	if (!p)
 		p = devices_info_profile();
+	FAILPOINT("ble.decode");
 	if (!e->has_decoded)
 		e->decoded = capture_decode(p, e->raw.raw, e->raw.raw_len, &d->ctx);
 	if (e->decoded.marks & MARK_UNDECODED)

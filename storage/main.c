@@ -2,10 +2,10 @@
  * hub-store - takes readings from hub-ble, seals them to the clinic, keeps them durably, and hands them
  * to hub-coap until the clinic has them.
  *
- *   hub-ble  --RAW, DECODED-->  hub-store  --BATCH, QUEUE_STATE-->  hub-coap
- *            <-DURABLE, STATE--            <------WANT, ACK-------
- *                                   ^
- *                                   `-- STORE_CONFIG -- hubd      (STATUS, INCIDENT back)
+ *   hub-ble  --RAW, DECODED, DISCARD-->  hub-store  --BATCH, QUEUE_STATE-->  hub-coap
+ *            <-----DURABLE, STATE------             <------WANT, ACK-------
+ *            <-----MEMORY, both ways-->      ^
+ *                                            `-- STORE_CONFIG -- hubd      (STATUS, INCIDENT back)
  *
  * This file is the shell: sockets, one timer, start and end. What messages do is in store.c.
  *

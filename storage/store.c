@@ -16,6 +16,13 @@
  * queue. It starts with the first word from hubd or HUBD_WAIT_MS after the start; until hubd has
  * said the level, batches are marked suspect.
  *
+ * What came over a link that is not known to be good waits in quarantine until hub-ble knows (capture.h); the
+ * answer to it comes when it is durable, or never if hub-ble discards it, which has forgotten it by then.
+ *
+ * How far the memories of devices are durable (MEMORY) is kept for hub-ble in state.db: told to it when it
+ * connects and when state.db opens, before it hears READY; recorded as it says. While state.db is closed
+ * nothing is told and nothing recorded.
+ *
  * While a commit waits for space, captures that were accepted stay here, sealed, and are answered
  * when they are durable; new ones are refused, so that hub-ble and the device keep them.
  */

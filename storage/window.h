@@ -7,7 +7,9 @@
  * hub-ble offers a capture again when it has had no answer, for instance because
  * hub-store was killed between its commit and its answer. At most WINDOW_LEN captures can
  * be without an answer, so a number and a bit mask say all. A capture older than the
- * window is 'not known': stored a second time at worst, never lost. Pure.
+ * window is 'not known': stored a second time at worst, never lost. That can happen to one
+ * that waited in quarantine (capture.h) while more than WINDOW_LEN others passed it, if
+ * hub-store is killed just between its commit and its answer. Pure.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -440,6 +440,7 @@ class Peripheral(Table, Radio, Delivery):
                 task.cancel()
         self._watching = self._sending = self._flooding = None
         self.connection = None
+        self._touched.set()
         self.ended()
         self.report('disconnected', reason=int(reason), readings=self.waiting())
         if self.options.always_on:
@@ -483,7 +484,7 @@ class Peripheral(Table, Radio, Delivery):
     async def _watch(self, connection):
         """End the connection when its work is done, or when nothing happens in it."""
         loop = asyncio.get_running_loop()
-        while True:
+        while connection is self.connection:
             o = self.options
             if self._done_at is None or self.busy():
                 end = self._last + o.idle_s
@@ -494,5 +495,6 @@ class Peripheral(Table, Radio, Delivery):
                 break
             self._touched.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._touched.wait(), None if o.stay else left)
+                async with asyncio.timeout(None if o.stay else left):
+                    await self._touched.wait()
         self._end(connection)

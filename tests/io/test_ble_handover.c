@@ -22,7 +22,7 @@ static struct {
 	bool unverified[N];
 	struct msg_memory memory[N];
 	size_t memories;
-	bool up, auto_durable;
+	bool up, silent, auto_durable;
 	enum store_blocked blocked;
 } heard;
 
@@ -60,7 +60,8 @@ static void on_up(void *arg, struct ipc *l)
 {
 	(void)arg, (void)l;
 	heard.up = true;
-	say_state(heard.blocked);
+	if (!heard.silent)
+		say_state(heard.blocked);
 }
 
 static void on_down(void *arg, struct ipc *l)
@@ -234,6 +235,24 @@ static void test_durable(void)
 	CHECK_UINT(told.device[1], 5);
 	CHECK(handover_is_empty(h));
 	CHECK(!handover_unfinished(h, NULL));
+	stop();
+}
+
+/* A new hub-store has not said yet whether it takes readings: nothing is sent. */
+static void test_not_heard(void)
+{
+	start();
+	close_store();
+	UNTIL(!handover_is_ready(h));
+	finish(give(1, false));
+	heard.silent = true;
+	open_store();
+	UNTIL(heard.up);
+	finish(give(1, false));
+	pass_ms(20);
+	CHECK(!heard.raw[1] && !heard.raw[2] && !handover_is_ready(h));
+	say_state(STORE_READY);
+	UNTIL(heard.decoded[1] && heard.decoded[2]);
 	stop();
 }
 
@@ -434,5 +453,5 @@ static void test_random_run(void)
 	stop();
 }
 
-TEST_MAIN("ble_handover", test_durable, test_discard, test_blocked, test_full,
-	  test_memory, test_random_run)
+TEST_MAIN("ble_handover", test_durable, test_not_heard, test_discard, test_blocked,
+	  test_full, test_memory, test_random_run)

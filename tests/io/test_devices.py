@@ -140,7 +140,8 @@ class Home:
         while len(self.seen(name, **match)) < count:
             self._new.clear()
             try:
-                await asyncio.wait_for(self._new.wait(), end - time.monotonic())
+                async with asyncio.timeout(end - time.monotonic()):
+                    await self._new.wait()
             except TimeoutError as error:
                 raise AssertionError(f'no event {count} x {name} {match}; last: {self.events[-5:]}') from error
         return self.seen(name, **match)[-1]
@@ -427,7 +428,7 @@ async def test_link_faults():
             with contextlib.suppress(Refused):
                 await home.connect()
             await home.gone()
-        await home.do('set', drop='', stay=True, slow_s=0.2, mtu=30)
+        await home.do('set', drop='', stay=True, slow_s=0.2, mtu=30, advertise_on=True)
         await home.do('measure', sys='128', dia='82')
         await home.connect()
         start = time.monotonic()
@@ -437,7 +438,7 @@ async def test_link_faults():
         await home.wait('confirmed')
         await asyncio.sleep(0.2)
         same(bool(home.device.connection), True, 'stays')
-        await home.do('set', stay=False, slow_s=0.0, moved=True, missing='2A49', advertise_on=True)
+        await home.do('set', stay=False, slow_s=0.0, moved=True, missing='2A49')
         await home.gone()
         before = home.char('2A35').handle
         await home.connect()  # advertises on

@@ -95,7 +95,9 @@ static void offer(uint64_t capture)
 			     .decoded = { .value_count = 1,
 					  .values = { { VALUE_SYSTOLIC,
 							UNIT_MMHG,
-							{ (int32_t)capture, 0, 0 } } } } }
+							{ (int32_t)capture, 0, 0 },
+							0,
+							0 } } } }
 	};
 	(void)ipc_send(ble, &m);
 }

@@ -9,83 +9,15 @@ opens, and the values with those that the device was told to measure.
 import sys
 import time
 
-from rig import Rig, TwinError, device_spec, has_said
+from household import KINDS, Home, specs, values
+from rig import Rig, TwinError, has_said
 
 NAMES = ['scale', 'glucometer', 'oximeter', 'thermometer', 'strap', 'cgm', 'ghs', 'cuff']
 SCALE, GLUCOMETER, OXIMETER, THERMOMETER, STRAP, CGM, GHS, CUFF = range(len(NAMES))
 RECORDS = 500
 
 
-SPECS = [('weight', 'user=1,consent=1234'), ('glucose', 'user=sole'), ('spo2', 'user=sole'), ('temp', 'user=sole'),
-         ('hr', 'user=sole'), ('cgm', 'user=sole,history=all'), ('ghs', 'user=sole'), ('bp', 'user=sole')]
-
-
-class Home:
-    """The hub, the clinic, and what they have seen so far."""
-
-    def __init__(self, rig, twin):
-        self.rig, self.twin = rig, twin
-
-    def device(self, number, command, **fields):
-        """Do something with one device."""
-        return self.twin.command(f'device.{command}', device=number, **fields)
-
-    def readings(self, number):
-        """What the clinic has of one device, in order."""
-        return [r for r in self.rig.clinic.readings(raw=True) if r['device']['number'] == str(number + 1)]
-
-    def wait_glucose(self, count):
-        """The same of a meter, without contexts; each record's number once."""
-        end = time.monotonic() + 180
-        while True:
-            got = [r for r in self.readings(GLUCOMETER) if r['kind'] == 'glucose']
-            if len(got) >= count:
-                break
-            if time.monotonic() > end:
-                raise AssertionError(f'{len(got)} of {count} records after 180 s')
-            self.twin.drain(1)
-        numbers = sorted(int(r['sequence']) for r in got)
-        if len(numbers) != len(set(numbers)) or len(numbers) != count:
-            raise AssertionError(f'{len(numbers)} records, {len(set(numbers))} different, want {count}')
-        return sorted(got, key=lambda r: int(r['sequence']))
-
-    def wait_readings(self, number, count, seconds=90):
-        """Wait until the clinic has so many of this device; more is an error."""
-        end = time.monotonic() + seconds
-        while True:
-            got = self.readings(number)
-            if len(got) > count:
-                raise AssertionError(f'{len(got)} readings of {NAMES[number]}, want {count}')
-            if len(got) == count:
-                return got
-            if time.monotonic() > end:
-                raise AssertionError(f'{len(got)} of {count} readings of {NAMES[number]} after {seconds} s')
-            self.twin.drain(0.3)
-
-    def pair(self, number):
-        """Put a device into pairing mode; returns when it is bonded and has hung up, or listens."""
-        self.device(number, 'pair')
-        paired = self.twin.wait('paired', 120, device=number)
-        if not paired['auth']:
-            raise AssertionError(f'{NAMES[number]}: paired without its passkey')
-
-    def gone(self, number, seconds=90):
-        """Wait until its link has ended, if there is one."""
-        ups = len(self.twin.seen('connected', device=number))
-        while len(self.twin.seen('disconnected', device=number)) < ups and seconds > 0:
-            self.twin.drain(0.2)
-            seconds -= 0.2
-
-    def measure(self, number, **fields):
-        """Take a measurement and wait until the device is rid of it."""
-        self.device(number, 'measure', **fields)
-        self.twin.wait('confirmed', 90, device=number)
-        self.gone(number)
-
-
-def values(reading):
-    """{name: text} of a reading."""
-    return {v['name']: v['value'] for v in reading['values']}
+IMPORTED = {CGM: ',history=all'}  # what it stored before it was paired is wanted, too
 
 
 def expect(what, got, want):
@@ -94,8 +26,26 @@ def expect(what, got, want):
         raise AssertionError(f'{what}: got {got}, want {want}')
 
 
-def both(home, number, test, fields, shown):
+def wait_glucose(home, count):
+    """The meter's records at the clinic, without contexts; each number once."""
+    end = time.monotonic() + 180
+    while True:
+        got = [r for r in home.readings(GLUCOMETER) if r['kind'] == 'glucose']
+        if len(got) >= count:
+            break
+        if time.monotonic() > end:
+            raise AssertionError(f'{len(got)} of {count} records after 180 s')
+        home.twin.drain(1)
+    numbers = sorted(int(r['sequence']) for r in got)
+    if len(numbers) != len(set(numbers)) or len(numbers) != count:
+        raise AssertionError(f'{len(numbers)} records, {len(set(numbers))} different, want {count}')
+    return sorted(got, key=lambda r: int(r['sequence']))
+
+
+def both(home, number):
     """Pair, a test reading, a reading: marked, unmarked, verified, the octets and values as sent."""
+    kind = KINDS[NAMES[number]]
+    test, fields, shown = kind.test, kind.fields, kind.shown
     home.pair(number)
     home.measure(number, **test)
     home.measure(number, **fields)
@@ -112,21 +62,18 @@ def both(home, number, test, fields, shown):
 
 def test_cuff(home):
     """Blood pressure."""
-    r = both(home, CUFF, {'sys': '118', 'dia': '76', 'map': '90'},
-             {'sys': '137', 'dia': '88', 'map': '104', 'pulse': '67'},
-             {'systolic': '137', 'diastolic': '88', 'mean': '104', 'pulse': '67'})
+    r = both(home, CUFF)
     expect('link', r['device']['link'], 'secure connections, authenticated')
 
 
 def test_thermometer(home):
     """Temperature, with its precision."""
-    both(home, THERMOMETER, {'temp': '36.9'}, {'temp': '38.40', 'type': 6},
-         {'temperature': '38.40', 'body site': '6'})
+    both(home, THERMOMETER)
 
 
 def test_oximeter(home):
     """A spot-check and a stream."""
-    both(home, OXIMETER, {'spo2': '97', 'pulse': '64'}, {'spo2': '93', 'pulse': '71'}, {'SpO2': '93', 'pulse': '71'})
+    both(home, OXIMETER)
     home.device(OXIMETER, 'stream', count=20, interval=0.1)
     home.twin.wait('stream_over', 60, device=OXIMETER)
     home.device(OXIMETER, 'leave')
@@ -149,6 +96,7 @@ def test_strap(home):
 
 def test_scale(home):
     """Weight and body composition of a user who consented; another user's is nobody's."""
+    home.device(SCALE, 'set', consent_first=True)
     home.pair(SCALE)
     home.measure(SCALE, weight='80.000', user=1)
     home.measure(SCALE, weight='81.100', user=1, fat='23.4')
@@ -176,14 +124,14 @@ def test_glucometer(home):
     home.twin.wait_unit('hub-ble', 60)
     home.device(GLUCOMETER, 'transfer')
     home.twin.wait_log('hub-ble', r'memory device=2 outcome=1', 120)
-    home.wait_glucose(RECORDS)
+    wait_glucose(home, RECORDS)
     home.gone(GLUCOMETER)
     home.device(GLUCOMETER, 'transfer')
     home.twin.wait_log('hub-ble', r'memory device=2 outcome=1 records=0', 90)
     home.gone(GLUCOMETER)
     home.device(GLUCOMETER, 'measure', glucose='0.00112', context={'meal': 1})
     home.twin.wait_log('hub-ble', r'memory device=2 outcome=1 records=1', 90)
-    last = home.wait_glucose(RECORDS + 1)[-1]
+    last = wait_glucose(home, RECORDS + 1)[-1]
     expect('glucose', values(last)['glucose'], '0.00112')
 
 
@@ -196,12 +144,16 @@ def test_cgm(home):
 
 
 def test_ghs(home):
-    """An observation in MDC codes, in segments."""
+    """Observations in MDC codes, in segments, asked for from its memory."""
+    kind = KINDS['ghs']
     home.pair(GHS)
-    home.device(GHS, 'measure')
-    home.device(GHS, 'measure')
-    got = home.wait_readings(GHS, 2)
-    expect('values', all(r['values'] for r in got), True)
+    for count, fields in enumerate((kind.test, kind.fields), 1):
+        home.device(GHS, 'measure', **fields)
+        got = home.wait_readings(GHS, count)
+        home.gone(GHS)
+    expect('mark of the test reading', 'test' in got[0]['marks'], True)
+    value = got[1]['values'][0]
+    expect('value', [value[k] for k in ('value', 'code', 'unit_code')], ['72', '147842', '2720'])
 
 
 TESTS = [test_cuff, test_thermometer, test_oximeter, test_strap, test_scale, test_glucometer, test_cgm, test_ghs]
@@ -211,11 +163,11 @@ def main():
     """Run all, or the named ones."""
     build, names = sys.argv[1], sys.argv[2:]
     passed = failed = 0
-    specs = [device_spec(kind, n, more) for n, (kind, more) in enumerate(SPECS)]
-    with Rig(build, specs=specs, window_min=120) as rig:
+    known = [spec + IMPORTED.get(number, '') for number, spec in enumerate(specs(NAMES))]
+    with Rig(build, specs=known, window_min=120) as rig:
         rig.clinic.start()
         with rig.boot(devices=NAMES) as twin:
-            home = Home(rig, twin)
+            home = Home(rig, twin, NAMES)
             twin.wait('booted', 300)
             print(f'ok boot ({twin.events[-1]["host_t"]:.0f} s)', flush=True)
             has_said(twin, 'hub-ble', 'radio on=1', 120)
