@@ -194,6 +194,9 @@ $(eval $(call link,tests/bench/bench_wire,tests/bench/bench_wire.o $(uplink_ends
 bench_intake := ble/backlog.o ble/handover.o $(core) $(rt) $(crypto)
 $(eval $(call link,tests/bench/bench_intake,tests/bench/bench_intake.o $(bench_intake),test_libs))
 $(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
+# our decoders as a filter, to be held against other people's; and their cost
+$(eval $(call link,tests/peers/decode_lines,tests/peers/decode_lines.o $(ble_pure) $(core),test_libs))
+$(eval $(call link,tests/bench/bench_decode,tests/bench/bench_decode.o $(ble_pure) $(core),test_libs))
 $(eval $(call link,tests/io/ble_peer,tests/io/ble_peer.o $(ble_peer),test_libs))
 
 $(O)/%.o: %.c | deps
@@ -225,6 +228,13 @@ check-fast: need-build need-check deps
 	$(Q)$(MAKE) O=$(O)/asan SANITIZE=1 FAILPOINTS=1 fast-programs
 	$(Q)ASAN_OPTIONS=detect_leaks=0 tests/run.sh $(O)/asan $(FAST) $(FAST_SCRIPTS)
 
+# the decoders and libraries in Python, the same values to both
+check-peers: need-build need-peers deps
+	@echo '== decoders against libraries of other people'
+	$(Q)tests/peers/libraries.sh install
+	$(Q)$(MAKE) $(O)/tests/peers/decode_lines
+	$(Q)tests/peers/compare.py $(O)/tests/peers/decode_lines
+
 # each process killed at each step
 check-kills: need-build need-check deps
 	@echo '== every process killed at every step of the path'
@@ -244,7 +254,7 @@ image: need-image
 
 check:
 	$(Q)start=$$(date +%s); set -e; \
-	for step in all image check-fast check-kills check-system fuzz-replay lint; do $(MAKE) $$step; done; \
+	for step in all image check-fast check-peers check-kills check-system fuzz-replay lint; do $(MAKE) $$step; done; \
 	echo; echo "Everything holds: $$(( ($$(date +%s) - start) / 60 )) minutes."
 
 demo: need-image all image
@@ -265,6 +275,7 @@ bench: need-build need-check all $(addprefix $(O)/tests/bench/,bench_cipher benc
 	$(Q)tests/bench/commit.sh $(O)/tests/bench/bench_cipher $(O)/tests/bench/bench_plain $(O)
 	$(Q)$(O)/tests/bench/bench_wire
 	$(Q)$(O)/tests/bench/bench_intake $(O)
+	$(Q)tests/bench/decode.sh $(O)/tests/bench/bench_decode
 	$(Q)/usr/bin/python3 tests/bench/memory.py $(O)
 
 help:
@@ -273,6 +284,7 @@ help:
 	@echo 'make check        all that CI runs; installs what it needs (7 minutes, more the first time)'
 	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
 	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
+	@echo 'make check-peers  the decoders against libraries of other people'
 	@echo 'make lint         formatting, warnings of two compilers, analysers, what is linked where'
 	@echo 'make fuzz         every parser, FUZZ_SECONDS each (60)'
 	@echo 'make bench        figures with their targets, beside plain SQLite'
@@ -285,7 +297,7 @@ help:
 # ---- lint -----------------------------------------------------------------------------------------
 # all that we compile, for its warnings
 everything: all $(patsubst tests/%.c,$(O)/tests/%.o,$(wildcard tests/unit/*.c tests/sim/*.c tests/io/*.c \
-	tests/bench/*.c tests/fuzz/*.c))
+	tests/bench/*.c tests/fuzz/*.c tests/peers/*.c))
 
 lint: need-build need-check deps
 	$(Q)LINT_PURE='$(core) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure)' tests/lint.sh $(O) $(DEPS)
@@ -339,4 +351,4 @@ install-clinic: $(O)/clinicd $(O)/clinicctl
 clean:
 	rm -rf build out
 
-.PHONY: all bench bluez check check-fast check-kills check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean
+.PHONY: all bench bluez check check-fast check-kills check-peers check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean

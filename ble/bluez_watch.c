@@ -76,12 +76,25 @@ static void on_adapter_added(struct bluez *b, const char *path, const struct pro
 		bluez_ignore_adapter(b);
 }
 
+/* bluetoothd tells of links when it is idle, so that a short absence can be left out: 'connected'
+ * of one that was connected is another link. */
+static void tell_absence(struct bluez *b, const char *path, const struct props *p)
+{
+	struct object_device *d = objects_find_device(&b->objects, path);
+
+	if (!d || d->config < 0 || !(p->on & d->is & PROP_CONNECTED))
+		return;
+	d->is &= ~(unsigned)PROP_CONNECTED;
+	bluez_tell_device(b, d->config);
+}
+
 static void on_device_changed(struct bluez *b, const char *path, const struct props *p)
 {
-	struct object_device *d = bluez_is_on_adapter(b, path)
-					  ? objects_put_device(&b->objects, path, p)
-					  : NULL;
+	struct object_device *d;
 
+	tell_absence(b, path, p);
+	d = bluez_is_on_adapter(b, path) ? objects_put_device(&b->objects, path, p)
+					 : NULL;
 	b->h.heard(b->arg);
 	if (!d) {
 		const struct object_candidate *c =

@@ -252,14 +252,16 @@ static void tell_window(struct devices *ds)
 
 static void follow_all(struct devices *ds, bool ready, struct mono now)
 {
-	bool linked = false;
+	bool busy = false;
 
 	for (size_t i = 0; i < ds->count; i++) {
 		session_on_store(&ds->devices[i].session, ready, now);
 		devices_follow(ds, i, now);
-		linked |= ds->devices[i].linked;
+		/* one that only listens, a sensor that is worn, is not disturbed by a search */
+		busy |= ds->devices[i].linked &&
+			ds->devices[i].session.state != SESSION_LISTEN;
 	}
-	pairing_on_quiet(&ds->pairing, linked);
+	pairing_on_quiet(&ds->pairing, busy);
 }
 
 static void sooner(struct mono *next, struct mono at)

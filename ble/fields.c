@@ -49,12 +49,21 @@ struct decimal fields_special(enum decimal_kind kind)
 	return (struct decimal){ .kind = kind };
 }
 
+/* A mantissa that would be special without its exponent: a number by the standard, but some
+ * programs read, and perhaps some devices write, 'no value' like this. */
+static bool is_doubtful(struct decimal n)
+{
+	return n.kind == DECIMAL_NUMBER && (n.mantissa >= 2046 || n.mantissa <= -2046);
+}
+
 struct decimal fields_take_sfloat(struct reader *r, struct decoded *d,
 				  enum value_name name, enum value_unit unit,
 				  struct plausible_range range)
 {
 	struct decimal n = decimal_from_sfloat(read_le16(r));
 
+	if (is_doubtful(n))
+		d->marks |= MARK_IMPLAUSIBLE;
 	fields_add_checked(d, name, unit, n, range);
 	return n;
 }

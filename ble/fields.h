@@ -49,7 +49,8 @@ struct decimal fields_fixed(uint16_t raw, int16_t factor, int8_t exponent);
 /* fields_special - a decimal that is no number. */
 struct decimal fields_special(enum decimal_kind kind);
 
-/* fields_take_sfloat - read an SFLOAT, fields_add_checked. Returns it; zero after a read
+/* fields_take_sfloat - read an SFLOAT, fields_add_checked; MARK_IMPLAUSIBLE also for a number
+ * that would be a special value without its exponent. Returns it; zero after a read
  * error. */
 struct decimal fields_take_sfloat(struct reader *r, struct decoded *d,
 				  enum value_name name, enum value_unit unit,

@@ -117,7 +117,6 @@ static struct object_device *new_device(struct objects *o, const char *path, int
 static struct object_device *add_device(struct objects *o, const char *path,
 					const struct props *props)
 {
-	struct object_device *d;
 	int config;
 
 	if (!(props->has & PROP_ADDRESS))
@@ -125,10 +124,7 @@ static struct object_device *add_device(struct objects *o, const char *path,
 	config = find_configured(o, props->address, props->address_type);
 	if (config < 0 && !(props->on & TIES))
 		return NULL;
-	d = new_device(o, path, config);
-	if (d)
-		d->addr_type = props->address_type;
-	return d;
+	return new_device(o, path, config);
 }
 
 struct object_device *objects_put_device(struct objects *o, const char *path,

@@ -41,8 +41,7 @@ static bool any_wanted(const struct pairing *p, struct mono now)
 
 static bool may_search(const struct pairing *p, struct mono now)
 {
-	return p->radio && !p->quiet && !p->abort && !pairing_any_testing(p) &&
-	       any_wanted(p, now);
+	return p->radio && !p->quiet && !p->abort && any_wanted(p, now);
 }
 
 void pairing_init(struct pairing *p)
@@ -119,10 +118,10 @@ static enum pairing_op step_idle(struct pairing *p, struct mono now)
 		p->candidate = (size_t)i;
 		return PAIRING_BONDED;
 	}
+	if (!p->radio)
+		return PAIRING_NOTHING;
 	i = find_leftover(p, now);
-	if (!p->radio) {
-		;
-	} else if (i >= 0) {
+	if (i >= 0) {
 		p->candidate = (size_t)i;
 		pairing_enter(p, PAIRING_DISCARD, MONO_NEVER);
 	} else if (untidy && mono_reached(now, p->tidy_at)) {
@@ -159,7 +158,7 @@ static enum pairing_op step_cleaning(struct pairing *p, struct mono now)
 		return PAIRING_REMOVE;
 	}
 	for (size_t k = 0; k < p->count; k++)
-		if (pairing_is_wanted(p, &p->devices[k], now) && p->devices[k].forget)
+		if (p->devices[k].forget && !p->devices[k].facts.present)
 			/* it has no object, and so no bond */
 			p->repair = p->devices[k].forget = false;
 	pairing_enter(p, p->searching ? PAIRING_LOOKING : PAIRING_SEARCH, MONO_NEVER);
@@ -387,12 +386,8 @@ static void give_up(struct pairing *p, struct mono now)
 		return;
 	if (p->outstanding == PAIRING_START)
 		pairing_enter(p, PAIRING_CANCEL, MONO_NEVER);
-	else if (p->outstanding == PAIRING_CONNECT && p->abort)
-		pairing_discard(p);
 	else if (p->outstanding == PAIRING_CONNECT)
 		pairing_fail_attempt(p, -ETIMEDOUT, now);
-	else if (p->outstanding == PAIRING_ASK_FACTS && p->abort)
-		pairing_discard(p);
 	else if (p->outstanding == PAIRING_ASK_FACTS)
 		pairing_judge(p, false, LINK_UNKNOWN, 0, now);
 }

@@ -22,8 +22,9 @@
  *   any      -radio or bluetoothd gone-> IDLE; a bond not found good until then is removed
  *                                        when the radio is back
  *
- * After TRUST the device is in its TEST: agent gone, not bondable, no search, the window stays
- * open. Its next value is the test reading, and ends the window if nobody else is to be paired.
+ * After TRUST the device is in its TEST: its next value is the test reading, and ends the window
+ * if nobody else is to be paired. Others of the window are searched for meanwhile; if there are
+ * none, the agent is gone and the adapter not bondable.
  *
  * Invariants
  *   1. The agent exists, the adapter is bondable, and it searches, only from AGENT to

@@ -54,6 +54,3 @@ void pairing_end_window(struct pairing *p, enum window_state state);
 
 /* Time is up: ended well if somebody was served and nobody waits. */
 void pairing_end_time(struct pairing *p);
-
-/* End the window if everybody is served. */
-void pairing_end_if_served(struct pairing *p);

@@ -80,7 +80,6 @@ void pairing_end_window(struct pairing *p, enum window_state state)
 	p->open = false;
 	p->window_state = state;
 	p->abort = p->state != PAIRING_IDLE;
-	p->repair = false;
 	for (size_t i = 0; i < p->count; i++) {
 		struct pairing_device *d = &p->devices[i];
 
@@ -92,16 +91,6 @@ void pairing_end_time(struct pairing *p)
 {
 	pairing_end_window(p, p->served && !pairing_any_testing(p) ? WINDOW_DONE
 								   : WINDOW_OVER);
-}
-
-void pairing_end_if_served(struct pairing *p)
-{
-	if (!p->open || !p->served || pairing_any_testing(p))
-		return;
-	for (size_t i = 0; i < p->count; i++)
-		if (pairing_needs(p, &p->devices[i]))
-			return;
-	pairing_end_window(p, WINDOW_DONE);
 }
 
 void pairing_on_window(struct pairing *p, const struct msg_window *w, struct mono now)
@@ -128,7 +117,7 @@ void pairing_on_window(struct pairing *p, const struct msg_window *w, struct mon
 		struct pairing_device *d = &p->devices[i];
 
 		put_in_window(p, d);
-		if (d->in_window && !d->condemned) {
+		if (d->in_window) {
 			d->failures = 0;
 			d->not_before = (struct mono){ 0 };
 		}
@@ -215,13 +204,17 @@ void pairing_on_candidate(struct pairing *p, const struct pairing_candidate *c,
 
 /* ---- after the bond: who it is, and the test reading ---- */
 
+/* Its test may be over, and the window with it if nobody else is to be paired. */
 static void check_served(struct pairing *p, struct pairing_device *d)
 {
 	if (!d->testing || !d->tested || !d->identified)
 		return;
 	d->testing = false;
 	p->served = true;
-	pairing_end_if_served(p);
+	for (size_t i = 0; i < p->count; i++)
+		if (pairing_needs(p, &p->devices[i]))
+			return;
+	pairing_end_window(p, WINDOW_DONE);
 }
 
 /* Not to be found again in this window. */

@@ -152,7 +152,7 @@ check_pure() {
 libraries_of() {
 	case $1 in
 	hub-ble) echo 'libcbor libuv libsystemd' ;;
-	hub-store | hub-coap | hubd | clinicd) echo 'libcbor libuv' ;;
+	hub-bondinfo | hub-store | hub-coap | hubd | clinicd) echo 'libcbor libuv' ;;
 	clinicctl) echo 'libcbor libuv libcjson' ;;
 	*) return 1 ;;
 	esac
@@ -163,7 +163,7 @@ foreign_symbols() {
 	none='mbedtls_|gnutls_|psa_|OPENSSL_|sd_'
 	tls='wolfSSL_(connect|accept|new|read|write)$'
 	case $1 in
-	hub-ble) echo "$none|sqlite3_|coap_|wc_|wolfSSL_" ;;
+	hub-ble | hub-bondinfo) echo "$none|sqlite3_|coap_|wc_|wolfSSL_" ;;
 	hub-store) echo "$none|coap_|$tls" ;;
 	hub-coap) echo "$none|sqlite3_" ;;
 	hubd) echo "$none|sqlite3_|coap_|$tls" ;;
@@ -174,7 +174,7 @@ foreign_symbols() {
 
 check_libraries() {
 	bad=0
-	for program in hub-ble hub-store hub-coap hubd clinicd clinicctl; do
+	for program in hub-ble hub-bondinfo hub-store hub-coap hubd clinicd clinicctl; do
 		file=$out/lint-gcc/$program
 		[ -f "$file" ] || { echo "no $file"; return 1; }
 		may=$(libraries_of "$program" | tr ' ' '|')

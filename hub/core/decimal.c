@@ -17,7 +17,7 @@ struct decimal decimal_from_sfloat(uint16_t raw)
 	uint16_t m = raw & 0x0fff;
 	int exponent = raw >> 12;
 
-	switch (m) {
+	switch (raw) {
 	case 0x7ff: return special(DECIMAL_NAN);
 	case 0x800: return special(DECIMAL_NRES);
 	case 0x7fe: return special(DECIMAL_PLUS_INF);
@@ -35,7 +35,7 @@ struct decimal decimal_from_float(uint32_t raw)
 	uint32_t m = raw & 0xffffff;
 	int exponent = (int)(raw >> 24);
 
-	switch (m) {
+	switch (raw) {
 	case 0x7fffff: return special(DECIMAL_NAN);
 	case 0x800000: return special(DECIMAL_NRES);
 	case 0x7ffffe: return special(DECIMAL_PLUS_INF);

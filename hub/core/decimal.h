@@ -25,7 +25,8 @@ struct decimal {
 };
 
 /* decimal_from_sfloat - 16-bit SFLOAT: bits 15..12 exponent, 11..0 mantissa, both two's
- * complement. The special mantissas are special whatever the exponent says. Pure, total. */
+ * complement. A special value has exponent 0: 2047e-5 mol/L is a glucose of 20.47 mmol/L, see
+ * docs/adr/0006-special-values.md. Pure, total. */
 struct decimal decimal_from_sfloat(uint16_t raw);
 
 /* decimal_from_float - 32-bit FLOAT: bits 31..24 exponent, 23..0 mantissa. Pure, total. */

@@ -335,7 +335,7 @@ class Peripheral(Table, Radio, Delivery):
             'encrypted': bool(self.connection and self.connection.is_encrypted),
             'subscribed': sorted(f'{u:04X}' for s in self._subscribed.values() for u, bits in s.items() if bits),
             'clock_offset': self.clock_offset.total_seconds(), 'bonds': len(await self.device.keystore.get_all()),
-            'options': dataclasses.asdict(self.options),
+            'address': str(self.device.random_address), 'options': dataclasses.asdict(self.options),
         }
 
     COMMANDS = {
@@ -394,6 +394,7 @@ class Peripheral(Table, Radio, Delivery):
 
     def _on_connection(self, connection):
         self.connection = connection
+        self._on_air = None
         self._done_at = None
         self._again = list(self.history) if self.options.resend else []
         self.touch()

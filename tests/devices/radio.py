@@ -17,6 +17,7 @@ class Radio:
 
     _advertise_until = 0.0
     _advertising_end = None  # timer
+    _on_air = None  # bumble's advertising set; None from the moment of a connection
 
     async def _advertise(self, seconds):
         loop = asyncio.get_running_loop()
@@ -59,20 +60,20 @@ class Radio:
             advertising_interval_min=INTERVAL_MS,
             advertising_interval_max=INTERVAL_MS,
         )
-        self.spawn(self._stay_heard(self.device.legacy_advertising_set))
+        if not self.connection:
+            self._on_air = self.device.legacy_advertising_set
+            self.spawn(self._stay_heard(self._on_air))
 
     async def _stay_heard(self, advertising):
         """Start anew every second, for those that began to listen meanwhile."""
         while True:
             await asyncio.sleep(HEARD_EVERY_S)
-            if self.connection or self.device.legacy_advertising_set is not advertising:
-                return
             with contextlib.suppress(HCI_Error):  # it ended meanwhile
-                await advertising.stop()
-                if self.connection or self.device.legacy_advertising_set is not advertising:
-                    return
-                await advertising.start()
-                if self.connection:
+                for step in (advertising.stop, advertising.start):
+                    if self._on_air is not advertising:
+                        return
+                    await step()
+                if self._on_air is None:  # a connection came while it started anew
                     await advertising.stop()
 
     async def _time_over(self):
@@ -91,7 +92,7 @@ class Radio:
     async def _radio_off(self):
         """Stop advertising; bumble's own stop_advertising fails when its view and btvirt's differ."""
         advertising = self.device.legacy_advertising_set
-        self.device.legacy_advertising_set = None
+        self.device.legacy_advertising_set = self._on_air = None
         if advertising:
             for step in (advertising.stop, advertising.remove):
                 with contextlib.suppress(HCI_Error):  # it is off already

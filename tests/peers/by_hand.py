@@ -42,8 +42,8 @@ class Octets:
 def medfloat(raw):
     """A FLOAT as (mantissa, exponent) or a word."""
     mantissa, exponent = raw & 0xFFFFFF, raw >> 24
-    if mantissa in SPECIALS:
-        return SPECIALS[mantissa]
+    if raw in SPECIALS:
+        return SPECIALS[raw]
     return mantissa - (mantissa >> 23 << 24), exponent - (exponent >> 7 << 8)
 
 

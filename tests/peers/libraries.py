@@ -111,10 +111,15 @@ class Labmcp:
 
     def oximeter(self, m):
         """What both have."""
-        found = present(SpO2=self.number(m.spo2_pct, '%'), pulse=self.number(m.pulse_rate_bpm, '/min'), t=m.timestamp,
-                        SpO2_fast=self.number(m.spo2_fast_pct, '%'), pulse_fast=self.number(m.pulse_rate_fast_bpm, '/min'),
-                        SpO2_slow=self.number(m.spo2_slow_pct, '%'), pulse_slow=self.number(m.pulse_rate_slow_bpm, '/min'),
-                        pulse_amplitude_index=self.number(m.pulse_amplitude_index_pct, '%'))
+        def percent(value):
+            return self.number(value, '%')
+
+        def rate(value):
+            return self.number(value, '/min')
+        found = present(SpO2=percent(m.spo2_pct), pulse=rate(m.pulse_rate_bpm), t=m.timestamp,
+                        SpO2_fast=percent(m.spo2_fast_pct), pulse_fast=rate(m.pulse_rate_fast_bpm),
+                        SpO2_slow=percent(m.spo2_slow_pct), pulse_slow=rate(m.pulse_rate_slow_bpm),
+                        pulse_amplitude_index=percent(m.pulse_amplitude_index_pct))
         found['status'] = sum(self.plx_bits[s] for s in m.measurement_status)
         found['device_status'] = sum(self.device_bits[s] for s in m.device_sensor_status)
         return found

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import layouts
 
 SPECIAL_MANTISSA = {'NaN': 2047, 'NRes': -2048, '+INF': 2046, '-INF': -2046, 'reserved': -2047}
-FLOAT_WORDS = ('temperature', 'number:float')
 # status bits that have a meaning
 MEANT = {'2A35': {'status': 0x3F}, '2A36': {'status': 0x3F}, '2A5E': {'status': 0xFFE0, 'device_status': 0xFFFF},
          '2A5F': {'status': 0xFFE0, 'device_status': 0xFFFF}}
@@ -157,7 +156,7 @@ def early_date(case, key, ours, theirs):
 
 
 def too_long(case, key, ours, theirs):
-    """Refused for octets at the end; GSS: later versions add fields."""
+    """Refused for octets at the end."""
     return key == '*' and ours is not None and theirs is None and len(case.raw) > LONGEST.get(case.name, 999)
 
 
@@ -304,7 +303,8 @@ def record_crc(case, key, ours, theirs):
     if case.name != '2AA7' or not case.has_crc or case.error != 'EBADMSG':
         return False
     for i, (at, size, good) in enumerate(layouts.cgm_walk(case.raw, True)):
-        if good and layouts.crc(case.raw[at:at + size - 2]) != int.from_bytes(case.raw[at + size - 2:at + size], 'little'):
+        end = at + size - 2
+        if good and layouts.crc(case.raw[at:end]) != int.from_bytes(case.raw[end:end + 2], 'little'):
             number, _ = record_of(case, key)
             return i == case.stop and (key == '*' or ours is None and number >= i)
     return False
@@ -337,17 +337,18 @@ def many_values(case, key, ours, theirs):
 
 # ---- the table -------------------------------------------------------------------------------------
 
-SPECIAL = Rule('special-with-exponent', special_as_number(signed_exponents), 'GSS 2.1.1; IEEE 11073-20601 F.7',
-               'the special mantissas are special at exponent 0 only, there; for us at any: no reading needs them')
+SPECIAL = Rule('special-with-exponent', special_as_number(signed_exponents), 'GSS 2.1.1; IEEE 11073-20601',
+               'by the letter the special mantissas are special at exponent 0 only; for us at any')
 DATE_1582 = Rule('year-before-1582', early_date, 'GSS, Date Time: years 1582 to 9999', 'peer: any year of Python')
 LONG = Rule('longer-accepted', long_accepted, 'ours: look-alikes under 2A9C and 2A9D are told by their length',
             'peer leaves the octets at the end alone')
 WEIGHT_FFFF = Rule('unsuccessful-kept', unsuccessful_kept, 'Weight Scale Service 1.0.1, 3.2.1.2',
                    'weight FFFF: all but time and user is to be disregarded; peer keeps BMI and height, or a weight')
 HALF = Rule('half-an-interval', half_interval, 'Heart Rate Service 1.0, 3.1.1.4', 'an octet too many; peer drops it')
-MANY = Rule('intervals-that-do-not-fit', many_intervals, 'ours: 20 values to a reading', 'the others are in the raw octets')
+MANY = Rule('intervals-that-do-not-fit', many_intervals, 'ours: 20 values to a reading',
+            'the others are in the raw octets')
 LEVEL = Rule('level-above-100', reserved_level, 'Battery Service 1.0, 3.1', 'for us unknown, peer refuses it')
-SHORT = Rule('shorter-accepted', short_accepted, 'Core, Vol 3, Part G, 4; GSS: fields by flags',
+SHORT = Rule('shorter-accepted', short_accepted, 'GSS: the flags say which fields are there',
              'a field that is announced and not there: we refuse the value, peer leaves it out and reads on')
 
 RULES = {
@@ -358,7 +359,7 @@ RULES = {
         DATE_1582, LONG, WEIGHT_FFFF, HALF, MANY, LEVEL,
     ],
     'bluetooth-sig': [
-        Rule('exponent-biased', biased, 'IEEE 11073-20601 F.7; GSS 2.1.1: two\'s complement',
+        Rule('exponent-biased', biased, 'IEEE 11073-20601, GSS 2.1.1: two\'s complement',
              'peer takes the exponent as biased by 8 (FLOAT: 128): its numbers are wrong by a power of ten'),
         Rule('special-with-exponent', special_as_number(biased_exponents), SPECIAL.clause, SPECIAL.why),
         Rule('reserved-as-number', reserved_as_number, 'GSS 2.1.1', 'the reserved value is a number there'),
@@ -368,7 +369,7 @@ RULES = {
         Rule('glucose-below-zero', negative_refused, 'ours: implausible is flagged', 'peer refuses the value'),
         Rule('no-date', no_date, 'GSS, Date Time: 0 is unknown', 'peer refuses the value, we leave the time out'),
         DATE_1582,
-        Rule('longer-refused', too_long, 'Core, Vol 3, Part G, 4: later versions may add fields',
+        Rule('longer-refused', too_long, 'ours: later versions of a profile may add fields',
              'we decode the known fields and mark the tail'),
         SHORT, LONG,
         Rule('reserved-code', codes_refused(KNOWN_CODES), 'GSS: reserved for future use',
@@ -385,13 +386,14 @@ RULES = {
         Rule('dst-unknown', dst_unknown, 'GSS, DST Offset', 'peer hands it on'),
         Rule('not-an-answer', not_an_answer, 'Glucose Service 1.0.1, 3.4; GSS, Record Access Control Point',
              'ours decodes what a client receives, peer what a server does as well'),
-        Rule('check-sum-not-looked-at', wrong_crc, 'CGM Service 1.0.2, 3.11', 'peer'),
+        Rule('check-sum-not-looked-at', wrong_crc, 'CGM Service 1.0.2, 3.11', 'peer takes the value all the same'),
         Rule('record-size', size_wrong, 'CGM Service 1.0.2, 3.1: size is that of all its fields',
              'peer believes it, and refuses all or never ends'),
         Rule('record-check-sum', record_crc, 'CGM Service 1.0.2, 3.11', 'peer does not look at it'),
     ],
     'by-hand': [
-        Rule('code-of-32-bits', wide_code, 'IEEE 11073-10101: codes have 31 bits at most', 'we leave it out and flag it'),
+        Rule('code-of-32-bits', wide_code, 'IEEE 11073-10101: codes have 31 bits at most',
+             'we leave it out and flag it'),
         Rule('values-that-do-not-fit', many_values, 'ours: room in a reading beside the raw octets',
              'the first ones, and MARK_MORE; the others are in the raw octets'),
         Rule('offset-of-no-zone', far_offset, 'GSS, Time Zone: -48 to 56 quarters', 'we leave it out'),

@@ -26,6 +26,7 @@ struct world {
 	uint64_t window_end;
 	unsigned pairs, bonds, removals;
 	uint8_t found[PERIPHERAL_ADDR_LEN]; /* of the last PAIRING_ADOPT */
+	enum addr_type found_type;
 };
 
 /* A cuff with a passkey, a scale without, both with addresses; a meter whose address nobody
@@ -146,6 +147,7 @@ __attribute__((unused)) static enum pairing_op next(struct world *w)
 		CHECK(w->facts[a.device].bonded);
 	if (a.op == PAIRING_ADOPT) {
 		memcpy(w->found, a.addr, sizeof(w->found));
+		w->found_type = a.addr_type;
 		w->adopted[a.device] = true; /* done at once */
 	}
 	if (a.op == PAIRING_RELEASE)
@@ -317,6 +319,7 @@ __attribute__((unused)) static void adopt(struct world *w, uint8_t last)
 	w->now++;
 	CHECK_INT(next(w), PAIRING_ADOPT);
 	CHECK_UINT(w->found[5], last);
+	CHECK_INT(w->found_type, ADDR_RANDOM);
 }
 
 __attribute__((unused)) static const struct config_device with_serial = {

@@ -17,7 +17,9 @@ static void test_stale(void)
 	expect(&w, PAIRING_SEARCH_ON);
 	CHECK_INT(next(&w), PAIRING_NOTHING);
 	tell(&w, 0, true, false);
-	w.now += PAIRING_FRESH_MS;
+	w.now += PAIRING_FRESH_MS - 1;
+	tell(&w, 0, true, false); /* nothing new: as old as before */
+	w.now++;
 	expect(&w, PAIRING_REMOVE);
 	CHECK_INT(next(&w), PAIRING_NOTHING);
 	CHECK_INT(w.p.state, PAIRING_LOOKING);
@@ -155,6 +157,60 @@ static void test_bondable_again(void)
 	w.now += PAIRING_RETRY_MS;
 	expect(&w, PAIRING_BONDABLE_ON);
 	CHECK_INT(next(&w), PAIRING_START);
+	w = start();
+	pairing_set_traits(&w.p, 0, &connects);
+	open_search(&w);
+	tell(&w, 0, true, false);
+	w.bondable = false;
+	pairing_on_bondable(&w.p, false);
+	expect(&w, PAIRING_SEARCH_OFF);
+	expect(&w, PAIRING_BONDABLE_ON);
+	CHECK_INT(next(&w), PAIRING_CONNECT);
+}
+
+/* A failed attempt is forgotten with the first good one. */
+static void test_fails_then_good(void)
+{
+	struct world w = start();
+	uint64_t wait = PAIRING_BACKOFF_MIN_MS;
+
+	for (int round = 0; round < 2; round++) {
+		find(&w);
+		done(&w, -EIO);
+		CHECK_INT(next(&w), PAIRING_NOTHING);
+		w.now += PAIRING_RETRY_MS;
+		CHECK_INT(next(&w), PAIRING_START);
+		done(&w, -EIO);
+		CHECK_INT(next(&w), PAIRING_REMOVE);
+		done(&w, 0);
+		expect_failed(&w, PAIRING_REASON_FAILED, wait);
+		pair_cuff(&w);
+		expect(&w, PAIRING_BONDED);
+		CHECK_INT(pairing_device_reason(&w.p, 0), PAIRING_REASON_NONE);
+		w.good[0] = false;
+		tell(&w, 0, false, false);
+	}
+}
+
+/* The bond of a failed attempt does not go at once. */
+static void test_remove_fails(void)
+{
+	struct world w = start();
+
+	find(&w);
+	paired(&w, true);
+	facts(&w, LINK_LEGACY_PASSKEY, 7);
+	CHECK_INT(next(&w), PAIRING_REMOVE);
+	done(&w, -EIO);
+	expect_closed(&w);
+	CHECK(pairing_is_busy_with(&w.p, 0));
+	CHECK_UINT(pairing_deadline(&w.p).ms, w.now + PAIRING_BACKOFF_MIN_MS);
+	w.now += PAIRING_BACKOFF_MIN_MS - 1;
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	w.now++;
+	expect(&w, PAIRING_REMOVE);
+	open_search(&w);
+	CHECK(!pairing_is_busy_with(&w.p, 0));
 }
 
 /* ---- strength ---- */
@@ -180,6 +236,21 @@ static const struct {
 	{ SCALE, LINK_LEGACY_JUST_WORKS, 15, PAIRING_REASON_KEY_SHORT },
 	{ SCALE, LINK_UNKNOWN, 16, PAIRING_REASON_KEY_BAD },
 };
+
+/* A passkey that is configured must have been used, whatever else is allowed. */
+static void test_passkey_and_just_works(void)
+{
+	struct config_device both = three[CUFF];
+	struct world w;
+
+	both.just_works = true;
+	w = start_with(&both);
+	find(&w);
+	paired(&w, true);
+	facts(&w, LINK_SC_JUST_WORKS, 16);
+	CHECK_INT(next(&w), PAIRING_REMOVE);
+	CHECK_INT(pairing_device_reason(&w.p, 0), PAIRING_REASON_WEAK);
+}
 
 static void test_records(void)
 {
@@ -287,6 +358,7 @@ static void test_facts_late(void)
 				  PAIRING_REASON_KEY_SHORT);
 		} else {
 			CHECK(pairing_is_proven(&w.p, 0));
+			CHECK_INT(pairing_strength(&w.p, 0), LINK_LEGACY_PASSKEY);
 			w.good[0] = true;
 			expect(&w, PAIRING_BONDED); /* the strength is new */
 			/* proven once and for all */
@@ -309,6 +381,26 @@ static void test_no_passkey(void)
 	done(&w, -EKEYREJECTED);
 	CHECK_INT(next(&w), PAIRING_REMOVE);
 	CHECK_INT(pairing_device_reason(&w.p, 0), PAIRING_REASON_NO_PASSKEY);
+	/* which says nothing about the next one */
+	w = start_closed(three, 2);
+	order(&w, 1, 0, false);
+	open_search(&w);
+	tell(&w, SCALE, true, false);
+	expect(&w, PAIRING_SEARCH_OFF);
+	CHECK_INT(next(&w), PAIRING_START);
+	CHECK_INT(pairing_on_passkey(&w.p, SCALE, &key), -EACCES);
+	done(&w, -EKEYREJECTED);
+	expect(&w, PAIRING_REMOVE);
+	expect(&w, PAIRING_BONDABLE_OFF);
+	expect(&w, PAIRING_AGENT_OFF);
+	find(&w);
+	done(&w, -EIO);
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	w.now += PAIRING_RETRY_MS;
+	CHECK_INT(next(&w), PAIRING_START);
+	done(&w, -EIO);
+	CHECK_INT(next(&w), PAIRING_REMOVE);
+	CHECK_INT(pairing_device_reason(&w.p, CUFF), PAIRING_REASON_FAILED);
 }
 
 /* Neither a passkey nor a bond without one: not even searched for. */
@@ -476,6 +568,8 @@ static void test_identity_bad(void)
 	w.good[0] = false;
 	pairing_on_identity(&w.p, 0, false, now(&w));
 	CHECK(pairing_is_busy_with(&w.p, 0));
+	CHECK(!pairing_wants_test(&w.p, 0));
+	CHECK_INT(pairing_strength(&w.p, 0), LINK_UNKNOWN);
 	CHECK_INT(pairing_window_state(&w.p), WINDOW_OPEN);
 	expect(&w, PAIRING_REMOVE);
 	expect(&w, PAIRING_RELEASE);
@@ -488,6 +582,16 @@ static void test_identity_bad(void)
 	w.now += PAIRING_COLLECT_MS;
 	CHECK_INT(next(&w), PAIRING_NOTHING);
 	adopt(&w, 6);
+	/* in another window it may be looked at again */
+	done(&w, 0);
+	order(&w, 2, 0, false);
+	expect(&w, PAIRING_REMOVE);
+	expect(&w, PAIRING_RELEASE);
+	expect(&w, PAIRING_SEARCH_OFF);
+	expect(&w, PAIRING_BONDABLE_OFF);
+	expect(&w, PAIRING_AGENT_OFF);
+	open_search(&w);
+	adopt(&w, 5);
 	w = start_identity();
 	order(&w, 0, 0, false);
 	w.good[0] = false;
@@ -496,6 +600,54 @@ static void test_identity_bad(void)
 	expect(&w, PAIRING_RELEASE);
 	check_closed(&w);
 	CHECK_UINT(w.bonds, 0);
+	/* too late for the window */
+	w = start_identity();
+	CHECK(pairing_on_value(&w.p, 0, now(&w)));
+	order(&w, 0, 0, false);
+	pairing_on_identity(&w.p, 0, true, now(&w));
+	CHECK_INT(pairing_window_state(&w.p), WINDOW_OVER);
+	expect(&w, PAIRING_BONDED);
+}
+
+/* A device from before is none of pairing's business. */
+static void test_identity_of_others(void)
+{
+	struct world w = start_closed(three, 1);
+
+	tell(&w, 0, true, true);
+	w.good[0] = true;
+	order(&w, 1, 0, false);
+	pairing_on_identity(&w.p, 0, false, now(&w));
+	pairing_on_bond_facts(&w.p, 0, true, LINK_UNKNOWN, 0, now(&w));
+	CHECK(!pairing_is_busy_with(&w.p, 0));
+	check_closed(&w);
+}
+
+/* More wrong devices than can be remembered. */
+static void test_many_wrong(void)
+{
+	struct world w = start_identity();
+
+	for (uint8_t i = 0; i < 2 * PAIRING_REFUSED_MAX; i++) {
+		w.good[0] = false;
+		pairing_on_identity(&w.p, 0, false, now(&w));
+		expect(&w, PAIRING_REMOVE);
+		expect(&w, PAIRING_RELEASE);
+		check_closed(&w);
+		order(&w, 1, 0, false); /* time enough */
+		w.now = w.p.devices[0].not_before.ms;
+		order(&w, 1, 0, false);
+		open_search(&w);
+		adopt(&w, (uint8_t)(10 + i));
+		done(&w, 0);
+		expect(&w, PAIRING_SEARCH_OFF);
+		CHECK_INT(next(&w), PAIRING_START);
+		paired(&w, false);
+		facts(&w, LINK_SC_JUST_WORKS, 16);
+		expect(&w, PAIRING_SET_TRUSTED);
+		expect(&w, PAIRING_BONDABLE_OFF);
+		expect(&w, PAIRING_AGENT_OFF);
+	}
 }
 
 /* ---- interruptions ---- */
@@ -512,6 +664,12 @@ static void test_quiet(void)
 	open_search(&w);
 }
 
+static void bonded(struct world *w)
+{
+	tell(w, 0, true, true);
+	done(w, 0);
+}
+
 /* bluetoothd goes away at each step; nothing half made is left when it is back. */
 static void test_radio_gone(void)
 {
@@ -525,7 +683,7 @@ static void test_radio_gone(void)
 			if (op == PAIRING_NOTHING)
 				tell(&w, 0, true, false);
 			else if (op == PAIRING_START)
-				paired(&w, true);
+				bonded(&w);
 			else if (op == PAIRING_ASK_FACTS)
 				facts(&w, LINK_LEGACY_PASSKEY, 16);
 			else
@@ -534,15 +692,16 @@ static void test_radio_gone(void)
 		next(&w);
 		restart(&w, false);
 		CHECK_UINT(pairing_deadline(&w.p).ms, w.window_end);
+		if (next(&w) == PAIRING_BONDED) /* needs no radio */
+			done(&w, 0);
 		CHECK_INT(next(&w), PAIRING_NOTHING);
 		CHECK_INT(w.p.state, PAIRING_IDLE);
 		w.now += 1000;
 		restart(&w, true);
-		CHECK_INT(pairing_is_busy_with(&w.p, 0),
-			  w.facts[0].bonded && !w.good[0] ? true
-							  : w.p.devices[0].condemned);
-		if (w.facts[0].bonded && !w.good[0])
+		if (w.facts[0].bonded && !w.good[0]) {
+			CHECK(pairing_is_busy_with(&w.p, 0));
 			CHECK_INT(next(&w), PAIRING_REMOVE);
+		}
 		/* until it is as it was; the agent may still be there */
 		for (int i = 0; i < 6 && next(&w) != PAIRING_AGENT_ON; i++) {
 			if (w.open == PAIRING_NOTHING)
@@ -606,6 +765,39 @@ static void test_new_config(void)
 	pairing_set_devices(&w.p, three, 0);
 	w.open = PAIRING_NOTHING;
 	check_closed(&w);
+	pairing_set_devices(&w.p, three, 1); /* and it lives */
+	CHECK_INT(next(&w), PAIRING_AGENT_ON);
+	/* while an object is removed, and while everybody is looked for */
+	w = start();
+	tell(&w, 0, true, false);
+	expect(&w, PAIRING_AGENT_ON);
+	expect(&w, PAIRING_BONDABLE_ON);
+	CHECK_INT(next(&w), PAIRING_REMOVE);
+	pairing_set_devices(&w.p, three, 0);
+	w.open = PAIRING_NOTHING;
+	expect_closed(&w);
+	w = start();
+	open_search(&w);
+	pairing_set_devices(&w.p, three, 0);
+	expect(&w, PAIRING_SEARCH_OFF);
+	expect_closed(&w);
+}
+
+/* Who is no longer configured is not looked at any more. */
+static void test_fewer_devices(void)
+{
+	struct world w = start_closed(three, 3);
+
+	order(&w, 1, 0, false);
+	for (size_t i = 0; i < 3; i++) {
+		w.facts[i] = (struct pairing_facts){ .present = true,
+						     .bonded = i > 0,
+						     .unfinished = i > 0 };
+		pairing_on_facts(&w.p, i, w.facts[i], now(&w));
+	}
+	pairing_set_devices(&w.p, three, 1);
+	CHECK(!pairing_is_busy_with(&w.p, 1));
+	open_search(&w);
 }
 
 static void test_agent_refused(void)
@@ -663,9 +855,10 @@ static void test_texts(void)
 }
 
 TEST_MAIN("pairing", test_stale, test_rejected, test_retry_succeeds, test_time_limit,
-	  test_not_bonded, test_not_askable, test_bondable_again, test_records,
+	  test_not_bonded, test_not_askable, test_bondable_again, test_fails_then_good,
+	  test_remove_fails, test_passkey_and_just_works, test_records,
 	  test_traits_strength, test_facts_away, test_facts_late, test_no_passkey,
 	  test_forbidden, test_connect_first, test_connect_bonds, test_connect_fails,
-	  test_identity_good, test_identity_bad, test_quiet, test_radio_gone,
-	  test_bond_gone, test_unfinished, test_new_config, test_agent_refused,
-	  test_trust_refused, test_texts)
+	  test_identity_good, test_identity_bad, test_identity_of_others, test_many_wrong,
+	  test_quiet, test_radio_gone, test_bond_gone, test_unfinished, test_new_config,
+	  test_fewer_devices, test_agent_refused, test_trust_refused, test_texts)

@@ -87,11 +87,14 @@ static void test_good(void)
 	facts(&w, LINK_SC_AUTHENTICATED, 16);
 	CHECK(pairing_is_busy_with(&w.p, 0));
 	CHECK(!pairing_wants_test(&w.p, 0));
-	expect(&w, PAIRING_SET_TRUSTED);
+	CHECK_INT(next(&w), PAIRING_SET_TRUSTED);
+	CHECK_INT(pairing_device_state(&w.p, 0), DEVICE_PAIRING);
+	done(&w, 0);
 	expect(&w, PAIRING_BONDABLE_OFF);
 	expect(&w, PAIRING_AGENT_OFF);
 	expect(&w, PAIRING_BONDED);
 	check_closed(&w);
+	tell(&w, 0, true, true); /* nothing new */
 	CHECK(!pairing_is_busy_with(&w.p, 0));
 	CHECK_INT(pairing_on_passkey(&w.p, 0, &key), -EACCES);
 	CHECK_INT(pairing_strength(&w.p, 0), LINK_SC_AUTHENTICATED);
@@ -123,6 +126,83 @@ static void test_no_test_reading(void)
 	CHECK(!pairing_wants_test(&w.p, 0));
 	CHECK_INT(pairing_window_state(&w.p), WINDOW_OVER);
 	CHECK(w.good[0]); /* the bond stays */
+}
+
+/* Served is a matter of one window. */
+static void test_served_once(void)
+{
+	struct world w = start_closed(three, 2);
+
+	order(&w, 1, 1, false);
+	pair_cuff(&w);
+	expect(&w, PAIRING_BONDED);
+	CHECK(pairing_on_value(&w.p, CUFF, now(&w)));
+	CHECK_INT(pairing_window_state(&w.p), WINDOW_DONE);
+	order(&w, 2, 2, false);
+	open_search(&w);
+	w.now = w.window_end;
+	expect(&w, PAIRING_SEARCH_OFF);
+	expect_closed(&w);
+	CHECK_INT(pairing_window_state(&w.p), WINDOW_OVER);
+	/* and so is a test: bonded anew, it has another one */
+	w.good[CUFF] = false;
+	order(&w, 3, 1, true);
+	expect(&w, PAIRING_AGENT_ON);
+	expect(&w, PAIRING_BONDABLE_ON);
+	expect(&w, PAIRING_REMOVE);
+	expect(&w, PAIRING_SEARCH_ON);
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	tell(&w, CUFF, true, false);
+	expect(&w, PAIRING_SEARCH_OFF);
+	CHECK_INT(next(&w), PAIRING_START);
+	paired(&w, true);
+	facts(&w, LINK_LEGACY_PASSKEY, 16);
+	expect(&w, PAIRING_SET_TRUSTED);
+	CHECK(pairing_wants_test(&w.p, CUFF));
+}
+
+/* A new order does not wait for what failed in an older one. */
+static void test_order_resets(void)
+{
+	struct world w = start();
+
+	find(&w);
+	done(&w, -EIO);
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	w.now += PAIRING_RETRY_MS;
+	CHECK_INT(next(&w), PAIRING_START);
+	done(&w, -EIO);
+	expect(&w, PAIRING_REMOVE);
+	expect_closed(&w);
+	CHECK_INT(pairing_device_state(&w.p, 0), DEVICE_PAIRING_FAILED);
+	order(&w, 2, 0, false);
+	CHECK_INT(pairing_device_state(&w.p, 0), DEVICE_UNBONDED);
+	open_search(&w);
+	CHECK_UINT(w.p.devices[0].failures, 0);
+}
+
+/* What cannot be switched off is tried again; what is off by itself needs no trying. */
+static void test_close_fails(void)
+{
+	struct world w = start();
+
+	open_search(&w);
+	order(&w, 0, 0, false);
+	expect(&w, PAIRING_SEARCH_OFF);
+	CHECK_INT(next(&w), PAIRING_BONDABLE_OFF);
+	done(&w, -EIO);
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	w.bondable = false;
+	pairing_on_bondable(&w.p, false);
+	w.now += PAIRING_CLOSE_AGAIN_MS;
+	for (int i = 0; i < PAIRING_CLOSE_TRIES; i++) {
+		CHECK_INT(next(&w), PAIRING_AGENT_OFF);
+		done(&w, -EIO);
+		w.now += i == PAIRING_CLOSE_TRIES - 1 ? 0 : PAIRING_CLOSE_AGAIN_MS;
+	}
+	w.now += PAIRING_TIDY_MS;
+	expect(&w, PAIRING_AGENT_OFF);
+	check_closed(&w);
 }
 
 static void test_window_ids(void)
@@ -300,7 +380,9 @@ static void test_candidate(void)
 	struct world w = start_with(&three[METER]);
 
 	CHECK(pairing_wants_candidates(&w.p));
-	hear(&w, 9, -40); /* before the search: old */
+	hear(&w, 8, -40); /* before the search: old, and no contradiction */
+	hear(&w, 9, -40);
+	CHECK_INT(pairing_window_state(&w.p), WINDOW_OPEN);
 	open_search(&w);
 	CHECK_UINT(pairing_deadline(&w.p).ms, w.window_end);
 	adopt(&w, 5);
@@ -433,6 +515,30 @@ static void test_candidate_fails(void)
 	done(&w, -ENOENT);
 	expect(&w, PAIRING_RELEASE);
 	CHECK_INT(pairing_device_reason(&w.p, 0), PAIRING_REASON_FAILED);
+}
+
+/* The search goes on when the back-off of one whose address is known ends. */
+static void test_no_search_again(void)
+{
+	struct world w = start_closed(three, 3);
+
+	order(&w, 1, 0, false);
+	open_search(&w);
+	tell(&w, SCALE, true, false);
+	expect(&w, PAIRING_SEARCH_OFF);
+	CHECK_INT(next(&w), PAIRING_START);
+	done(&w, -EIO);
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	w.now += PAIRING_RETRY_MS;
+	CHECK_INT(next(&w), PAIRING_START);
+	done(&w, -EIO);
+	expect(&w, PAIRING_REMOVE);
+	expect(&w, PAIRING_BONDABLE_OFF);
+	expect(&w, PAIRING_AGENT_OFF);
+	open_search(&w);
+	w.now += PAIRING_BACKOFF_MIN_MS;
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	CHECK_INT(w.p.state, PAIRING_LOOKING);
 }
 
 /* bluetoothd tells of an advertiser once per search: whoever was heard too early, or while
@@ -729,7 +835,9 @@ static void test_random_life(void)
 }
 
 TEST_MAIN("pairing_window", test_outside_window, test_untidy, test_good,
-	  test_no_test_reading, test_window_ids, test_nothing_wanted, test_two_devices,
-	  test_repair, test_repair_not_done, test_config_after_window, test_candidate,
+	  test_no_test_reading, test_served_once, test_order_resets, test_close_fails,
+	  test_window_ids, test_nothing_wanted, test_two_devices, test_repair,
+	  test_repair_not_done, test_config_after_window, test_candidate,
 	  test_two_candidates, test_ambiguous, test_not_candidates, test_candidate_fails,
-	  test_candidate_again, test_window_ends_anywhere, test_random_life)
+	  test_candidate_again, test_no_search_again, test_window_ends_anywhere,
+	  test_random_life)

@@ -100,6 +100,7 @@ def test_scale(home):
     home.pair(SCALE)
     home.measure(SCALE, weight='80.000', user=1)
     home.measure(SCALE, weight='81.100', user=1, fat='23.4')
+    home.device(SCALE, 'set', consent_first=False)
     home.measure(SCALE, weight='64.500', user=2)
     got = home.wait_readings(SCALE, 4)
     expect('weights', [values(r).get('weight') for r in got if r['kind'] == 'weight'],
@@ -147,6 +148,7 @@ def test_ghs(home):
     """Observations in MDC codes, in segments, asked for from its memory."""
     kind = KINDS['ghs']
     home.pair(GHS)
+    home.gone(GHS)
     for count, fields in enumerate((kind.test, kind.fields), 1):
         home.device(GHS, 'measure', **fields)
         got = home.wait_readings(GHS, count)

@@ -163,7 +163,7 @@ static void test_decimal(void)
 		{ 0x1002, "20" },    { 0x0b2e, "-1234" },      { 0xf0a3, "16.3" },
 		{ 0x07ff, "NaN" },   { 0x0800, "NRes" },       { 0x07fe, "+INF" },
 		{ 0x0802, "-INF" },  { 0x0801, "reserved" },   { 0x07fd, "2045" },
-		{ 0x0803, "-2045" }, { 0xf7ff, "NaN" },	       { 0x0000, "0" },
+		{ 0x0803, "-2045" }, { 0xf7ff, "204.7" },       { 0x0000, "0" },
 		{ 0xf000, "0.0" },   { 0x8001, "0.00000001" }, { 0x7001, "10000000" },
 		{ 0xff9c, "-10.0" }, { 0xdfff, "-0.001" },
 	};
@@ -176,6 +176,7 @@ static void test_decimal(void)
 	CHECK_STR(decimal_to_text(decimal_from_float(0x007fffff), text), "NaN");
 	CHECK_STR(decimal_to_text(decimal_from_float(0x00800002), text), "-INF");
 	CHECK_STR(decimal_to_text(decimal_from_float(0xfe7ffffd), text), "83886.05");
+	CHECK_STR(decimal_to_text(decimal_from_float(0xff7fffff), text), "838860.7");
 	for (uint32_t e = 0; e < 256; e++) /* longest texts fit */
 		decimal_to_text(decimal_from_float(e << 24 | 0x800003), text);
 }

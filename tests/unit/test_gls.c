@@ -223,10 +223,14 @@ static void test_specials(void)
 			struct decoded d =
 				glucose(2, (uint16_t)(rows[i].raw | e << 12), 0x11);
 
-			CHECK_INT(d.values[0].number.kind, rows[i].kind);
-			CHECK_UINT(d.marks, rows[i].marks);
+			CHECK_INT(d.values[0].number.kind,
+				  e ? DECIMAL_NUMBER : rows[i].kind);
+			CHECK_UINT(d.marks, e ? MARK_IMPLAUSIBLE : rows[i].marks);
 		}
 	}
+	/* 20.47 mmol/L, see docs/adr/0006-special-values.md */
+	check_number(glucose(6, E5 | NAN16, 0x11).values[0], VALUE_GLUCOSE,
+		     UNIT_MOL_PER_L, 2047, -5);
 }
 
 /* Control solution by either nibble; codes nobody has assigned are kept. */

@@ -197,6 +197,7 @@ static void test_strangers(void)
 	char path[64];
 
 	reset();
+	put(CUFF, who(1)); /* takes no stranger's room */
 	for (int i = 0; i < OBJECT_STRANGERS_MAX + 3; i++) {
 		struct props p = who((uint8_t)(100 + i));
 
@@ -206,8 +207,15 @@ static void test_strangers(void)
 		p.on |= PROP_TRUSTED;
 		CHECK_INT(put(path, p) != NULL, i < OBJECT_STRANGERS_MAX);
 	}
-	CHECK_UINT(count_devices(), OBJECT_STRANGERS_MAX);
+	CHECK_UINT(count_devices(), OBJECT_STRANGERS_MAX + 1);
+	objects_remove(&o, CUFF);
 	CHECK(put(CUFF, who(1))); /* there is always room for ours */
+	/* who is ours no longer gets no room either */
+	objects_set_address(&o, 1, (const uint8_t[]){ 0xF0, 0, 0, 0, 0, 9 }, ADDR_RANDOM);
+	CHECK_INT(put(METER, who(9))->config, 1);
+	objects_unset_address(&o, 1);
+	CHECK(!objects_find_device(&o, METER));
+	CHECK_UINT(count_devices(), OBJECT_STRANGERS_MAX + 1);
 	CHECK_INT(put("/org/bluez/hci0/dev_0", who(1))->config, -1);
 }
 
@@ -240,7 +248,10 @@ static void test_chars(void)
 	d = put(CUFF, who(1));
 	CHECK(put_char(CUFF "/service000a/char000b", 0x2A35, CHAR_NOTIFY));
 	CHECK(!put_char(CUFF "/service000a/char000d", 0x2AFF,
-			CHAR_NOTIFY));					/* unwanted */
+			CHAR_NOTIFY)); /* unwanted */
+	CHECK(!objects_put_char(&o, CUFF "/service000a/char000d",
+				&(struct props){ .uuid = 0x2A35 },
+				all_wanted));				/* untold */
 	CHECK(!put_char(CUFF "/service000a/char000e", 0, CHAR_NOTIFY)); /* vendor's */
 	CHECK(!put_char(CUFF "x/service000a/char000f", 0x2A35, CHAR_NOTIFY));
 	CHECK(!put_char(CUFF, 0x2A35, CHAR_NOTIFY));
@@ -286,7 +297,7 @@ static void test_services(void)
 				put_service(CUFF "/service0020", 0); /* a vendor's */
 				put_service(CUFF "/service0010/char0011", 0x1810);
 				put_service(CUFF "/", 0x1810);
-				put_service(CUFF "/a_very_long_name_of_it", 0x1810);
+				put_service(CUFF "/service000000010", 0x1810); /* 16 */
 			}
 		}
 		CHECK_UINT(d->service_count, 2);
@@ -299,16 +310,20 @@ static void test_services(void)
 		CHECK_UINT(objects_find_uuid(d, 0x2A08, 0)->service, 0x1810);
 		CHECK_STR(objects_find_in_service(d, 0, 0x2A08, 0)->path,
 			  CUFF "/service00100/char01");
+		put_service(CUFF "/service00000001", 0x180A); /* 15 */
+		CHECK_UINT(d->service_count, 3);
 		CHECK_INT(objects_remove(&o, CUFF "/service0001"), -1);
 		CHECK_INT(objects_remove(&o, CUFF "/service0001"), -1);
+		CHECK_INT(objects_remove(&o, CUFF "/service00000001"), -1);
 		CHECK_UINT(d->service_count, 1);
+		CHECK_UINT(d->services[0].uuid, 0x1810);
 	}
 }
 
 static void test_full(void)
 {
 	struct object_device *d;
-	char path[80];
+	char path[OBJECT_PATH_MAX + 2];
 
 	reset();
 	d = put(CUFF, who(1));
@@ -327,9 +342,12 @@ static void test_full(void)
 	put_service(CUFF "/service0001",
 		    0x180A); /* known ones may change when it is full */
 	CHECK_UINT(d->chars[0].service, 0x180A);
-	CHECK(!put_char(CUFF "/service0001/"
-			     "char_whose_path_is_longer_than_everything_that_fits",
-			0x2A35, 0));
+	CHECK_INT(objects_remove(&o, CUFF "/service0001/char0000"), 0);
+	snprintf(path, sizeof(path), "%-79s", CUFF "/");
+	CHECK(put_char(path, 0x2A35, 0)); /* the longest */
+	objects_remove(&o, path);
+	snprintf(path, sizeof(path), "%-80s", CUFF "/");
+	CHECK(!put_char(path, 0x2A35, 0));
 }
 
 /* ---- candidates ---- */
@@ -420,7 +438,7 @@ static void test_listed(void)
 	CHECK(!hear(METER, p, true)); /* known already */
 	p = (struct props){ .has = PROP_RSSI, .rssi = -55 };
 	c = hear(METER, p, true);
-	CHECK(c && c->addr[5] == 7);
+	CHECK(c && c->addr[5] == 7 && c->heard);
 	CHECK_INT(c->rssi, -55);
 	/* being heard while listed */
 	CHECK(hear(METER "2", advertiser(8, TRAITS_GLS, -50), false));
@@ -489,6 +507,9 @@ static void test_set_address(void)
 	CHECK_INT(put(METER, who(7))->config, 1);
 	objects_unset_address(&o, 1);
 	CHECK_INT(objects_remove(&o, METER), -1);
+	CHECK(!put(METER, who(7))); /* nobody's, and sought again */
+	CHECK(hear(METER, advertiser(7, TRAITS_GLS, -50), true));
+	objects_remove(&o, METER);
 	/* nobody there yet: known when it appears */
 	objects_set_address(&o, 1, addr, ADDR_RANDOM);
 	CHECK(!objects_find_config(&o, 1));
@@ -611,7 +632,10 @@ static void test_parse_uuid(void)
 	CHECK_UINT(objects_parse_uuid("00002a355-0000-1000-8000-00805f9b34fb"), 0);
 	CHECK_UINT(objects_parse_uuid("00002g35-0000-1000-8000-00805f9b34fb"), 0);
 	CHECK_UINT(objects_parse_uuid("46a970e0-0d5f-11e2-8b5e-0002a5d5c51b"), 0);
+	CHECK_UINT(objects_parse_uuid("00001800-0000-1000-8000-00805f9b34fb"), 0x1800);
 	CHECK_UINT(objects_parse_uuid(""), 0);
+	CHECK_UINT(objects_parse_uuid("0000"), 0);
+	CHECK_UINT(objects_parse_uuid("00002a35"), 0);
 }
 
 TEST_MAIN("objects", test_configured, test_changes, test_names, test_strangers,

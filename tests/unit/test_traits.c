@@ -102,6 +102,72 @@ static void test_rows(void)
 	CHECK(!traits_at(rows + 100));
 }
 
+/* What somebody wrote down of a model, as the table has it. */
+static void test_columns(void)
+{
+	static const struct {
+		const char *name;
+		bool pair_first, hangs_up, each_time, clock_first, stub, strict;
+		enum clock_kind clock;
+		uint32_t hub_ends_ms;
+		uint16_t grace_s;
+		enum traits_passkey passkey;
+		enum traits_history history;
+		enum traits_users users;
+	} rows[] = {
+		{ "A&D_UA-", true, true, true, false, false, false, CLOCK_KIND_DATE_TIME,
+		  2000, 40, TRAITS_PASSKEY_NONE, TRAITS_HISTORY_RESENDS,
+		  TRAITS_USERS_NONE },
+		{ "A&D_UC-", true, true, true, false, false, false, CLOCK_KIND_DATE_TIME,
+		  2000, 15, TRAITS_PASSKEY_NONE, TRAITS_HISTORY_RESENDS,
+		  TRAITS_USERS_NONE },
+		{ "BLEsmart_0000", true, false, false, false, false, false,
+		  CLOCK_KIND_CURRENT_TIME, 0, 40, TRAITS_PASSKEY_NONE,
+		  TRAITS_HISTORY_RESENDS, TRAITS_USERS_SLOT },
+		{ "BF720", false, false, false, true, true, false,
+		  CLOCK_KIND_CURRENT_TIME, 0, 40, TRAITS_PASSKEY_SHOWN,
+		  TRAITS_HISTORY_RESENDS, TRAITS_USERS_UDS },
+		{ "BM54", true, false, false, false, false, false,
+		  CLOCK_KIND_CURRENT_TIME, 0, 40, TRAITS_PASSKEY_NONE,
+		  TRAITS_HISTORY_RESENDS, TRAITS_USERS_SLOT },
+		{ "SBM69", false, false, false, false, false, false,
+		  CLOCK_KIND_CURRENT_TIME, 0, 40, TRAITS_PASSKEY_SHOWN,
+		  TRAITS_HISTORY_RESENDS, TRAITS_USERS_SLOT },
+		{ "Contour", false, false, false, false, false, true,
+		  CLOCK_KIND_CURRENT_TIME, 0, 40, TRAITS_PASSKEY_NONE,
+		  TRAITS_HISTORY_RACP, TRAITS_USERS_NONE },
+		{ "meter+", false, false, false, false, false, true, CLOCK_KIND_DATE_TIME,
+		  0, 40, TRAITS_PASSKEY_LABEL, TRAITS_HISTORY_RACP, TRAITS_USERS_NONE },
+		{ "CareSens", false, false, false, false, false, true, CLOCK_KIND_NONE, 0,
+		  40, TRAITS_PASSKEY_NONE, TRAITS_HISTORY_RACP, TRAITS_USERS_NONE },
+		{ "Nonin 32", true, false, false, false, false, false,
+		  CLOCK_KIND_CURRENT_TIME, 0, 40, TRAITS_PASSKEY_NONE,
+		  TRAITS_HISTORY_LAST, TRAITS_USERS_NONE },
+		{ "Polar H", true, false, false, false, false, false, CLOCK_KIND_NONE, 0,
+		  40, TRAITS_PASSKEY_NONE, TRAITS_HISTORY_NONE, TRAITS_USERS_NONE },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct traits *t = traits_find(rows[i].name, NULL, NULL);
+
+		CHECK(!t->untested);
+		CHECK_INT(t->pair_first, rows[i].pair_first);
+		CHECK_INT(t->just_bonded_disconnect, rows[i].hangs_up);
+		CHECK_INT(t->clock_each_time, rows[i].each_time);
+		CHECK_INT(t->clock_first, rows[i].clock_first);
+		CHECK_INT(t->bcs_stub, rows[i].stub);
+		CHECK_INT(t->strict_early, rows[i].strict);
+		CHECK_INT(t->clocks[0], rows[i].clock);
+		CHECK_UINT(t->hub_ends_ms, rows[i].hub_ends_ms);
+		CHECK_UINT(t->reconnect_grace_s, rows[i].grace_s);
+		CHECK_INT(t->passkey, rows[i].passkey);
+		CHECK_INT(t->history, rows[i].history);
+		CHECK_INT(t->users, rows[i].users);
+		CHECK(!t->clock_fetches && !t->racp_delete);
+	}
+	CHECK(traits_find(NULL, "ChoiceMMed", NULL)->pair_first);
+}
+
 static void test_accepts(void)
 {
 	/* by strength_min, then by strength: LEGACY_JW, LEGACY_PASSKEY, SC_JW, SC_AUTH */
@@ -171,4 +237,5 @@ static void test_random_texts(void)
 }
 
 TEST_MAIN("traits", test_by_name, test_by_information, test_maker_outweighs_name,
-	  test_unknown, test_rows, test_accepts, test_services, test_random_texts)
+	  test_unknown, test_rows, test_columns, test_accepts, test_services,
+	  test_random_texts)
