@@ -16,6 +16,12 @@ static char dir[64], path[96];
 static const struct db_key key = { { 1 }, { 2 } };
 static struct state *state;
 
+/* As the process has it: one heap of fixed size for both databases. */
+static void test_heap(void)
+{
+	CHECK_INT(db_heap_init(DB_HEAP_BYTES, NULL), 0);
+}
+
 static void again(void)
 {
 	state_close(state);
@@ -953,8 +959,8 @@ static void test_store_not_now(void)
 	stop_store();
 }
 
-TEST_MAIN("state", test_mark_timed, test_mark_cgm, test_mark_stored, test_mark_none,
-	  test_longest_raw, test_undecoded, test_bounded, test_quota,
+TEST_MAIN("state", test_heap, test_mark_timed, test_mark_cgm, test_mark_stored,
+	  test_mark_none, test_longest_raw, test_undecoded, test_bounded, test_quota,
 	  test_memory_monotone, test_memory_fence, test_memory_assignment,
 	  test_memory_bounded, test_memory_gathered, test_memory_random, test_upgrade,
 	  test_upgrade_fails, test_newer_version, test_store_memory, test_store_locked,
