@@ -238,7 +238,7 @@ check-peers: need-build need-peers deps
 # each process killed at each step
 check-kills: need-build need-check deps
 	@echo '== every process killed at every step of the path'
-	$(Q)$(MAKE) O=$(O)/failpoints FAILPOINTS=1 all
+	$(Q)$(MAKE) O=$(O)/failpoints FAILPOINTS=1 all $(O)/failpoints/tests/io/ble_peer
 	$(Q)/usr/bin/python3 tests/system/test_kills.py $(O)/failpoints
 
 # the device: image in QEMU, real bluetoothd, emulated cuff

@@ -45,7 +45,7 @@ static int from_att(const char *text)
 	if (low < 0)
 		return -EIO;
 	switch (high << 4 | low) {
-	case 0x80: /* application errors of the older services */
+	case 0x80:		   /* application errors of the older services */
 	case 0xFE: return -EAGAIN; /* a procedure is in progress */
 	case 0x81:
 	case 0xFD: return -EPROTO; /* nobody is subscribed */
@@ -318,7 +318,7 @@ static int find_char(struct bluez *b, size_t device, uint16_t service, uint16_t 
 
 	if (b->state != BLUEZ_ATTACHED)
 		return -EAGAIN;
-	*ret = !d	  ? NULL
+	*ret = !d	 ? NULL
 	       : service ? objects_find_in_service(d, service, uuid, flags)
 			 : objects_find_uuid(d, uuid, flags);
 	return *ret ? 0 : -ENOENT;

@@ -127,8 +127,7 @@ static void on_service_changed(struct bluez *b, const char *path, const struct p
 
 static void on_char_added(struct bluez *b, const char *path, const struct props *p)
 {
-	struct object_char *c =
-		objects_put_char(&b->objects, path, p, choose_is_wanted);
+	struct object_char *c = objects_put_char(&b->objects, path, p, choose_is_wanted);
 	struct object_device *d = c ? objects_find_char(&b->objects, path, &c) : NULL;
 
 	if (!d)
@@ -178,7 +177,8 @@ static const struct {
 } kinds[] = {
 	{ BLUEZ_ADAPTER, on_adapter_added, on_adapter_changed },
 	{ BLUEZ_DEVICE, on_device_changed, on_device_changed },
-	{ BLUEZ_SERVICE, on_service_added, on_service_changed }, /* before what is in it */
+	{ BLUEZ_SERVICE, on_service_added,
+	  on_service_changed }, /* before what is in it */
 	{ BLUEZ_CHAR, on_char_added, on_char_changed },
 };
 

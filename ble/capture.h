@@ -12,7 +12,7 @@
 enum consent {
 	CONSENT_NOT_NEEDED = 0, /* no code configured, or no User Data Service */
 	CONSENT_UNKNOWN,	/* it has not answered yet, in this life of hub-ble */
-	CONSENT_REFUSED, /* that number may be somebody else's by now */
+	CONSENT_REFUSED,	/* that number may be somebody else's by now */
 	CONSENT_GIVEN,
 };
 
@@ -30,7 +30,7 @@ struct capture_facts {
 	enum consent consent;
 	/* it says of itself that it is another one than was bonded: nobody's reading */
 	bool changed;
-	bool test; /* the first one after pairing: not the patient's */
+	bool test;	  /* the first one after pairing: not the patient's */
 	uint32_t history; /* of the memory it came from */
 };
 

@@ -83,8 +83,8 @@ static bool is_clock(uint16_t uuid)
 
 bool choose_is_wanted(uint16_t uuid)
 {
-	return profile_by_characteristic(uuid) || is_clock(uuid) || IS_IN(prepare, uuid) ||
-	       IS_IN(info, uuid) || IS_IN(control, uuid);
+	return profile_by_characteristic(uuid) || is_clock(uuid) ||
+	       IS_IN(prepare, uuid) || IS_IN(info, uuid) || IS_IN(control, uuid);
 }
 
 static bool has_memory(struct object_device *d, size_t i)

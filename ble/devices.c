@@ -25,7 +25,7 @@ struct wall devices_wall(const struct devices *ds, struct mono now)
 int16_t devices_offset_min(const struct devices *ds, struct wall at)
 {
 	return ds->has_change && at.ms >= ds->change_utc_ms ? ds->change_offset_min
-							     : ds->utc_offset_min;
+							    : ds->utc_offset_min;
 }
 
 void devices_incident(struct devices *ds, enum incident what, size_t i)
@@ -257,9 +257,8 @@ static void follow_all(struct devices *ds, bool ready, struct mono now)
 	for (size_t i = 0; i < ds->count; i++) {
 		session_on_store(&ds->devices[i].session, ready, now);
 		devices_follow(ds, i, now);
-		/* one that only listens, a sensor that is worn, is not disturbed by a search */
 		busy |= ds->devices[i].linked &&
-			ds->devices[i].session.state != SESSION_LISTEN;
+			!session_is_worn(&ds->devices[i].session);
 	}
 	pairing_on_quiet(&ds->pairing, busy);
 }

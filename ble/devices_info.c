@@ -139,8 +139,7 @@ static void pin_identity(struct devices *ds, struct device *d)
 	if (memcmp(&pin, &d->pin, sizeof(pin)) == 0)
 		return;
 	d->pin = pin;
-	report_bonded(ds->report,
-		      &(struct msg_bonded){ .num = d->cfg.num, .pin = pin });
+	report_bonded(ds->report, &(struct msg_bonded){ .num = d->cfg.num, .pin = pin });
 }
 
 static void compare(struct devices *ds, size_t i, struct mono now)

@@ -62,9 +62,9 @@ struct info {
 	struct dis dis;
 	uint8_t features[FEATURES_MAX]; /* [uuid u16][len u8][octets]... beside dis */
 	size_t features_len;
-	bool read;    /* completely, at least once in this life of hub-ble */
-	bool told;    /* the record was handed over as it is */
-	bool changed; /* it is not the device that was bonded */
+	bool read;	 /* completely, at least once in this life of hub-ble */
+	bool told;	 /* the record was handed over as it is */
+	bool changed;	 /* it is not the device that was bonded */
 	uint8_t battery; /* 0..100, BAS_UNKNOWN */
 };
 
@@ -94,17 +94,17 @@ struct device {
 	struct chain chain;
 	struct segment_join joins[DEVICE_JOINS];
 	struct stream streams[DEVICE_STREAMS];
-	enum consent consent;	/* CONSENT_UNKNOWN, _REFUSED or _GIVEN */
-	bool has_users;		/* User Data Service */
-	unsigned refusals;	/* of the consent code, in a row */
+	enum consent consent;		/* CONSENT_UNKNOWN, _REFUSED or _GIVEN */
+	bool has_users;			/* User Data Service */
+	unsigned refusals;		/* of the consent code, in a row */
 	char name[OBJECT_NAME_MAX + 1]; /* as it advertises itself; untrusted */
-	uint16_t links;		/* connections so far */
-	unsigned tag;		/* of the operation under way */
-	enum session_step doing; /* what that operation is for */
-	struct mono op_before;	/* when it began */
-	int64_t op_local_ms;	/* what it sets */
-	int told;		/* enum device_state told to hubd, -1: none */
-	int told_reason;	/* enum silence_reason, -1: none */
+	uint16_t links;			/* connections so far */
+	unsigned tag;			/* of the operation under way */
+	enum session_step doing;	/* what that operation is for */
+	struct mono op_before;		/* when it began */
+	int64_t op_local_ms;		/* what it sets */
+	int told;			/* enum device_state told to hubd, -1: none */
+	int told_reason;		/* enum silence_reason, -1: none */
 };
 
 struct devices {

@@ -231,8 +231,7 @@ struct mono devices_verify(struct devices *ds, size_t i, struct mono now)
 	verify_on_helper(v, bondlink_is_up(ds->bondlink), now);
 	while (verify_next(v, now) == VERIFY_ASK)
 		/* unanswered it is asked again */
-		(void)ask(ds, i,
-			  (uint32_t)i << COOKIE_DEVICE_SHIFT | verify_cookie(v));
+		(void)ask(ds, i, (uint32_t)i << COOKIE_DEVICE_SHIFT | verify_cookie(v));
 	if (ds->devices[i].linked && verify_is_refused(v) &&
 	    ds->devices[i].session.state != SESSION_CLOSING) {
 		log_warn("bond-refused", "device=%u strength=%d key_size=%u",

@@ -60,8 +60,7 @@ void devices_memory_forget(struct devices *ds, size_t i)
 static struct racp_mark mark_of(struct devices *ds, size_t i)
 {
 	const struct device *d = &ds->devices[i];
-	const struct durable_memory *at =
-		find(ds, d->cfg.num, d->memory.where.service);
+	const struct durable_memory *at = find(ds, d->cfg.num, d->memory.where.service);
 	uint64_t anchor = anchor_of(d);
 
 	if (!at)

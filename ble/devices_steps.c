@@ -240,9 +240,9 @@ static void begin_live(struct devices *ds, size_t i, struct mono now)
 	uint8_t buf[GHS_LEN_REQUEST];
 	int n = ghs_encode_live(true, buf);
 
-	if (n < 0 || bluez_write(ds->bluez, i, GHS_UUID_SERVICE, GHS_UUID_CONTROL_POINT,
-				 buf, (size_t)n,
-				 devices_begin_operation(d, STEP_LIVE, now)) != 0)
+	if (n < 0 ||
+	    bluez_write(ds->bluez, i, GHS_UUID_SERVICE, GHS_UUID_CONTROL_POINT, buf,
+			(size_t)n, devices_begin_operation(d, STEP_LIVE, now)) != 0)
 		devices_end_step(d, STEP_LIVE, now);
 }
 

@@ -107,8 +107,8 @@ static void take_records(struct devices *ds, size_t i, const struct profile *p,
 	size_t at = 0;
 
 	do {
-		size_t n = p->split && at < len ? p->split(value + at, len - at)
-						: len - at;
+		size_t n =
+			p->split && at < len ? p->split(value + at, len - at) : len - at;
 
 		if (p->flags & PROFILE_STORED && ds->devices[i].memory.running)
 			take_stored(ds, i, p, value + at, n, now);
@@ -321,9 +321,8 @@ struct mono devices_finish_values(struct devices *ds, bool all, struct mono now)
 		struct device *d = &ds->devices[e->device];
 		enum verify_verdict v =
 			verify_judge(&d->verify, e->raw.captured.mono, now);
-		bool wait = v == VERIFY_PENDING ||
-			    (!session_clock_settled(&d->session) &&
-			     !mono_reached(now, e->hold_until));
+		bool wait = v == VERIFY_PENDING || (!session_clock_settled(&d->session) &&
+						    !mono_reached(now, e->hold_until));
 		struct backlog_entry *after = handover_unfinished(ds->handover, e);
 
 		if (v == VERIFY_BAD)

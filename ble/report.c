@@ -10,7 +10,8 @@
 #include "hub/rt/log.h"
 
 enum {
-	STATES_MAX = 2 * CONFIG_DEVICES_MAX + 2, /* device and reason each, adapter, window */
+	STATES_MAX =
+		2 * CONFIG_DEVICES_MAX + 2, /* device and reason each, adapter, window */
 	INCIDENTS_MAX = 32,
 	QUIET_MS = 10000,
 	RETRY_MS = 1000

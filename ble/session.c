@@ -9,8 +9,8 @@ static const enum session_step usual[STEP_COUNT] = {
 };
 
 static const enum session_step clock_first[STEP_COUNT] = {
-	STEP_CONSENT,	STEP_PREPARE,	  STEP_CLOCK_READ, STEP_SETTLE, STEP_CLOCK_SET,
-	STEP_CLOCK_CHECK, STEP_HISTORY, STEP_LIVE,	   STEP_INFO,
+	STEP_CONSENT,	  STEP_PREPARE, STEP_CLOCK_READ, STEP_SETTLE, STEP_CLOCK_SET,
+	STEP_CLOCK_CHECK, STEP_HISTORY, STEP_LIVE,	 STEP_INFO,
 };
 
 static const uint64_t limits_ms[STEP_COUNT] = {
@@ -37,7 +37,7 @@ static struct mono sooner(struct mono a, struct mono b)
 
 static enum session_step step_at(const struct session *s, unsigned place)
 {
-	return place >= STEP_COUNT	? STEP_COUNT
+	return place >= STEP_COUNT   ? STEP_COUNT
 	       : s->plan.clock_first ? clock_first[place]
 				     : usual[place];
 }
@@ -269,6 +269,11 @@ struct mono session_deadline(const struct session *s)
 bool session_clock_settled(const struct session *s)
 {
 	return s->settled || s->state == SESSION_CLOSING;
+}
+
+bool session_is_worn(const struct session *s)
+{
+	return s->state == SESSION_LISTEN && s->plan.endless;
 }
 
 bool session_is_disarmed(const struct session *s)

@@ -94,7 +94,8 @@ struct session_plan {
 	bool clock_first;
 	bool endless;	  /* a stream, or a sensor that is worn: the device ends it */
 	uint64_t idle_ms; /* from the last value to farewell */
-	uint64_t pause_max_ms; /* longest pause in reconnecting; 0: SESSION_PAUSE_MAX_MS */
+	uint64_t
+		pause_max_ms; /* longest pause in reconnecting; 0: SESSION_PAUSE_MAX_MS */
 };
 
 /* Fields are private. */
@@ -155,6 +156,10 @@ struct mono session_deadline(const struct session *s);
 /* session_clock_settled - nothing more will soon be learned of the device's clock, its user's
  * consent, or what decoders need: decoded values need not wait. */
 bool session_clock_settled(const struct session *s);
+
+/* session_is_worn - an endless one that has come to listen: it lasts, and others need not wait
+ * for its end. */
+bool session_is_worn(const struct session *s);
 
 /* session_is_disarmed - the session keeps bluetoothd from connecting to the device for a while. */
 bool session_is_disarmed(const struct session *s);

@@ -94,7 +94,8 @@ static void print_raw(const struct msg_raw *r)
 	       " kind=%d char=%04x num=%u quality=%d "
 	       "link=%d unverified=%d value=",
 	       r->instance, r->capture, (int)r->kind, r->characteristic,
-	       r->peripheral.num, (int)r->captured.wall.quality, (int)r->link, r->unverified);
+	       r->peripheral.num, (int)r->captured.wall.quality, (int)r->link,
+	       r->unverified);
 	for (size_t i = 0; i < r->raw_len; i++)
 		printf("%02x", r->raw[i]);
 	puts("");
@@ -215,8 +216,8 @@ static void read_device(struct msg_ble_config *c, char *text)
 		bad_device(part[1]);
 	for (int i = 0; i < 6 && d->has_addr; i++)
 		d->addr[i] = (uint8_t)a[i];
-	d->addr_type = d->has_addr && strcmp(part[2], "random") == 0 ? ADDR_RANDOM
-								      : ADDR_PUBLIC;
+	d->addr_type =
+		d->has_addr && strcmp(part[2], "random") == 0 ? ADDR_RANDOM : ADDR_PUBLIC;
 	d->passkey = part[3][0] == '-' ? CONFIG_NO_PASSKEY
 				       : (uint32_t)strtoul(part[3], NULL, 10);
 	d->has_user = part[4][0] != '-';
@@ -258,8 +259,9 @@ static bool command_more(struct peer *p, const char *line)
 	} else if (sscanf(line, "memory %u %x %u %u %u %u", &a[0], &a[1], &a[2], &a[3],
 			  &a[4], &a[5]) == 6) {
 		m.kind = MSG_MEMORY;
-		m.memory = (struct msg_memory){ (uint16_t)a[0], (uint16_t)a[1], a[2],
-						a[3], a[4] != 0, a[5], false, 0 };
+		m.memory =
+			(struct msg_memory){ (uint16_t)a[0], (uint16_t)a[1], a[2],  a[3],
+					     a[4] != 0,	     a[5],	     false, 0 };
 		send_msg(p, &m);
 	} else if (sscanf(line, "facts %u %u %u %u %u %u", &a[0], &a[1], &a[2], &a[3],
 			  &a[4], &a[5]) == 6) {
@@ -353,9 +355,9 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	log_init("ble_peer");
 	p.is_store = strcmp(argv[1], "store") == 0;
-	cfg.self = p.is_store			    ? ROLE_STORE
+	cfg.self = p.is_store			  ? ROLE_STORE
 		   : strcmp(argv[1], "hubd") == 0 ? ROLE_HUBD
-						    : ROLE_BOND;
+						  : ROLE_BOND;
 	cfg.run_dir = argv[2];
 	p.rt = rt_new();
 	if (ipc_listen(p.rt, &cfg, &handlers, &p, &p.link) != 0)

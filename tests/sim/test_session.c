@@ -98,8 +98,8 @@ static void test_whole(void)
 
 static void test_clock_first(void)
 {
-	static const enum session_step order[] = { STEP_CONSENT,    STEP_PREPARE,
-						   STEP_CLOCK_READ, STEP_CLOCK_SET,
+	static const enum session_step order[] = { STEP_CONSENT,     STEP_PREPARE,
+						   STEP_CLOCK_READ,  STEP_CLOCK_SET,
 						   STEP_CLOCK_CHECK, STEP_HISTORY,
 						   STEP_LIVE,	     STEP_INFO };
 	struct session_plan plan = everything;
@@ -140,9 +140,9 @@ static void test_skip_clock(void)
 static void test_step_limits(void)
 {
 	static const uint64_t limits[STEP_COUNT] = {
-		SESSION_CONSENT_MS, SESSION_CHAIN_MS, SESSION_OPERATION_MS,
-		SESSION_HISTORY_MS, SESSION_OPERATION_MS, SESSION_QUIET_MS,	  SESSION_OPERATION_MS,
-		SESSION_OPERATION_MS, SESSION_CHAIN_MS
+		SESSION_CONSENT_MS,   SESSION_CHAIN_MS,	    SESSION_OPERATION_MS,
+		SESSION_HISTORY_MS,   SESSION_OPERATION_MS, SESSION_QUIET_MS,
+		SESSION_OPERATION_MS, SESSION_OPERATION_MS, SESSION_CHAIN_MS
 	};
 
 	for (unsigned step = 0; step < STEP_COUNT; step++) {
@@ -168,11 +168,13 @@ static void test_endless(void)
 
 	session_on_ready(&s, &plan, at(1100));
 	CHECK_UINT(session_deadline(&s).ms, UINT64_MAX);
+	CHECK(session_is_worn(&s));
 	CHECK_INT(session_next(&s, at(86400000)), SESSION_NOTHING);
 	session_close(&s, at(86400001));
 	CHECK_INT(session_next(&s, at(86400001)), SESSION_DISCONNECT);
 	session_on_gone(&s, at(86400002));
-	session_on_linked(&s, at(86400003)); /* the next link is limited until it is known */
+	session_on_linked(&s,
+			  at(86400003)); /* the next link is limited until it is known */
 	CHECK_UINT(session_deadline(&s).ms, 86400003 + SESSION_SERVICES_MS);
 }
 
@@ -291,13 +293,13 @@ static void random_event(struct world *w)
 		break;
 	case 2:
 		if (w->linked)
-			session_on_ready(&w->s,
-					 &(struct session_plan){
-						 .steps = (unsigned)test_random() %
-							  (1u << STEP_COUNT),
-						 .clock_first = test_random() % 2,
-						 .idle_ms = SESSION_IDLE_MS },
-					 now);
+			session_on_ready(
+				&w->s,
+				&(struct session_plan){ .steps = (unsigned)test_random() %
+								 (1u << STEP_COUNT),
+							.clock_first = test_random() % 2,
+							.idle_ms = SESSION_IDLE_MS },
+				now);
 		break;
 	case 3:
 	case 4:
@@ -383,6 +385,5 @@ static void test_random_life(void)
 }
 
 TEST_MAIN("session", test_whole, test_clock_first, test_no_steps, test_skip_clock,
-	  test_step_limits, test_endless, test_no_services,
-	  test_ready_counts_once, test_store_away, test_longest, test_storm,
-	  test_no_storm, test_random_life)
+	  test_step_limits, test_endless, test_no_services, test_ready_counts_once,
+	  test_store_away, test_longest, test_storm, test_no_storm, test_random_life)

@@ -192,8 +192,9 @@ def test_crowd(home):
     paths = [CUFF[:-17] + names.address(n).replace(':', '_') for n in range(1, CROWD + 1)]
     home.put('/run/crowd.sh', 'while :; do for d in ' + ' '.join(paths) + '; do timeout 3 busctl call org.bluez $d '
              'org.bluez.Device1 Connect >/dev/null 2>&1; done; sleep 0.1; done')
-    # strangers are known to bluetoothd for two minutes after a search only: so root keeps one up
-    home.twin.sh("(sleep 300 | timeout 300 bluetoothctl --timeout 280 scan le >/dev/null 2>&1) & sh /run/crowd.sh & echo $! >/run/crowd")
+    # what a search found is forgotten after two minutes: root goes on searching
+    home.twin.sh('bluetoothctl --timeout 600 scan le >/dev/null 2>&1 & echo $! >/run/search')
+    home.twin.sh('sh /run/crowd.sh >/dev/null 2>&1 & echo $! >/run/crowd')
     for number in range(1, CROWD + 1):
         home.device(number, 'set', mangle='noise', indicate_early=True, drop=['', 'connected', 'encrypted'][number % 3])
         home.device(number, 'store', sys='66', dia='55')
@@ -205,7 +206,7 @@ def test_crowd(home):
         taken += home.arrives(systolic, 30)
         home.gone()
     links = len([e for e in home.twin.seen('connected') if e['device']]) - links
-    home.twin.sh('kill $(cat /run/crowd); pkill -x bluetoothctl; true')
+    home.twin.sh('kill $(cat /run/crowd /run/search)')
     for number in range(1, CROWD + 1):
         home.device(number, 'set', always_on=False)
         home.device(number, 'leave')

@@ -131,6 +131,9 @@ class Home:
         self._add('hub-store', ['--state', bundle / 'store', *common])
         self._add('hub-coap', ['--state', bundle / 'coap', *common])
         self._add('hub-ble', ['--bus', self.address, *common])
+        # hub-bondinfo would ask the kernel about links that only the script knows
+        self.bond = subprocess.Popen([self.build / 'tests/io/ble_peer', 'bond', run], stdin=subprocess.PIPE,
+                                     stdout=subprocess.DEVNULL, preexec_fn=die_with_us)
 
     def _add(self, name, arguments):
         environment = {}
@@ -223,6 +226,8 @@ class Home:
         """End everything that was started here."""
         for program in self.programs:
             program.stop()
+        self.bond.kill()
+        self.bond.wait()
         self.bluez.stop()
         self.daemon.kill()
         self.daemon.wait()
