@@ -271,11 +271,13 @@ $(O)/tests/bench/bench_plain: tests/bench/bench_commit.c storage/db.c storage/db
 	$(Q)$(CC) $(ALL_CFLAGS) -DBENCH_PLAIN $(ALL_LDFLAGS) -o $@ $^ $(addprefix $(O)/,$(core) $(rt) $(crypto)) \
 		$(DEPS)/lib/libsqlite3plain.a $(core_libs) $(rt_libs) $(crypto_libs)
 
-bench: need-build need-check all $(addprefix $(O)/tests/bench/,bench_cipher bench_plain bench_wire bench_intake)
+bench: need-build need-check all $(O)/tests/io/ble_peer \
+		$(addprefix $(O)/tests/bench/,bench_cipher bench_decode bench_plain bench_wire bench_intake)
 	$(Q)tests/bench/commit.sh $(O)/tests/bench/bench_cipher $(O)/tests/bench/bench_plain $(O)
 	$(Q)$(O)/tests/bench/bench_wire
 	$(Q)$(O)/tests/bench/bench_intake $(O)
 	$(Q)tests/bench/decode.sh $(O)/tests/bench/bench_decode
+	$(Q)/usr/bin/python3 tests/bench/durable.py $(O)
 	$(Q)/usr/bin/python3 tests/bench/memory.py $(O)
 
 help:

@@ -204,13 +204,16 @@ void pairing_on_candidate(struct pairing *p, const struct pairing_candidate *c,
 
 /* ---- after the bond: who it is, and the test reading ---- */
 
-/* Its test may be over, and the window with it if nobody else is to be paired. */
+/* Its test may be over, and the window with it if nobody else is to be paired or tested. */
 static void check_served(struct pairing *p, struct pairing_device *d)
 {
 	if (!d->testing || !d->tested || !d->identified)
 		return;
 	d->testing = false;
 	p->served = true;
+	/* Somebody who is just being paired has a bond already, but not for good. */
+	if (pairing_is_on_device(p->state) || pairing_any_testing(p))
+		return;
 	for (size_t i = 0; i < p->count; i++)
 		if (pairing_needs(p, &p->devices[i]))
 			return;

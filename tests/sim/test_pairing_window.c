@@ -270,21 +270,57 @@ static void test_two_devices(void)
 	order(&w, 1, 0, false);
 	pair_cuff(&w);
 	expect(&w, PAIRING_BONDED);
-	check_closed(&w); /* no search during the test */
 	tell(&w, SCALE, true, false);
-	check_closed(&w);
-	CHECK(pairing_on_value(&w.p, CUFF, now(&w)));
-	CHECK_INT(pairing_window_state(&w.p), WINDOW_OPEN);
-	expect(&w, PAIRING_AGENT_ON);
+	expect(&w, PAIRING_AGENT_ON); /* the test holds nobody up */
 	expect(&w, PAIRING_BONDABLE_ON);
 	expect(&w, PAIRING_REMOVE); /* seen before this search */
 	expect(&w, PAIRING_SEARCH_ON);
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	CHECK(pairing_on_value(&w.p, CUFF, now(&w)));
+	CHECK_INT(pairing_window_state(&w.p), WINDOW_OPEN);
 	CHECK_INT(next(&w), PAIRING_NOTHING);
 	/* the other one is not there: not in vain */
 	w.now = w.window_end;
 	expect(&w, PAIRING_SEARCH_OFF);
 	expect_closed(&w);
 	CHECK_INT(pairing_window_state(&w.p), WINDOW_DONE);
+}
+
+/* Two tests at once: the window ends with the second one, and not while somebody is bonded but
+ * not yet found good. */
+static void test_two_tests(void)
+{
+	for (int when = 0; when < 3; when++) {
+		struct world w = start_closed(three, 2);
+
+		order(&w, 1, 0, false);
+		pair_cuff(&w);
+		expect(&w, PAIRING_BONDED);
+		open_search(&w);
+		tell(&w, SCALE, true, false);
+		expect(&w, PAIRING_SEARCH_OFF);
+		CHECK_INT(next(&w), PAIRING_START);
+		paired(&w, false);
+		if (when == 0)
+			CHECK(pairing_on_value(&w.p, CUFF, now(&w)));
+		facts(&w, LINK_SC_JUST_WORKS, 16);
+		CHECK_INT(next(&w), PAIRING_SET_TRUSTED);
+		if (when == 1)
+			CHECK(pairing_on_value(&w.p, CUFF, now(&w)));
+		CHECK_INT(pairing_window_state(&w.p), WINDOW_OPEN);
+		done(&w, 0);
+		expect(&w, PAIRING_BONDABLE_OFF);
+		expect(&w, PAIRING_AGENT_OFF);
+		expect(&w, PAIRING_BONDED);
+		check_closed(&w);
+		if (when == 2) {
+			CHECK(pairing_on_value(&w.p, CUFF, now(&w)));
+			CHECK_INT(pairing_window_state(&w.p), WINDOW_OPEN);
+		}
+		CHECK(pairing_on_value(&w.p, SCALE, now(&w)));
+		CHECK_INT(pairing_window_state(&w.p), WINDOW_DONE);
+		check_closed(&w);
+	}
 }
 
 static void test_repair(void)
@@ -836,8 +872,8 @@ static void test_random_life(void)
 
 TEST_MAIN("pairing_window", test_outside_window, test_untidy, test_good,
 	  test_no_test_reading, test_served_once, test_order_resets, test_close_fails,
-	  test_window_ids, test_nothing_wanted, test_two_devices, test_repair,
-	  test_repair_not_done, test_config_after_window, test_candidate,
+	  test_window_ids, test_nothing_wanted, test_two_devices, test_two_tests,
+	  test_repair, test_repair_not_done, test_config_after_window, test_candidate,
 	  test_two_candidates, test_ambiguous, test_not_candidates, test_candidate_fails,
 	  test_candidate_again, test_no_search_again, test_window_ends_anywhere,
 	  test_random_life)

@@ -234,10 +234,12 @@ def attack_with(home, key, systolic):
 def test_impostor(home):
     """A-03: the cuff's address without its key, and with a wrong one: none verified, the bond stays, the cuff is read."""
     counts = [attack_with(home, 'none', '66'), attack_with(home, 'wrong', '67')]
-    home.device(0, 'set', key='own', indicate_early=False, always_on=False)
+    home.device(0, 'set', always_on=False)
     home.device(0, 'leave')
-    home.device(0, 'wipe')
-    home.twin.drain(0.5)
+    home.device(0, 'wipe')  # before the key is its own again
+    home.gone()
+    home.device(0, 'leave')
+    home.device(0, 'set', key='own', indicate_early=False)
     links, begun = len(home.twin.seen('connected', device=0)), time.monotonic()
     systolic = home.measure()
     arrived = home.arrives(systolic)

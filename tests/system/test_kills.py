@@ -124,7 +124,8 @@ class Home:
         run.mkdir()
         self.ctl('init', clinic, '--name', 'clinic.example', '--address', '127.0.0.1', '--port', free_udp_port())
         self.ctl('hub', 'add', clinic, 'home', '--out', bundle, '--heartbeat', '10', '--utc-offset', '0',
-                 '--device', f'bp,{ADDRESS}/random,passkey=123456,user=sole')
+                 '--device', f'bp,{ADDRESS}/random,passkey=123456,user=sole',
+                 '--pair-window', '0')  # bonded already
         common = ['--run', run, '--same-user']
         self._add('clinicd', ['--dir', clinic])
         self._add('hubd', ['--state', bundle / 'hubd', *common])
