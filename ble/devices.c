@@ -24,8 +24,9 @@ struct wall devices_wall(const struct devices *ds, struct mono now)
 
 int16_t devices_offset_min(const struct devices *ds, struct wall at)
 {
-	return ds->has_change && at.ms >= ds->change_utc_ms ? ds->change_offset_min
-							    : ds->utc_offset_min;
+	if (ds->has_change && at.ms >= ds->change_utc_ms)
+		return ds->change_offset_min;
+	return ds->utc_offset_min;
 }
 
 void devices_incident(struct devices *ds, enum incident what, size_t i)

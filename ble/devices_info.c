@@ -8,6 +8,7 @@
  * A device whose serial number or System ID is another one than at its pairing is a copy or
  * a replacement: its readings are kept, and filed under nobody.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,15 +95,22 @@ static void put_feature(struct info *in, uint16_t uuid, const uint8_t *value, si
 	in->told = false;
 }
 
+/* Returns 0 if it is one of Device Information's. */
+static int put_dis(struct info *in, uint16_t uuid, const uint8_t *value, size_t len)
+{
+	uint8_t before[READING_RAW_MAX], after[READING_RAW_MAX];
+	int n = dis_encode(&in->dis, before), r = dis_put(&in->dis, uuid, value, len);
+
+	if (dis_encode(&in->dis, after) != n || memcmp(before, after, (size_t)n) != 0)
+		in->told = false;
+	return r;
+}
+
 void devices_info_put(struct device *d, uint16_t uuid, const uint8_t *value, size_t len)
 {
-	struct dis before = d->info.dis;
-
 	if (uuid == BAS_UUID_LEVEL)
 		put_battery(d, value, len);
-	else if (dis_put(&d->info.dis, uuid, value, len) == 0)
-		d->info.told &= memcmp(&before, &d->info.dis, sizeof(before)) == 0;
-	else
+	else if (put_dis(&d->info, uuid, value, len) == -ENOTSUP)
 		put_feature(&d->info, uuid, value, len);
 }
 

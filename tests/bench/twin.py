@@ -125,8 +125,9 @@ class Twin:
         image      folder from `twin.sh build` (made if None)
         overlay    squashfs from `twin.sh overlay`; without one there is no agent and so no events
         data       ext4 image from `twin.sh data`, written to; None: the hub's state is lost with the guest
-        devices    kinds of emulated devices, one each (tests/devices/kinds.py)
-        device_disk  file that keeps the devices' memory from one guest to the next; made if absent
+        devices    kinds of emulated devices (tests/devices/kinds.py), 'cuff' or 'scale' and so on; at most 15,
+                   since btvirt holds 16 controllers
+        device_disk  file that keeps the devices' memory from one guest to the next; made if absent, 32 MB
         folder     where console.log and the sockets go; a temporary one, removed at the end, if None
         on_event   called with every event, also while another one is awaited
         rtc        QEMU's clock base: 'utc' or '2026-11-21T07:00:00'

@@ -32,7 +32,7 @@ def find_bumble():
         return
     twin = TOP / 'rootfs' / 'image' / 'twin.sh'
     image = pathlib.Path(subprocess.run([twin, 'dir'], check=True, text=True, stdout=subprocess.PIPE).stdout.strip())
-    unpacked = image.parent / f'python-{image.name}'
+    unpacked = image.parents[1] / f'python-{image.name}'  # the image's own folder may be root's
     if not unpacked.exists():
         if not (image / 'bench.sqfs').exists():
             print("SKIP devices: no bumble: run 'make image' first, or install it for this Python")
@@ -187,7 +187,8 @@ class Home:
     async def subscribe(self, *uuids, indicate=False):
         """Hear these characteristics: `got` has (UUID, hex)."""
         for uuid in uuids:
-            hear = lambda value, uuid=uuid: self.got.append((uuid, bytes(value).hex()))  # noqa: E731
+            def hear(value, uuid=uuid):
+                self.got.append((uuid, bytes(value).hex()))
             await self.char(uuid).subscribe(hear, prefer_notify=not indicate)
 
     async def read(self, uuid):
@@ -657,7 +658,10 @@ async def test_record_faults():
     """Unsupported things, busy, silence, an end in the middle, order, lateness, contexts."""
     async with Home('glucometer', linger_s=5) as home:
         await meter(home, 6)  # contexts at 0 and 3
-        ask = lambda request='0101': home.ask('2A52', request)  # noqa: E731
+
+        def ask(request='0101'):
+            return home.ask('2A52', request)
+
         await home.do('set', racp_operators='1')
         same(await ask('0103010000'), ('06000104', []), 'operator unsupported')
         await home.do('set', racp_operators='1+3', racp_filters=False)

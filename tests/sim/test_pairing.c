@@ -631,6 +631,7 @@ static void test_many_wrong(void)
 	for (uint8_t i = 0; i < 2 * PAIRING_REFUSED_MAX; i++) {
 		w.good[0] = false;
 		pairing_on_identity(&w.p, 0, false, now(&w));
+		CHECK(!pairing_wants_test(&w.p, 0));
 		expect(&w, PAIRING_REMOVE);
 		expect(&w, PAIRING_RELEASE);
 		check_closed(&w);
@@ -712,6 +713,19 @@ static void test_radio_gone(void)
 		CHECK_INT(w.facts[0].bonded, w.good[0]);
 		CHECK(!pairing_is_busy_with(&w.p, 0));
 	}
+}
+
+/* The same, of a device that bonds by itself when it is connected. */
+static void test_radio_gone_connecting(void)
+{
+	struct world w = start_connecting(&three[CUFF]);
+
+	tell_link(&w, true, false, true);
+	restart(&w, false);
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	restart(&w, true);
+	CHECK(pairing_is_busy_with(&w.p, 0));
+	CHECK_INT(next(&w), PAIRING_REMOVE);
 }
 
 /* Somebody removed the bond during the test: it is to be made again. */
@@ -860,5 +874,6 @@ TEST_MAIN("pairing", test_stale, test_rejected, test_retry_succeeds, test_time_l
 	  test_traits_strength, test_facts_away, test_facts_late, test_no_passkey,
 	  test_forbidden, test_connect_first, test_connect_bonds, test_connect_fails,
 	  test_identity_good, test_identity_bad, test_identity_of_others, test_many_wrong,
-	  test_quiet, test_radio_gone, test_bond_gone, test_unfinished, test_new_config,
-	  test_fewer_devices, test_agent_refused, test_trust_refused, test_texts)
+	  test_quiet, test_radio_gone, test_radio_gone_connecting, test_bond_gone,
+	  test_unfinished, test_new_config, test_fewer_devices, test_agent_refused,
+	  test_trust_refused, test_texts)

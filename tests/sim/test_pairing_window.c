@@ -198,6 +198,7 @@ static void test_close_fails(void)
 	for (int i = 0; i < PAIRING_CLOSE_TRIES; i++) {
 		CHECK_INT(next(&w), PAIRING_AGENT_OFF);
 		done(&w, -EIO);
+		CHECK_INT(next(&w), PAIRING_NOTHING);
 		w.now += i == PAIRING_CLOSE_TRIES - 1 ? 0 : PAIRING_CLOSE_AGAIN_MS;
 	}
 	w.now += PAIRING_TIDY_MS;

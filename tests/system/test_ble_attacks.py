@@ -81,8 +81,8 @@ class AttackRig(Rig):
         attack = tree / 'usr' / 'libexec' / 'hub-attack'
         attack.mkdir()
         source = pathlib.Path(__file__).with_name('attack.c')
-        subprocess.run([os.environ.get('CC', 'gcc'), '-std=gnu17', '-D_GNU_SOURCE', '-O2', '-static', '-o', attack / 'attack', source],
-                       check=True)
+        subprocess.run([os.environ.get('CC', 'gcc'), '-std=gnu17', '-D_GNU_SOURCE', '-O2', '-static',
+                        '-o', attack / 'attack', source], check=True)
         subprocess.run([TWIN_SH, 'overlay', tree, self.overlay], check=True)
 
 
@@ -186,7 +186,7 @@ def test_pair_in_crowd(home):
 
 
 def test_crowd(home):
-    """A-02: bluetoothd is made to connect to one stranger after the other, who send garbage: the cuff is read each time."""
+    """A-02: bluetoothd is made to connect to strangers who send garbage, over and over: the cuff is read each time."""
     restarts, before = home.restarts(), home.memory_kb()
     home.device(0, 'transfer', seconds=1)
     paths = [CUFF[:-17] + names.address(n).replace(':', '_') for n in range(1, CROWD + 1)]
@@ -210,7 +210,8 @@ def test_crowd(home):
     for number in range(1, CROWD + 1):
         home.device(number, 'set', always_on=False)
         home.device(number, 'leave')
-    print(f'     {taken} of {READINGS} readings, {links} links of strangers; memory {before} -> {home.memory_kb()} KB', flush=True)
+    print(f'     {taken} of {READINGS} readings, {links} links of strangers; '
+          f'memory {before} -> {home.memory_kb()} KB', flush=True)
     if taken < READINGS:
         raise AssertionError(f'{taken} of {READINGS} readings')
     if links < CROWD:
@@ -232,7 +233,7 @@ def attack_with(home, key, systolic):
 
 
 def test_impostor(home):
-    """A-03: the cuff's address without its key, and with a wrong one: none verified, the bond stays, the cuff is read."""
+    """A-03: the cuff's address without its key, then with a wrong one: none verified; then the cuff is read."""
     counts = [attack_with(home, 'none', '66'), attack_with(home, 'wrong', '67')]
     home.device(0, 'set', always_on=False)
     home.device(0, 'leave')
@@ -247,8 +248,8 @@ def test_impostor(home):
     home.twin.drain(3)
     forged = home.find('66') + home.find('67')
     refused = home.twin.seen('log', unit='hub-ble', line=re.compile('value-refused'))
-    print(f'     {counts[0]} connections without a key, {counts[1]} with a wrong one; {len(forged)} values kept, marked, '
-          f'{len(refused)} refused; the cuff read after {seconds:.1f} s, connection {links}', flush=True)
+    print(f'     {counts[0]} connections without a key, {counts[1]} with a wrong one; {len(forged)} values kept, '
+          f'marked, {len(refused)} refused; the cuff read after {seconds:.1f} s, connection {links}', flush=True)
     verified = [r for r in forged if 'link not verified' not in r['marks']]
     if verified:
         raise AssertionError(f'{len(verified)} forged values count as verified')
@@ -263,15 +264,17 @@ def test_impostor(home):
 
 def test_other_users(home):
     """A-34: user nobody and the other services cannot see or drive bluetoothd, and hear nothing of a value."""
-    calls = [f'call org.bluez / org.freedesktop.DBus.ObjectManager GetManagedObjects',
+    calls = ['call org.bluez / org.freedesktop.DBus.ObjectManager GetManagedObjects',
              'get-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Address', 'tree org.bluez',
              'set-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Discoverable b true',
              f'call org.bluez {CUFF} org.bluez.Device1 Disconnect',
              f'call org.bluez /org/bluez/hci0 org.bluez.Adapter1 RemoveDevice o {CUFF}',
-             'call org.bluez /org/bluez org.bluez.AgentManager1 RegisterAgent os /x NoInputNoOutput', 'monitor org.bluez']
+             'call org.bluez /org/bluez org.bluez.AgentManager1 RegisterAgent os /x NoInputNoOutput',
+             'monitor org.bluez']
     for user in ('nobody', 'hub-store', 'hub-coap', 'hubd'):
         for call in calls:
-            out = home.twin.command('sh', run=f'setpriv --reuid={user} --clear-groups timeout 20 busctl --timeout=10 {call} 2>&1')
+            out = home.twin.command('sh', run=f'setpriv --reuid={user} --clear-groups timeout 20 busctl '
+                                    f'--timeout=10 {call} 2>&1')
             if out['rc'] == 0 or not re.search('denied|not permitted|AccessDenied|no objects', out['out'], re.I):
                 raise AssertionError(f'{user}: busctl {call}: code {out["rc"]}: {out["out"][:300]}')
     if 'b false' not in home.twin.sh('busctl get-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Discoverable'):
@@ -293,7 +296,8 @@ def test_driven_hub_ble(home):
     for call in ('call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StopUnit ss '
                  'hub-store.service replace',
                  'call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager Reboot',
-                 'introspect org.bluez /org/bluez/hci0', f'call org.bluez {CUFF} org.freedesktop.DBus.Introspectable Introspect'):
+                 'introspect org.bluez /org/bluez/hci0',
+                 f'call org.bluez {CUFF} org.freedesktop.DBus.Introspectable Introspect'):
         out = home.twin.command('sh', run='setpriv --reuid=hub-ble --clear-groups timeout 20 busctl --timeout=10 '
                                 f'--no-ask-password {call} 2>&1')
         if out['rc'] == 0:
@@ -320,7 +324,8 @@ def attempts(lines):
 
 def test_compromised(home):
     """A-34: attacker's code in hub-ble's sandbox can read, write, connect, run nothing; as root outside nearly all."""
-    outside = attempts(home.twin.sh('cd / && timeout 120 /usr/libexec/hub-attack/attack once 2>&1', check=False).splitlines())
+    out = home.twin.sh('cd / && timeout 120 /usr/libexec/hub-attack/attack once 2>&1', check=False)
+    outside = attempts(out.splitlines())
     start = len(home.twin.events)
     home.twin.unit('stop', 'hub-ble')
     home.twin.sh('mount --bind /usr/libexec/hub-attack/attack /usr/libexec/hub/hub-ble')
@@ -344,7 +349,8 @@ def test_compromised(home):
     home.read_one()
 
 
-TESTS = [test_pair_in_crowd, test_crowd, test_impostor, test_other_users, test_driven_hub_ble, test_false_owner, test_compromised]
+TESTS = [test_pair_in_crowd, test_crowd, test_impostor, test_other_users, test_driven_hub_ble,
+         test_false_owner, test_compromised]
 
 
 def main():

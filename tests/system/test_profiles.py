@@ -147,6 +147,8 @@ def test_cgm(home):
     home.pair(CGM)
     home.twin.wait_log('hub-ble', r'memory device=6 outcome=1', 120)
     home.wait_readings(CGM, 50)
+    home.device(CGM, 'leave')
+    home.gone(CGM)
 
 
 def test_ghs(home):

@@ -389,6 +389,9 @@ static void test_candidates(void)
 	c = hear(METER, p, true);
 	CHECK(c);
 	CHECK_INT(c->rssi, OBJECT_RSSI_UNKNOWN);
+	objects_clear(&o);
+	CHECK_UINT(count_candidates(), 0);
+	CHECK(hear(METER, p, true)); /* still watching */
 	objects_watch_candidates(&o, false);
 	CHECK_UINT(count_candidates(), 0);
 	CHECK(!hear(METER, p, true));
