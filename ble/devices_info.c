@@ -133,21 +133,21 @@ static bool is_other(const struct device *d)
 static void pin_identity(struct devices *ds, struct device *d)
 {
 	const struct dis *now = &d->info.dis;
-	struct device_pin pin = d->pin;
+	struct device_pin *pin = &d->pin;
+	bool new_serial = !pin->serial[0] && now->serial[0];
+	bool new_system_id = !pin->has_system_id && now->has_system_id;
 
-	if (!pin.known)
-		return; /* bonded by another hand than ours; see devices_bonded */
-	if (!pin.serial[0])
-		snprintf(pin.serial, sizeof(pin.serial), "%.*s", PIN_TEXT_MAX,
-			 now->serial);
-	if (!pin.has_system_id && now->has_system_id) {
-		pin.has_system_id = true;
-		memcpy(pin.system_id, now->system_id, SYSTEM_ID_LEN);
-	}
-	if (memcmp(&pin, &d->pin, sizeof(pin)) == 0)
+	/* not known: bonded by another hand than ours */
+	if (!pin->known || !(new_serial || new_system_id))
 		return;
-	d->pin = pin;
-	report_bonded(ds->report, &(struct msg_bonded){ .num = d->cfg.num, .pin = pin });
+	if (new_serial)
+		snprintf(pin->serial, sizeof(pin->serial), "%.*s", PIN_TEXT_MAX,
+			 now->serial);
+	if (new_system_id) {
+		pin->has_system_id = true;
+		memcpy(pin->system_id, now->system_id, SYSTEM_ID_LEN);
+	}
+	report_bonded(ds->report, &(struct msg_bonded){ .num = d->cfg.num, .pin = *pin });
 }
 
 static void compare(struct devices *ds, size_t i, struct mono now)
