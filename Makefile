@@ -141,20 +141,22 @@ decoder_tests := bcs bls cgm clock crc dis elapsed ghs gls hrs hts plx racp_step
 $(foreach t,$(decoder_tests),$(eval test_$(t) := $$(ble_pure) $$(core)))
 test_traits := $(ble_pure) $(core)
 test_objects := $(ble_pure) $(core)
+test_props := ble/props.o $(ble_pure) $(core)
 test_bondinfo := $(bondinfo)
 test_verify := ble/verify.o $(core)
 test_pki := $(clinic) coap/identity.o
 test_clinic_store := $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
-UNIT := $(decoder_tests) traits objects bondinfo verify core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
+UNIT := $(decoder_tests) traits objects props bondinfo verify core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
 	window handover keys queue state backlog ingest pki clinic_store clinic_text
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
-SIM := doctor verify pairing racp session forward supervisor
+SIM := doctor verify pairing pairing_window racp session forward supervisor
 test_session := $(ble_pure) $(core)
 test_racp := $(ble_pure) $(core)
 test_doctor := $(ble_pure) $(core)
+test_pairing_window := $(ble_pure) $(core)
 test_pairing := $(ble_pure) $(core)
 # io: one process, or two ends, against a temporary directory or loopback
 test_ipc := $(core) $(rt)
@@ -248,6 +250,7 @@ check-system: need-image all image
 	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
 	@echo '== every home device, through a real bluetoothd'
 	$(Q)/usr/bin/python3 tests/system/test_profiles.py $(O)
+	$(Q)/usr/bin/python3 tests/system/test_early.py $(O)
 
 image: need-image
 	$(Q)rootfs/image/twin.sh build >/dev/null

@@ -76,6 +76,51 @@ static void on_adapter_added(struct bluez *b, const char *path, const struct pro
 		bluez_ignore_adapter(b);
 }
 
+static void put_details(struct bluez *b, const struct bluez_call *call, int err,
+			sd_bus_message *m)
+{
+	const struct object_candidate *c;
+	struct props p;
+
+	if (err || props_read(m, &p) != 0)
+		return;
+	c = objects_put_candidate(&b->objects, call->path, &p, true);
+	if (c)
+		b->h.candidate(b->arg, c);
+}
+
+/* Its services may stand in another advertisement than its address. */
+static void ask_details(struct bluez *b, const char *path, const struct props *p)
+{
+	sd_bus_message *m;
+
+	if (!objects_wants_details(&b->objects, path, p))
+		return;
+	m = bluez_call_new(b, path, DBUS_PROPERTIES, "GetAll");
+	if (!m || sd_bus_message_append(m, "s", BLUEZ_DEVICE) < 0) {
+		sd_bus_message_unref(m);
+		return;
+	}
+	bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, put_details, NULL);
+}
+
+/* None of ours: perhaps one to be paired, certainly none to be connected. */
+static void on_stranger(struct bluez *b, const char *path, const struct props *p)
+{
+	const struct object_candidate *c = NULL;
+
+	if (bluez_is_on_adapter(b, path))
+		c = objects_put_candidate(&b->objects, path, p, true);
+	if (c)
+		b->h.candidate(b->arg, c);
+	else if (bluez_is_on_adapter(b, path))
+		ask_details(b, path, p);
+	/* by path, for we may not have its address */
+	if (p->on & PROP_CONNECTED)
+		bluez_call_send(b, bluez_call_new(b, path, BLUEZ_DEVICE, "Disconnect"),
+				BLUEZ_TIMEOUT_MS, NULL, NULL);
+}
+
 /* bluetoothd tells of links when it is idle, so that a short absence can be left out: 'connected'
  * of one that was connected is another link. */
 static void tell_absence(struct bluez *b, const char *path, const struct props *p)
@@ -97,18 +142,7 @@ static void on_device_changed(struct bluez *b, const char *path, const struct pr
 					 : NULL;
 	b->h.heard(b->arg);
 	if (!d) {
-		const struct object_candidate *c =
-			bluez_is_on_adapter(b, path)
-				? objects_put_candidate(&b->objects, path, p, true)
-				: NULL;
-
-		if (c)
-			b->h.candidate(b->arg, c);
-		/* nobody we know; by path, for we may not have its address */
-		if (p->on & PROP_CONNECTED)
-			bluez_call_send(
-				b, bluez_call_new(b, path, BLUEZ_DEVICE, "Disconnect"),
-				BLUEZ_TIMEOUT_MS, NULL, NULL);
+		on_stranger(b, path, p);
 		return;
 	}
 	bluez_look_after(b, d);

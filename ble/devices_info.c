@@ -120,8 +120,8 @@ static bool is_other(const struct device *d)
 	const struct dis *now = &d->info.dis;
 	const struct device_pin *pin = &d->pin;
 
-	if (d->cfg.serial[0] && now->serial[0] && strcmp(d->cfg.serial, now->serial) != 0)
-		return true;
+	if (d->cfg.serial[0] && strcmp(d->cfg.serial, now->serial) != 0)
+		return true; /* also one that does not tell its number */
 	if (pin->serial[0] && now->serial[0] &&
 	    strncmp(pin->serial, now->serial, PIN_TEXT_MAX) != 0)
 		return true;

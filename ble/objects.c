@@ -221,13 +221,13 @@ const struct object_candidate *objects_put_candidate(struct objects *o, const ch
 	struct object_candidate *c = find_candidate(o, path);
 	bool heard = props->has & PROP_RSSI || (news && !c);
 
-	if (!o->watching)
-		return NULL;
 	if (props->on & (PROP_PAIRED | PROP_BONDED)) {
 		if (c)
 			memset(c, 0, sizeof(*c));
 		return NULL;
 	}
+	if (!o->watching)
+		return NULL;
 	if (!c)
 		c = add_candidate(o, path, props, heard);
 	if (!c)
@@ -244,9 +244,18 @@ const struct object_candidate *objects_put_candidate(struct objects *o, const ch
 
 void objects_watch_candidates(struct objects *o, bool on)
 {
+	if (o->watching == on)
+		return;
 	o->watching = on;
-	if (!on)
-		memset(o->candidates, 0, sizeof(o->candidates));
+	for (size_t i = 0; i < OBJECT_CANDIDATES_MAX; i++)
+		o->candidates[i].heard = false;
+}
+
+bool objects_wants_details(struct objects *o, const char *path, const struct props *props)
+{
+	return o->watching && props->services & looked_for(o) &&
+	       !(props->has & PROP_ADDRESS) && !find_candidate(o, path) &&
+	       !objects_find_device(o, path);
 }
 
 static void adopt(struct objects *o, struct object_candidate *c, int config)

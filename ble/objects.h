@@ -145,7 +145,13 @@ void objects_set_address(struct objects *o, size_t i,
 /* objects_unset_address - it was not; an object that it still has is a stranger's. */
 void objects_unset_address(struct objects *o, size_t i);
 
-/* objects_watch_candidates - keep candidates, or forget them and keep no more. */
+/*
+ * objects_watch_candidates - keep candidates, or keep no more.
+ *
+ * Those already known stay, as not heard, for as long as their objects: bluetoothd keeps these
+ * for two minutes (TemporaryTimeout) and tells only the strength when it hears them again, so
+ * that otherwise nobody could be found in a window that is opened anew.
+ */
 void objects_watch_candidates(struct objects *o, bool on);
 
 /*
@@ -173,6 +179,15 @@ struct object_device *objects_put_device(struct objects *o, const char *path,
 const struct object_candidate *objects_put_candidate(struct objects *o, const char *path,
 						     const struct props *props,
 						     bool news);
+
+/*
+ * objects_wants_details - should all properties of this object be asked for?
+ *
+ * What is looked for may stand in a later advertisement than the one an object appears with;
+ * then it is told without the address. Put them with objects_put_candidate, 'news' true.
+ */
+bool objects_wants_details(struct objects *o, const char *path,
+			   const struct props *props);
 
 /* objects_put_service - a service appeared; those of strangers without entry are left out. */
 void objects_put_service(struct objects *o, const char *path, const struct props *props);

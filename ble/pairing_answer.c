@@ -275,6 +275,8 @@ static void on_closed(struct pairing *p, int err, enum pairing_state next,
 		p->deadline = mono_add(now, PAIRING_CLOSE_AGAIN_MS);
 		return;
 	}
+	if (err && err != -ENOENT)
+		p->tidy_at = mono_add(now, PAIRING_TIDY_MS); /* enough for now */
 	p->tries = 0;
 	pairing_enter(p, next, MONO_NEVER);
 }

@@ -577,6 +577,23 @@ def test_any_address(r):
     expect_same(r.called('Pair'), [('Pair', PATH)], 'paired devices')
 
 
+def test_late_services(r):
+    """What a device offers may stand in a later advertisement than its address: it is a candidate all the same."""
+    r.bluez.add_adapter()
+    r.bluez.on_paired = r.add_services
+
+    def appear_bare():
+        r.cuff = r.bluez.add_device(ADDR, RSSI=dbus.Int16(-50))
+        GLib.timeout_add(100, lambda: r.cuff.change(DEVICE, UUIDs=dbus.Array([uuid(0x1810)], signature='s')) and False)
+        return False
+    r.bluez.on_discovery = lambda: GLib.timeout_add(20, appear_bare) if not r.called('Pair') else None
+    r.bluez.on_pair = lambda device, ok, fail: r.bluez.finish_pair(device, ok)
+    r.configure(ANY)
+    r.open_window()
+    r.start_hub()
+    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+
+
 def test_two_candidates(r):
     """Two devices of the kind in range: refuse both and say so."""
     r.bluez.add_adapter()

@@ -392,9 +392,55 @@ static void test_candidates(void)
 	objects_clear(&o);
 	CHECK_UINT(count_candidates(), 0);
 	CHECK(hear(METER, p, true)); /* still watching */
+}
+
+/* A second window while bluetoothd still has the objects of the first one. */
+static void test_watch_again(void)
+{
+	const struct props strength = { .has = PROP_RSSI, .rssi = -60 };
+	const struct props bonded = { .has = PROP_BONDED, .on = PROP_BONDED };
+	const struct object_candidate *c;
+
+	reset();
+	objects_watch_candidates(&o, true);
+	CHECK(hear(METER, advertiser(7, TRAITS_GLS, -50), true));
+	CHECK(hear(METER "2", advertiser(8, TRAITS_GLS, -50), true));
+	CHECK(hear(METER "3", advertiser(9, TRAITS_GLS, -50), true));
+	objects_watch_candidates(&o, true); /* as before */
+	CHECK(o.candidates[0].heard);
 	objects_watch_candidates(&o, false);
-	CHECK_UINT(count_candidates(), 0);
+	CHECK(!hear(METER, strength, true)); /* nobody asks */
+	CHECK(!hear(METER "4", advertiser(10, TRAITS_GLS, -50), true));
+	CHECK(!hear(METER "2", bonded, true));
+	objects_remove(&o, METER "3");
+	CHECK_UINT(count_candidates(), 1);
+	objects_watch_candidates(&o, true);
+	CHECK(!o.candidates[0].heard);
+	c = hear(METER, strength, true);
+	CHECK(c && c->addr[5] == 7 && c->heard && c->rssi == -60);
+	CHECK(!hear(METER "2", strength, true));
+}
+
+/* The services come in a later advertisement than the address. */
+static void test_details(void)
+{
+	const struct props late = { .has = PROP_SERVICES, .services = TRAITS_GLS };
+	const struct props other = { .has = PROP_SERVICES, .services = TRAITS_BLS };
+	struct props p = who(7);
+
+	reset();
+	CHECK(!objects_wants_details(&o, METER, &late)); /* not watching */
+	objects_watch_candidates(&o, true);
 	CHECK(!hear(METER, p, true));
+	CHECK(!hear(METER, late, true));
+	CHECK(objects_wants_details(&o, METER, &late));
+	CHECK(!objects_wants_details(&o, METER, &other));
+	p = advertiser(7, TRAITS_GLS, -50);
+	CHECK(!objects_wants_details(&o, METER, &p)); /* all is there */
+	CHECK(hear(METER, p, true));
+	CHECK(!objects_wants_details(&o, METER, &late)); /* known */
+	put(CUFF, who(1));
+	CHECK(!objects_wants_details(&o, CUFF, &late)); /* ours */
 }
 
 static void test_not_candidates(void)
@@ -643,5 +689,5 @@ static void test_parse_uuid(void)
 
 TEST_MAIN("objects", test_configured, test_changes, test_names, test_strangers,
 	  test_long_path, test_chars, test_services, test_full, test_candidates,
-	  test_not_candidates, test_listed, test_many_candidates, test_set_address,
-	  test_flood, test_random_life, test_parse_uuid)
+	  test_not_candidates, test_listed, test_many_candidates, test_watch_again,
+	  test_details, test_set_address, test_flood, test_random_life, test_parse_uuid)
