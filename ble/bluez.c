@@ -179,19 +179,29 @@ void bluez_follow_power(struct bluez *b)
 				     b->want_power, power_done, &like) == 0;
 }
 
+/* How sure it is that this is the adapter used before: its address can be copied. */
+static int rank_adapter(const struct bluez *b, const char *path, const struct props *p)
+{
+	if (!b->adapter_pinned || !(p->has & PROP_ADDRESS) ||
+	    memcmp(p->address, b->adapter_addr, PERIPHERAL_ADDR_LEN) != 0)
+		return 0;
+	return strcmp(path, b->adapter_path) == 0 ? 2 : 1;
+}
+
 /* Among several the one used before, else the first by name. */
 static void consider_adapter(struct bluez *b, const char *path, const struct props *p)
 {
-	bool known = b->adapter_pinned && p->has & PROP_ADDRESS &&
-		     memcmp(p->address, b->adapter_addr, PERIPHERAL_ADDR_LEN) == 0;
 	bool taken = b->adapter[0] != '\0';
+	int rank = rank_adapter(b, path, p);
 
 	if (strlen(path) >= OBJECT_PATH_MAX)
 		return;
 	if (taken)
 		bluez_ignore_adapter(b);
-	if (taken && !known && strcmp(path, b->adapter) > 0)
+	if (taken && (rank < b->adapter_rank ||
+		      (rank == b->adapter_rank && strcmp(path, b->adapter) > 0)))
 		return;
+	b->adapter_rank = rank;
 	memcpy(b->adapter, path, strlen(path) + 1);
 	b->powered = p->on & PROP_POWERED;
 	b->pairable = p->on & PROP_PAIRABLE;
@@ -201,9 +211,12 @@ static void consider_adapter(struct bluez *b, const char *path, const struct pro
 
 static void pin_adapter(struct bluez *b, const char *path, const struct props *p)
 {
-	if (b->adapter_pinned || strcmp(path, b->adapter) != 0 ||
-	    !(p->has & PROP_ADDRESS))
+	if (strcmp(path, b->adapter) != 0 || !(p->has & PROP_ADDRESS))
 		return;
+	if (b->adapter_pinned &&
+	    memcmp(p->address, b->adapter_addr, PERIPHERAL_ADDR_LEN) != 0)
+		return;
+	memcpy(b->adapter_path, path, strlen(path) + 1);
 	memcpy(b->adapter_addr, p->address, PERIPHERAL_ADDR_LEN);
 	b->adapter_pinned = true;
 }

@@ -46,6 +46,8 @@ struct bluez {
 	bool configured;
 	struct objects objects;
 	char adapter[OBJECT_PATH_MAX];
+	char adapter_path[OBJECT_PATH_MAX]; /* of the one used before */
+	int adapter_rank;		    /* of 'adapter' among those listed */
 	bool adapter_pinned;
 	uint8_t adapter_addr[PERIPHERAL_ADDR_LEN]; /* of the first one ever used */
 	bool powered, pairable, want_power, powering, radio_told;

@@ -286,6 +286,7 @@ static void run_device(struct devices *ds, size_t i, struct mono now, struct mon
 	for (size_t k = 0; k < DEVICE_STREAMS; k++)
 		sooner(next, stream_deadline(&d->streams[k]));
 	sooner(next, session_deadline(&d->session));
+	sooner(next, devices_nudge(ds, i, now));
 	doctor_on_bond(&d->doctor, d->bonded,
 		       pairing_reason_silence(pairing_device_reason(&ds->pairing, i)),
 		       now);
@@ -450,6 +451,7 @@ static void set_device(struct device *d, const struct config_device *cfg,
 		set_address(d, pin->addr, pin->addr_type);
 	devices_choose_traits(d, NULL);
 	devices_fill_buckets(d, rt_mono());
+	devices_fill_unproven(d, rt_mono());
 	session_init(&d->session);
 	clock_init(&d->clock);
 	verify_init(&d->verify, weakest(cfg), d->traits->strict_early);

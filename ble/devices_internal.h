@@ -78,7 +78,9 @@ struct device {
 	struct clock_track clock;
 	struct verify verify;
 	struct doctor doctor;
-	struct bucket values, samples; /* how many it may still send */
+	/* how many it may still send; 'unproven' on this link, as long as it may be anybody's:
+	 * what an impostor sends is not held against the device */
+	struct bucket values, samples, unproven;
 	unsigned is;	   /* what bluetoothd says of it, PROP_PAIRED .. PROP_RESOLVED */
 	bool bonded;	   /* a bond that was found good */
 	bool linked;	   /* connected, and bonded */
@@ -99,6 +101,9 @@ struct device {
 	unsigned refusals;		/* of the consent code, in a row */
 	char name[OBJECT_NAME_MAX + 1]; /* as it advertises itself; untrusted */
 	uint16_t links;			/* connections so far */
+	bool heard;			/* a value came on this one */
+	bool asked_again;		/* was subscribed to again on this one */
+	struct mono ready_at;		/* when its services were there, on this one */
 	unsigned tag;			/* of the operation under way */
 	enum session_step doing;	/* what that operation is for */
 	struct mono op_before;		/* when it began */
@@ -152,8 +157,9 @@ void devices_choose_traits(struct device *d, const char *name);
 /* devices_value.c. A value of device i came over the air. */
 void devices_on_value(void *arg, size_t i, uint16_t service, uint16_t uuid,
 		      const uint8_t *value, size_t len);
-/* The flood limits start anew. */
+/* The flood limits start anew: those of the device, those of a link. */
 void devices_fill_buckets(struct device *d, struct mono now);
+void devices_fill_unproven(struct device *d, struct mono now);
 /* Hand over one record that came at 'at'; decoded NULL: its decoder runs when the wait for the
  * device's clock is over. */
 void devices_take(struct devices *ds, size_t i, const struct profile *p,
@@ -174,6 +180,8 @@ void devices_follow(struct devices *ds, size_t i, struct mono now);
 /* Do what a session wants. */
 void devices_act(struct devices *ds, size_t i, enum session_action action,
 		 struct mono now);
+/* Subscribe again to a device that is connected and says nothing. Returns the next deadline. */
+struct mono devices_nudge(struct devices *ds, size_t i, struct mono now);
 /* Ask hub-bondinfo what is due. Returns the next deadline. */
 struct mono devices_verify(struct devices *ds, size_t i, struct mono now);
 /* Ask it about a bond, linked or not. Returns 0 or -EAGAIN. */

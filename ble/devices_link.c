@@ -10,7 +10,7 @@
 #include "ble/uds.h"
 #include "hub/rt/log.h"
 
-enum { IDLE_ASKED_MS = 5000 };
+enum { IDLE_ASKED_MS = 5000, NUDGE_MS = 5000 };
 
 void devices_act(struct devices *ds, size_t i, enum session_action action,
 		 struct mono now)
@@ -96,11 +96,13 @@ static void on_linked(struct devices *ds, size_t i, struct mono now)
 		log_info("connected", "device=%u", d->cfg.num);
 		d->linked = true;
 		d->links++;
+		d->heard = d->asked_again = false;
 		d->ctx = (struct profile_context){ .bcs_stub = d->traits->bcs_stub };
 		for (size_t k = 0; k < DEVICE_JOINS; k++)
 			segment_init(&d->joins[k]);
 		clock_form_init(&d->form, d->clock_at.kind);
 		clock_on_linked(&d->clock);
+		devices_fill_unproven(d, now);
 		verify_on_linked(&d->verify, now);
 		session_on_linked(&d->session, now);
 		doctor_on_linked(&d->doctor, now);
@@ -109,6 +111,7 @@ static void on_linked(struct devices *ds, size_t i, struct mono now)
 	if (!o || !may_begin(d, now))
 		return;
 	plan = plan_of(ds, d, o, now);
+	d->ready_at = now;
 	doctor_on_ready(&d->doctor, now);
 	session_on_ready(&d->session, &plan, now);
 }
@@ -203,6 +206,28 @@ void devices_on_object(void *arg, size_t i, struct object_device *o)
 		look_at_services(d, o);
 	/* At once, not in run: a link may come and go within one batch of messages. */
 	devices_follow(ds, i, rt_mono());
+}
+
+/* Seen under load: bluetoothd holds a value for want of a subscriber although it tells that we are
+ * one. A device with something to say says it at once, so after a while of silence we ask once
+ * more; what is held then comes. */
+struct mono devices_nudge(struct devices *ds, size_t i, struct mono now)
+{
+	struct device *d = &ds->devices[i];
+	struct object_device *o = objects_find_config(bluez_objects(ds->bluez), i);
+	struct mono due = mono_add(d->ready_at, NUDGE_MS);
+
+	if (!o || !d->linked || d->heard || d->asked_again || d->memory.where.service ||
+	    d->session.plan.endless || d->session.state != SESSION_LISTEN)
+		return MONO_NEVER;
+	if (!mono_reached(now, due))
+		return due;
+	d->asked_again = true;
+	for (size_t k = 0; k < o->char_count; k++)
+		if (profile_by_characteristic(o->chars[k].uuid) && o->chars[k].armed)
+			bluez_subscribe_again(ds->bluez, i, o->chars[k].service,
+					      o->chars[k].uuid);
+	return MONO_NEVER;
 }
 
 /* The cookie names the device, and the ask that verify.h has ordered; or it is pairing's. */

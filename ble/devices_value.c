@@ -23,6 +23,7 @@ enum {
 	 * is known keeps more than 100 readings. */
 	VALUES_BURST = 120,
 	VALUES_PER_SECOND = 2,
+	UNPROVEN_BURST = 32, /* what hub-store keeps in quarantine */
 	SAMPLES_BURST = 30,
 	SAMPLES_PER_SECOND = 10,
 };
@@ -40,7 +41,14 @@ static bool is_flood(struct device *d, const struct profile *p, struct mono now)
 	/* What was asked for may come as fast as it can; racp.h bounds how much. */
 	if (d->memory.running && p->flags & PROFILE_STORED)
 		return false;
+	if (verify_link(&d->verify, now) != VERIFY_GOOD)
+		return !bucket_take(&d->unproven, now);
 	return !bucket_take(p->flags & PROFILE_STREAM ? &d->samples : &d->values, now);
+}
+
+void devices_fill_unproven(struct device *d, struct mono now)
+{
+	bucket_init(&d->unproven, UNPROVEN_BURST, VALUES_PER_SECOND, now);
 }
 
 void devices_fill_buckets(struct device *d, struct mono now)
@@ -244,6 +252,7 @@ void devices_on_value(void *arg, size_t i, uint16_t service, uint16_t uuid,
 		devices_incident(ds, INCIDENT_RADIO_IMPOSTOR, i);
 		return;
 	}
+	d->heard = true;
 	verify_on_value(&d->verify, now);
 	doctor_on_value(&d->doctor, now);
 	if (uuid == CHOOSE_UUID_RACP && service == d->memory.where.service) {

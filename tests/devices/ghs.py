@@ -106,9 +106,9 @@ class Ghs(RecordKeeper):
         time_flags = fields.get('time_flags', self.options.time_flags)
         items = (
             ('type', lambda v: struct.pack('<I', v)), ('when', lambda v: self._stamp(v, time_flags)),
-            ('duration', float32), ('status', lambda v: struct.pack('<H', v)), ('object', lambda v: struct.pack('<I', v)),
-            ('user', lambda v: bytes([v])), ('supplement', self._list), ('derived', self._list),
-            ('members', self._list), ('tlvs', bytes.fromhex))
+            ('duration', float32), ('status', lambda v: struct.pack('<H', v)),
+            ('object', lambda v: struct.pack('<I', v)), ('user', lambda v: bytes([v])),
+            ('supplement', self._list), ('derived', self._list), ('members', self._list), ('tlvs', bytes.fromhex))
         for bit, (name, encode) in enumerate(items):
             value = when if name == 'when' else fields.get(name)
             if value is not None:

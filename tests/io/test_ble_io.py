@@ -407,6 +407,7 @@ def test_flood(r):
     """A hundred and twenty values at once are taken, the rest is counted and the device sent away."""
     r.attached()
     r.link()
+    let_run(0.3)  # until the link is proved to be the cuff's; before, 32 are the limit
     for i in range(160):
         r.bpm.indicate(READING)
     wait('incident', lambda: r.hubd.find('INCIDENT what=2'))
@@ -647,6 +648,16 @@ def test_late_encryption(r):
     r.cuff.change(DEVICE, ServicesResolved=True)
     wait('decoded', lambda: r.store.find('DECODED'))
     expect_same(field(r.store.find('DECODED')[0], 'unverified'), '0', 'verified')
+
+
+def test_silent_device(r):
+    """Connected, resolved and silent: it is subscribed to once more, in case bluetoothd holds its value."""
+    r.attached()
+    r.link()
+    wait('subscribed again', lambda: len(r.called('StartNotify')) == 2, 8)
+    let_run(0.3)
+    expect_same(len(r.called('StopNotify')), 1, 'times unsubscribed')
+    r.measure(r.stamp())
 
 
 def test_absence_left_out(r):

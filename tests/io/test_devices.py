@@ -480,6 +480,31 @@ async def test_values_spoilt():
         same((len(home.got), count >= 50, len(set(home.got)) > 40), (count, True, True), 'flood')
 
 
+async def test_reserved_bits():
+    """Every kind can set the reserved bits of its flags, and only those."""
+    for kind, uuid, fields, want in (
+            ('scale', '2A9D', {'weight': '81.1', 'time': None}, 'f05c3f'),
+            ('scale', '2A9C', {'fat': '23.4', 'time': None}, '00e0ea00'),
+            ('oximeter', '2A5E', {'spo2': '97', 'pulse': '63', 'time': None}, 'e061003f00'),
+            ('thermometer', '2A1C', {'temp': '36.4', 'time': None}, 'f86c0100ff'),
+            ('strap', '2A37', {'bpm': 72}, 'e048')):
+        async with Home(kind, mangle='reserved') as home:
+            await home.bond(uuid)
+            await home.do('store', **fields)
+            await home.do('transfer')
+            await home.arrived(1)
+            same(home.got, [(uuid, want)], kind)
+    for kind, uuid, fields, want in (
+            ('glucometer', '2A18', {'glucose': None, 'time': 'zero'}, 'e0' '0000' '00000000000000'),
+            ('cgm', '2AA7', {'glucose': '112', 'offset': 5}, '06' '1c' '7000' '0500'),
+            ('ghs', '2BDD', {'class': 'discrete', 'code': 1, 'time': None},
+             '03' '01000000' '02' '0900' '00fc' '01000000')):
+        async with Home(kind, mangle='reserved', linger_s=5) as home:
+            await home.bond(uuid, '2A52')
+            await home.do('store', **fields)
+            same(await home.ask('2A52', '0101'), ('06000101', [want]), kind)
+
+
 async def test_clock():
     """2A08 and 2A2B: read, set, refused, write only, none, fetched from the central."""
     async with Home('cuff', clock_offset=-3600.0, linger_s=5) as home:
@@ -540,6 +565,7 @@ async def test_scale_values():
         ({'weight': '180.5', 'unit': 'lb', 'time': None, 'user': 2, 'bmi': '24.9', 'height': '67.5'},
          '0d 8246 02 f900 a302'),
         ({'weight': 'none', 'time': None, 'user': 255}, '04 ffff ff'),
+        ({'weight': '81.1', 'time': None, 'bmi': '27.7', 'height': '1.71'}, '08 5c3f 1501 ae06'),
     ])
     await values_of('scale', '2A9C', [
         # fat 23.4 % = EA 00; BMR 7000 kJ = 1B58; muscle 40.1 % = 0191; impedance 500.5 ohm = 138D
@@ -549,6 +575,10 @@ async def test_scale_values():
         ({'fat': '23.4', 'time': AT, 'user': 1, 'muscle_mass': '30', 'composition_height': '1.715'},
          '2608 ea00' + STAMP + '01 7017 b306'),
         ({'fat': 'none', 'time': None}, '0000 ffff'),
+        # lb and in: 66.14 lb = 19D6, three times; 180.50 lb = 4682
+        ({'fat': '23.4', 'unit': 'lb', 'time': None, 'fat_free_mass': '66.14', 'soft_lean_mass': '66.14',
+          'water_mass': '66.14', 'composition_weight': '180.5', 'composition_height': '67.5'},
+         'c10d ea00 d619 d619 d619 8246 a302'),
     ])
 
 
@@ -582,6 +612,9 @@ async def test_users():
         await home.wait('confirmed')
         same(home.got[-1], ('2A9D', '045c3f01'), 'after consent')
         same(await home.read('2A9A'), '01', 'index')
+        same((await home.read('2A8E'), await home.read('2A80')), ('ab00', '43'), 'height, age')
+        same((await home.read('2A9E'), await home.read('2A9B')), ('2f000000', 'ff1f0000'), 'features')
+        same((await home.write('2A99', '07000000'), await home.read('2A99')), (None, '07000000'), 'change increment')
         await home.do('measure', weight='81.1', time=AT, user=1)
         await home.wait('confirmed', 2)
         await home.do('measure', weight='180.5', unit='lb', fat='23.4', time=None, user=2)
@@ -630,7 +663,8 @@ async def test_glucometer_values():
         await home.do('store', glucose=None, time=AT, status=1)
         same(await home.ask('2A52', '0106'), ('06000101', ['08' '0401' + STAMP + '0100']), 'no result')
         for context, want in (({'meal': 3}, '02' '0501' '03'), ({'extended': 7}, '80' '0601' '07'),
-                              ({'health': 2}, '04' '0701' '2f')):
+                              ({'health': 2}, '04' '0701' '2f'), ({'hba1c': '6.5'}, '40' '0801' '41f0'),
+                              ({'medication': [2, '0.5']}, '10' '0901' '02' '05f0')):
             await home.do('store', glucose='0.00112', time=AT, context=context)
             _, (_, value) = await home.ask('2A52', '0106')
             same(value, want, context)
@@ -755,14 +789,18 @@ async def test_oximeter():
         # time, both statuses, amplitude 1.8 % = 12 F0, clock not set
         ({'spo2': '97', 'pulse': '63', 'time': AT, 'status': 0x0120, 'sensor': 0x010020, 'amplitude': '1.8',
           'unset': True}, '1f 6100 3f00' + STAMP + '2001 200001 12f0'),
+        ({'spo2': '97', 'pulse': '63', 'time': None, 'unset': True}, '10 6100 3f00'),
+        ({'spo2': '97', 'pulse': '63', 'time': None, 'sensor': 1}, '04 6100 3f00 010000'),
     ])
     async with Home('oximeter', linger_s=5) as home:
         await home.bond('2A5F')
         same(await home.read('2A60'), '7b00' 'e0ff' 'ffff00', 'features')
-        await home.do('stream', count=3, interval=0.01, values=[{'spo2': '98'}, {'spo2': '97', 'fast': ['96', '70']}],
-                      pulse='63')
+        await home.do('stream', count=4, interval=0.01, pulse='63', values=[
+            {'spo2': '98'}, {'spo2': '97', 'fast': ['96', '70']}, {'spo2': '97', 'slow': ['95', '71'], 'status': 32}])
         await home.wait('stream_over')
-        same(home.got, [('2A5F', '0062003f00'), ('2A5F', '0161003f0060004600'), ('2A5F', '0062003f00')], 'stream')
+        await home.arrived(4)
+        same([v for _, v in home.got], ['0062003f00', '0161003f0060004600', '0661003f005f0047002000', '0062003f00'],
+             'stream')
     async with Home('oximeter', storage=True, linger_s=5) as home:
         await home.bond('2A5E', '2A52')
         await home.do('fill', count=2, end=AT)
@@ -779,6 +817,7 @@ async def test_thermometer():
         # 98.60 degF = 9860 e-2 = 2684; time; finger
         ({'temp': '98.60', 'unit': 'F', 'time': AT, 'type': 4}, '07 842600fe' + STAMP + '04'),
         ({'time': None}, '00 ffff7f00'),
+        ({'temp': '36.4', 'time': None, 'type': 6}, '04 6c0100ff 06'),
     ])
     async with Home('thermometer') as home:
         await home.bond()
@@ -810,7 +849,9 @@ async def test_cgm():
         start = await home.do('session', start=AT)
         same((start, await home.read('2AAA')), (AT, STAMP + '0404'), 'session start')
         same(await home.read('2AA8'), 'ffef01' '59' 'ffff', 'feature')
-        same((await home.read('2AA9'))[4:], '000000', 'status')
+        await home.do('clock', offset=(datetime.datetime.fromisoformat(AT) - datetime.datetime.now()).total_seconds()
+                      + 300 * 60 + 1)
+        same(await home.read('2AA9'), '2c01' '000000', 'status, in minute 300')
         same(await home.read('2AAB'), '5001', 'run time')
         await home.do('measure', glucose='112', offset=5)
         same(home.got[-1], ('2AA7', '06' '00' '7000' '0500'), 'live')
@@ -930,7 +971,8 @@ async def test_elapsed_time():
         same(await home.write('2BF2', ELAPSED), None, 'set')
         value = await home.read('2BF2')
         same((value[:2], value[6:], len(value)), ('22', '94320000' '0100' '0000', 22), 'read')
-        same(await home.write('2BF2', '23' + ELAPSED[2:]), 0x81, 'tick counter')
+        for flags in ('23', '20', '26', '2a', '32'):  # ticks, local, 100 ms, ms, with offset
+            same(await home.write('2BF2', flags + ELAPSED[2:]), 0x81, flags)
         await home.do('set', clock_error=0x80, clock_needs_setting=True)
         same(await home.write('2BF2', ELAPSED), 0x80, 'source too low')
         same((await home.read('2BF2'))[18:], '0100', 'needs setting')
