@@ -250,6 +250,9 @@ check-system: need-image all image
 	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
 	@echo '== every home device, through a real bluetoothd'
 	$(Q)/usr/bin/python3 tests/system/test_profiles.py $(O)
+
+# a hundred connections of a cuff that indicates at once; minutes, so not in 'check'
+check-early: need-image all image
 	$(Q)/usr/bin/python3 tests/system/test_early.py $(O)
 
 image: need-image
@@ -290,6 +293,7 @@ help:
 	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
 	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
 	@echo 'make check-peers  the decoders against libraries of other people'
+	@echo 'make check-early  a cuff that indicates at once after encryption, a hundred times'
 	@echo 'make lint         formatting, warnings of two compilers, analysers, what is linked where'
 	@echo 'make fuzz         every parser, FUZZ_SECONDS each (60)'
 	@echo 'make bench        figures with their targets, beside plain SQLite'
@@ -356,4 +360,4 @@ install-clinic: $(O)/clinicd $(O)/clinicctl
 clean:
 	rm -rf build out
 
-.PHONY: all bench bluez check check-fast check-kills check-peers check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean
+.PHONY: all bench bluez check check-early check-fast check-kills check-peers check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean
