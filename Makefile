@@ -220,7 +220,7 @@ need-%:
 
 # ---- checking -------------------------------------------------------------------------------------
 FAST := $(addprefix unit/test_,$(UNIT)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO))
-FAST_SCRIPTS := io/test_ble_io.py io/test_ble_attacks.py io/test_bondinfo.py io/test_clinicctl.py
+FAST_SCRIPTS := io/test_ble_io.py io/test_ble_attacks.py io/test_devices.py io/test_bondinfo.py io/test_clinicctl.py
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/play_hub io/ble_peer)
 

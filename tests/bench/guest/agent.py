@@ -157,13 +157,19 @@ class Agent:
     async def follow_journal(self):
         """Forward what the units say, and what systemd says about them."""
         units = [f'--unit={u}.service' for u in UNITS]
-        process = await asyncio.create_subprocess_exec(
-            'journalctl', '-b', '-f', '-n', 'all', '-o', 'json', f'--output-fields={FIELDS}', *units,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=1 << 20,
-        )
-        async for line in process.stdout:
-            with contextlib.suppress(ValueError):
-                self._journal_line(json.loads(line))
+        since = []
+        while True:  # it ends at once if there is no journal yet
+            process = await asyncio.create_subprocess_exec(
+                'journalctl', '-b', '-f', '-n', 'all', '-o', 'json', f'--output-fields={FIELDS}', *units, *since,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=1 << 20,
+            )
+            async for line in process.stdout:
+                with contextlib.suppress(ValueError):
+                    entry = json.loads(line)
+                    since = [f'--after-cursor={entry["__CURSOR"]}']
+                    self._journal_line(entry)
+            await process.wait()
+            await asyncio.sleep(0.3)
 
     def _journal_line(self, entry):
         unit = (entry.get('UNIT') or entry.get('_SYSTEMD_UNIT') or '?').removesuffix('.service')
