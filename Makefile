@@ -220,7 +220,7 @@ need-%:
 
 # ---- checking -------------------------------------------------------------------------------------
 FAST := $(addprefix unit/test_,$(UNIT)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO))
-FAST_SCRIPTS := io/test_ble_io.py io/test_ble_attacks.py io/test_devices.py io/test_bondinfo.py io/test_clinicctl.py
+FAST_SCRIPTS := io/test_ble_io.py io/test_ble_attacks.py io/test_ble_garbage.py io/test_ble_outsiders.py io/test_devices.py io/test_bondinfo.py io/test_clinicctl.py
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/play_hub io/ble_peer)
 
@@ -254,6 +254,10 @@ check-system: need-image all image
 # a hundred connections of a cuff that indicates at once; minutes, so not in 'check'
 check-early: need-image all image
 	$(Q)/usr/bin/python3 tests/system/test_early.py $(O)
+
+# attacks over the air and from other users, in the guest; minutes, so not in 'check'
+check-attacks: need-image all image
+	$(Q)/usr/bin/python3 tests/system/test_ble_attacks.py $(O)
 
 image: need-image
 	$(Q)rootfs/image/twin.sh build >/dev/null
@@ -293,6 +297,7 @@ help:
 	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
 	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
 	@echo 'make check-peers  the decoders against libraries of other people'
+	@echo 'make check-attacks  attacks in the device: impostors, other users, a hub-ble taken over'
 	@echo 'make check-early  a cuff that indicates at once after encryption, a hundred times'
 	@echo 'make lint         formatting, warnings of two compilers, analysers, what is linked where'
 	@echo 'make fuzz         every parser, FUZZ_SECONDS each (60)'
@@ -360,4 +365,4 @@ install-clinic: $(O)/clinicd $(O)/clinicctl
 clean:
 	rm -rf build out
 
-.PHONY: all bench bluez check check-early check-fast check-kills check-peers check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean
+.PHONY: all bench bluez check check-attacks check-early check-fast check-kills check-peers check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean

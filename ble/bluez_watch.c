@@ -283,9 +283,13 @@ static int on_properties_changed(sd_bus_message *m, void *arg, sd_bus_error *ret
 
 static int on_owner_changed(sd_bus_message *m, void *arg, sd_bus_error *ret_error)
 {
-	const char *name, *before, *now;
+	const char *name, *before, *now, *sender = sd_bus_message_get_sender(m);
 
 	(void)ret_error;
+	/* A rule's sender is matched by the daemon, and not for messages sent to us alone:
+	 * anybody on the bus could name himself bluetoothd. */
+	if (!sender || strcmp(sender, "org.freedesktop.DBus") != 0)
+		return 0;
 	if (sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 &&
 	    strcmp(name, BLUEZ_NAME) == 0)
 		bluez_set_owner(arg, now);

@@ -103,13 +103,14 @@ struct device {
 	uint16_t links;			/* connections so far */
 	bool heard;			/* a value came on this one */
 	bool asked_again;		/* was subscribed to again on this one */
-	struct mono ready_at;		/* when its services were there, on this one */
-	unsigned tag;			/* of the operation under way */
-	enum session_step doing;	/* what that operation is for */
-	struct mono op_before;		/* when it began */
-	int64_t op_local_ms;		/* what it sets */
-	int told;			/* enum device_state told to hubd, -1: none */
-	int told_reason;		/* enum silence_reason, -1: none */
+	bool doubtful; /* a link ended before it was of use: our subscription may be gone */
+	struct mono ready_at;	 /* when its services were there, on this one */
+	unsigned tag;		 /* of the operation under way */
+	enum session_step doing; /* what that operation is for */
+	struct mono op_before;	 /* when it began */
+	int64_t op_local_ms;	 /* what it sets */
+	int told;		 /* enum device_state told to hubd, -1: none */
+	int told_reason;	 /* enum silence_reason, -1: none */
 };
 
 struct devices {

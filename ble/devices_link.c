@@ -122,6 +122,7 @@ static void on_gone(struct devices *ds, size_t i, struct mono now)
 
 	log_info("disconnected", "device=%u", d->cfg.num);
 	d->linked = false;
+	d->doubtful |= d->session.state == SESSION_LINKED;
 	d->gone_at = now;
 	d->doing = STEP_COUNT;
 	d->tag++; /* answers to what was asked on that link are void */
@@ -208,14 +209,15 @@ void devices_on_object(void *arg, size_t i, struct object_device *o)
 	devices_follow(ds, i, rt_mono());
 }
 
-/* Seen under load: bluetoothd holds a value for want of a subscriber although it tells that we are
- * one. A device with something to say says it at once, so after a while of silence we ask once
- * more; what is held then comes. */
+/* After a link that was never encrypted, an impostor's, bluetoothd may hold a value for want of a
+ * subscriber although it tells that we are one. We ask once more on the next link, and on any link
+ * that stays silent for a while: a device with something to say says it at once. What is held then
+ * comes. */
 struct mono devices_nudge(struct devices *ds, size_t i, struct mono now)
 {
 	struct device *d = &ds->devices[i];
 	struct object_device *o = objects_find_config(bluez_objects(ds->bluez), i);
-	struct mono due = mono_add(d->ready_at, NUDGE_MS);
+	struct mono due = d->doubtful ? d->ready_at : mono_add(d->ready_at, NUDGE_MS);
 
 	if (!o || !d->linked || d->heard || d->asked_again || d->memory.where.service ||
 	    d->session.plan.endless || d->session.state != SESSION_LISTEN)
@@ -223,6 +225,7 @@ struct mono devices_nudge(struct devices *ds, size_t i, struct mono now)
 	if (!mono_reached(now, due))
 		return due;
 	d->asked_again = true;
+	d->doubtful = false;
 	for (size_t k = 0; k < o->char_count; k++)
 		if (profile_by_characteristic(o->chars[k].uuid) && o->chars[k].armed)
 			bluez_subscribe_again(ds->bluez, i, o->chars[k].service,
