@@ -115,30 +115,19 @@ static void bonded(struct devices *ds, size_t i)
 /* Returns 0 if the answer comes later, 1 if it is done, or an error. */
 static int do_pairing(struct devices *ds, const struct pairing_action *a)
 {
-	int r;
+	enum bluez_op op = bluez_op_of(a->op);
 
-	switch (a->op) {
-	case PAIRING_ADOPT: adopt(ds, a); return 1;
-	case PAIRING_RELEASE: release(ds, a->device); return 1;
-	case PAIRING_BONDED: bonded(ds, a->device); return 1;
-	case PAIRING_ASK_FACTS: return devices_ask_bond(ds, a->device);
-	case PAIRING_NOTHING:
-	case PAIRING_AGENT_ON:
-	case PAIRING_AGENT_OFF:
-	case PAIRING_BONDABLE_ON:
-	case PAIRING_BONDABLE_OFF:
-	case PAIRING_SEARCH_ON:
-	case PAIRING_SEARCH_OFF:
-	case PAIRING_REMOVE:
-	case PAIRING_START:
-	case PAIRING_STOP:
-	case PAIRING_SET_TRUSTED:
-	case PAIRING_CONNECT:
-	case PAIRING_DISCONNECT: break;
-	}
-	r = bluez_do(ds->bluez, bluez_op_of(a->op), a->device,
-		     PAIRING_TAG | (unsigned)a->op);
-	return r;
+	if (op != BLUEZ_NONE)
+		return bluez_do(ds->bluez, op, a->device, PAIRING_TAG | (unsigned)a->op);
+	if (a->op == PAIRING_ASK_FACTS)
+		return devices_ask_bond(ds, a->device);
+	if (a->op == PAIRING_ADOPT)
+		adopt(ds, a);
+	else if (a->op == PAIRING_RELEASE)
+		release(ds, a->device);
+	else if (a->op == PAIRING_BONDED)
+		bonded(ds, a->device);
+	return 1;
 }
 
 static void act_pairing(struct devices *ds, struct pairing_action a, struct mono now)

@@ -5,14 +5,14 @@
 #include "ble/handover.h"
 
 #include "hub/rt/log.h"
+#include "tests/io/until.h"
 #include "tests/unit/temp_dir.h"
 #include "tests/unit/test.h"
 
 enum { LIMIT_MS = 10000, TICK_MS = 2, N = 400 };
 
 static char run_dir[64];
-static struct rt *rt;
-static struct rt_timer *tick;
+
 static struct handover *h;
 static struct ipc *store; /* the scripted end */
 
@@ -116,32 +116,6 @@ static void on_violation(void *arg, unsigned count)
 	CHECK(false);
 }
 
-static void on_tick(void *arg)
-{
-	(void)arg;
-	rt_timer_set(tick, mono_add(rt_mono(), TICK_MS));
-	rt_stop(rt);
-}
-
-#define UNTIL(cond)                                                                      \
-	do {                                                                             \
-		struct mono end_ = mono_add(rt_mono(), LIMIT_MS);                        \
-		while (!(cond)) {                                                        \
-			if (mono_reached(rt_mono(), end_)) {                             \
-				fprintf(stderr, "never became true: %s\n", #cond);       \
-				test_fail(__FILE__, __LINE__);                           \
-			}                                                                \
-			rt_run(rt);                                                      \
-		}                                                                        \
-	} while (0)
-
-static void pass_ms(uint64_t ms)
-{
-	struct mono end = mono_add(rt_mono(), ms);
-
-	UNTIL(mono_reached(rt_mono(), end));
-}
-
 static void open_store(void)
 {
 	static const struct ipc_handlers hs = { .up = on_up,
@@ -175,8 +149,7 @@ static void start(void)
 	memset(&told, 0, sizeof(told));
 	temp_dir_make(run_dir, sizeof(run_dir));
 	rt = rt_new();
-	tick = rt_timer_new(rt, on_tick, NULL);
-	on_tick(NULL);
+	until_start(LIMIT_MS, TICK_MS);
 	open_store();
 	CHECK_INT(handover_new(rt, &o, &hb, NULL, &h), 0);
 	CHECK(!handover_is_ready(h));

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "tests/io/until.h"
 #include "tests/unit/temp_dir.h"
 #include "tests/unit/test.h"
 
@@ -27,8 +28,7 @@ static const char bus_config[] =
 
 static char dir[64], address[128];
 static pid_t daemon_pid;
-static struct rt *rt;
-static struct rt_timer *tick;
+
 static struct bus *ours, *theirs;
 static bool ours_lost;
 static uint32_t received, sent; /* signals; each has the next number */
@@ -164,39 +164,12 @@ static void send_signals(unsigned n)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
-static void on_tick(void *arg)
-{
-	(void)arg;
-	rt_timer_set(tick, mono_add(rt_mono(), TICK_MS));
-	rt_stop(rt);
-}
-
-#define UNTIL(cond)                                                                      \
-	do {                                                                             \
-		struct mono end_ = mono_add(rt_mono(), LIMIT_MS);                        \
-		while (!(cond)) {                                                        \
-			if (mono_reached(rt_mono(), end_)) {                             \
-				fprintf(stderr, "never became true: %s\n", #cond);       \
-				test_fail(__FILE__, __LINE__);                           \
-			}                                                                \
-			rt_run(rt);                                                      \
-		}                                                                        \
-	} while (0)
-
-static void pass_ms(uint64_t ms)
-{
-	struct mono end = mono_add(rt_mono(), ms);
-
-	UNTIL(mono_reached(rt_mono(), end));
-}
-
 static void start(void)
 {
 	temp_dir_make(dir, sizeof(dir));
 	start_daemon();
 	rt = rt_new();
-	tick = rt_timer_new(rt, on_tick, NULL);
-	on_tick(NULL);
+	until_start(LIMIT_MS, TICK_MS);
 	ours_lost = release_at_once = false;
 	received = sent = hold_at = 0;
 	called = answered = timed_out = 0;

@@ -16,14 +16,14 @@
 #include "hub/rt/file.h"
 #include "hub/rt/ipc.h"
 #include "hub/rt/log.h"
+#include "tests/io/until.h"
 #include "tests/unit/temp_dir.h"
 
 enum { LIMIT_MS = 20000, TICK_MS = 10, QUIET_MS = 300 };
 
 static char program[PATH_MAX], state_dir[64], run_dir[64];
 static pid_t child;
-static struct rt *rt;
-static struct rt_timer *tick;
+
 static struct ipc *ble;
 static uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN];
 
@@ -82,32 +82,6 @@ static int end_child(int sig)
 	CHECK_INT(waitpid(child, &status, 0), child);
 	child = 0;
 	return status;
-}
-
-static void on_tick(void *arg)
-{
-	(void)arg;
-	rt_timer_set(tick, mono_add(rt_mono(), TICK_MS));
-	rt_stop(rt);
-}
-
-#define UNTIL(cond)                                                                      \
-	do {                                                                             \
-		struct mono end_ = mono_add(rt_mono(), LIMIT_MS);                        \
-		while (!(cond)) {                                                        \
-			if (mono_reached(rt_mono(), end_)) {                             \
-				fprintf(stderr, "never became true: %s\n", #cond);       \
-				test_fail(__FILE__, __LINE__);                           \
-			}                                                                \
-			rt_run(rt);                                                      \
-		}                                                                        \
-	} while (0)
-
-static void pass_ms(uint64_t ms)
-{
-	struct mono end = mono_add(rt_mono(), ms);
-
-	UNTIL(mono_reached(rt_mono(), end));
 }
 
 static void put_config(uint64_t version, struct config_window window)
@@ -189,8 +163,7 @@ static void test_start(void)
 	CHECK_INT(file_replace(state_dir, "clinic.pub", public, sizeof(public)), 0);
 	put_config(1, (struct config_window){ 1, 0, 10, false });
 	rt = rt_new();
-	tick = rt_timer_new(rt, on_tick, NULL);
-	on_tick(NULL);
+	until_start(LIMIT_MS, TICK_MS);
 	launch();
 	connect_ble();
 }
