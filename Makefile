@@ -53,7 +53,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
-core := $(addprefix hub/core/,batch.o cbor.o config.o cose.o cursor.o decimal.o envelope.o err.o \
+core := $(addprefix hub/core/,batch.o cbor.o config.o cose.o cursor.o dating.o decimal.o envelope.o err.o \
 	hex.o msg.o reading.o time.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
@@ -109,7 +109,7 @@ clinic := $(addprefix clinic/,conf.o files.o folder.o ingest.o pki.o schema.o sq
 clinicd := clinic/clinicd.o $(clinic) coap/server.o $(coap_shared)
 clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs)
 # what people type and read; the device's own words are read by the code that wrote them
-ctl_text := $(addprefix clinic/,blocks.o codes.o dating.o joining.o spec.o words.o words_status.o words_values.o) \
+ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o spec.o words.o words_status.o words_values.o) \
 	ble/dis.o
 ctl := $(addprefix clinic/,bundle.o ctl_hub.o ctl_init.o ctl_readings.o ctl_status.o ctl_window.o hub_list.o json.o \
 	opening.o show_json.o show_text.o) $(ctl_text) coap/identity.o $(clinic)

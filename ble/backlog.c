@@ -55,6 +55,13 @@ struct backlog_entry *backlog_after(struct backlog *b, const struct backlog_entr
 	return i < b->count ? &b->places[b->order[i]] : NULL;
 }
 
+void backlog_disown(struct backlog *b, size_t device)
+{
+	for (struct backlog_entry *e = backlog_after(b, NULL); e; e = backlog_after(b, e))
+		if (e->device == device)
+			e->device = BACKLOG_NOBODY;
+}
+
 void backlog_finish(struct backlog_entry *e, const struct msg_decoded *finished)
 {
 	e->finished = *finished;

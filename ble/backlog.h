@@ -32,8 +32,10 @@ enum {
 	BACKLOG_MAX = BACKLOG_HIGH - 1 + BACKLOG_VALUE_RECORDS,
 };
 
+#define BACKLOG_NOBODY SIZE_MAX
+
 struct backlog_entry {
-	size_t device; /* index in the configuration at capture */
+	size_t device; /* index of its device, or BACKLOG_NOBODY */
 	struct msg_raw raw;
 	bool has_decoded;	/* 'decoded' is known; else the decoder has yet to run */
 	struct decoded decoded; /* what the decoder said */
@@ -75,6 +77,9 @@ struct backlog_entry *backlog_find(struct backlog *b, uint64_t capture);
 
 /* backlog_after - the entry captured after this one, the first if NULL; NULL at the end. */
 struct backlog_entry *backlog_after(struct backlog *b, const struct backlog_entry *e);
+
+/* backlog_disown - the entries of a device are of BACKLOG_NOBODY from now on; they are finished. */
+void backlog_disown(struct backlog *b, size_t device);
 
 /* backlog_finish - what is to be sent as MSG_DECODED is known. What it says of the link counts
  * for the RAW too, if that is offered again. */

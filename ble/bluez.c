@@ -57,7 +57,7 @@ static void detach(struct bluez *b, enum bluez_state state)
 	b->generation++;
 	b->state = state;
 	b->adapter[0] = '\0';
-	b->powered = b->powering = b->arm_again = false;
+	b->powered = b->powering = b->arm_again = b->listing = b->list_again = false;
 	objects_clear(&b->objects);
 	tell_radio(b);
 	tell_all(b);
@@ -309,6 +309,39 @@ static void listed(struct bluez *b, const struct bluez_call *call, int err,
 	register_application(b);
 }
 
+/* What is on the bus meanwhile is taken as ever: the list is from one moment between two signals. */
+static void listed_more(struct bluez *b, const struct bluez_call *call, int err,
+			sd_bus_message *m)
+{
+	(void)call;
+	b->listing = false;
+	if (!err)
+		err = bluez_walk(b, m, BLUEZ_DEVICE, put_device);
+	if (!err)
+		err = bluez_walk(b, m, BLUEZ_SERVICE, put_service);
+	if (!err)
+		err = bluez_walk(b, m, BLUEZ_CHAR, put_char);
+	if (err) {
+		log_warn("attach", "step=more-objects error=%d", err);
+		b->list_again = true;
+		retry_in(b, ATTACH_RETRY_MS);
+		return;
+	}
+	look_after_all(b);
+	tell_all(b);
+}
+
+/* The objects of those who are ours since now. */
+static void list_more(struct bluez *b)
+{
+	b->list_again = false;
+	b->listing = true;
+	if (bluez_call_send(
+		    b, bluez_call_new(b, "/", DBUS_OBJECT_MANAGER, "GetManagedObjects"),
+		    BLUEZ_TIMEOUT_MS, listed_more, NULL) != 0)
+		listed_more(b, NULL, -EIO, NULL);
+}
+
 void bluez_attach(struct bluez *b)
 {
 	if (!b->configured || !b->owner[0] || !b->bus)
@@ -367,8 +400,10 @@ static void on_retry(void *arg)
 	case BLUEZ_WAITING: break;
 	case BLUEZ_LISTING: bluez_attach(b); break;
 	case BLUEZ_NO_ADAPTER: break;
-	case BLUEZ_REGISTERING: break;
+	case BLUEZ_REGISTERING:
 	case BLUEZ_ATTACHED:
+		if (b->list_again)
+			list_more(b);
 		if (b->arm_again) {
 			b->arm_again = false;
 			look_after_all(b);
@@ -397,7 +432,18 @@ void bluez_set_devices(struct bluez *b, const struct config_device *devices, siz
 {
 	objects_set_configured(&b->objects, devices, count);
 	b->configured = true;
-	bluez_attach(b);
+	if (b->state < BLUEZ_REGISTERING) {
+		bluez_attach(b);
+		return;
+	}
+	look_after_all(b);
+	tell_all(b);
+	list_more(b);
+}
+
+bool bluez_is_listing(const struct bluez *b)
+{
+	return b->listing || b->list_again;
 }
 
 void bluez_set_address(struct bluez *b, size_t device,

@@ -93,9 +93,17 @@ struct bluez_handlers {
 struct bluez *bluez_new(struct rt *rt, const char *address,
 			const struct bluez_handlers *h, void *arg);
 
-/* bluez_set_devices - who is ours; attaches anew. */
+/*
+ * bluez_set_devices - who is ours.
+ *
+ * The first time it attaches. Later nothing is interrupted: objects that are known get their new index, or become
+ * strangers, at once; those of new devices are asked for while values are taken as before.
+ */
 void bluez_set_devices(struct bluez *b, const struct config_device *devices,
 		       size_t count);
+
+/* bluez_is_listing - the objects of new devices have been asked for: not known yet whether they are bonded. */
+bool bluez_is_listing(const struct bluez *b);
 
 /* bluez_set_address - configured device i, which had no address, was found to have this one. */
 void bluez_set_address(struct bluez *b, size_t device,

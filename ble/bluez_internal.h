@@ -52,6 +52,8 @@ struct bluez {
 	uint8_t adapter_addr[PERIPHERAL_ADDR_LEN]; /* of the first one ever used */
 	bool powered, pairable, want_power, powering, radio_told;
 	bool arm_again;		/* a StartNotify failed */
+	bool listing;		/* objects of new devices are asked for, while attached */
+	bool list_again;	/* and that failed */
 	bool hold;		/* the bus is not read */
 	struct rt_timer *retry; /* reconnect, attach, power, StartNotify */
 };

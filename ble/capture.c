@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hub/core/dating.h"
+
 enum { USER_UNKNOWN = 255 };
 
 struct msg_raw capture_raw(const struct profile *profile, const struct peripheral *from,
@@ -59,13 +61,26 @@ enum attribution capture_attribution(const struct capture_facts *f,
 {
 	const struct config_device *c = f->device;
 
-	if (d->marks & MARK_UNDECODED || f->changed)
+	if (d->marks & (MARK_UNDECODED | MARK_BEFORE) || f->changed)
 		return ATTRIBUTION_UNASSIGNED;
 	if (!d->has_user)
 		return c->sole_user ? ATTRIBUTION_PROBABLE : ATTRIBUTION_UNASSIGNED;
 	if (!c->has_user || d->user != c->user || d->user == USER_UNKNOWN)
 		return ATTRIBUTION_UNASSIGNED;
 	return of_user(f->consent);
+}
+
+static bool is_from_before(const struct msg_raw *raw, const struct decoded *d,
+			   const struct clock_offset *clock, int64_t since_ms)
+{
+	const struct reading rd = { .captured = raw->captured,
+				    .utc_offset_min = raw->utc_offset_min,
+				    .decoded = *d,
+				    .clock = *clock };
+	struct dating at = dating_of(&rd);
+
+	return at.basis == DATING_CORRECTED &&
+	       at.utc_ms < since_ms - CAPTURE_SINCE_SLACK_MS - at.uncertainty_ms;
 }
 
 struct msg_decoded capture_finish(const struct msg_raw *raw, const struct decoded *d,
@@ -83,6 +98,8 @@ struct msg_decoded capture_finish(const struct msg_raw *raw, const struct decode
 	if (d->marks & MARK_UNDECODED)
 		return ret;
 	ret.clock = clock_offset_for(f->clock, d, &raw->captured, raw->utc_offset_min);
-	ret.attribution = capture_attribution(f, d);
+	if (f->since_ms && is_from_before(raw, d, &ret.clock, f->since_ms))
+		ret.decoded.marks |= MARK_BEFORE;
+	ret.attribution = capture_attribution(f, &ret.decoded);
 	return ret;
 }

@@ -32,7 +32,12 @@ struct capture_facts {
 	bool changed;
 	bool test;	  /* the first one after pairing: not the patient's */
 	uint32_t history; /* of the memory it came from */
+	/* what was measured before, UTC, is of somebody else; 0: not known */
+	int64_t since_ms;
 };
+
+/* A device whose clock shows minutes stamps what it measured just after its pairing with a time before it. */
+enum { CAPTURE_SINCE_SLACK_MS = 120000 };
 
 /*
  * capture_raw - everything that is known before a decoder has seen a byte.
@@ -57,12 +62,18 @@ struct decoded capture_decode(const struct profile *profile, const uint8_t *valu
  *
  * CONFIRMED if the device says it was the configured user, and accepts that user's consent
  * code if one is configured; PROBABLE if it has not answered to the code yet, or has no user
- * field and nobody else uses it; else UNASSIGNED. Nothing is guessed from values.
+ * field and nobody else uses it; else UNASSIGNED. MARK_BEFORE is UNASSIGNED. Nothing is
+ * guessed from values.
  */
 enum attribution capture_attribution(const struct capture_facts *f,
 				     const struct decoded *d);
 
-/* capture_finish - the second message: decoded values,
- * offset of the device's clock, attribution, what is known of the link. */
+/*
+ * capture_finish - the second message: decoded values, offset of the device's clock,
+ * attribution, what is known of the link.
+ *
+ * MARK_BEFORE if its stamp, by the rule of dating.h, is older than facts->since_ms. What has no
+ * stamp or cannot be dated is as good as new: it came now.
+ */
 struct msg_decoded capture_finish(const struct msg_raw *raw, const struct decoded *d,
 				  const struct capture_facts *f);

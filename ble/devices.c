@@ -88,21 +88,34 @@ static void release(struct devices *ds, size_t i)
 	bluez_unset_address(ds->bluez, i);
 }
 
+/* 0: not known. */
+static int64_t utc_ms(struct wall at)
+{
+	bool known = at.quality != CLOCK_QUALITY_NONE && at.ms > 0 &&
+		     at.ms <= PIN_SINCE_MAX_MS;
+
+	return known ? at.ms : 0;
+}
+
 /* Paired: what it was found to be is kept by hubd, and it is held to that. */
 static void bonded(struct devices *ds, size_t i)
 {
 	struct object_device *o = objects_find_config(bluez_objects(ds->bluez), i);
 	struct device *d = &ds->devices[i];
+	int64_t since_ms = d->pin.since_ms;
 
 	if (o) /* after pairing it is the identity address */
 		set_address(d, o->addr, o->addr_type);
 	/* The same one, bonded anew, still has what it measured meanwhile. */
 	if (!d->pin.known || d->pin.addr_type != d->who.addr_type ||
-	    memcmp(d->pin.addr, d->who.addr, PERIPHERAL_ADDR_LEN) != 0)
+	    memcmp(d->pin.addr, d->who.addr, PERIPHERAL_ADDR_LEN) != 0) {
 		devices_memory_forget(ds, i);
+		since_ms = d->cfg.import ? 0 : utc_ms(devices_wall(ds, rt_mono()));
+	}
 	d->pin = (struct device_pin){ .known = true,
 				      .addr_type = d->who.addr_type,
-				      .strength = pairing_strength(&ds->pairing, i) };
+				      .strength = pairing_strength(&ds->pairing, i),
+				      .since_ms = since_ms };
 	memcpy(d->pin.addr, d->who.addr, PERIPHERAL_ADDR_LEN);
 	d->info = (struct info){ .battery = BAS_LEVEL_UNKNOWN };
 	d->consent = CONSENT_UNKNOWN;
@@ -291,6 +304,8 @@ static struct mono run_machines(struct devices *ds, struct mono now)
 
 	for (size_t i = 0; i < ds->count; i++)
 		run_device(ds, i, now, &next);
+	if (bluez_is_listing(ds->bluez))
+		return next; /* who is bonded, and who is on the air: soon */
 	while ((a = pairing_next(&ds->pairing, now)).op != PAIRING_NOTHING)
 		act_pairing(ds, a, now);
 	bluez_watch_candidates(ds->bluez, pairing_wants_candidates(&ds->pairing));
@@ -317,7 +332,7 @@ static void run(void *arg)
 	doctor_ear_on_adapter(&ds->ear, ds->radio || !(ready && ds->configured));
 	next = run_machines(ds, now);
 	bluez_want_power(ds->bluez, ready && ds->configured); /* after the farewells */
-	sooner(&next, devices_finish_values(ds, false, now));
+	sooner(&next, devices_finish_values(ds, now));
 	/* What a device sends on request comes faster than it can be saved. */
 	bluez_hold(ds->bluez, handover_is_full(ds->handover));
 	for (size_t i = 0; ds->radio && i < ds->count; i++) {
@@ -395,25 +410,21 @@ static bool is_same_device(const struct config_device *a, const struct config_de
 	       strcmp(a->serial, b->serial) == 0;
 }
 
-static bool is_same(const struct devices *ds, const struct msg_ble_config *c)
-{
-	if (!ds->configured || c->device_count != ds->count)
-		return false;
-	for (size_t i = 0; i < ds->count; i++)
-		if (!is_same_device(&ds->devices[i].cfg, &c->devices[i]))
-			return false;
-	return true;
-}
+enum { NOBODY = CONFIG_DEVICES_MAX };
 
-/* Values of the old configuration still waiting get
- * what is known of them before their devices change. */
-static void finish_all(struct devices *ds)
+/* Of a new configuration: which of its devices goes to each place, and whether it has been there before. */
+struct places {
+	size_t from[CONFIG_DEVICES_MAX]; /* or NOBODY */
+	bool stays[CONFIG_DEVICES_MAX];
+};
+
+/* What it sent and still waits gets what is known of it now. */
+static void finish_device(struct devices *ds, size_t i)
 {
 	struct mono now = rt_mono();
 
-	for (size_t i = 0; i < ds->count; i++)
-		devices_close_streams(ds, i, true, now);
-	devices_finish_values(ds, true, now);
+	devices_close_streams(ds, i, true, now);
+	devices_finish_waiting(ds, i, now);
 }
 
 /* The weakest bond that is good enough for it. */
@@ -426,6 +437,8 @@ static enum link_strength weakest(const struct config_device *c)
 static void set_device(struct device *d, const struct config_device *cfg,
 		       const struct device_pin *pin)
 {
+	unsigned tag = d->tag;
+
 	*d = (struct device){ .cfg = *cfg,
 			      .pin = *pin,
 			      .who = { .num = cfg->num },
@@ -434,6 +447,7 @@ static void set_device(struct device *d, const struct config_device *cfg,
 			      .doing = STEP_COUNT,
 			      .told = -1,
 			      .told_reason = -1 };
+	d->tag = tag + 1; /* answers to what was asked for the one before are void */
 	if (cfg->has_addr)
 		set_address(d, cfg->addr, cfg->addr_type);
 	else if (pin->known)
@@ -449,18 +463,53 @@ static void set_device(struct device *d, const struct config_device *cfg,
 		stream_init(&d->streams[k]);
 }
 
+/* Where each device of the new configuration goes: one that is as it was stays at its place, whatever
+ * its place in the list, so that neither its link nor what it sends is disturbed. */
+static void find_places(const struct devices *ds, const struct msg_ble_config *c,
+			struct places *ret)
+{
+	for (size_t k = 0; k < CONFIG_DEVICES_MAX; k++)
+		ret->from[k] = NOBODY;
+	for (size_t n = 0; n < c->device_count; n++)
+		for (size_t i = 0; i < ds->count && i < c->device_count; i++)
+			if (is_same_device(&ds->devices[i].cfg, &c->devices[n])) {
+				ret->from[i] = n;
+				ret->stays[i] = true;
+			}
+	for (size_t n = 0, free = 0; n < c->device_count; n++) {
+		bool placed = false;
+
+		for (size_t k = 0; k < c->device_count; k++)
+			placed |= ret->from[k] == n;
+		while (!placed && ret->from[free] != NOBODY)
+			free++;
+		if (!placed)
+			ret->from[free] = n;
+	}
+}
+
 static void set_devices(struct devices *ds, const struct msg_ble_config *c)
 {
 	struct config_device found[CONFIG_DEVICES_MAX];
+	struct places places = { 0 };
 
-	finish_all(ds);
+	find_places(ds, c, &places);
+	for (size_t i = 0; i < ds->count; i++) {
+		if (places.stays[i])
+			continue;
+		finish_device(ds, i);
+		handover_disown(ds->handover, i);
+	}
 	report_forget(ds->report);
 	ds->count = c->device_count;
 	ds->configured = true;
 	for (size_t i = 0; i < ds->count; i++) {
 		struct device *d = &ds->devices[i];
+		size_t n = places.from[i];
 
-		set_device(d, &c->devices[i], &c->pins[i]);
+		if (!places.stays[i])
+			set_device(d, &c->devices[n], &c->pins[n]);
+		d->told = d->told_reason = -1;
 		found[i] = d->cfg;
 		found[i].has_addr = d->has_addr;
 		found[i].addr_type = d->who.addr_type;
@@ -468,6 +517,38 @@ static void set_devices(struct devices *ds, const struct msg_ble_config *c)
 	}
 	pairing_set_devices(&ds->pairing, found, ds->count);
 	bluez_set_devices(ds->bluez, found, ds->count);
+}
+
+static bool is_same(const struct devices *ds, const struct msg_ble_config *c)
+{
+	struct places places = { 0 };
+	bool same = ds->configured && c->device_count == ds->count;
+
+	find_places(ds, c, &places);
+	for (size_t i = 0; i < ds->count; i++)
+		same &= places.stays[i];
+	return same;
+}
+
+/* Another patient: what the devices measured until now, and still keep, is not his. hubd says since when. */
+static void set_assignment(struct devices *ds, const struct msg_ble_config *c)
+{
+	bool changed = ds->configured && ds->assignment != c->assignment;
+
+	ds->assignment = c->assignment;
+	for (size_t i = 0; i < ds->count; i++) {
+		struct device *d = &ds->devices[i];
+
+		if (changed) {
+			finish_device(ds, i);
+			devices_memory_forget(ds, i);
+			if (d->linked) /* what it keeps is asked for anew on the next link */
+				session_close(&d->session, rt_mono());
+		}
+		for (size_t n = 0; n < c->device_count; n++)
+			if (c->devices[n].num == d->cfg.num && c->pins[n].known)
+				d->pin.since_ms = c->pins[n].since_ms;
+	}
 }
 
 static void on_config(void *arg, const struct msg_ble_config *c)
@@ -478,6 +559,7 @@ static void on_config(void *arg, const struct msg_ble_config *c)
 	ds->has_change = c->has_change;
 	ds->change_utc_ms = c->change_utc_s * 1000;
 	ds->change_offset_min = c->change_offset_min;
+	set_assignment(ds, c);
 	if (is_same(ds, c)) {
 		run(ds);
 		return;
@@ -614,7 +696,8 @@ void devices_stop(struct devices *ds)
 {
 	ds->stopping = true;
 	ds->stop_by = mono_add(rt_mono(), STOP_MS);
-	finish_all(ds);
+	for (size_t i = 0; i < ds->count; i++)
+		finish_device(ds, i);
 	rt_timer_set(ds->timer, rt_mono());
 }
 

@@ -127,6 +127,7 @@ struct devices {
 	struct mono stop_by;
 	bool has_time;
 	struct msg_time time; /* of the clinic */
+	uint32_t assignment;
 	int16_t utc_offset_min;
 	bool has_change; /* of daylight saving */
 	int64_t change_utc_ms;
@@ -171,8 +172,10 @@ void devices_end_joins(struct devices *ds, size_t i, struct mono now);
 /* Close the windows of streams that are over; all: of this device, whatever their age. */
 void devices_close_streams(struct devices *ds, size_t i, bool all, struct mono now);
 /* Give hub-store the decoded values whose wait is over, and drop what came over nobody's
- * link. all: wait for nothing. Returns the next deadline. */
-struct mono devices_finish_values(struct devices *ds, bool all, struct mono now);
+ * link. Returns the next deadline. */
+struct mono devices_finish_values(struct devices *ds, struct mono now);
+/* The same for all values of device i: wait for nothing. */
+void devices_finish_waiting(struct devices *ds, size_t i, struct mono now);
 
 /* devices_link.c. What bluetoothd says of device i; o is NULL if it has no object. */
 void devices_on_object(void *arg, size_t i, struct object_device *o);

@@ -15,15 +15,22 @@
 
 enum { UUID_CGM_SERVICE = 0x181F };
 
-/* A session start as a number: one sensor's memory is not another's. */
+/* What tells one memory from another behind the same number: of a sensor the start of its session, of all
+ * others the address. 0: not known. */
 static uint64_t anchor_of(const struct device *d)
 {
+	uint64_t address = d->who.addr_type == ADDR_RANDOM;
 	int64_t ms;
 
-	if (d->memory.where.service != UUID_CGM_SERVICE || !d->ctx.has_session_start ||
-	    date_time_to_ms(&d->ctx.session_start, &ms) != 0)
-		return 0;
-	return (uint64_t)ms / 1000;
+	if (d->memory.where.service == UUID_CGM_SERVICE) {
+		if (!d->ctx.has_session_start ||
+		    date_time_to_ms(&d->ctx.session_start, &ms) != 0)
+			return 0;
+		return (uint64_t)ms / 1000;
+	}
+	for (size_t i = 0; i < PERIPHERAL_ADDR_LEN; i++)
+		address = address << 8 | d->who.addr[i];
+	return address;
 }
 
 static struct durable_memory *find(struct devices *ds, uint16_t num, uint16_t service)
@@ -67,10 +74,15 @@ static struct racp_mark mark_of(struct devices *ds, size_t i)
 		return (struct racp_mark){ 0 };
 	if (at->is_void)
 		return (struct racp_mark){ .history = at->m.history };
-	/* A new sensor's session began while we knew the device: all of it is new. */
-	if (anchor && at->m.anchor && anchor != at->m.anchor)
-		return (struct racp_mark){ .kind = RACP_MARK_EMPTY,
+	if (anchor && at->m.anchor && anchor != at->m.anchor) {
+		/* A new sensor's session began while we knew the device: all of it is new. Of
+		 * another meter nothing is known: as at its first contact. */
+		bool session = d->memory.where.service == UUID_CGM_SERVICE;
+
+		return (struct racp_mark){ .kind = session ? RACP_MARK_EMPTY
+							   : RACP_MARK_NONE,
 					   .history = at->m.history + 1 };
+	}
 	return (struct racp_mark){ .kind = at->m.empty ? RACP_MARK_EMPTY : RACP_MARK_KEY,
 				   .key = at->m.mark,
 				   .has_fence = at->m.has_fence,
@@ -185,6 +197,8 @@ static void record_mark(struct devices *ds, struct memory *m)
 	m->mark_due = false;
 	if (at && !at->is_void && same_mark(&at->m, &m->next))
 		return;
+	if (at && at->is_void && m->next.history < at->m.history)
+		return; /* of a run that began before it was forgotten */
 	put(ds, &m->next);
 	handover_memory(ds->handover, &m->next);
 }

@@ -290,6 +290,7 @@ static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
 		.consent = consent_of(d),
 		.changed = d->info.changed,
 		.history = e->history,
+		.since_ms = d->pin.since_ms,
 	};
 	struct msg_decoded m;
 
@@ -320,8 +321,24 @@ static void discard(struct devices *ds, struct backlog_entry *e, struct mono now
 	handover_discard(ds->handover, e);
 }
 
-/* Give hub-store what is known of the values whose wait is over. Returns the next deadline. */
-struct mono devices_finish_values(struct devices *ds, bool all, struct mono now)
+void devices_finish_waiting(struct devices *ds, size_t i, struct mono now)
+{
+	struct backlog_entry *e = handover_unfinished(ds->handover, NULL);
+
+	while (e) {
+		struct backlog_entry *after = handover_unfinished(ds->handover, e);
+		bool bad = verify_judge(&ds->devices[i].verify, e->raw.captured.mono,
+					now) == VERIFY_BAD;
+
+		if (e->device == i && bad)
+			discard(ds, e, now);
+		else if (e->device == i)
+			finish(ds, e, now);
+		e = after;
+	}
+}
+
+struct mono devices_finish_values(struct devices *ds, struct mono now)
 {
 	struct mono next = MONO_NEVER;
 	struct backlog_entry *e = handover_unfinished(ds->handover, NULL);
@@ -336,7 +353,7 @@ struct mono devices_finish_values(struct devices *ds, bool all, struct mono now)
 
 		if (v == VERIFY_BAD)
 			discard(ds, e, now);
-		else if (!wait || all)
+		else if (!wait)
 			finish(ds, e, now);
 		else if (v != VERIFY_PENDING && e->hold_until.ms < next.ms)
 			next = e->hold_until; /* verify.h has its own deadline */

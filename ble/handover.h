@@ -73,6 +73,9 @@ void handover_discard(struct handover *h, struct backlog_entry *e);
  */
 void handover_memory(struct handover *h, const struct msg_memory *m);
 
+/* handover_disown - another device comes to this place: its values belong to no place any more. */
+void handover_disown(struct handover *h, size_t device);
+
 /* handover_is_empty - every value is durable. */
 bool handover_is_empty(const struct handover *h);
 

@@ -22,15 +22,6 @@ void objects_clear(struct objects *o)
 	memset(o->candidates, 0, sizeof(o->candidates));
 }
 
-void objects_set_configured(struct objects *o, const struct config_device *devices,
-			    size_t count)
-{
-	objects_clear(o);
-	o->configured_count = count;
-	if (count)
-		memcpy(o->configured, devices, count * sizeof(*devices));
-}
-
 static bool is_at(const uint8_t a[static PERIPHERAL_ADDR_LEN], enum addr_type a_type,
 		  const uint8_t b[static PERIPHERAL_ADDR_LEN], enum addr_type b_type)
 {
@@ -85,6 +76,49 @@ static bool has_room_for_stranger(const struct objects *o)
 	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++)
 		strangers += o->devices[i].path[0] && o->devices[i].config < 0;
 	return strangers < OBJECT_STRANGERS_MAX;
+}
+
+/* Which device each object is now; of two objects for one device, that which was it before stays it. */
+static void place_objects(struct objects *o, int ret[static OBJECT_DEVICES_MAX])
+{
+	bool taken[CONFIG_DEVICES_MAX] = { false };
+
+	for (int ours = 1; ours >= 0; ours--) {
+		for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++) {
+			const struct object_device *d = &o->devices[i];
+
+			if (!d->path[0] || (d->config >= 0) != ours)
+				continue;
+			ret[i] = find_configured(o, d->addr, d->addr_type);
+			if (ret[i] >= 0 && taken[ret[i]])
+				ret[i] = -1;
+			else if (ret[i] >= 0)
+				taken[ret[i]] = true;
+		}
+	}
+}
+
+void objects_set_configured(struct objects *o, const struct config_device *devices,
+			    size_t count)
+{
+	int config[OBJECT_DEVICES_MAX] = { 0 };
+	size_t strangers = 0;
+
+	o->configured_count = count;
+	if (count)
+		memcpy(o->configured, devices, count * sizeof(*devices));
+	memset(o->candidates, 0, sizeof(o->candidates));
+	place_objects(o, config);
+	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++) {
+		struct object_device *d = &o->devices[i];
+
+		if (!d->path[0])
+			continue;
+		d->config = config[i];
+		if (d->config < 0 &&
+		    (!(d->is & TIES) || ++strangers > OBJECT_STRANGERS_MAX))
+			memset(d, 0, sizeof(*d));
+	}
 }
 
 static struct object_device *free_slot(struct objects *o, bool stranger)

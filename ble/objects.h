@@ -124,8 +124,12 @@ struct objects {
 	struct object_device devices[OBJECT_DEVICES_MAX];
 };
 
-/* objects_set_configured - who is ours, with the addresses that were
- * found for those who had none; all objects are forgotten. */
+/*
+ * objects_set_configured - who is ours, with the addresses that were found for those who had none.
+ *
+ * Objects stay: those of ours under their new index, strangers if they are tied to the hub.
+ * Candidates are forgotten.
+ */
 void objects_set_configured(struct objects *o, const struct config_device *devices,
 			    size_t count);
 

@@ -7,7 +7,7 @@
 
 #include "ble/dis.h"
 #include "clinic/blocks.h"
-#include "clinic/dating.h"
+#include "hub/core/dating.h"
 #include "clinic/show.h"
 #include "clinic/words.h"
 

@@ -40,6 +40,7 @@ static const struct bit marks_text[] = {
 	{ MARK_AMBIGUOUS, MARK_AMBIGUOUS, "in the hour that clocks showed twice" },
 	{ MARK_STORED, MARK_STORED, "from the device's memory" },
 	{ MARK_SEGMENT, MARK_SEGMENT, "segment missing" },
+	{ MARK_BEFORE, MARK_BEFORE, "measured before pairing or assignment" },
 };
 
 static const struct bit blood_pressure[] = {

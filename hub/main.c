@@ -181,10 +181,22 @@ static void on_window_timer(void *arg)
 
 /* --- the config ------------------------------------------------------------------------------- */
 
+/* UTC as well as the hub knows it, 0: not at all. */
+static int64_t utc_ms(const struct hubd *h)
+{
+	struct wall now = rt_wall();
+
+	if (h->has_time && h->time.utc.quality != CLOCK_QUALITY_NONE)
+		return h->time.utc.ms + (int64_t)mono_since(rt_mono(), h->time.at);
+	return now.quality == CLOCK_QUALITY_NONE ? 0 : now.ms;
+}
+
 static void use_config(struct hubd *h)
 {
 	const struct config *c = &h->settings.config;
 
+	peripherals_assign(&h->peripherals, c, utc_ms(h));
+	(void)peripherals_save(&h->peripherals); /* tried again, see save_again */
 	send_config(h, h->ble);
 	send_config(h, h->store);
 	send_config(h, h->coap);

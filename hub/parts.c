@@ -11,6 +11,7 @@ void parts_ble(const struct config *c, const struct peripherals *p, uint8_t leve
 	struct msg_ble_config *v = &ret->ble_config;
 
 	*ret = (struct msg){ .kind = MSG_BLE_CONFIG };
+	v->assignment = c->assignment;
 	v->utc_offset_min = c->utc_offset_min;
 	v->has_change = c->has_change;
 	v->change_utc_s = c->change_utc_s;

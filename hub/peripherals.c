@@ -1,8 +1,9 @@
 /*
  * peripherals.c - see peripherals.h.
  *
- * A map {0: version of the format, 1: epoch, 2: [entry, ...]}; an entry is the array [num, kind, configured
- * address or null, its type, found address, its type, strength, serial number or null, system id or null].
+ * A map {0: version of the format, 1: epoch, 2: [entry, ...], 3: assignment}; an entry is the array [num, kind,
+ * configured address or null, its type, found address, its type, strength, serial number or null, system id or
+ * null, since].
  */
 #include "hub/peripherals.h"
 
@@ -15,8 +16,8 @@
 
 enum {
 	FILE_VERSION = 1,
-	FILE_KEYS = 3,
-	ENTRY_ITEMS = 9,
+	FILE_KEYS = 4,
+	ENTRY_ITEMS = 10,
 	PATH_LEN_MAX = 512,
 };
 
@@ -49,6 +50,7 @@ static void put_entry(struct writer *w, const struct peripheral_entry *e)
 	cb_put_uint(w, (uint64_t)e->pin.strength);
 	put_bytes_or_null(w, serial_len > 0, (const uint8_t *)e->pin.serial, serial_len);
 	put_bytes_or_null(w, e->pin.has_system_id, e->pin.system_id, SYSTEM_ID_LEN);
+	cb_put_uint(w, (uint64_t)e->pin.since_ms);
 }
 
 int peripherals_encode(const struct peripherals *p, uint8_t *buf, size_t cap)
@@ -65,6 +67,8 @@ int peripherals_encode(const struct peripherals *p, uint8_t *buf, size_t cap)
 	cb_put_array(&w, p->count);
 	for (size_t i = 0; i < p->count; i++)
 		put_entry(&w, &p->entries[i]);
+	cb_put_uint(&w, 3);
+	cb_put_uint(&w, p->assignment);
 	return writer_len(&w);
 }
 
@@ -102,6 +106,7 @@ static void get_entry(struct cb *c, struct peripheral_entry *ret)
 	ret->pin.has_system_id = !cb_take_null(c);
 	if (ret->pin.has_system_id)
 		cb_get_fixed(c, ret->pin.system_id, SYSTEM_ID_LEN);
+	ret->pin.since_ms = (int64_t)cb_get_uint_max(c, PIN_SINCE_MAX_MS);
 	if (!cb_error(c) && ret->num == 0)
 		cb_fail(c, -ERANGE);
 }
@@ -134,6 +139,8 @@ int peripherals_decode(const uint8_t *buf, size_t len, struct peripherals *ret)
 			if (p.entries[k].num == p.entries[i].num)
 				cb_fail(&c, -ERANGE);
 	}
+	want_key(&c, 3);
+	p.assignment = (uint32_t)cb_get_uint_max(&c, UINT32_MAX);
 	r = cb_finish(&c);
 	if (!r)
 		*ret = p;
@@ -253,7 +260,7 @@ static bool same_pin(const struct device_pin *a, const struct device_pin *b)
 	return a->known == b->known && a->strength == b->strength &&
 	       same_addr(a->addr, a->addr_type, b->addr, b->addr_type) &&
 	       strncmp(a->serial, b->serial, PIN_TEXT_MAX) == 0 &&
-	       a->has_system_id == b->has_system_id &&
+	       a->since_ms == b->since_ms && a->has_system_id == b->has_system_id &&
 	       (!a->has_system_id ||
 		memcmp(a->system_id, b->system_id, SYSTEM_ID_LEN) == 0);
 }
@@ -270,7 +277,10 @@ static const struct config_device *find_device(const struct config *c, uint16_t 
 static void put_pin(struct peripherals *p, const struct config *c,
 		    const struct config_device *d, const struct device_pin *pin)
 {
-	struct peripherals next = { .dir = p->dir, .epoch = c->epoch, .unsaved = true };
+	struct peripherals next = { .dir = p->dir,
+				    .epoch = c->epoch,
+				    .assignment = c->assignment,
+				    .unsaved = true };
 
 	for (size_t i = 0; i < c->device_count; i++) {
 		const struct peripheral_entry *e = find(p, c, &c->devices[i]);
@@ -319,4 +329,14 @@ int peripherals_note(struct peripherals *p, const struct config *c,
 	put_pin(p, c, d, pin);
 	r = peripherals_save(p);
 	return r < 0 ? r : 1;
+}
+
+void peripherals_assign(struct peripherals *p, const struct config *c, int64_t now_ms)
+{
+	if (p->epoch == c->epoch && p->assignment == c->assignment)
+		return;
+	for (size_t i = 0; p->epoch == c->epoch && i < p->count; i++)
+		p->entries[i].pin.since_ms = now_ms;
+	p->assignment = c->assignment;
+	p->unsaved = p->count > 0;
 }

@@ -34,8 +34,9 @@ struct peripheral_entry {
 
 /* Fields are private. */
 struct peripherals {
-	const char *dir; /* borrowed for life */
-	uint32_t epoch;	 /* of the enrolment that all entries belong to */
+	const char *dir;     /* borrowed for life */
+	uint32_t epoch;	     /* of the enrolment that all entries belong to */
+	uint32_t assignment; /* under which they were last in force */
 	size_t count;
 	struct peripheral_entry entries[CONFIG_DEVICES_MAX];
 	bool unsaved; /* what is here is not on the disk yet */
@@ -63,6 +64,14 @@ int peripherals_open(struct peripherals *p, const char *dir);
  */
 int peripherals_note(struct peripherals *p, const struct config *c,
 		     const struct msg_bonded *bonded);
+
+/*
+ * peripherals_assign - a configuration is in force; under another assignment than before, what the devices measured
+ * until now is no longer this patient's: their 'since' becomes now_ms (UTC; 0: the hub does not know the time).
+ *
+ * Written with the next peripherals_save.
+ */
+void peripherals_assign(struct peripherals *p, const struct config *c, int64_t now_ms);
 
 /* peripherals_save - write what could not be written before. Returns 0, or what file_replace says. */
 int peripherals_save(struct peripherals *p);

@@ -437,6 +437,7 @@ static void put_pin(struct writer *w, const struct device_pin *p)
 	put_text(w, p->serial, PIN_TEXT_MAX);
 	write_u8(w, p->has_system_id);
 	write_bytes(w, p->system_id, SYSTEM_ID_LEN);
+	write_be64(w, (uint64_t)p->since_ms);
 }
 
 static void get_pin(struct in *in, struct device_pin *ret)
@@ -448,12 +449,15 @@ static void get_pin(struct in *in, struct device_pin *ret)
 	get_text(in, ret->serial, PIN_TEXT_MAX);
 	ret->has_system_id = get_bool(in);
 	read_bytes(&in->r, ret->system_id, SYSTEM_ID_LEN);
+	ret->since_ms = (int64_t)read_be64(&in->r);
+	in->bad |= ret->since_ms < 0 || ret->since_ms > PIN_SINCE_MAX_MS;
 }
 
 static void put_ble_config(struct writer *w, const struct msg *m)
 {
 	const struct msg_ble_config *v = &m->ble_config;
 
+	write_be32(w, v->assignment);
 	write_be16(w, (uint16_t)v->utc_offset_min);
 	write_u8(w, v->has_change);
 	write_be64(w, (uint64_t)v->change_utc_s);
@@ -470,6 +474,7 @@ static void get_ble_config(struct in *in, struct msg *m)
 {
 	struct msg_ble_config *v = &m->ble_config;
 
+	v->assignment = read_be32(&in->r);
 	v->utc_offset_min = get_utc_offset(in);
 	v->has_change = get_bool(in);
 	v->change_utc_s = (int64_t)read_be64(&in->r);

@@ -108,7 +108,8 @@ struct msg_memory {
 	uint16_t num;	  /* local number of the device */
 	uint16_t service; /* 16-bit UUID of the service whose memory it is */
 	uint32_t history; /* which life of that memory; see struct reading */
-	/* another value means another memory: start of a CGM session, packed by hub-ble; else 0 */
+	/* another value means another memory: start of a CGM session or the device's address, packed by
+	 * hub-ble; 0: not known */
 	uint64_t anchor;
 	/* nothing was in it when the hub first met it: no mark yet, but everything is to be taken */
 	bool empty;
@@ -164,6 +165,8 @@ struct msg_ack {
 
 enum { PIN_TEXT_MAX = 32, SYSTEM_ID_LEN = 8 };
 
+#define PIN_SINCE_MAX_MS (CONFIG_CHANGE_MAX_S * 1000)
+
 /* What a bonded device was found to be; any change afterwards is suspicious. */
 struct device_pin {
 	bool known;
@@ -174,9 +177,13 @@ struct device_pin {
 	char serial[PIN_TEXT_MAX + 1]; /* "": not told, or not yet */
 	bool has_system_id;
 	uint8_t system_id[SYSTEM_ID_LEN];
+	/* UTC: what it measured before was not of this pairing, or not of this assignment; 0: not known */
+	int64_t since_ms;
 };
 
 struct msg_ble_config {
+	uint32_t
+		assignment; /* whose readings; another one: what devices keep is somebody else's */
 	int16_t utc_offset_min;
 	bool has_change;
 	int64_t change_utc_s;

@@ -182,6 +182,8 @@ enum reading_mark {
 	MARK_STORED = 1 << 12, /* from the device's memory, on request */
 	/* a segment was lost, doubled or out of order: only what is here is known */
 	MARK_SEGMENT = 1 << 13,
+	/* measured before the device was paired, or given to this patient: not the patient's */
+	MARK_BEFORE = 1 << 14,
 };
 
 /* How strong the bond is; BlueZ's numbers plus one, 0 = not known. */

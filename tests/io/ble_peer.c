@@ -8,7 +8,8 @@
  *   store: state N | durable auto | durable off | durable CAPTURE | refuse CAPTURE N
  *          memory NUM SERVICE HISTORY ANCHOR EMPTY MARK
  *   hubd:  config UTC_OFFSET [num,addr|any,random|public,passkey|-,user|-,sole[,WORD=VALUE]...] ...
- *          kind=N consent=N import=0|1 justworks=0|1 serial=TEXT
+ *          kind=N consent=N import=0|1 justworks=0|1 serial=TEXT since=MS
+ *          assignment N (of the next config)
  *          time MS UNCERTAINTY_MS | window ID NUM MS REPAIR
  *   bond:  facts BONDED STRENGTH KEY_SIZE LINKED ENCRYPTED HANDLE | answer on|off
  */
@@ -34,6 +35,7 @@ struct peer {
 	struct msg window;
 	struct msg_link_facts facts;
 	bool answers;
+	uint32_t assignment;
 };
 
 static void send_msg(struct peer *p, const struct msg *m)
@@ -179,7 +181,8 @@ static void bad_device(const char *text)
 	exit(2);
 }
 
-static void read_option(struct config_device *d, const char *word, const char *value)
+static void read_option(struct config_device *d, struct device_pin *pin, const char *word,
+			const char *value)
 {
 	unsigned long n = strtoul(value, NULL, 10);
 
@@ -192,6 +195,11 @@ static void read_option(struct config_device *d, const char *word, const char *v
 		d->import = n;
 	} else if (strcmp(word, "justworks") == 0) {
 		d->just_works = n;
+	} else if (strcmp(word, "since") == 0) {
+		pin->known = true;
+		pin->since_ms = strtoll(value, NULL, 10);
+		memcpy(pin->addr, d->addr, sizeof(pin->addr));
+		pin->addr_type = d->addr_type;
 	} else if (strcmp(word, "serial") == 0) {
 		snprintf(d->serial, sizeof(d->serial), "%s", value);
 	} else {
@@ -201,6 +209,7 @@ static void read_option(struct config_device *d, const char *word, const char *v
 
 static void read_device(struct msg_ble_config *c, char *text)
 {
+	struct device_pin *pin = &c->pins[c->device_count];
 	struct config_device *d = &c->devices[c->device_count++];
 	char *part[6], *word;
 	unsigned a[6];
@@ -229,7 +238,7 @@ static void read_device(struct msg_ble_config *c, char *text)
 		if (!value)
 			bad_device(word);
 		*value = '\0';
-		read_option(d, word, value + 1);
+		read_option(d, pin, word, value + 1);
 	}
 }
 
@@ -238,6 +247,7 @@ static void command_config(struct peer *p, char *rest)
 	char *word = strtok(rest, " ");
 
 	p->config = (struct msg){ .kind = MSG_BLE_CONFIG };
+	p->config.ble_config.assignment = p->assignment;
 	p->config.ble_config.utc_offset_min = (int16_t)(word ? atoi(word) : 0);
 	while ((word = strtok(NULL, " ")))
 		read_device(&p->config.ble_config, word);
@@ -271,6 +281,8 @@ static bool command_more(struct peer *p, const char *line)
 						    .linked = a[3] != 0,
 						    .encrypted = a[4] != 0,
 						    .handle = (uint16_t)a[5] };
+	} else if (sscanf(line, "assignment %u", &a[0]) == 1) {
+		p->assignment = a[0];
 	} else if (strcmp(line, "answer on") == 0) {
 		p->answers = true;
 	} else if (strcmp(line, "answer off") == 0) {

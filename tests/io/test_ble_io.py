@@ -719,6 +719,7 @@ def test_time_service(r):
 
 # -- a glucose meter -----------------------------------------------------------------------------------
 
+ANCHOR = 0x1F0F1F2F3F4F5  # address and type, as hub-ble packs them
 METER = '1,%s,random,123456,-,1,kind=7%s'
 
 
@@ -780,7 +781,7 @@ def test_records(r):
     r.link()
     wait('mark', lambda: r.store.find('MEMORY'), 20)
     expect_same(meter.sequences(), list(range(1, 501)), 'records')
-    expect_same(r.store.find('MEMORY')[0], 'MEMORY num=1 service=1808 history=0 anchor=0 empty=0 mark=500', 'mark')
+    expect_same(r.store.find('MEMORY')[0], 'MEMORY num=1 service=1808 history=0 anchor=%d empty=0 mark=500' % ANCHOR, 'mark')
     order = r.store.lines.index(r.store.find('MEMORY')[0])
     expect(order > r.store.lines.index(r.store.find('DECODED', 'sequence=500')[0]), 'mark before the last record')
     r.link(False)
@@ -826,6 +827,18 @@ def test_records_again(r):
     meter.records.append(sfloat_record(101))
     r.link()
     wait('the new one', lambda: meter.sequences() == [101])
+
+
+def test_another_meter(r):
+    """hub-store's mark is of a meter that was replaced while hub-ble was down: the new one's memory is fenced."""
+    meter = start_meter(r, 9)
+    r.store.say('memory 1 1808 3 77 0 5')
+    let_run(0.2)
+    r.link()
+    wait('mark', lambda: r.store.find('MEMORY'))
+    expect_same(meter.sequences(), [], 'records of the new one from before')
+    line = r.store.find('MEMORY')[-1]
+    expect_same((field(line, 'history'), field(line, 'mark'), field(line, 'anchor')), ('4', '9', str(ANCHOR)), 'mark')
 
 
 def test_consent(r):
@@ -874,7 +887,7 @@ def test_heart_rate(r):
     r.start_hub()
     wait('powered', r.is_powered)
     r.link()
-    let_run(0.3)
+    let_run(1)  # until the link is known to be the device's
     for rate in (60, 72, 66):
         r.bpm.indicate(bytes([0x06, rate]))
         let_run(0.02)
@@ -900,6 +913,108 @@ def test_crowd(r):
     r.bluez.on_discovery = lambda: GLib.timeout_add(20, crowd)
     wait('bond', lambda: r.called('Set', PATH, 'Trusted', True), 20)
     expect_same(r.called('Pair'), [('Pair', PATH)], 'paired devices')
+
+
+def test_config_in_place(r):
+    """Devices come and go in the configuration while one sends: each of its values is taken, its link stays."""
+    r.attached()
+    r.link()
+    wait('clock read', lambda: r.called('ReadValue'))
+    r.measure(r.stamp())
+    mine, reads = CUFF % (ADDR, 123456), len(r.called('ReadValue'))
+    others = ['2,%s,random,111111,1,0' % OTHER, '3,F0:F1:F2:F3:F4:F7,random,-,1,0,kind=4,justworks=1']
+    sent = 1
+    for turn, devices in enumerate([[others[0], mine], [others[1], others[0], mine], [mine], [others[1], mine], [mine]]):
+        data = r.stamp()[:1] + bytes([100 + turn]) + r.stamp()[2:]
+        r.bpm.indicate(data)
+        r.configure(*devices)
+        r.bpm.indicate(data)
+        let_run(0.01 * turn)
+        r.bpm.indicate(data)
+        sent += 3
+    wait('all values', lambda: len(r.store.find('DECODED')) == sent)
+    expect_same({field(x, 'num') for x in r.store.find('RAW')}, {'1'}, 'whose')
+    expect_same([field(x, 'attribution') for x in r.store.find('DECODED')], ['2'] * sent, 'attribution')
+    expect_same(len(r.called('ReadValue')), reads, 'reads: the session began anew')
+    expect(r.is_powered() and not r.called('Set', '/org/bluez/hci0', 'Powered', False), 'radio was off')
+    expect(not r.called('Disconnect'), 'disconnected')
+    wait('told', lambda: r.hubd.find('STATUS what=2 a=1')[-1].endswith('b=%d' % STATE_CONNECTED))
+
+
+def test_config_new_device(r):
+    """A bonded stranger that becomes configured is subscribed to at once; taken out again, it is sent away."""
+    r.attached()
+    other = r.bluez.add_device(OTHER, Paired=True, Bonded=True)
+    r.bluez.add_service(other, 0x0a, 0x1809)
+    temperature = r.bluez.add_char(other, 0x0b, 0x2A1C, ['indicate'])
+    mine = CUFF % (ADDR, 123456)
+    r.configure('7,%s,random,111111,-,1,kind=4,since=0' % OTHER, mine)  # known from before
+    wait('trusted', lambda: r.called('Set', other.path, 'Trusted', True))
+    wait('subscribed', lambda: r.called('StartNotify', temperature.path))
+    other.change(DEVICE, Connected=True, ServicesResolved=True)
+    let_run(0.1)
+    temperature.indicate(bytes.fromhex('00' '6c0100ff'))
+    wait('its value', lambda: r.store.find('DECODED'))
+    expect_same(field(r.store.find('RAW')[-1], 'num'), '7', 'whose')
+    r.configure(mine)
+    wait('kept out', lambda: not other.props[DEVICE]['Trusted'] and not other.props[DEVICE]['Connected'])
+    before = len(r.store.find('RAW'))
+    temperature.indicate(bytes.fromhex('00' '6c0100ff'))
+    r.link()
+    r.measure(r.stamp())
+    expect_same(len(r.store.find('RAW')), before + 1, 'values taken')
+
+
+def before(line):
+    return int(field(line, 'marks')) >> 14 & 1
+
+
+def test_from_before(r):
+    """A cuff without record numbers sends its memory: what it measured before its pairing is nobody's."""
+    now = int(time.time() * 1000)
+    r.bluez.add_adapter()
+    r.add_bonded_cuff()
+    cuff = CUFF % (ADDR, 123456)
+    r.configure(cuff + ',since=%d' % (now - 3600000))
+    r.start_hub()
+    wait('powered', r.is_powered)
+    r.hubd.say('time %d 1000' % now)
+    let_run(0.1)
+    r.link()
+    wait('clock read', lambda: r.called('ReadValue'))
+    for minutes, want in ((30, (0, '2')), (59, (0, '2')), (61, (0, '2')), (63, (1, '0')), (60 * 24 * 9, (1, '0'))):
+        r.skew_s = -60 * minutes
+        data = r.stamp()
+        r.skew_s = 0
+        line = r.measure(data)
+        expect_same((before(line), field(line, 'attribution')), want, '%d minutes ago' % minutes)
+    r.configure(cuff + ',since=%d' % (now - 60000))  # given to another patient
+    let_run(0.2)
+    r.skew_s = -1800
+    data = r.stamp()
+    r.skew_s = 0
+    line = r.measure(data)
+    expect_same((before(line), field(line, 'attribution')), (1, '0'), 'before the assignment')
+
+
+def test_records_assignment(r):
+    """Another patient: what the meter still keeps from the one before is counted, not taken."""
+    meter = start_meter(r, 3, ',import=1')
+    r.link()
+    wait('mark', lambda: r.store.find('MEMORY'))
+    expect_same(meter.sequences(), [1, 2, 3], 'records of the first patient')
+    r.link(False)
+    meter.records += [sfloat_record(4), sfloat_record(5)]
+    r.hubd.say('assignment 2')
+    r.configure(METER % (ADDR, ''))
+    let_run(0.1)
+    r.link()
+    wait('fenced', lambda: r.hub.find('ignored=5'))
+    r.link(False)
+    meter.records.append(sfloat_record(6))
+    r.link()
+    wait('the new one', lambda: meter.sequences() == [1, 2, 3, 6])
+    expect_same(field(r.store.find('MEMORY')[-1], 'history'), '1', 'life of the memory')
 
 
 def test_end(r):

@@ -210,6 +210,22 @@ static void test_discard(void)
 	CHECK_INT(take(true), MSG_NONE); /* ... and no more to be told */
 }
 
+/* Another device comes to the place of an old one: what is under way belongs to nobody there. */
+static void test_disown(void)
+{
+	struct backlog_entry *e;
+
+	backlog_init(&b, 1);
+	add(false);
+	e = add(false);
+	e->device = 4;
+	backlog_disown(&b, 3);
+	CHECK(backlog_find(&b, 1)->device == BACKLOG_NOBODY);
+	CHECK_UINT(backlog_find(&b, 2)->device, 4);
+	CHECK_INT(take(true), MSG_RAW);
+	CHECK_INT(take(true), MSG_RAW);
+}
+
 static void test_limits(void)
 {
 	static const struct backlog_entry zero;
@@ -408,5 +424,5 @@ static void test_random_run(void)
 }
 
 TEST_MAIN("backlog", test_in_order, test_iterate, test_refused, test_blocked,
-	  test_verified_later, test_discard, test_limits, test_discard_all,
+	  test_verified_later, test_discard, test_disown, test_limits, test_discard_all,
 	  test_random_run)

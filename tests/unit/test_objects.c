@@ -572,6 +572,54 @@ static void test_set_address(void)
 	CHECK(!put(METER, who(7)));
 }
 
+/* A new list of devices: each object keeps what is known of it, under the index of its address. */
+static void test_reconfigure(void)
+{
+	struct config_device next[2] = { config[1], config[0] };
+	struct object_char *c = NULL;
+	struct props tied = who(3);
+
+	reset();
+	put(CUFF, who(1));
+	put_service(CUFF "/service000a", 0x1810);
+	put_char(CUFF "/service000a/char000b", 0x2A35, CHAR_NOTIFY)->armed = true;
+	tied.has |= PROP_BONDED;
+	tied.on |= PROP_BONDED;
+	put(METER, tied);
+	objects_set_configured(&o, next, 2);
+	CHECK_INT(objects_find_device(&o, CUFF)->config, 1);
+	CHECK(objects_find_char(&o, CUFF "/service000a/char000b", &c) && c->armed);
+	CHECK_INT(objects_find_device(&o, METER)->config, -1);
+	/* a stranger becomes ours; ours without a tie is forgotten */
+	next[1].addr[5] = 3;
+	objects_set_configured(&o, next, 2);
+	CHECK_INT(objects_find_device(&o, METER)->config, 1);
+	CHECK(!objects_find_device(&o, CUFF));
+	/* one that keeps a tie stays as a stranger */
+	objects_set_configured(&o, next, 1);
+	CHECK_INT(objects_find_device(&o, METER)->config, -1);
+	/* of two objects for one device the one that was it stays it, wherever it lies */
+	reset();
+	put(METER, tied);
+	put(CUFF, who(1));
+	objects_find_device(&o, METER)->addr[5] = 1;
+	objects_set_configured(&o, config, 2);
+	CHECK_INT(objects_find_device(&o, CUFF)->config, 0);
+	CHECK_INT(objects_find_device(&o, METER)->config, -1);
+	/* no more strangers than there is room for */
+	reset();
+	for (int i = 0; i < OBJECT_DEVICES_MAX; i++) {
+		struct object_device *d = &o.devices[i];
+
+		snprintf(d->path, sizeof(d->path), "/x/%d", i);
+		d->config = i < CONFIG_DEVICES_MAX ? i : -1;
+		d->is = PROP_BONDED;
+		d->addr[0] = 9;
+	}
+	objects_set_configured(&o, config, 2);
+	CHECK_UINT(count_devices(), OBJECT_STRANGERS_MAX);
+}
+
 /* ---- floods ---- */
 
 /* A neighbourhood of ten thousand, with and without what is looked for: room for eight, and ours. */
@@ -690,4 +738,5 @@ static void test_parse_uuid(void)
 TEST_MAIN("objects", test_configured, test_changes, test_names, test_strangers,
 	  test_long_path, test_chars, test_services, test_full, test_candidates,
 	  test_not_candidates, test_listed, test_many_candidates, test_watch_again,
-	  test_details, test_set_address, test_flood, test_random_life, test_parse_uuid)
+	  test_details, test_set_address, test_reconfigure, test_flood, test_random_life,
+	  test_parse_uuid)

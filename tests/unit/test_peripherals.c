@@ -92,6 +92,8 @@ static void test_each_field_is_a_change(void)
 	CHECK_INT(peripherals_note(&p, &c, &b), 1);
 	b.pin.system_id[0] = 1;
 	CHECK_INT(peripherals_note(&p, &c, &b), 1);
+	b.pin.since_ms = 1;
+	CHECK_INT(peripherals_note(&p, &c, &b), 1);
 	CHECK_INT(peripherals_note(&p, &c, &b), 0);
 	temp_dir_remove(dir);
 }
@@ -296,6 +298,41 @@ static void test_garbage(void)
 		}
 }
 
+/* Another assignment: what was measured until now is not the new patient's, also after a restart in between. */
+static void test_assignment(void)
+{
+	struct config c = three();
+	struct msg_bonded b = bonded(2, 7);
+	struct peripherals again;
+
+	open_new();
+	c.assignment = 1;
+	peripherals_assign(&p, &c, 500);
+	CHECK(!p.unsaved); /* there is nothing to keep */
+	b.pin.since_ms = 1000;
+	CHECK_INT(peripherals_note(&p, &c, &b), 1);
+	peripherals_assign(&p, &c, 2000);
+	peripherals_pins(&p, &c, pins);
+	CHECK_INT(pins[1].since_ms, 1000);
+	CHECK_INT(peripherals_open(&again, dir), 0);
+	c.assignment = 2;
+	peripherals_assign(&again, &c, 3000); /* killed before it was written */
+	CHECK_INT(peripherals_open(&again, dir), 0);
+	peripherals_assign(&again, &c, 4000);
+	CHECK_INT(peripherals_save(&again), 0);
+	CHECK_INT(peripherals_open(&again, dir), 0);
+	peripherals_assign(&again, &c, 5000);
+	peripherals_pins(&again, &c, pins);
+	CHECK(pins[1].known);
+	CHECK_INT(pins[1].since_ms, 4000);
+	/* under another enrolment there are no pins */
+	c.epoch++;
+	peripherals_assign(&again, &c, 6000);
+	peripherals_pins(&again, &c, pins);
+	CHECK(!pins[1].known);
+	temp_dir_remove(dir);
+}
+
 /* What hub-ble is told has the pins beside their devices, and fits in a message. */
 static void test_part_for_ble(void)
 {
@@ -308,7 +345,9 @@ static void test_part_for_ble(void)
 	open_new();
 	c.devices[0].passkey = c.devices[1].passkey = c.devices[2].passkey =
 		CONFIG_NO_PASSKEY;
+	c.assignment = 9;
 	c.utc_offset_min = 60;
+	b.pin.since_ms = PIN_SINCE_MAX_MS;
 	c.has_change = true;
 	c.change_utc_s = 1806454800;
 	c.change_offset_min = 120;
@@ -324,8 +363,14 @@ static void test_part_for_ble(void)
 	CHECK_UINT(back.ble_config.device_count, 3);
 	CHECK(!back.ble_config.pins[0].known && back.ble_config.pins[1].known);
 	CHECK_UINT(back.ble_config.pins[1].addr[0], 7);
+	CHECK_UINT(back.ble_config.assignment, 9);
+	CHECK_INT(back.ble_config.pins[1].since_ms, PIN_SINCE_MAX_MS);
+	m.ble_config.pins[1].since_ms++;
+	n = msg_encode(&m, buf, sizeof(buf));
+	CHECK_INT(msg_decode(buf, (size_t)n, &back), -ERANGE);
 	temp_dir_remove(dir);
 }
 
 TEST_MAIN("peripherals", test_note, test_each_field_is_a_change, test_refused, test_void,
-	  test_damaged, test_no_disk, test_bytes, test_garbage, test_part_for_ble)
+	  test_damaged, test_no_disk, test_bytes, test_garbage, test_assignment,
+	  test_part_for_ble)

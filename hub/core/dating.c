@@ -1,7 +1,7 @@
 /*
  * dating.c - the rule of dating.h.
  */
-#include "clinic/dating.h"
+#include "hub/core/dating.h"
 
 /* A tick counter runs as if tick 0 had been 2000-01-01 00:00: so the hub measures its offset. */
 #define TICK_ZERO_MS INT64_C(946684800000)
