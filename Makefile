@@ -70,7 +70,7 @@ db_libs = $(DEPS)/lib/libsqlcipher.a $(crypto_libs)
 # hub-ble: pure machines and decoders, then the D-Bus shell
 ble_decoders := $(addprefix ble/,bas.o bcs.o bls.o cgm.o clock.o crc.o dis.o dts.o elapsed.o fields.o \
 	ghs.o gls.o hrs.o hts.o plausible.o plx.o profile.o segment.o stream.o uds.o wss.o)
-ble_pure := $(ble_decoders) $(addprefix ble/,backlog.o bucket.o capture.o choose.o doctor.o objects.o \
+ble_pure := $(ble_decoders) $(addprefix ble/,backlog.o bucket.o capture.o choose.o crashes.o doctor.o objects.o \
 	pairing.o pairing_answer.o pairing_window.o racp.o session.o traits.o verify.o)
 ble := $(ble_pure) $(addprefix ble/,agent.o bluez.o bluez_call.o bluez_watch.o bondlink.o bus.o devices.o \
 	devices_info.o devices_link.o devices_memory.o devices_steps.o devices_value.o gattapp.o handover.o \
@@ -137,6 +137,7 @@ test_queue := $(store)
 test_state := $(store)
 test_ingest := $(clinic)
 test_backlog := ble/backlog.o $(core)
+test_crashes := ble/crashes.o
 decoder_tests := bcs bls cgm clock crc dis elapsed ghs gls hrs hts plx racp_steps segment stream uds wss
 $(foreach t,$(decoder_tests),$(eval test_$(t) := $$(ble_pure) $$(core)))
 test_traits := $(ble_pure) $(core)
@@ -148,7 +149,7 @@ test_pki := $(clinic) coap/identity.o
 test_clinic_store := $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
 UNIT := $(decoder_tests) traits objects props bondinfo verify core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
-	window handover keys queue state backlog ingest pki clinic_store clinic_text
+	window handover keys queue state backlog crashes ingest pki clinic_store clinic_text
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)

@@ -155,15 +155,6 @@ int clock_form_decode(struct clock_form *f, const uint8_t *buf, size_t len,
 	return -ENOTSUP;
 }
 
-int clock_decode(enum clock_kind kind, const uint8_t *buf, size_t len,
-		 struct clock_face *ret)
-{
-	struct clock_form f;
-
-	clock_form_init(&f, kind);
-	return clock_form_decode(&f, buf, len, ret);
-}
-
 /* 1 = Monday .. 7 = Sunday; day 0 of 1970 was a Thursday. */
 static uint8_t day_of_week(int64_t local_ms)
 {
@@ -178,14 +169,6 @@ static int64_t nearest(int64_t ms, int64_t step)
 	int64_t half = ms + step / 2;
 
 	return half - (half % step + step) % step;
-}
-
-int64_t clock_settable_ms(enum clock_kind kind, int64_t local_ms)
-{
-	struct clock_form f;
-
-	clock_form_init(&f, kind);
-	return clock_form_settable_ms(&f, local_ms);
 }
 
 int64_t clock_form_settable_ms(const struct clock_form *f, int64_t local_ms)
@@ -362,18 +345,8 @@ void clock_on_read(struct clock_track *t, const struct clock_face *face,
 						.zone_min = face->zone_min });
 }
 
-void clock_on_set(struct clock_track *t, int64_t local_ms, struct mono before,
-		  struct mono after)
-{
-	struct clock_form f;
-
-	clock_form_init(&f, CLOCK_KIND_CURRENT_TIME);
-	clock_on_set_form(t, &f, local_ms, 0, before, after);
-}
-
-void clock_on_set_form(struct clock_track *t, const struct clock_form *f,
-		       int64_t local_ms, int16_t utc_offset_min, struct mono before,
-		       struct mono after)
+void clock_on_set(struct clock_track *t, const struct clock_form *f, int64_t local_ms,
+		  int16_t utc_offset_min, struct mono before, struct mono after)
 {
 	enum clock_scale scale = scale_of_form(f);
 	uint32_t half_ms;

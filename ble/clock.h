@@ -111,8 +111,16 @@ int clock_form_learn(struct clock_form *f, const uint8_t *buf, size_t len);
  * clock_form_decode - a device's current time in any kind, as read or indicated; the form
  * remembers how it was told.
  *
- * Returns as clock_decode, or -EBADMSG (check sum). A tick counter is no error: its scale
- * is CLOCK_SCALE_TICKS.
+ * buf, len   attribute value; bytes beyond what the kind needs are ignored
+ *
+ * Returns 0 with *ret written, or
+ *   -EMSGSIZE  shorter than its kind requires
+ *   -ERANGE    date unknown (year, month or day 0) or not a date
+ *   -EBADMSG   check sum
+ *   -ENOTSUP   kind is CLOCK_KIND_NONE
+ *
+ * A tick counter is no error: its scale is CLOCK_SCALE_TICKS. A Current Time whose fraction
+ * is 0 counts as whole seconds: most devices always send 0.
  */
 int clock_form_decode(struct clock_form *f, const uint8_t *buf, size_t len,
 		      struct clock_face *ret);
@@ -142,24 +150,6 @@ int clock_form_encode(const struct clock_form *f, int64_t local_ms,
  * not an answer to a set. Pure.
  */
 int clock_form_reply(const struct clock_form *f, const uint8_t *buf, size_t len);
-
-/*
- * clock_decode - clock_form_decode with nothing learned: enough for the first two kinds.
- *
- * buf, len   attribute value; bytes beyond what the kind needs are ignored
- *
- * Returns 0 with *ret written, or
- *   -EMSGSIZE  shorter than its kind requires
- *   -ERANGE    date unknown (year, month or day 0) or not a date
- *   -ENOTSUP   kind is CLOCK_KIND_NONE
- *
- * A Current Time whose fraction is 0 counts as whole seconds: most devices always send 0.
- */
-int clock_decode(enum clock_kind kind, const uint8_t *buf, size_t len,
-		 struct clock_face *ret);
-
-/* clock_settable_ms - the nearest time that this kind of clock can be set to. Pure. */
-int64_t clock_settable_ms(enum clock_kind kind, int64_t local_ms);
 
 /*
  * clock_encode - the bytes that set a clock of the first two kinds: adjust reason
@@ -222,19 +212,14 @@ void clock_on_read(struct clock_track *t, const struct clock_face *face,
 /*
  * clock_on_set - the device confirmed that its clock was set.
  *
- * local_ms        what was written, from clock_settable_ms
- * before, after   our clock when the write left and when its confirmation came
+ * f, local_ms, utc_offset_min   what was written, as it was encoded; local_ms from
+ *                               clock_form_settable_ms
+ * before, after                 our clock when the write left and when its confirmation came
  *
  * The timeline grows by one. Values stamped before it keep the offset measured before it.
  */
-void clock_on_set(struct clock_track *t, int64_t local_ms, struct mono before,
-		  struct mono after);
-
-/* clock_on_set_form - the same for any kind; local_ms from clock_form_settable_ms,
- * utc_offset_min as it was encoded. */
-void clock_on_set_form(struct clock_track *t, const struct clock_form *f,
-		       int64_t local_ms, int16_t utc_offset_min, struct mono before,
-		       struct mono after);
+void clock_on_set(struct clock_track *t, const struct clock_form *f, int64_t local_ms,
+		  int16_t utc_offset_min, struct mono before, struct mono after);
 
 /*
  * clock_wall_at - UTC at 'now', extrapolated from UTC at 'at'; the uncertainty grows by

@@ -12,6 +12,8 @@
 
 #include "ble/bas.h"
 #include "ble/devices_internal.h"
+#include "hub/core/err.h"
+#include "hub/rt/file.h"
 #include "hub/rt/log.h"
 
 enum { STOP_MS = 3000 };
@@ -661,6 +663,32 @@ static const struct report_handlers report_handlers = {
 	.window = on_window,
 };
 
+/* What the process before this one died of, if a decoder was at work. */
+static void look_back(struct devices *ds)
+{
+	const char *dir = getenv("RUNTIME_DIRECTORY"); /* systemd's */
+	static struct crashes forgetful;
+	struct crashes_found found;
+	int err = 0;
+
+	if (dir)
+		ds->crashes = file_share(dir, "decoders", sizeof(*ds->crashes), &err);
+	if (err)
+		log_warn("crash-memory", "error=\"%s\"", err_text(err));
+	if (!ds->crashes)
+		ds->crashes = &forgetful;
+	found = crashes_start(ds->crashes, HUB_VERSION, rt_mono());
+	if (!found.characteristic)
+		return;
+	log_err("decoder-died", "device=%u characteristic=%04x times=%u%s", found.device,
+		found.characteristic, found.count,
+		found.raw
+			? " note=\"values are kept undecoded for 24 hours\" do=\"update "
+			  "the hub\""
+			: "");
+	report_incident(ds->report, INCIDENT_DECODER, found.device);
+}
+
 int devices_new(struct rt *rt, const struct options *opt, devices_stopped_fn *stopped,
 		void *arg, struct devices **ret)
 {
@@ -685,6 +713,7 @@ int devices_new(struct rt *rt, const struct options *opt, devices_stopped_fn *st
 		devices_free(ds);
 		return r;
 	}
+	look_back(ds);
 	ds->window_told = -1;
 	ds->timer = rt_timer_new(rt, run, ds);
 	ds->bluez = bluez_new(rt, opt->bus, &bluez_handlers, ds);

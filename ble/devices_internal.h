@@ -16,6 +16,7 @@
 #include "ble/capture.h"
 #include "ble/choose.h"
 #include "ble/clock.h"
+#include "ble/crashes.h"
 #include "ble/devices.h"
 #include "ble/dis.h"
 #include "ble/doctor.h"
@@ -133,6 +134,7 @@ struct devices {
 	int64_t change_utc_ms;
 	int16_t change_offset_min;
 	uint8_t level;
+	struct crashes *crashes; /* outlives us */
 	struct pairing pairing;
 	struct doctor_ear ear;
 	struct durable_memory memories[MEMORIES_MAX];

@@ -172,9 +172,9 @@ static void on_clock_set(struct devices *ds, size_t i, int err, struct mono now)
 	else
 		log_info("clock-set", "device=%u", d->cfg.num);
 	if (!err)
-		clock_on_set_form(&d->clock, &d->form, d->op_local_ms,
-				  devices_offset_min(ds, devices_wall(ds, now)),
-				  d->op_before, now);
+		clock_on_set(&d->clock, &d->form, d->op_local_ms,
+			     devices_offset_min(ds, devices_wall(ds, now)), d->op_before,
+			     now);
 	devices_end_step(d, STEP_CLOCK_SET, now);
 }
 

@@ -96,12 +96,27 @@ void devices_take(struct devices *ds, size_t i, const struct profile *p,
 		e->decoded = *decoded;
 }
 
+/* The one place where decoders run. */
+static struct decoded decode(struct devices *ds, size_t i, const struct profile *p,
+			     const uint8_t *value, size_t len)
+{
+	struct device *d = &ds->devices[i];
+	struct decoded decoded = { .marks = MARK_UNDECODED };
+
+	if (crashes_is_raw(ds->crashes, p->characteristic, rt_mono()))
+		return decoded;
+	crashes_begin(ds->crashes, p->characteristic, d->cfg.num);
+	FAILPOINT("ble.decode");
+	decoded = capture_decode(p, value, len, &d->ctx);
+	crashes_end(ds->crashes);
+	return decoded;
+}
+
 /* Of a record from the device's memory the number is needed at once. */
 static void take_stored(struct devices *ds, size_t i, const struct profile *p,
 			const uint8_t *value, size_t len, struct mono now)
 {
-	struct device *d = &ds->devices[i];
-	struct decoded decoded = capture_decode(p, value, len, &d->ctx);
+	struct decoded decoded = decode(ds, i, p, value, len);
 
 	if (devices_memory_on_record(ds, i, p, &decoded, now) == RACP_IGNORE)
 		return;
@@ -218,7 +233,7 @@ static void take_sample(struct devices *ds, size_t i, const struct profile *p,
 
 	if (verdict != VERIFY_GOOD && verdict != VERIFY_UNKNOWN)
 		return;
-	decoded = capture_decode(p, value, len, &d->ctx);
+	decoded = decode(ds, i, p, value, len);
 	if (stream_add(s, value, len, &decoded, now))
 		return;
 	close_stream(ds, i, stream_of(p));
@@ -296,9 +311,8 @@ static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
 
 	if (!p)
 		p = devices_info_profile();
-	FAILPOINT("ble.decode");
 	if (!e->has_decoded)
-		e->decoded = capture_decode(p, e->raw.raw, e->raw.raw_len, &d->ctx);
+		e->decoded = decode(ds, e->device, p, e->raw.raw, e->raw.raw_len);
 	if (e->decoded.marks & MARK_UNDECODED)
 		devices_incident(ds, INCIDENT_RADIO_GARBAGE, e->device);
 	if (e->raw.kind != READING_DEVICE_INFORMATION)

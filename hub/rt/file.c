@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { NAME_BYTES = 64 };
@@ -115,4 +116,25 @@ bool file_exists(const char *dir, const char *name)
 	AUTO_FD at = open_dir(dir);
 
 	return at >= 0 && faccessat(at, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void *file_share(const char *dir, const char *name, size_t size, int *ret_error)
+{
+	AUTO_FD at = open_dir(dir);
+	AUTO_FD fd = at < 0 ? -1
+			    : openat(at, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+				     0600);
+	void *p;
+
+	*ret_error = at < 0 ? at : fd < 0 ? from_errno(errno) : 0;
+	if (*ret_error)
+		return NULL;
+	/* allocated, so that a full disk is found here and not as a signal later */
+	if (ftruncate(fd, (off_t)size) || posix_fallocate(fd, 0, (off_t)size)) {
+		*ret_error = -ENOSPC;
+		return NULL;
+	}
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	*ret_error = p == MAP_FAILED ? from_errno(errno) : 0;
+	return *ret_error ? NULL : p;
 }

@@ -22,3 +22,11 @@ int file_replace(const char *dir, const char *name, const uint8_t *buf, size_t l
 int file_remove(const char *dir, const char *name);
 
 bool file_exists(const char *dir, const char *name);
+
+/*
+ * file_share - memory that the next process of this service finds as this one left it, however this one ends; not
+ * over a restart of the machine if dir is a tmpfs. Zeros at first.
+ *
+ * Returns size octets, never unmapped, or NULL with *ret_error one of file_read's.
+ */
+void *file_share(const char *dir, const char *name, size_t size, int *ret_error);

@@ -116,11 +116,12 @@ static void violate(struct ipc *l, const char *what, int kind)
 static bool deliver(struct ipc *l, const uint8_t *buf, size_t len)
 {
 	struct msg m;
-	int r = msg_decode(buf, len, &m);
+	int r = len > MSG_BYTES_MAX ? -EMSGSIZE : msg_decode(buf, len, &m);
 
 	if (r) {
 		log_warn("ipc-bad-message", "peer=%s bytes=%zu error=\"%s\"",
 			 role_text(l->cfg.peer), len, err_text(r));
+		violate(l, "malformed", 0);
 		return false;
 	}
 	if (!msg_allowed(m.kind, l->cfg.peer, l->cfg.self)) {
@@ -141,7 +142,7 @@ static void receive(struct ipc *l)
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
-		if (n <= 0 || (size_t)n > sizeof(buf) || !deliver(l, buf, (size_t)n)) {
+		if (n <= 0 || !deliver(l, buf, (size_t)n)) {
 			go_down(l);
 			break;
 		}

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "ble/clock.h"
+#include "tests/plain_clock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,8 +28,8 @@ static void check_round(struct clock_form *f, const struct clock_face *face)
 
 	if (f->kind == CLOCK_KIND_CURRENT_TIME || f->kind == CLOCK_KIND_DATE_TIME) {
 		if (n < 0 || clock_encode(f->kind, ms, buf) != n ||
-		    clock_settable_ms(f->kind, ms) != ms ||
-		    clock_decode(f->kind, buf, (size_t)n, &again) != 0 ||
+		    plain_clock_settable_ms(f->kind, ms) != ms ||
+		    plain_clock_decode(f->kind, buf, (size_t)n, &again) != 0 ||
 		    llabs(again.local_ms - face->local_ms) > 4)
 			abort();
 	} else if (f->kind == CLOCK_KIND_ELAPSED && n > 0) {
@@ -45,8 +45,8 @@ static void follow(struct clock_track *t, struct clock_form *f,
 	check_round(f, face);
 	clock_on_read(t, face, (struct mono){ 800000 }, (struct mono){ 800100 });
 	if (clock_should_set(t, captured.wall, captured.mono, 60, true))
-		clock_on_set_form(t, f, clock_form_settable_ms(f, captured.wall.ms), 60,
-				  captured.mono, captured.mono);
+		clock_on_set(t, f, clock_form_settable_ms(f, captured.wall.ms), 60,
+			     captured.mono, captured.mono);
 	clock_on_linked(t);
 	clock_on_read(t, face, captured.mono, captured.mono);
 }
@@ -78,11 +78,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d.ticks = (uint64_t)(uint32_t)d.time_offset_min << 28;
 	d.marks = data[0] & 0x80 ? MARK_CLOCK_UNSET : 0;
 	clock_offset_for(&t, &d, &captured, -720);
-	clock_on_set(&t, captured.wall.ms,
-		     clock_wall_at(captured.wall, captured.mono, captured.mono).ms > 0
-			     ? captured.mono
-			     : (struct mono){ 0 },
-		     captured.mono);
+	plain_clock_on_set(&t, captured.wall.ms,
+			   clock_wall_at(captured.wall, captured.mono, captured.mono).ms >
+					   0
+				   ? captured.mono
+				   : (struct mono){ 0 },
+			   captured.mono);
 	clock_offset_for(&t, &d, &captured, 840);
 	clock_is_ambiguous(&d.device_time, captured.wall.ms, 120, 60);
 	return 0;

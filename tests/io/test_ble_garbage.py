@@ -14,7 +14,7 @@ from ble_attack_rig import GARBAGE, SEED, main, plain, valid
 import dbus
 import dbus.lowlevel
 from fake_bluez import CHAR, DEVICE, PROPS, SERVICE, octets, uuid
-from test_ble_io import ADDR, PATH, READING, expect, expect_same, field, let_run, wait
+from test_ble_io import ADDR, CUFF, PATH, READING, expect, expect_same, field, let_run, wait
 
 FUZZ_S = float(os.environ.get('HUB_FUZZ_SECONDS', '10'))
 TERMINAL = 'BP\n<3>hub-ble: forged event=1\r\x1b[2J\x1b]0;x\x07%s%n%p\u0081\u00a2cad"\'\\$(id)`id`'
@@ -50,6 +50,50 @@ def test_decoder_dies(r):
             expect_same(others, [], 'what else died')
         finally:
             home.close()
+
+
+def test_decoder_given_up(r):
+    """A decoder that dies eleven times is left out for a day, over restarts: its values are kept undecoded."""
+    r.bluez.add_adapter()
+    r.add_bonded_cuff()
+    r.configure(CUFF % (ADDR, 123456))
+    os.environ.update(RUNTIME_DIRECTORY=r.dir, HUB_FAILPOINT='ble.decode', HUB_FAILPOINT_ONCE=r.dir + '/once')
+    try:
+        for life in range(1, 12):
+            r.start_hub()
+            wait('subscribed', lambda n=life: len(r.called('StartNotify')) == n)
+            r.link()
+            r.bpm.indicate(r.stamp())
+            wait('the crash', lambda: r.hub.p.poll() is not None)
+            os.unlink(r.dir + '/once')
+            r.link(False)
+            let_run(0.05)
+            expect_same(len(r.store.find('RAW')), life, 'values handed over before it died')
+        r.start_hub()
+        wait('subscribed', lambda: len(r.called('StartNotify')) == 12)
+        wait('told', lambda: r.hubd.find('INCIDENT what=7 subject=1'))
+        expect(r.hub.find('decoder-died', 'device=1 characteristic=2a35 times=11', 'undecoded'), 'said in the log')
+        r.link()
+        r.bpm.indicate(r.stamp())
+        wait('the value', lambda: r.store.find('DECODED'))
+        line = r.store.find('DECODED')[0]
+        expect(int(field(line, 'marks')) & 8 and field(line, 'attribution') == '0', line)
+        # another decoder is run
+        os.environ['HUB_FAILPOINT'] = 'none'
+        r.hub.kill()
+        r.link(False)
+        r.bluez.add_service(r.cuff, 0x20, 0x1809)
+        other = r.bluez.add_char(r.cuff, 0x21, 0x2A1C, ['indicate'], service=0x20)
+        r.start_hub()
+        wait('subscribed', lambda: r.called('StartNotify', other.path))
+        r.link()
+        let_run(0.2)
+        other.indicate(bytes.fromhex('00' '6c0100ff'))
+        wait('the temperature', lambda: len(r.store.find('DECODED')) == 2)
+        expect(not int(field(r.store.find('DECODED')[1], 'marks')) & 8, 'not decoded')
+    finally:
+        for name in ('RUNTIME_DIRECTORY', 'HUB_FAILPOINT', 'HUB_FAILPOINT_ONCE'):
+            os.environ.pop(name, None)
 
 
 SERVICES = {

@@ -19,7 +19,7 @@
 #include "ble/bas.h"
 #include "ble/bls.h"
 #include "ble/cgm.h"
-#include "ble/clock.h"
+#include "tests/plain_clock.h"
 #include "ble/dis.h"
 #include "ble/profile.h"
 #include "ble/racp.h"
@@ -144,7 +144,7 @@ static int print_cuff_pressure(const struct input *in)
 static int print_clock(const struct input *in, enum clock_kind kind)
 {
 	struct clock_face face;
-	int err = clock_decode(kind, in->buf, in->len, &face);
+	int err = plain_clock_decode(kind, in->buf, in->len, &face);
 
 	if (!err)
 		printf("ms=%" PRId64 " resolution=%" PRIu32 " ", face.local_ms,

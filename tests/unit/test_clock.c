@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "ble/clock.h"
+#include "tests/plain_clock.h"
 
 /* 2026-11-21 07:31:02 as if it were UTC; a Saturday. */
 #define NOV_21 INT64_C(1795246262000)
@@ -46,16 +46,16 @@ static void test_bytes(void)
 
 	CHECK_INT(clock_encode(CLOCK_KIND_CURRENT_TIME, NOV_21 + 500, buf), 10);
 	CHECK_MEM(buf, current, 10);
-	CHECK_INT(clock_decode(CLOCK_KIND_CURRENT_TIME, buf, 10, &face), 0);
+	CHECK_INT(plain_clock_decode(CLOCK_KIND_CURRENT_TIME, buf, 10, &face), 0);
 	CHECK_INT(face.local_ms, NOV_21 + 500);
 	CHECK_UINT(face.resolution_ms, 4);
 	CHECK_INT(clock_encode(CLOCK_KIND_DATE_TIME, NOV_21 + 499, buf), 7);
 	CHECK_MEM(buf, current, 7);
-	CHECK_INT(clock_decode(CLOCK_KIND_DATE_TIME, buf, 7, &face), 0);
+	CHECK_INT(plain_clock_decode(CLOCK_KIND_DATE_TIME, buf, 7, &face), 0);
 	CHECK_INT(face.local_ms, NOV_21);
 	CHECK_UINT(face.resolution_ms, 1000);
 	CHECK_INT(clock_encode(CLOCK_KIND_NONE, NOV_21, buf), -ENOTSUP);
-	CHECK_INT(clock_decode(CLOCK_KIND_NONE, buf, 7, &face), -ENOTSUP);
+	CHECK_INT(plain_clock_decode(CLOCK_KIND_NONE, buf, 7, &face), -ENOTSUP);
 	CHECK_UINT(clock_uuid(CLOCK_KIND_CURRENT_TIME), 0x2A2B);
 	CHECK_UINT(clock_uuid(CLOCK_KIND_DATE_TIME), 0x2A08);
 	CHECK_UINT(clock_uuid(CLOCK_KIND_NONE), 0);
@@ -67,9 +67,9 @@ static void test_lengths(void)
 	struct clock_face face;
 
 	for (size_t n = 0; n <= sizeof(buf); n++) {
-		CHECK_INT(clock_decode(CLOCK_KIND_DATE_TIME, buf, n, &face),
+		CHECK_INT(plain_clock_decode(CLOCK_KIND_DATE_TIME, buf, n, &face),
 			  n < 7 ? -EMSGSIZE : 0);
-		CHECK_INT(clock_decode(CLOCK_KIND_CURRENT_TIME, buf, n, &face),
+		CHECK_INT(plain_clock_decode(CLOCK_KIND_CURRENT_TIME, buf, n, &face),
 			  n < 10 ? -EMSGSIZE : 0);
 	}
 }
@@ -85,7 +85,8 @@ static void test_not_a_date(void)
 	struct clock_face face;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		CHECK_INT(clock_decode(CLOCK_KIND_DATE_TIME, bad[i], 7, &face), -ERANGE);
+		CHECK_INT(plain_clock_decode(CLOCK_KIND_DATE_TIME, bad[i], 7, &face),
+			  -ERANGE);
 }
 
 /* 1 = Monday; 2026-11-21 is a Saturday, 1970-01-01 was a Thursday, 1969-12-29 a Monday. */
@@ -109,10 +110,12 @@ static void test_day_of_week(void)
 
 static void test_settable(void)
 {
-	CHECK_INT(clock_settable_ms(CLOCK_KIND_CURRENT_TIME, NOV_21 + 123), NOV_21 + 123);
-	CHECK_INT(clock_settable_ms(CLOCK_KIND_DATE_TIME, NOV_21 + 499), NOV_21);
-	CHECK_INT(clock_settable_ms(CLOCK_KIND_DATE_TIME, NOV_21 + 500), NOV_21 + 1000);
-	CHECK_INT(clock_settable_ms(CLOCK_KIND_DATE_TIME, -1400), -1000);
+	CHECK_INT(plain_clock_settable_ms(CLOCK_KIND_CURRENT_TIME, NOV_21 + 123),
+		  NOV_21 + 123);
+	CHECK_INT(plain_clock_settable_ms(CLOCK_KIND_DATE_TIME, NOV_21 + 499), NOV_21);
+	CHECK_INT(plain_clock_settable_ms(CLOCK_KIND_DATE_TIME, NOV_21 + 500),
+		  NOV_21 + 1000);
+	CHECK_INT(plain_clock_settable_ms(CLOCK_KIND_DATE_TIME, -1400), -1000);
 }
 
 static void test_offset_read(void)
@@ -203,7 +206,7 @@ static void test_set(void)
 
 	clock_init(&t);
 	read_as(&t, local - 2 * HOUR, 10000); /* two hours slow */
-	clock_on_set(&t, local, at(10000), at(10000));
+	plain_clock_on_set(&t, local, at(10000), at(10000));
 	o = offset(&t, local + 4000, 14000, NOV_21 + 4000);
 	CHECK_INT(o.source, OFFSET_SET);
 	CHECK_INT(o.offset_ms, 0);
@@ -232,7 +235,7 @@ static void test_set_back(void)
 
 	clock_init(&t);
 	read_as(&t, local + 24 * HOUR, 10000);
-	clock_on_set(&t, local, at(10000), at(10000));
+	plain_clock_on_set(&t, local, at(10000), at(10000));
 	CHECK_INT(offset(&t, local + 23 * HOUR, 14000, NOV_21 + 4000).offset_ms,
 		  -24 * HOUR);
 	CHECK_INT(offset(&t, local + 3000, 14000, NOV_21 + 4000).offset_ms, 0);
@@ -244,13 +247,13 @@ static void test_set_blind(void)
 	struct clock_track t;
 
 	clock_init(&t);
-	clock_on_set(&t, NOV_21, at(10000), at(10200));
+	plain_clock_on_set(&t, NOV_21, at(10000), at(10200));
 	CHECK_INT(offset(&t, NOV_21 + 1000, 12000, NOV_21 - HOUR + 1000).source,
 		  OFFSET_SET);
 	CHECK_INT(offset(&t, NOV_21 - 9 * HOUR, 12000, NOV_21 - HOUR + 1000).source,
 		  OFFSET_NONE);
 	clock_on_linked(&t);
-	clock_on_set(&t, NOV_21 + HOUR, at(20000), at(20000));
+	plain_clock_on_set(&t, NOV_21 + HOUR, at(20000), at(20000));
 	CHECK_INT(offset(&t, NOV_21 - 9 * HOUR, 21000, NOV_21).timeline, 1);
 	CHECK_INT(offset(&t, NOV_21 + HOUR, 21000, NOV_21).timeline, 2);
 }
@@ -318,8 +321,8 @@ static void test_drifting(void)
 		read_as(&t, device, (uint64_t)mono);
 		if (test_random() % 2 &&
 		    clock_should_set(&t, utc, at((uint64_t)mono), 60, true)) {
-			clock_on_set(&t, wall + HOUR, at((uint64_t)mono),
-				     at((uint64_t)mono));
+			plain_clock_on_set(&t, wall + HOUR, at((uint64_t)mono),
+					   at((uint64_t)mono));
 			device = wall + HOUR;
 		}
 		o = offset(&t, device, (uint64_t)mono, wall);
@@ -675,7 +678,7 @@ static void test_before(void)
 	clock_init(&t);
 	read_face(&t, local - 2 * HOUR, CLOCK_SCALE_LOCAL, 10000);
 	CHECK_INT(dated(&t, &d, 4000, NOV_21 - 6000), local - 6000);
-	clock_on_set(&t, local, at(10000), at(10200));
+	plain_clock_on_set(&t, local, at(10000), at(10200));
 	CHECK_INT(dated(&t, &d, 4000, NOV_21 - 6000), local - 6000);
 	/* stamped by the new clock 8 s after a capture that was 6 s before: it cannot be */
 	d = stamp(local + 2000, false);
@@ -694,7 +697,7 @@ static void test_runs_fast(void)
 
 	clock_init(&t);
 	read_face(&t, local - 10 * HOUR, CLOCK_SCALE_LOCAL, 10000);
-	clock_on_set(&t, local, at(10000), at(10000));
+	plain_clock_on_set(&t, local, at(10000), at(10000));
 	d = stamp(local + 101 * HOUR + 2000, false);
 	CHECK_INT(dated(&t, &d, later, NOV_21 + 100 * HOUR), local + 101 * HOUR + 2000);
 	d = stamp(local + 101 * HOUR + 3000, false);
@@ -713,7 +716,7 @@ static void test_set_time_offset(void)
 	d.time_offset_min = 30 * 60;
 	clock_init(&t);
 	read_face(&t, local - 2 * HOUR, CLOCK_SCALE_LOCAL, 10000);
-	clock_on_set(&t, local, at(10000), at(10000));
+	plain_clock_on_set(&t, local, at(10000), at(10000));
 	CHECK_INT(dated(&t, &d, 15000, NOV_21 + 5000), local + 4000);
 	d.time_offset_min = 28 * 60; /* from before: shown 2 h less */
 	CHECK_INT(dated(&t, &d, 15000, NOV_21 + 5000), local + 4000);
@@ -732,7 +735,7 @@ static void test_set_utc(void)
 	clock_init(&t);
 	read_face(&t, NOV_21 - 2 * HOUR, CLOCK_SCALE_UTC, 10000);
 	CHECK(clock_should_set(&t, clinic, at(10000), 60, true));
-	clock_on_set_form(&t, &f, local, 60, at(10000), at(10000));
+	clock_on_set(&t, &f, local, 60, at(10000), at(10000));
 	CHECK_INT(t.timeline, 1);
 	CHECK_INT(t.set_to_ms, NOV_21);
 	CHECK(!clock_should_set(&t, clinic, at(10000), 60, true));
@@ -762,7 +765,7 @@ static void test_wants_set(void)
 	CHECK(clock_should_set(&t, clinic, at(10000), 60, true));
 	ntp.quality = CLOCK_QUALITY_NTP;
 	CHECK(!clock_should_set(&t, ntp, at(10000), 60, true));
-	clock_on_set(&t, NOV_21 + HOUR, at(10000), at(10000));
+	plain_clock_on_set(&t, NOV_21 + HOUR, at(10000), at(10000));
 	CHECK(!clock_should_set(&t, clinic, at(10000), 60, true));
 }
 
@@ -784,7 +787,7 @@ static void test_fault(void)
 	clock_init(&t);
 	face.fault = true;
 	clock_on_read(&t, &face, at(10000), at(10000));
-	clock_on_set(&t, face.local_ms, at(10000), at(10000));
+	plain_clock_on_set(&t, face.local_ms, at(10000), at(10000));
 	clock_on_read(&t, &face, at(10000), at(10000));
 	CHECK_INT(t.timeline, 3); /* it stopped, was set, and stopped again */
 }
