@@ -138,6 +138,7 @@ test_state := $(store)
 test_ingest := $(clinic)
 test_backlog := ble/backlog.o $(core)
 test_crashes := ble/crashes.o
+test_sandbox := hub/rt/sandbox.o
 decoder_tests := bcs bls cgm clock crc dis elapsed ghs gls hrs hts plx racp_steps segment stream uds wss
 $(foreach t,$(decoder_tests),$(eval test_$(t) := $$(ble_pure) $$(core)))
 test_traits := $(ble_pure) $(core)
@@ -149,7 +150,7 @@ test_pki := $(clinic) coap/identity.o
 test_clinic_store := $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
 UNIT := $(decoder_tests) traits objects props bondinfo verify core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
-	window handover keys queue state backlog crashes ingest pki clinic_store clinic_text
+	window handover keys queue state backlog crashes sandbox ingest pki clinic_store clinic_text
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
@@ -252,12 +253,14 @@ check-system: need-image all image
 	@echo '== every home device, through a real bluetoothd'
 	$(Q)/usr/bin/python3 tests/system/test_profiles.py $(O)
 
-# a hundred connections of a cuff that indicates at once; minutes, so not in 'check'
+# a hundred connections of a cuff that indicates at once
 check-early: need-image all image
+	@echo '== a hundred indications at once after encryption'
 	$(Q)/usr/bin/python3 tests/system/test_early.py $(O)
 
-# attacks over the air and from other users, in the guest; minutes, so not in 'check'
+# attacks over the air, from other users and from services taken over, in the guest
 check-attacks: need-image all image
+	@echo '== attacks on the device'
 	$(Q)/usr/bin/python3 tests/system/test_ble_attacks.py $(O)
 
 image: need-image
@@ -265,7 +268,7 @@ image: need-image
 
 check:
 	$(Q)start=$$(date +%s); set -e; \
-	for step in all image check-fast check-peers check-kills check-system fuzz-replay lint; do $(MAKE) $$step; done; \
+	for step in all image check-fast check-peers check-kills check-system check-early check-attacks fuzz-replay lint; do $(MAKE) $$step; done; \
 	echo; echo "Everything holds: $$(( ($$(date +%s) - start) / 60 )) minutes."
 
 demo: need-image all image

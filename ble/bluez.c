@@ -461,6 +461,16 @@ void bluez_unset_address(struct bluez *b, size_t device)
 
 void bluez_watch_candidates(struct bluez *b, bool on)
 {
+	struct object_device *d;
+
+	/* It advertises again, and is heard as anybody else. */
+	while (on && !b->objects.watching && b->state == BLUEZ_ATTACHED &&
+	       (d = objects_find_leftover(&b->objects))) {
+		log_warn("leftover-bond", "removed=1 note=\"an earlier pairing was cut "
+					  "off, or its device is not configured\"");
+		bluez_remove(b, d->path, NULL, NULL);
+		bluez_drop_object(b, d->path);
+	}
 	objects_watch_candidates(&b->objects, on);
 }
 

@@ -264,19 +264,23 @@ static int do_trust(struct bluez *b, const struct bluez_call *like)
 			      like->op == BLUEZ_TRUST, op_done, like);
 }
 
-static int do_remove(struct bluez *b, const struct bluez_call *like)
+int bluez_remove(struct bluez *b, const char *path, bluez_reply_fn *fn,
+		 const struct bluez_call *like)
 {
-	struct object_device *d = objects_find_config(&b->objects, like->device);
-	sd_bus_message *m;
+	sd_bus_message *m = bluez_call_new(b, b->adapter, BLUEZ_ADAPTER, "RemoveDevice");
 
-	if (!d)
-		return -ENOENT;
-	m = bluez_call_new(b, b->adapter, BLUEZ_ADAPTER, "RemoveDevice");
-	if (!m || sd_bus_message_append(m, "o", d->path) < 0) {
+	if (!m || sd_bus_message_append(m, "o", path) < 0) {
 		sd_bus_message_unref(m);
 		return -EIO;
 	}
-	return bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, remove_done, like);
+	return bluez_call_send(b, m, BLUEZ_TIMEOUT_MS, fn, like);
+}
+
+static int do_remove(struct bluez *b, const struct bluez_call *like)
+{
+	struct object_device *d = objects_find_config(&b->objects, like->device);
+
+	return d ? bluez_remove(b, d->path, remove_done, like) : -ENOENT;
 }
 
 int bluez_do(struct bluez *b, enum bluez_op op, size_t device, unsigned tag)

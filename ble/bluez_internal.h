@@ -93,6 +93,10 @@ int bluez_set_bool(struct bluez *b, const char *path, const char *interface,
 		   const char *name, bool on, bluez_reply_fn *fn,
 		   const struct bluez_call *like);
 
+/* bluez_remove - have bluetoothd forget a device, by path; the call is on the adapter. */
+int bluez_remove(struct bluez *b, const char *path, bluez_reply_fn *fn,
+		 const struct bluez_call *like);
+
 /* Is it from bluetoothd itself? */
 bool bluez_is_from(const struct bluez *b, sd_bus_message *m);
 

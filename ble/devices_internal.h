@@ -101,9 +101,11 @@ struct device {
 	bool has_users;			/* User Data Service */
 	unsigned refusals;		/* of the consent code, in a row */
 	char name[OBJECT_NAME_MAX + 1]; /* as it advertises itself; untrusted */
-	uint16_t links;			/* connections so far */
-	bool heard;			/* a value came on this one */
-	bool asked_again;		/* was subscribed to again on this one */
+	enum reading_kind test_kind;	/* of the test reading */
+	struct mono test_until; /* so long what comes beside it is of the same step */
+	uint16_t links;		/* connections so far */
+	bool heard;		/* a value came on this one */
+	bool asked_again;	/* was subscribed to again on this one */
 	bool doubtful; /* a link ended before it was of use: our subscription may be gone */
 	struct mono ready_at;	 /* when its services were there, on this one */
 	unsigned tag;		 /* of the operation under way */

@@ -16,6 +16,7 @@
 #include "hub/rt/log.h"
 
 enum {
+	SAME_STEP_MS = 5000,
 	LATE_MS = 2000, /* a value may be told just after the end of its link */
 	/* Decoded values wait so long for the device's clock; hub-store waits a second. */
 	HOLD_MS = 600,
@@ -294,6 +295,21 @@ static enum consent consent_of(const struct device *d)
 	return d->consent;
 }
 
+/* One step on a scale is told in two values, weight and body composition: both are the test. */
+static bool is_test(struct devices *ds, const struct backlog_entry *e, struct mono now)
+{
+	struct device *d = &ds->devices[e->device];
+
+	if (e->raw.kind == READING_DEVICE_INFORMATION)
+		return false;
+	if (pairing_on_value(&ds->pairing, e->device, now)) {
+		d->test_kind = e->raw.kind;
+		d->test_until = mono_add(e->raw.captured.mono, SAME_STEP_MS);
+		return true;
+	}
+	return e->raw.kind != d->test_kind && e->raw.captured.mono.ms < d->test_until.ms;
+}
+
 static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
 {
 	struct device *d = &ds->devices[e->device];
@@ -315,8 +331,7 @@ static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
 		e->decoded = decode(ds, e->device, p, e->raw.raw, e->raw.raw_len);
 	if (e->decoded.marks & MARK_UNDECODED)
 		devices_incident(ds, INCIDENT_RADIO_GARBAGE, e->device);
-	if (e->raw.kind != READING_DEVICE_INFORMATION)
-		facts.test = pairing_on_value(&ds->pairing, e->device, now);
+	facts.test = is_test(ds, e, now);
 	if (e->decoded.has_device_time && !e->decoded.time_is_utc && ds->has_change &&
 	    clock_is_ambiguous(&e->decoded.device_time, ds->change_utc_ms,
 			       ds->utc_offset_min, ds->change_offset_min))

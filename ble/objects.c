@@ -180,6 +180,8 @@ struct object_device *objects_put_device(struct objects *o, const char *path,
 		set_name(d->name, props->name);
 	if (props->has & PROP_RSSI)
 		d->rssi = props->rssi;
+	if (props->has & PROP_SERVICES)
+		d->offers = props->services;
 	return d;
 }
 
@@ -194,6 +196,20 @@ static unsigned looked_for(const struct objects *o)
 		if (!o->configured[i].has_addr)
 			services |= traits_services_of(o->configured[i].kind);
 	return services;
+}
+
+struct object_device *objects_find_leftover(struct objects *o)
+{
+	const unsigned services = looked_for(o);
+
+	for (size_t i = 0; i < OBJECT_DEVICES_MAX; i++) {
+		struct object_device *d = &o->devices[i];
+
+		if (d->path[0] && d->config < 0 && d->is & PROP_BONDED &&
+		    d->offers & services)
+			return d;
+	}
+	return NULL;
 }
 
 static struct object_candidate *find_candidate(struct objects *o, const char *path)

@@ -97,9 +97,10 @@ struct object_device {
 	enum addr_type addr_type;
 	/* as the device says it, cut to length; outside text: to be escaped */
 	char name[OBJECT_NAME_MAX + 1];
-	int16_t rssi; /* when it last advertised, or OBJECT_RSSI_UNKNOWN */
-	unsigned is;  /* PROP_PAIRED .. PROP_RESOLVED that are true */
-	int config;   /* index in the configuration, -1 for a stranger */
+	int16_t rssi;	 /* when it last advertised, or OBJECT_RSSI_UNKNOWN */
+	unsigned is;	 /* PROP_PAIRED .. PROP_RESOLVED that are true */
+	int config;	 /* index in the configuration, -1 for a stranger */
+	unsigned offers; /* enum traits_service */
 	size_t service_count, char_count;
 	struct object_service services[OBJECT_SERVICES_MAX];
 	struct object_char chars[OBJECT_CHARS_MAX];
@@ -168,6 +169,14 @@ void objects_watch_candidates(struct objects *o, bool on);
  */
 struct object_device *objects_put_device(struct objects *o, const char *path,
 					 const struct props *props);
+
+/*
+ * objects_find_leftover - a stranger whose bond was left by a pairing that was cut off, or by a device that is not
+ * configured any more, and who offers what is looked for. As long as the bond is there it cannot be paired.
+ *
+ * Returns NULL if there is none.
+ */
+struct object_device *objects_find_leftover(struct objects *o);
 
 /*
  * objects_put_candidate - somebody for whom objects_put_device had no entry.

@@ -34,6 +34,7 @@ TWIN_SH = TOP / 'rootfs' / 'image' / 'twin.sh'
 HOST_IN_GUEST = '10.0.2.2'
 QEMU = 'qemu-system-x86_64'
 TCG_CPU = 'Westmere,+rdrand'  # without AVX, which is slow to emulate
+BOOT_STUCK_S = 150  # the agent speaks after 10 to 90 s
 
 
 def _die_with_parent():
@@ -144,6 +145,7 @@ class Twin:
         self._own_folder = folder is None
         self.folder = pathlib.Path(folder) if folder else None
         self._qemu = self._wire = self._qmp = None
+        self._again = False
 
     def __enter__(self):
         return self.start()
@@ -180,8 +182,10 @@ class Twin:
 
     def _argv(self, sockets):
         accel = ['-accel', 'kvm', '-cpu', 'host'] if self.kvm else ['-accel', 'tcg,thread=multi', '-cpu', TCG_CPU]
+        # proc_mem: nobody writes through /proc into what a mapping forbids
         append = (f'console=ttyS0 panic=-1 quiet systemd.condition_needs_update=0 systemd.show_status=yes '
-                  f'random.trust_cpu=on mitigations=off hub.devices={",".join(self.devices) or "none"}')
+                  f'random.trust_cpu=on mitigations=off proc_mem.force_override=never '
+                  f'hub.devices={",".join(self.devices) or "none"}')
         if self.debug:
             append = append.replace('quiet', 'systemd.log_level=debug')
         argv = [QEMU, *accel, '-M', 'q35', '-smp', '2', '-m', str(self.memory_mb), '-no-reboot', '-display', 'none',
@@ -274,7 +278,18 @@ class Twin:
                     return e
             if time.monotonic() > end:
                 raise TwinError(f'no event {event} {match or ""} within {seconds} s; {self._tail()}')
-            self._pump(end - time.monotonic())
+            if event == 'booted':
+                self._start_again()
+            self._pump(min(5, end - time.monotonic()))
+
+    def _start_again(self):
+        """Emulated by software a guest hangs in its first seconds now and then, before anything of ours runs."""
+        if self.events or self._again or time.monotonic() < self.started + BOOT_STUCK_S:
+            return
+        self._again = True
+        print(f'twin: the guest said nothing for {BOOT_STUCK_S} s, started again; {self._tail()}', flush=True)
+        self.stop()
+        self.start()
 
     @staticmethod
     def _matches(value, wanted):

@@ -578,6 +578,68 @@ def test_any_address(r):
     expect_same(r.called('Pair'), [('Pair', PATH)], 'paired devices')
 
 
+def test_scale_tested(r):
+    """One step on a body scale is two values: both are the test reading, the next step is the patient's."""
+    r.bluez.add_adapter()
+
+    def add_scale(device):
+        r.bluez.add_service(device, 0x30, 0x181D)
+        r.bpm = r.bluez.add_char(device, 0x31, 0x2A9D, ['indicate'], service=0x30)
+        r.bluez.add_service(device, 0x40, 0x181B)
+        r.body = r.bluez.add_char(device, 0x41, 0x2A9C, ['indicate'], service=0x40)
+
+    def appear_one():
+        if not r.called('Pair'):
+            r.cuff = add_advertiser(r, ADDR, 0x181D)
+        return False
+    r.bluez.on_paired = add_scale
+    r.bluez.on_discovery = lambda: GLib.timeout_add(20, appear_one)
+    r.bluez.on_pair = lambda device, ok, fail: r.bluez.finish_pair(device, ok)
+    r.bond.say('facts 1 1 16 1 1 64')
+    r.configure('1,any,-,-,-,1,kind=2,justworks=1')
+    r.open_window()
+    r.start_hub()
+    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+    wait('resolved', lambda: r.called('StartNotify', r.body.path))
+    let_run(0.3)
+    for step in range(2):
+        r.bpm.indicate(bytes.fromhex('00' '5c3f'))
+        r.body.indicate(bytes.fromhex('0000' 'fa00'))
+        wait('both', lambda n=step: len(r.store.find('DECODED')) == 2 * n + 2)
+    marks = [int(field(x, 'marks')) >> 4 & 1 for x in r.store.find('DECODED')]
+    expect_same(marks, [1, 1, 0, 1], 'marked as test')
+    let_run(5)
+    r.body.indicate(bytes.fromhex('0000' 'fa00'))
+    wait('the last', lambda: len(r.store.find('DECODED')) == 5)
+    expect_same(int(field(r.store.find('DECODED')[-1], 'marks')) >> 4 & 1, 0, 'a later step is a test')
+
+
+def test_leftover_bond(r):
+    """Power was cut between bond and pin: the next window removes what is left, and the same device is paired."""
+    r.bluez.add_adapter()
+    r.bluez.on_paired = r.add_services
+    left = add_advertiser(r, ADDR)
+    left.change(DEVICE, Paired=True, Bonded=True)
+    meter = add_advertiser(r, OTHER, 0x1808)  # nobody looks for it
+    meter.change(DEVICE, Paired=True, Bonded=True)
+
+    def appear_one():
+        if PATH not in r.bluez.nodes:
+            r.cuff = add_advertiser(r, ADDR)
+        return False
+    r.bluez.on_discovery = lambda: GLib.timeout_add(20, appear_one)
+    r.bluez.on_pair = lambda device, ok, fail: r.bluez.finish_pair(device, ok)
+    r.bond.say('facts 1 1 16 1 1 64')
+    r.configure(ANY)
+    r.start_hub()
+    wait('powered', r.is_powered)
+    let_run(0.2)
+    expect(not r.called('RemoveDevice'), 'removed without a window')
+    r.open_window()
+    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+    expect_same(r.called('RemoveDevice'), [('RemoveDevice', PATH)], 'removed')
+
+
 def test_late_services(r):
     """What a device offers may stand in a later advertisement than its address: it is a candidate all the same."""
     r.bluez.add_adapter()

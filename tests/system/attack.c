@@ -15,25 +15,41 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/keyctl.h>
 #include <linux/perf_event.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/ptrace.h>
+#include <sys/quota.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifdef __aarch64__
+#define LOADER "/lib/ld-linux-aarch64.so.1"
+#define LIBRARIES "/usr/lib/aarch64-linux-gnu"
+#else
+#define LOADER "/lib64/ld-linux-x86-64.so.2"
+#define LIBRARIES "/usr/lib/x86_64-linux-gnu"
+#endif
 
 enum { PAGE = 4096, MODE = 0700, LIMIT_S = 10 };
 
@@ -44,6 +60,8 @@ struct attempt {
 	const char *arg;
 	int number;
 };
+
+static const char attack_text[] = "attack";
 
 static int result(long r)
 {
@@ -156,17 +174,89 @@ static int copy_self(int to)
 	return 0;
 }
 
-static int exec_memory(const char *arg, int number)
+static int exec_memory(const char *by_path, int number)
 {
 	char *argv[] = { "attack", "nothing", NULL };
 	int fd = (int)syscall(SYS_memfd_create, "x", 0);
 	int r = fd < 0 ? errno : copy_self(fd);
+	char path[32];
 
-	(void)arg, (void)number;
+	(void)number;
 	if (r)
 		return r;
-	syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (by_path)
+		execv(path, argv);
+	else
+		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
 	return errno;
+}
+
+/* A page of code that was written, as a loader of libraries would map it. */
+static int map_code(int fd)
+{
+	return mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED
+		       ? errno
+		       : 0;
+}
+
+static int map_memory(const char *arg, int number)
+{
+	int fd = (int)syscall(SYS_memfd_create, "x", 0);
+
+	(void)arg, (void)number;
+	if (fd < 0 || ftruncate(fd, PAGE) < 0)
+		return errno;
+	return map_code(fd);
+}
+
+static int map_secret(const char *arg, int number)
+{
+	int fd = (int)syscall(SYS_memfd_secret, 0);
+
+	(void)arg, (void)number;
+	if (fd < 0 || ftruncate(fd, PAGE) < 0)
+		return errno;
+	return mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) == MAP_FAILED
+		       ? errno
+		       : 0;
+}
+
+static int map_written(const char *path, int number)
+{
+	int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, MODE);
+	int r = fd < 0 ? errno : copy_self(fd);
+
+	(void)number;
+	if (r)
+		return r;
+	unlink(path);
+	return map_code(fd);
+}
+
+static int map_shared(const char *arg, int number)
+{
+	int id = shmget(IPC_PRIVATE, PAGE, MODE);
+	void *p = id < 0 ? (void *)-1 : shmat(id, NULL, SHM_EXEC);
+	int r = p == (void *)-1 ? errno : 0;
+
+	(void)arg, (void)number;
+	if (id >= 0)
+		shmctl(id, IPC_RMID, NULL);
+	return r;
+}
+
+/* The kernel writes where the mapping itself is not writable. */
+static int write_own_code(const char *arg, int number)
+{
+	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	char c;
+
+	(void)arg, (void)number;
+	return fd < 0 || pread(fd, &c, 1, (off_t)(size_t)map_code) != 1 ||
+			       pwrite(fd, &c, 1, (off_t)(size_t)map_code) != 1
+		       ? errno
+		       : 0;
 }
 
 static int exec_written(const char *path, int number)
@@ -179,7 +269,9 @@ static int exec_written(const char *path, int number)
 		return r;
 	close(fd);
 	execl(path, path, "nothing", (char *)NULL);
-	return errno;
+	r = errno;
+	unlink(path);
+	return r;
 }
 
 static int map_writable_code(const char *arg, int number)
@@ -210,10 +302,44 @@ static int trace_parent(const char *arg, int number)
 	return result(r);
 }
 
+static int read_parent(const char *arg, int number)
+{
+	char byte;
+	struct iovec to = { &byte, 1 }, from = { (void *)attack_text, 1 };
+
+	(void)arg, (void)number;
+	return result(process_vm_readv(getppid(), &to, 1, &from, 1, 0));
+}
+
+static int take_descriptor(const char *arg, int number)
+{
+	int pid = (int)syscall(SYS_pidfd_open, getppid(), 0);
+
+	(void)arg;
+	return pid < 0 ? errno : result(syscall(SYS_pidfd_getfd, pid, number, 0));
+}
+
+static int compare_parent(const char *arg, int number)
+{
+	enum { KCMP_FILES_ = 2 };
+
+	(void)arg, (void)number;
+	return result(syscall(SYS_kcmp, getpid(), getppid(), KCMP_FILES_, 0, 0));
+}
+
 static int see_others(const char *arg, int number)
 {
 	(void)arg;
 	return access("/proc/1", F_OK) < 0 ? errno : result(kill(number, 0));
+}
+
+/* Too little processor time, or too few files, ends a process as well. */
+static int limit_others(const char *arg, int number)
+{
+	struct rlimit now;
+
+	(void)arg;
+	return result(prlimit(number, RLIMIT_CPU, NULL, &now));
 }
 
 static int become_root(const char *arg, int number)
@@ -226,6 +352,18 @@ static int leave_namespace(const char *arg, int flags)
 {
 	(void)arg;
 	return result(unshare(flags));
+}
+
+/* The arguments lie in memory, where a filter cannot look. */
+static int leave_by_clone3(const char *arg, int number)
+{
+	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	(void)arg, (void)number;
+	if (pid == 0)
+		_exit(0);
+	return result(pid);
 }
 
 static int mount_something(const char *at, int number)
@@ -292,6 +430,82 @@ static int use_io_uring(const char *arg, int number)
 	return result(syscall(SYS_io_uring_setup, 1, params));
 }
 
+static int make_key(const char *arg, int number)
+{
+	(void)arg, (void)number;
+	return result(
+		syscall(SYS_add_key, "user", "attack", "x", 1, KEY_SPEC_PROCESS_KEYRING));
+}
+
+static int use_keyring(const char *arg, int number)
+{
+	(void)arg, (void)number;
+	return result(
+		syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 1));
+}
+
+/* In user mode only, which needs no privilege: it holds the kernel's copies still for a race. */
+static int use_userfaultfd(const char *arg, int number)
+{
+	enum { USER_MODE_ONLY = 1 };
+
+	(void)arg, (void)number;
+	return result(syscall(SYS_userfaultfd, O_CLOEXEC | USER_MODE_ONLY));
+}
+
+static int use_personality(const char *arg, int number)
+{
+	(void)arg, (void)number;
+	return result(personality(READ_IMPLIES_EXEC));
+}
+
+static int use_quota(const char *arg, int number)
+{
+	(void)arg, (void)number;
+	return result(quotactl(QCMD(Q_SYNC, USRQUOTA), NULL, 0, NULL));
+}
+
+static int make_queue(const char *arg, int number)
+{
+	int fd = (int)syscall(SYS_mq_open, "attack", O_CREAT | O_RDWR, MODE, NULL);
+
+	(void)arg, (void)number;
+	if (fd < 0)
+		return errno;
+	syscall(SYS_mq_unlink, "attack");
+	return 0;
+}
+
+/* Past the names and the modes of folders. */
+static int open_by_handle(const char *path, int number)
+{
+	union {
+		struct file_handle handle;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} h = { .handle.handle_bytes = MAX_HANDLE_SZ };
+	int mount_id, at = open("/", O_RDONLY | O_CLOEXEC);
+
+	(void)number;
+	if (name_to_handle_at(AT_FDCWD, path, &h.handle, &mount_id, 0) < 0)
+		return errno;
+	close(at);
+	at = open(path, O_RDONLY | O_CLOEXEC);
+	return result(open_by_handle_at(at, &h.handle, O_RDONLY));
+}
+
+/* Characters into the input of a terminal. */
+static int push_input(const char *arg, int number)
+{
+	int side, main_side = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	(void)arg, (void)number;
+	if (main_side < 0 || unlockpt(main_side) < 0 || setsid() < 0)
+		return errno;
+	side = open(ptsname(main_side),
+		    O_RDWR | O_CLOEXEC); /* now the one that controls */
+	return side < 0 ? errno : result(ioctl(side, TIOCSTI, "x"));
+}
+
 static const struct attempt attempts[] = {
 	{ "read /etc/shadow", read_file, "/etc/shadow", 0 },
 	{ "read /proc/1/environ", read_file, "/proc/1/environ", 0 },
@@ -304,6 +518,8 @@ static const struct attempt attempts[] = {
 	{ "write /usr/libexec/hub", write_in, "/usr/libexec/hub", 0 },
 	{ "write /var/lib", write_in, "/var/lib", 0 },
 	{ "write /var/lib/hub/store", write_in, "/var/lib/hub/store", 0 },
+	{ "write /var/lib/hub/coap", write_in, "/var/lib/hub/coap", 0 },
+	{ "write /var/lib/hub/hubd", write_in, "/var/lib/hub/hubd", 0 },
 	{ "write /run", write_in, "/run", 0 },
 	{ "write /run/hub", write_in, "/run/hub", 0 },
 	{ "write /tmp", write_in, "/tmp", 0 },
@@ -320,24 +536,54 @@ static const struct attempt attempts[] = {
 	{ "socket AF_NETLINK", make_socket, NULL, AF_NETLINK },
 	{ "socket AF_PACKET", make_socket, NULL, AF_PACKET },
 	{ "socket AF_ALG", make_socket, NULL, AF_ALG },
+	{ "socket AF_VSOCK", make_socket, NULL, AF_VSOCK },
+	{ "connect store-ble", connect_to, "/run/hub/store-ble", SOCK_SEQPACKET },
+	{ "connect hubd-ble", connect_to, "/run/hub/hubd-ble", SOCK_SEQPACKET },
+	{ "connect bond-ble", connect_to, "/run/hub/bond-ble", SOCK_SEQPACKET },
 	{ "connect store-coap", connect_to, "/run/hub/store-coap", SOCK_SEQPACKET },
 	{ "connect hubd-coap", connect_to, "/run/hub/hubd-coap", SOCK_SEQPACKET },
 	{ "connect hubd-store", connect_to, "/run/hub/hubd-store", SOCK_SEQPACKET },
 	{ "connect systemd", connect_to, "/run/systemd/private", SOCK_STREAM },
+	{ "connect bus", connect_to, "/run/dbus/system_bus_socket", SOCK_STREAM },
+	{ "connect journal", connect_to, "/run/systemd/journal/socket", SOCK_DGRAM },
+	{ "connect journal's stdout", connect_to, "/run/systemd/journal/stdout",
+	  SOCK_STREAM },
 	{ "exec /bin/sh", exec_file, "/bin/sh", 0 },
 	{ "exec /usr/bin/busctl", exec_help, "/usr/bin/busctl", 0 },
 	{ "exec below /usr/lib", exec_help, "/usr/lib/systemd/systemd-sysctl", 0 },
-	{ "exec by the loader", exec_by_loader, "/lib64/ld-linux-x86-64.so.2", 0 },
+	{ "exec among the libraries", exec_help, LIBRARIES "/glib-2.0/gio-querymodules",
+	  0 },
+	{ "exec the loader", exec_help, LOADER, 0 },
+	{ "exec by the loader", exec_by_loader, LOADER, 0 },
 	{ "exec from memory", exec_memory, NULL, 0 },
+	{ "exec from memory by path", exec_memory, "", 0 },
 	{ "exec written to /tmp", exec_written, "/tmp/attack", 0 },
+	{ "exec written to /var/tmp", exec_written, "/var/tmp/attack", 0 },
 	{ "exec written to /dev/shm", exec_written, "/dev/shm/attack", 0 },
+	{ "exec written to store", exec_written, "/var/lib/hub/store/attack", 0 },
+	{ "exec written to coap", exec_written, "/var/lib/hub/coap/attack", 0 },
+	{ "exec written to hubd", exec_written, "/var/lib/hub/hubd/attack", 0 },
+	{ "map code in /tmp", map_written, "/tmp/attack", 0 },
+	{ "map code in /dev/shm", map_written, "/dev/shm/attack", 0 },
+	{ "map code in store", map_written, "/var/lib/hub/store/attack", 0 },
+	{ "map code in coap", map_written, "/var/lib/hub/coap/attack", 0 },
+	{ "map code in hubd", map_written, "/var/lib/hub/hubd/attack", 0 },
+	{ "map code in memory", map_memory, NULL, 0 },
+	{ "map code in secret memory", map_secret, NULL, 0 },
+	{ "map code in shared memory", map_shared, NULL, 0 },
+	{ "write own code", write_own_code, NULL, 0 },
 	{ "map writable code", map_writable_code, NULL, 0 },
 	{ "make data code", make_code, NULL, 0 },
 	{ "ptrace", trace_parent, NULL, 0 },
+	{ "read the parent's memory", read_parent, NULL, 0 },
+	{ "take a descriptor", take_descriptor, NULL, 2 },
+	{ "compare with the parent", compare_parent, NULL, 0 },
 	{ "see and signal others", see_others, NULL, 1 },
+	{ "limit others", limit_others, NULL, 1 },
 	{ "become root", become_root, NULL, 0 },
 	{ "new user namespace", leave_namespace, NULL, CLONE_NEWUSER },
 	{ "new mount namespace", leave_namespace, NULL, CLONE_NEWNS },
+	{ "new user namespace by clone3", leave_by_clone3, NULL, 0 },
 	{ "mount", mount_something, "/tmp", 0 },
 	{ "chroot", change_root, "/usr", 0 },
 	{ "set the clock", set_clock, NULL, 0 },
@@ -345,6 +591,14 @@ static const struct attempt attempts[] = {
 	{ "bpf", load_bpf, NULL, 0 },
 	{ "perf", use_perf, NULL, 0 },
 	{ "io_uring", use_io_uring, NULL, 0 },
+	{ "make a key", make_key, NULL, 0 },
+	{ "use a keyring", use_keyring, NULL, 0 },
+	{ "userfaultfd", use_userfaultfd, NULL, 0 },
+	{ "readable is executable", use_personality, NULL, 0 },
+	{ "quota", use_quota, NULL, 0 },
+	{ "make a message queue", make_queue, NULL, 0 },
+	{ "open by handle", open_by_handle, "/run", 0 },
+	{ "push input", push_input, NULL, 0 },
 };
 
 /* Exit code of the child: 0 succeeded, else errno. */
