@@ -69,7 +69,7 @@ class Rig(plain.Rig):
         def is_there():
             return any(f' systolic={number}e0' in x and ' unverified=0 ' in x for x in self.store.find('DECODED')[-9:])
         self.link()
-        let_run(0.02)  # encryption takes longer; in the millisecond of the link's start nobody knows whose a value is
+        let_run(0.15)  # in the millisecond of the link's start nobody knows whose a value is
         self.bpm.indicate(valid(number))
         try:
             wait('a reading', is_there, seconds)
