@@ -70,17 +70,31 @@ enum attribution capture_attribution(const struct capture_facts *f,
 	return of_user(f->consent);
 }
 
-static bool is_from_before(const struct msg_raw *raw, const struct decoded *d,
-			   const struct clock_offset *clock, int64_t since_ms)
+static enum capture_age age_of(const struct decoded *d, const struct clock_offset *clock,
+			       const struct capture_time *captured,
+			       int16_t utc_offset_min, int64_t since_ms)
 {
-	const struct reading rd = { .captured = raw->captured,
-				    .utc_offset_min = raw->utc_offset_min,
+	const struct reading rd = { .captured = *captured,
+				    .utc_offset_min = utc_offset_min,
 				    .decoded = *d,
 				    .clock = *clock };
 	struct dating at = dating_of(&rd);
 
-	return at.basis == DATING_CORRECTED &&
-	       at.utc_ms < since_ms - CAPTURE_SINCE_SLACK_MS - at.uncertainty_ms;
+	if (at.basis != DATING_CORRECTED)
+		return CAPTURE_UNDATED;
+	return at.utc_ms < since_ms - CAPTURE_SINCE_SLACK_MS - at.uncertainty_ms
+		       ? CAPTURE_BEFORE
+		       : CAPTURE_SINCE;
+}
+
+enum capture_age capture_age(const struct decoded *d, const struct clock_track *clock,
+			     const struct capture_time *captured, int16_t utc_offset_min,
+			     int64_t since_ms)
+{
+	const struct clock_offset offset =
+		clock_offset_for(clock, d, captured, utc_offset_min);
+
+	return age_of(d, &offset, captured, utc_offset_min, since_ms);
 }
 
 struct msg_decoded capture_finish(const struct msg_raw *raw, const struct decoded *d,
@@ -98,7 +112,8 @@ struct msg_decoded capture_finish(const struct msg_raw *raw, const struct decode
 	if (d->marks & MARK_UNDECODED)
 		return ret;
 	ret.clock = clock_offset_for(f->clock, d, &raw->captured, raw->utc_offset_min);
-	if (f->since_ms && is_from_before(raw, d, &ret.clock, f->since_ms))
+	if (f->since_ms && age_of(d, &ret.clock, &raw->captured, raw->utc_offset_min,
+				  f->since_ms) == CAPTURE_BEFORE)
 		ret.decoded.marks |= MARK_BEFORE;
 	ret.attribution = capture_attribution(f, &ret.decoded);
 	return ret;

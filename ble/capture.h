@@ -36,6 +36,13 @@ struct capture_facts {
 	int64_t since_ms;
 };
 
+/* When was it measured, held against the time from which on the device measures for this patient? */
+enum capture_age {
+	CAPTURE_UNDATED = 0, /* no stamp, or it cannot be dated */
+	CAPTURE_BEFORE,
+	CAPTURE_SINCE,
+};
+
 /* A device whose clock shows minutes stamps what it measured just after its pairing with a time before it. */
 enum { CAPTURE_SINCE_SLACK_MS = 120000 };
 
@@ -69,11 +76,21 @@ enum attribution capture_attribution(const struct capture_facts *f,
 				     const struct decoded *d);
 
 /*
+ * capture_age - by the rule of dating.h; since_ms in UTC, CAPTURE_SINCE_SLACK_MS are given away.
+ *
+ * clock            what is known of the device's clock now
+ * captured         when it came
+ * utc_offset_min   of the home, then
+ */
+enum capture_age capture_age(const struct decoded *d, const struct clock_track *clock,
+			     const struct capture_time *captured, int16_t utc_offset_min,
+			     int64_t since_ms);
+
+/*
  * capture_finish - the second message: decoded values, offset of the device's clock,
  * attribution, what is known of the link.
  *
- * MARK_BEFORE if its stamp, by the rule of dating.h, is older than facts->since_ms. What has no
- * stamp or cannot be dated is as good as new: it came now.
+ * MARK_BEFORE if it is CAPTURE_BEFORE facts->since_ms; what cannot be dated is as good as new.
  */
 struct msg_decoded capture_finish(const struct msg_raw *raw, const struct decoded *d,
 				  const struct capture_facts *f);

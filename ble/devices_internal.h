@@ -49,7 +49,10 @@ struct memory {
 	struct choose_memory where; /* service 0: none */
 	struct racp racp;
 	bool running;
-	bool mark_due; /* 'next' becomes durable when every value is */
+	/* at first contact: each record is judged by its time, and left out if it is from before */
+	bool screening;
+	uint32_t left_out, left_out_top; /* how many; the highest key of them */
+	bool mark_due;			 /* 'next' becomes durable when every value is */
 	struct msg_memory next;
 };
 

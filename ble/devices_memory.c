@@ -5,6 +5,11 @@
  * a hub that dies in the middle asks again from the old mark; what it had got is recognised
  * by its content. Without hub-store's registry (lockdown) there is no mark: everything is
  * asked for again, and the clinic drops the copies.
+ *
+ * First contact: what the device stored before it was paired stays out. If the hub knows when that was, and the
+ * device's clock was measured by the clinic's time, each record is judged by its own stamp, so that what was measured
+ * after the pairing comes even if the device connects only weeks later. Else the number that is the highest then is
+ * the fence (racp.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -90,10 +95,25 @@ static struct racp_mark mark_of(struct devices *ds, size_t i)
 				   .history = at->m.history };
 }
 
+enum { SCREENING_MAX_MS = 60000 }; /* the hub's time is known at least so well */
+
+static bool is_screened(const struct devices *ds, const struct device *d,
+			const struct racp_mark *mark, struct mono now)
+{
+	struct wall wall = devices_wall(ds, now);
+
+	return mark->kind == RACP_MARK_NONE && d->memory.where.key_bits &&
+	       !d->cfg.import && d->pin.since_ms &&
+	       (d->clock.now.source == OFFSET_READ ||
+		d->clock.now.source == OFFSET_SET) &&
+	       wall.quality == CLOCK_QUALITY_CLINIC &&
+	       wall.uncertainty_ms <= SCREENING_MAX_MS;
+}
+
 void devices_memory_begin(struct devices *ds, size_t i, struct mono now)
 {
 	struct device *d = &ds->devices[i];
-	const struct racp_config cfg = {
+	struct racp_config cfg = {
 		.key_bits = d->memory.where.key_bits,
 		.filter = d->memory.where.filter,
 		.import = d->cfg.import,
@@ -101,6 +121,12 @@ void devices_memory_begin(struct devices *ds, size_t i, struct mono now)
 		.mark = mark_of(ds, i),
 	};
 
+	d->memory.left_out = d->memory.left_out_top = 0;
+	d->memory.screening = is_screened(ds, d, &cfg.mark, now);
+	if (d->memory.screening) {
+		cfg.import = true;
+		cfg.may_delete = false; /* there is no fence yet */
+	}
 	racp_init(&d->memory.racp, &cfg);
 	racp_start(&d->memory.racp, now);
 	d->memory.running = true;
@@ -114,17 +140,43 @@ uint32_t devices_memory_history(const struct devices *ds, size_t i)
 	return m->running ? racp_result(&m->racp)->mark.history : m->next.history;
 }
 
+/* Is this record, which was asked for, from before? Of a context only the number tells. */
+static bool is_left_out(struct devices *ds, size_t i, const struct profile *p,
+			const struct decoded *decoded, struct mono now)
+{
+	struct device *d = &ds->devices[i];
+	const struct capture_time captured = { .mono = now,
+					       .wall = devices_wall(ds, now) };
+	struct memory *m = &d->memory;
+
+	if (!m->screening)
+		return false;
+	if (p->kind == READING_GLUCOSE_CONTEXT)
+		return m->left_out && decoded->sequence <= m->left_out_top;
+	if (capture_age(decoded, &d->clock, &captured,
+			devices_offset_min(ds, captured.wall),
+			d->pin.since_ms) == CAPTURE_SINCE)
+		return false;
+	m->left_out++;
+	if (decoded->sequence > m->left_out_top)
+		m->left_out_top = decoded->sequence;
+	return true;
+}
+
 enum racp_verdict devices_memory_on_record(struct devices *ds, size_t i,
 					   const struct profile *p,
 					   const struct decoded *decoded, struct mono now)
 {
 	struct racp *r = &ds->devices[i].memory.racp;
+	enum racp_verdict v;
 
 	if (!decoded->has_sequence)
 		return racp_on_unreadable(r, now);
 	if (p->kind == READING_GLUCOSE_CONTEXT)
-		return racp_on_context(r, decoded->sequence, now);
-	return racp_on_record(r, decoded->sequence, now);
+		v = racp_on_context(r, decoded->sequence, now);
+	else
+		v = racp_on_record(r, decoded->sequence, now);
+	return v == RACP_TAKE && is_left_out(ds, i, p, decoded, now) ? RACP_IGNORE : v;
 }
 
 void devices_memory_on_write(struct devices *ds, size_t i, int err, struct mono now)
@@ -166,7 +218,8 @@ static void on_done(struct devices *ds, size_t i, struct mono now)
 
 	m->running = false;
 	log_info("memory", "device=%u outcome=%d records=%u ignored=%u history=%u",
-		 d->cfg.num, (int)r->outcome, r->taken, r->ignored, r->mark.history);
+		 d->cfg.num, (int)r->outcome, r->taken - m->left_out,
+		 r->ignored + m->left_out, r->mark.history);
 	if (r->mark.kind != RACP_MARK_NONE) {
 		m->mark_due = true;
 		m->next = (struct msg_memory){ .num = d->cfg.num,
@@ -177,6 +230,10 @@ static void on_done(struct devices *ds, size_t i, struct mono now)
 					       .mark = r->mark.key,
 					       .has_fence = r->mark.has_fence,
 					       .fence = r->mark.fence };
+		if (m->left_out) {
+			m->next.has_fence = true;
+			m->next.fence = m->left_out_top;
+		}
 	}
 	devices_end_step(d, STEP_HISTORY, now);
 	if (r->hung)

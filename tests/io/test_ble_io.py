@@ -891,6 +891,39 @@ def test_records_again(r):
     wait('the new one', lambda: meter.sequences() == [101])
 
 
+def stamped(r, number, minutes_ago):
+    """A glucose record of so many minutes ago, by the meter's clock."""
+    r.skew_s = -60 * minutes_ago
+    stamp = r.cuff_clock()
+    r.skew_s = 0
+    record = sfloat_record(number)
+    return record[:3] + stamp + record[10:]
+
+
+def test_records_screened(r):
+    """First contact long after the pairing: what was measured since then comes, what is older stays out for good."""
+    now = int(time.time() * 1000)
+    meter = Meter(r, 0)
+    meter.records = [stamped(r, 1, 9000), stamped(r, 2, 63), stamped(r, 3, 61), stamped(r, 4, 1)]
+    clock = r.bluez.add_char(r.cuff, 0x28, 0x2A08, ['read'], service=0x20)
+    clock.on_read = r.cuff_clock
+    r.configure(METER % (ADDR, ',since=%d' % (now - 3600000)))
+    r.hubd.say('time %d 1000' % now)
+    r.start_hub()
+    wait('powered', r.is_powered)
+    let_run(0.1)
+    r.link()
+    wait('mark', lambda: r.store.find('MEMORY'))
+    expect_same(meter.sequences(), [3, 4], 'records')
+    expect(r.hub.find('memory device=1', 'records=2 ignored=2'), 'counted')
+    expect(not [x for x in r.store.find('DECODED') if before(x)], 'marked as from before')
+    r.link(False)
+    meter.records.append(stamped(r, 5, 0))
+    r.link()
+    wait('the new one', lambda: meter.sequences() == [3, 4, 5])
+    expect_same(meter.requests[-1], '0103010500', 'request from the mark on')
+
+
 def test_another_meter(r):
     """hub-store's mark is of a meter that was replaced while hub-ble was down: the new one's memory is fenced."""
     meter = start_meter(r, 9)

@@ -6,6 +6,7 @@ usage: test_profiles.py FOLDER [TEST ...]      FOLDER holds the built programs
 One boot with eight emulated devices. What each of them sends is compared octet for octet with what the clinic
 opens, and the values with those that the device was told to measure.
 """
+import datetime
 import sys
 import time
 
@@ -116,13 +117,18 @@ def test_scale(home):
            ['confirmed', 'confirmed', 'unassigned'])
 
 
+def yesterday():
+    """As a device's clock shows it."""
+    return (datetime.datetime.now() - datetime.timedelta(days=1)).isoformat(timespec='seconds')
+
+
 def test_glucometer(home):
     """What was stored before is fenced; 500 records afterwards, none twice, with hub-ble killed in the middle."""
-    home.device(GLUCOMETER, 'fill', count=20)
+    home.device(GLUCOMETER, 'fill', count=20, end=yesterday())
     home.pair(GLUCOMETER)
     home.twin.wait_log('hub-ble', r'memory device=2 .*ignored=20', 90)
     home.gone(GLUCOMETER)
-    home.device(GLUCOMETER, 'fill', count=RECORDS)
+    home.device(GLUCOMETER, 'fill', count=RECORDS, step=0.1)
     home.device(GLUCOMETER, 'transfer')
     while len(home.twin.seen('notified', device=GLUCOMETER)) < RECORDS // 2:
         home.twin.drain(0.05)
