@@ -29,7 +29,8 @@ KINDS = {
                   {'weight': '81.100', 'user': 1}, {'weight': '81.100'}),
     'glucometer': Kind('glucose', 'user=sole', 'kg/L', {'glucose': '0.00098'}, {'glucose': '0.00112'},
                        {'glucose': '0.00112'}),
-    'cgm': Kind('cgm', 'user=sole', 'mg/dL', {'glucose': '101', 'offset': 5}, {'glucose': '117', 'offset': 10},
+    # what it stored before it was paired is wanted, too
+    'cgm': Kind('cgm', 'user=sole,history=all', 'mg/dL', {'glucose': '101', 'offset': 5}, {'glucose': '117', 'offset': 10},
                 {'glucose': '117'}),
     'strap': Kind('hr', 'user=sole', '/min', {}, {}, {}),
     'ghs': Kind('ghs', 'user=sole', 'MDC', {'type': 147842, 'value': '61', 'unit': 2720},
