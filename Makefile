@@ -85,9 +85,10 @@ hub_bondinfo := ble/bondinfo/main.o $(bondinfo)
 hub_bondinfo_libs = $(core_libs) $(rt_libs)
 
 # hub-store
-store_pure := $(addprefix storage/,capture.o window.o)
+store_pure := $(addprefix storage/,capture.o crc32.o ranges.o spool_format.o window.o)
 store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o queue_ack.o slots.o state.o \
-	store.o store_open.o store_tell.o) $(db) $(core) $(rt) $(crypto)
+	store.o store_open.o store_tell.o \
+	ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
 
@@ -135,6 +136,7 @@ test_handover := $(store)
 test_keys := $(store)
 test_queue := $(store)
 test_state := $(store)
+$(foreach t,ranges seqblock spool spool_format,$(eval test_$(t) := $$(store)))
 test_ingest := $(clinic)
 test_backlog := ble/backlog.o $(core)
 test_crashes := ble/crashes.o
@@ -150,7 +152,7 @@ test_pki := $(clinic) coap/identity.o
 test_clinic_store := $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
 UNIT := $(decoder_tests) traits objects props bondinfo verify core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
-	window handover keys queue state backlog crashes sandbox ingest pki clinic_store clinic_text
+	window handover keys queue state backlog crashes sandbox ranges seqblock spool spool_format ingest pki clinic_store clinic_text
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
@@ -198,6 +200,15 @@ $(eval $(call link,tests/bench/bench_wire,tests/bench/bench_wire.o $(uplink_ends
 bench_intake := ble/backlog.o ble/handover.o $(core) $(rt) $(crypto)
 $(eval $(call link,tests/bench/bench_intake,tests/bench/bench_intake.o $(bench_intake),test_libs))
 $(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
+# every call that changes the disk is caught at link time: power cuts at each of them, and failures of each
+explore_wraps := malloc calloc realloc open open64 openat openat64 close read pread pread64 write pwrite pwrite64 \
+	ftruncate ftruncate64 fallocate posix_fallocate fsync fdatasync rename renameat unlink unlinkat mkdir mkdirat rmdir \
+	mmap mmap64 wc_RNG_GenerateBlock \
+	sqlite3_open_v2 sqlite3_close sqlite3_key sqlite3_exec sqlite3_prepare_v3 sqlite3_file_control
+explore_shared := $(addprefix tests/explore/,record.o disk.o settings.o work_queue.o) $(store)
+explore_libs = $(addprefix -Wl$(comma)--wrap=,$(explore_wraps)) $(core_libs) $(rt_libs) $(db_libs)
+$(eval $(call link,tests/explore/explore,$(addprefix tests/explore/,explore.o controls.o cut.o) $(explore_shared),explore_libs))
+$(eval $(call link,tests/explore/faults,tests/explore/faults.o $(explore_shared),explore_libs))
 # our decoders as a filter, to be held against other people's; and their cost
 $(eval $(call link,tests/peers/decode_lines,tests/peers/decode_lines.o $(ble_pure) $(core),test_libs))
 $(eval $(call link,tests/bench/bench_decode,tests/bench/bench_decode.o $(ble_pure) $(core),test_libs))
@@ -245,6 +256,19 @@ check-kills: need-build need-check deps
 	$(Q)$(MAKE) O=$(O)/failpoints FAILPOINTS=1 all $(O)/failpoints/tests/io/ble_peer
 	$(Q)/usr/bin/python3 tests/system/test_kills.py $(O)/failpoints
 
+# the store after power cuts and failing calls: a sample; 'check-all' has the whole
+check-explore: need-build need-check deps
+	@echo '== the store after every kind of power cut, with controls that must lose data'
+	$(Q)$(MAKE) $(addprefix $(O)/,$(store)) $(O)/tests/explore/explore $(O)/tests/explore/faults
+	$(Q)tests/explore/imports.sh '$(explore_wraps)' $(addprefix $(O)/,$(store)) $(DEPS)/lib/libsqlcipher.a
+	$(Q)$(O)/tests/explore/explore
+	$(Q)$(O)/tests/explore/faults --thin 4
+
+# all that 'check' samples; half an hour more
+check-all: check
+	$(Q)$(O)/tests/explore/explore --states 120000
+	$(Q)$(O)/tests/explore/faults
+
 # the device: image in QEMU, real bluetoothd, emulated cuff
 check-system: need-image all image
 	@echo '== the device in QEMU: real bluetoothd, emulated cuff, clinic on this machine'
@@ -268,7 +292,7 @@ image: need-image
 
 check:
 	$(Q)start=$$(date +%s); set -e; \
-	for step in all image check-fast check-peers check-kills check-system check-early check-attacks fuzz-replay lint; do $(MAKE) $$step; done; \
+	for step in all image check-fast check-peers check-explore check-kills check-system check-early check-attacks fuzz-replay lint; do $(MAKE) $$step; done; \
 	echo; echo "Everything holds: $$(( ($$(date +%s) - start) / 60 )) minutes."
 
 demo: need-image all image
@@ -299,6 +323,7 @@ help:
 	@echo '                  DEVICES=cuff,glucometer,oximeter,scale,thermometer,cgm,strap,ghs: those, one by one'
 	@echo 'make check        all that CI runs; installs what it needs (7 minutes, more the first time)'
 	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
+	@echo 'make check-explore  the store after power cuts and failing calls; make check-all  120,000 of them'
 	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
 	@echo 'make check-peers  the decoders against libraries of other people'
 	@echo 'make check-attacks  attacks in the device: impostors, other users, a hub-ble taken over'
@@ -315,7 +340,7 @@ help:
 # ---- lint -----------------------------------------------------------------------------------------
 # all that we compile, for its warnings
 everything: all $(patsubst tests/%.c,$(O)/tests/%.o,$(wildcard tests/unit/*.c tests/sim/*.c tests/io/*.c \
-	tests/bench/*.c tests/fuzz/*.c tests/peers/*.c))
+	tests/bench/*.c tests/fuzz/*.c tests/peers/*.c tests/explore/*.c))
 
 lint: need-build need-check deps
 	$(Q)LINT_PURE='$(core) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure)' tests/lint.sh $(O) $(DEPS)
@@ -332,8 +357,10 @@ fuzz_peripherals := hub/peripherals.o hub/window.o $(core) $(rt)
 fuzz_reading := $(core)
 fuzz_reply := $(coap_pure) $(core)
 fuzz_slots := storage/slots.o $(core)
+fuzz_spool := storage/spool_format.o $(core)
+fuzz_ranges := storage/ranges.o storage/crc32.o $(core)
 fuzz_upload := $(clinic)
-FUZZ := $(decoder_fuzz) bondinfo config cose msg peripherals reading reply slots upload
+FUZZ := $(decoder_fuzz) bondinfo config cose msg peripherals ranges reading reply slots spool upload
 FUZZ_SECONDS ?= 60
 
 $(foreach t,$(FUZZ),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),test_libs)))
@@ -369,4 +396,4 @@ install-clinic: $(O)/clinicd $(O)/clinicctl
 clean:
 	rm -rf build out
 
-.PHONY: all bench bluez check check-attacks check-early check-fast check-kills check-peers check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean
+.PHONY: all bench bluez check check-all check-attacks check-early check-explore check-fast check-kills check-peers check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean

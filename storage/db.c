@@ -338,6 +338,21 @@ static int apply_schema(struct db *db, const struct db_options *o)
 	return r;
 }
 
+/*
+ * What a power cut has left of the WAL is written back before anything is appended to it. Its last valid frame may end
+ * in the middle of a sector: the padding behind a commit is not synced. A sector torn by the next write would take the
+ * end of that commit along, a second time and too late for anybody to notice. It also puts on the disk what only
+ * the page cache may still have, after a sync that failed.
+ */
+static int settle_wal(struct db *db, const struct db_options *o)
+{
+	int r = o->read_only ? 0 : db_exec(db, "PRAGMA wal_checkpoint(RESTART)");
+
+	/* No space to write it back: reading, and making space, must go on. Another process at work: it is not the
+	 * first after a cut. */
+	return r == -ENOSPC || r == -EAGAIN ? 0 : r;
+}
+
 static int open_library(const struct db_options *o, struct db *db)
 {
 	char uri[PATH_BYTES];
@@ -369,6 +384,8 @@ static int prepare_library(const struct db_options *o, struct db *db)
 						   NULL));
 	if (r == 0)
 		r = apply_settings(db, o);
+	if (r == 0)
+		r = settle_wal(db, o);
 	if (r == 0)
 		r = apply_schema(db, o);
 	return r;

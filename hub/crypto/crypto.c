@@ -1,5 +1,5 @@
 /*
- * crypto.c - random, hash, key derivation and key wrap on wolfCrypt; see crypto.h.
+ * crypto.c - random, hash, HMAC, key derivation and key wrap on wolfCrypt; see crypto.h.
  */
 #include "hub/crypto/crypto.h"
 
@@ -81,6 +81,19 @@ bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t len)
 void crypto_sha256(const uint8_t *buf, size_t len, uint8_t ret[static SHA256_LEN])
 {
 	must(wc_Sha256Hash(buf, (word32)len, ret), "SHA-256");
+}
+
+void crypto_hmac(const uint8_t key[static KEY_LEN], const uint8_t *buf, size_t len,
+		 uint8_t ret[static SHA256_LEN])
+{
+	Hmac hmac;
+
+	must(wc_HmacInit(&hmac, NULL, INVALID_DEVID), "HMAC");
+	must(wc_HmacSetKey(&hmac, WC_SHA256, key, KEY_LEN), "HMAC key");
+	must(wc_HmacUpdate(&hmac, buf, (word32)len), "HMAC");
+	must(wc_HmacFinal(&hmac, ret), "HMAC");
+	wc_HmacFree(&hmac);
+	crypto_wipe(&hmac, sizeof(hmac));
 }
 
 void crypto_derive(const uint8_t *ikm, size_t len, const char *label,

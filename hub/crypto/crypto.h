@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * crypto.h - the only door to wolfCrypt: random, hash, HKDF, key wrap, ECDSA P-256, HPKE seal.
+ * crypto.h - the only door to wolfCrypt: random, hash, HMAC, HKDF, key wrap, ECDSA P-256, HPKE seal.
  *
  * Not pure (random source, library state), no file access. Every function wipes what it derives. Call
  * crypto_init once per process before anything else.
@@ -35,6 +35,9 @@ void crypto_wipe(void *p, size_t len);
 /* Constant-time comparison. */
 bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t len);
 void crypto_sha256(const uint8_t *buf, size_t len, uint8_t ret[static SHA256_LEN]);
+/* HMAC-SHA256 (RFC 2104). */
+void crypto_hmac(const uint8_t key[static KEY_LEN], const uint8_t *buf, size_t len,
+		 uint8_t ret[static SHA256_LEN]);
 
 /* HKDF-SHA256 of ikm with empty salt and info = label, KEY_LEN bytes. */
 void crypto_derive(const uint8_t *ikm, size_t len, const char *label,
@@ -73,6 +76,7 @@ int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg
  */
 #define SIGN_CONTEXT_BATCH "hub/v1/batch"
 #define SIGN_CONTEXT_CONFIG "hub/v1/config"
+#define SIGN_CONTEXT_CHECKPOINT "hub/v1/checkpoint"
 int sign1_make(const char *context, const uint8_t private[static P256_PRIVATE_LEN],
 	       const uint8_t *payload, size_t len, uint8_t *buf, size_t cap);
 int sign1_open(const char *context, const uint8_t public[static P256_PUBLIC_LEN],
