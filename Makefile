@@ -53,7 +53,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
-core := $(addprefix hub/core/,batch.o cbor.o config.o cose.o cursor.o dating.o decimal.o envelope.o err.o \
+core := $(addprefix hub/core/,audit_record.o batch.o cbor.o config.o cose.o cursor.o dating.o decimal.o envelope.o err.o \
 	hex.o msg.o reading.o time.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
@@ -83,6 +83,11 @@ bondinfo_pure := ble/bondinfo/info.o
 bondinfo := $(bondinfo_pure) ble/bondinfo/probe.o $(core) $(rt)
 hub_bondinfo := ble/bondinfo/main.o $(bondinfo)
 hub_bondinfo_libs = $(core_libs) $(rt_libs)
+
+# the audit log: what both ends know of it, the hub's end, the clinic's end
+audit := $(addprefix hub/crypto/,audit_chain.o audit_segment.o audit_tree.o)
+audit_store := $(addprefix storage/,audit.o audit_files.o audit_open.o audit_state.o audit_tail.o) $(audit)
+audit_clinic := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o json.o) $(audit)
 
 # hub-store
 store_pure := $(addprefix storage/,capture.o crc32.o ranges.o spool_format.o window.o)
@@ -136,6 +141,7 @@ test_handover := $(store)
 test_keys := $(store)
 test_queue := $(store)
 test_state := $(store)
+$(foreach t,audit audit_record audit_verify,$(eval test_$(t) := $$(audit_store) $$(audit_clinic) $$(core) $$(rt) $$(crypto)))
 $(foreach t,ranges seqblock spool spool_format,$(eval test_$(t) := $$(store)))
 test_ingest := $(clinic)
 test_backlog := ble/backlog.o $(core)
@@ -152,7 +158,7 @@ test_pki := $(clinic) coap/identity.o
 test_clinic_store := $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
 UNIT := $(decoder_tests) traits objects props bondinfo verify core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
-	window handover keys queue state backlog crashes sandbox ranges seqblock spool spool_format ingest pki clinic_store clinic_text
+	window handover keys queue state backlog crashes sandbox audit audit_record audit_verify ranges seqblock spool spool_format ingest pki clinic_store clinic_text
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
@@ -357,10 +363,12 @@ fuzz_peripherals := hub/peripherals.o hub/window.o $(core) $(rt)
 fuzz_reading := $(core)
 fuzz_reply := $(coap_pure) $(core)
 fuzz_slots := storage/slots.o $(core)
+fuzz_audit_record := $(core)
+fuzz_audit_log := $(audit_clinic) $(core) $(rt) $(crypto)
 fuzz_spool := storage/spool_format.o $(core)
 fuzz_ranges := storage/ranges.o storage/crc32.o $(core)
 fuzz_upload := $(clinic)
-FUZZ := $(decoder_fuzz) bondinfo config cose msg peripherals ranges reading reply slots spool upload
+FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo config cose msg peripherals ranges reading reply slots spool upload
 FUZZ_SECONDS ?= 60
 
 $(foreach t,$(FUZZ),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),test_libs)))

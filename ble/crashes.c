@@ -52,8 +52,7 @@ struct crashes_found crashes_start(struct crashes *c, const char *version,
 
 	if (strncmp(c->version, version, sizeof(c->version) - 1) != 0) {
 		memset(c, 0, sizeof(*c));
-		memcpy(c->version, version,
-		       strnlen(version, sizeof(c->version) - 1));
+		memcpy(c->version, version, strnlen(version, sizeof(c->version) - 1));
 	}
 	if (c->running) {
 		found.characteristic = c->running;
