@@ -125,8 +125,9 @@ static void print_decoded(const struct msg_decoded *m)
 static void print_memory(const struct msg_memory *m)
 {
 	printf("MEMORY num=%u service=%04x history=%u anchor=%" PRIu64
-	       " empty=%d mark=%u\n",
-	       m->num, m->service, m->history, m->anchor, m->empty, m->mark);
+	       " empty=%d mark=%u fence=%lld\n",
+	       m->num, m->service, m->history, m->anchor, m->empty, m->mark,
+	       m->has_fence ? (long long)m->fence : -1);
 }
 
 static void print_bonded(const struct msg_bonded *m)

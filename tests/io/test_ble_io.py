@@ -843,7 +843,7 @@ def test_records(r):
     r.link()
     wait('mark', lambda: r.store.find('MEMORY'), 20)
     expect_same(meter.sequences(), list(range(1, 501)), 'records')
-    expect_same(r.store.find('MEMORY')[0], 'MEMORY num=1 service=1808 history=0 anchor=%d empty=0 mark=500' % ANCHOR, 'mark')
+    expect_same(r.store.find('MEMORY')[0], 'MEMORY num=1 service=1808 history=0 anchor=%d empty=0 mark=500 fence=-1' % ANCHOR, 'mark')
     order = r.store.lines.index(r.store.find('MEMORY')[0])
     expect(order > r.store.lines.index(r.store.find('DECODED', 'sequence=500')[0]), 'mark before the last record')
     r.link(False)
@@ -916,6 +916,8 @@ def test_records_screened(r):
     wait('mark', lambda: r.store.find('MEMORY'))
     expect_same(meter.sequences(), [3, 4], 'records')
     expect(r.hub.find('memory device=1', 'records=2 ignored=2'), 'counted')
+    line = r.store.find('MEMORY')[0]
+    expect_same((field(line, 'mark'), field(line, 'fence')), ('4', '2'), 'mark and fence')
     expect(not [x for x in r.store.find('DECODED') if before(x)], 'marked as from before')
     r.link(False)
     meter.records.append(stamped(r, 5, 0))
@@ -1058,6 +1060,17 @@ def test_config_new_device(r):
     r.link()
     r.measure(r.stamp())
     expect_same(len(r.store.find('RAW')), before + 1, 'values taken')
+
+
+def test_config_listed(r):
+    """An object that meant nothing to us before its device was configured is known afterwards: left from a search."""
+    r.attached()
+    other = r.bluez.add_device(OTHER)
+    let_run(0.1)
+    r.configure('7,%s,random,111111,-,1,kind=4' % OTHER, CUFF % (ADDR, 123456))
+    r.open_window(7)
+    wait('removed', lambda: r.called('RemoveDevice', other.path))
+    wait('search', lambda: r.called('StartDiscovery'))
 
 
 def before(line):
