@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "hub/crypto/crypto.h"
-#include "hub/rt/failpoint.h"
 #include "storage/spool_inside.h"
 
 _Static_assert((int)SPOOL_HASH_LEN == (int)SHA256_LEN, "the chain is SHA-256");
@@ -286,11 +285,9 @@ static size_t make_commit(struct spool *s, const struct queue_entry *e, size_t c
 
 static int write_commit(const struct spool *s, size_t len)
 {
-	FAILPOINT("spool.commit.before");
 	if (spool_write(s->open->fd, s->open->end, s->draft, len) ||
 	    fdatasync(s->open->fd))
 		return -EIO;
-	FAILPOINT("spool.commit.after");
 	return 0;
 }
 

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "hub/crypto/crypto.h"
-#include "hub/rt/failpoint.h"
 #include "storage/spool_inside.h"
 
 /* --- free --------------------------------------------------------------------------- */
@@ -71,7 +70,6 @@ int spool_free_segment(struct spool *s, struct segment *seg)
 		s->notes.unusable++;
 		return -EIO;
 	}
-	FAILPOINT("spool.free.renamed");
 	return release(s, seg);
 }
 
@@ -261,13 +259,10 @@ static int repack(struct spool *s, struct segment *to, size_t i, size_t n)
 	for (size_t k = 0; k < n; k++)
 		from[k] = s->order[i + k];
 	to->state = SEGMENT_UNUSABLE;
-	FAILPOINT("spool.repack.begun");
 	if (r == 0)
 		r = write_packed(s, to, from, n);
-	FAILPOINT("spool.repack.written");
 	if (r == 0)
 		r = spool_rename(s->dir, to->num, SPOOL_IN_WORK, "");
-	FAILPOINT("spool.repack.named");
 	if (r) {
 		(void)release(s, to); /* else it is noted */
 		return -EIO;
@@ -330,7 +325,6 @@ static int take_segment(struct spool *s, struct segment *seg, uint64_t seq)
 		spool_set_aside(s, seg);
 		return -EIO;
 	}
-	FAILPOINT("spool.segment.begun");
 	return 0;
 }
 
