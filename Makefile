@@ -91,8 +91,9 @@ audit_clinic := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o j
 
 # hub-store
 store_pure := $(addprefix storage/,capture.o crc32.o ranges.o spool_format.o window.o)
-store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o queue_ack.o slots.o state.o \
-	store.o store_open.o store_tell.o \
+store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o queue_ack.o queue_evict.o slots.o state.o \
+	store.o store_open.o store_room.o store_tell.o \
+	keys_open.o keys_recovery.o recovery.o root.o \
 	ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
@@ -141,6 +142,7 @@ test_handover := $(store)
 test_keys := $(store)
 test_queue := $(store)
 test_state := $(store)
+test_root := clinic/recover.o $(store)
 $(foreach t,audit audit_record audit_verify,$(eval test_$(t) := $$(audit_store) $$(audit_clinic) $$(core) $$(rt) $$(crypto)))
 $(foreach t,ranges seqblock spool spool_format,$(eval test_$(t) := $$(store)))
 test_ingest := $(clinic)
@@ -158,11 +160,13 @@ test_pki := $(clinic) coap/identity.o
 test_clinic_store := $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
 UNIT := $(decoder_tests) traits objects props bondinfo verify core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
-	window handover keys queue state backlog crashes sandbox audit audit_record audit_verify ranges seqblock spool spool_format ingest pki clinic_store clinic_text
+	window handover keys queue state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest pki clinic_store clinic_text
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
-SIM := doctor verify pairing pairing_window racp session forward supervisor
+# the queue and the clinic's store with nothing but lost replies between them
+test_lossless := $(addprefix storage/,handover.o queue.o queue_ack.o queue_evict.o window.o) $(clinic)
+SIM := lossless doctor verify pairing pairing_window racp session forward supervisor
 test_session := $(ble_pure) $(core)
 test_racp := $(ble_pure) $(core)
 test_doctor := $(ble_pure) $(core)
@@ -270,8 +274,13 @@ check-explore: need-build need-check deps
 	$(Q)$(O)/tests/explore/explore
 	$(Q)$(O)/tests/explore/faults --thin 4
 
-# all that 'check' samples; half an hour more
-check-all: check
+# where the root secret comes from: a credential under the host's key and under a TPM 2.0 (swtpm), board memory
+check-root: need-image need-tpm all image
+	@echo '== the root secret in the device: TPM, host key, board, and none of them'
+	$(Q)/usr/bin/python3 tests/system/test_root.py $(O)
+
+# all that 'check' samples, and what it leaves out; half an hour more
+check-all: check check-root
 	$(Q)$(O)/tests/explore/explore --states 120000
 	$(Q)$(O)/tests/explore/faults
 
@@ -363,12 +372,13 @@ fuzz_peripherals := hub/peripherals.o hub/window.o $(core) $(rt)
 fuzz_reading := $(core)
 fuzz_reply := $(coap_pure) $(core)
 fuzz_slots := storage/slots.o $(core)
+fuzz_recovery := storage/recovery.o $(core) $(crypto)
 fuzz_audit_record := $(core)
 fuzz_audit_log := $(audit_clinic) $(core) $(rt) $(crypto)
 fuzz_spool := storage/spool_format.o $(core)
 fuzz_ranges := storage/ranges.o storage/crc32.o $(core)
 fuzz_upload := $(clinic)
-FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo config cose msg peripherals ranges reading reply slots spool upload
+FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo config cose msg peripherals ranges reading recovery reply slots spool upload
 FUZZ_SECONDS ?= 60
 
 $(foreach t,$(FUZZ),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),test_libs)))
@@ -404,4 +414,4 @@ install-clinic: $(O)/clinicd $(O)/clinicctl
 clean:
 	rm -rf build out
 
-.PHONY: all bench bluez check check-all check-attacks check-early check-explore check-fast check-kills check-peers check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean
+.PHONY: all bench bluez check check-all check-attacks check-early check-explore check-fast check-kills check-peers check-root check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean

@@ -1,5 +1,8 @@
 /*
  * ctl_status.c - clinicctl status: which hubs there are, when they were heard of, what is missing.
+ *
+ * Each number up to the highest one known here is one of three: a record, given up by the hub with its cause,
+ * or missing: on its way, or unknown.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -13,14 +16,86 @@
 #include "clinic/words.h"
 #include "hub/core/err.h"
 
-/* Seqs up to the highest one stored here that are not. */
+enum { RANGES_SHOWN = 8 };
+
+static uint64_t given_up(const struct store_counts *c)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < TOMBSTONE_CAUSES; i++)
+		n += c->given_up[i];
+	return n;
+}
+
+/* Seqs up to the highest one known here of which nothing is known. */
 static uint64_t missing(const struct store_counts *c)
 {
-	return c->highest > c->records ? c->highest - c->records : 0;
+	uint64_t known = c->records + given_up(c);
+
+	return c->highest > known ? c->highest - known : 0;
+}
+
+/* The ranges of one cause, in a row. */
+struct range_list {
+	enum tombstone_cause cause;
+	struct seq_range now; /* not printed yet: the next one may touch it */
+	uint64_t shown, more;
+};
+
+static void end_range(struct range_list *l)
+{
+	if (l->now.first == 0)
+		return;
+	if (l->shown == RANGES_SHOWN) {
+		l->more += l->now.last - l->now.first + 1;
+		return;
+	}
+	printf("%s %" PRIu64, l->shown++ ? "," : "", l->now.first);
+	if (l->now.last > l->now.first)
+		printf("-%" PRIu64, l->now.last);
+}
+
+static int print_range(void *arg, const struct tombstone *t)
+{
+	struct range_list *l = arg;
+
+	if (t->cause != l->cause)
+		return 0;
+	if (l->now.first && t->first == l->now.last + 1) {
+		l->now.last = t->last;
+		return 0;
+	}
+	end_range(l);
+	l->now = (struct seq_range){ t->first, t->last };
+	return 0;
+}
+
+/* One line for each cause that a hub has given. */
+static int print_given_up(struct store *store, const struct hub *h,
+			  const struct store_counts *c)
+{
+	char text[WORDS_GIVEN_UP_MAX];
+	int r = 0;
+
+	for (int cause = TOMBSTONE_EVICTED; r == 0 && cause < TOMBSTONE_CAUSES; cause++) {
+		struct range_list l = { .cause = (enum tombstone_cause)cause };
+
+		if (c->given_up[cause] == 0)
+			continue;
+		printf("  %s: %s:", h->name,
+		       words_given_up(c->given_up[cause], l.cause, text));
+		r = store_given_up_each(store, h->id, h->epoch, print_range, &l);
+		end_range(&l);
+		if (l.more > 0)
+			printf(" and %" PRIu64 " more, see --json", l.more);
+		printf("\n");
+	}
+	return r;
 }
 
 /* Things that a person must look at, in words. */
-static void print_warnings(const struct hub *h, const struct store_counts *c)
+static int print_warnings(struct store *store, const struct hub *h,
+			  const struct store_counts *c)
 {
 	if (missing(c) > 0)
 		printf("  %s: %" PRIu64 " of the readings before number %" PRIu64
@@ -39,21 +114,43 @@ static void print_warnings(const struct hub *h, const struct store_counts *c)
 		       " readings are here, but only %" PRIu64
 		       " are: was an old backup restored?\n",
 		       h->name, h->acked, c->contig);
+	return print_given_up(store, h, c);
 }
 
-static void print_text(const struct hub *h, const struct store_counts *c)
+static int print_text(struct store *store, const struct hub *h,
+		      const struct store_counts *c)
 {
 	char age[WORDS_SPAN_MAX];
 
-	printf("%-16s %-10s %-18s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n", h->name,
-	       hub_state_text(h->state), words_age(h->seen_ms, ctl_now_ms(), age),
-	       c->records, h->queued, missing(c));
+	(void)store;
+
+	printf("%-16s %-10s %-18s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
+	       h->name, hub_state_text(h->state),
+	       words_age(h->seen_ms, ctl_now_ms(), age), c->records, h->queued,
+	       given_up(c), missing(c));
+	return 0;
 }
 
-static void print_json(const struct hub *h, const struct store_counts *c)
+static int add_given_up(void *arg, const struct tombstone *t)
+{
+	cJSON *o = json_item(arg);
+
+	json_uint(o, "first", t->first);
+	json_uint(o, "last", t->last);
+	json_text(o, "cause", words_cause(t->cause));
+	if (t->class == CLASS_NONE)
+		json_null(o, "class");
+	else
+		json_text(o, "class", words_class(t->class));
+	return 0;
+}
+
+static int print_json(struct store *store, const struct hub *h,
+		      const struct store_counts *c)
 {
 	char time[WORDS_TIME_MAX];
 	cJSON *o = json_object();
+	int r;
 
 	json_text(o, "hub", h->name);
 	json_hex(o, "hub_id", h->id, HUB_ID_LEN);
@@ -66,17 +163,26 @@ static void print_json(const struct hub *h, const struct store_counts *c)
 	json_uint(o, "records", c->records);
 	json_uint(o, "contig", c->contig);
 	json_uint(o, "highest", c->highest);
+	json_uint(o, "given_up", given_up(c));
+	r = store_given_up_each(store, h->id, h->epoch, add_given_up,
+				json_array_in(o, "given_up_numbers"));
 	json_uint(o, "missing", missing(c));
 	json_uint(o, "quarantined", c->quarantined);
 	json_uint(o, "hub_queued", h->queued);
 	json_uint(o, "hub_highest", h->highest);
 	json_uint(o, "hub_acked", h->acked);
 	json_bool(o, "rolled_back", h->rolled_back);
-	json_print(o);
+	if (r == 0)
+		json_print(o);
+	else
+		cJSON_Delete(o);
+	return r;
 }
 
-static int each(struct store *store, const struct hub_list *l,
-		void (*print)(const struct hub *, const struct store_counts *))
+typedef int print_fn(struct store *store, const struct hub *h,
+		     const struct store_counts *c);
+
+static int each(struct store *store, const struct hub_list *l, print_fn *print)
 {
 	struct store_counts c;
 	int r = 0;
@@ -84,7 +190,7 @@ static int each(struct store *store, const struct hub_list *l,
 	for (size_t i = 0; r == 0 && i < l->count; i++) {
 		r = store_counts(store, l->hubs[i].id, l->hubs[i].epoch, &c);
 		if (r == 0)
-			print(&l->hubs[i], &c);
+			r = print(store, &l->hubs[i], &c);
 	}
 	return r;
 }
@@ -99,12 +205,14 @@ static int print_all(struct store *store, const struct hub_list *l, bool json)
 		puts("No hubs yet; 'clinicctl hub add' adds one.");
 		return 0;
 	}
-	printf("%-16s %-10s %-18s %9s %9s %9s\n", "HUB", "STATE", "LAST HEARD OF",
-	       "READINGS", "WAITING", "MISSING");
+	printf("%-16s %-10s %-18s %9s %9s %9s %9s\n", "HUB", "STATE", "LAST HEARD OF",
+	       "READINGS", "WAITING", "GIVEN UP", "MISSING");
 	r = each(store, l, print_text);
 	if (r == 0)
-		puts("\nWAITING: on the hub, when it was last heard of. MISSING: holes "
-		     "in the numbers.");
+		puts("\nWAITING: on the hub, when it was last heard of. GIVEN UP: the "
+		     "hub "
+		     "says that they\nwill not come, and why. MISSING: holes in the "
+		     "numbers.");
 	return r < 0 ? r : each(store, l, print_warnings);
 }
 
@@ -153,8 +261,9 @@ const struct ctl_verb ctl_status = {
 	.usage = "Usage: clinicctl status DIR [--json]\n"
 		 "Shows each hub: when it was last heard of, how many readings are here, "
 		 "how many wait on\n"
-		 "the hub, how many are missing between those that are here, and what "
-		 "needs a person.\n\n"
+		 "the hub, how many it has given up, how many are missing between those "
+		 "that are here, and\n"
+		 "what needs a person.\n\n"
 		 "  --json  one JSON object a line\n",
 	.run = run,
 };

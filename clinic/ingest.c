@@ -72,23 +72,53 @@ enum ingest_outcome ingest_judge(const struct hub *h, const uint8_t *body, size_
 	return INGEST_STORED;
 }
 
+/* The next thing that a batch brings, record or tombstone, from the lower number on. */
+static bool next_brought(const struct batch *b, size_t *record, size_t *tombstone,
+			 struct seq_range *ret)
+{
+	const struct tombstone *t = &b->tombstones[*tombstone];
+	bool has_record = *record < b->record_count;
+	uint64_t seq = has_record ? b->records[*record].seq : 0;
+
+	if (*tombstone < b->tombstone_count && (!has_record || t->first < seq)) {
+		++*tombstone;
+		*ret = (struct seq_range){ t->first, t->last };
+		return true;
+	}
+	if (has_record)
+		++*record;
+	*ret = (struct seq_range){ seq, seq };
+	return has_record;
+}
+
+/* Ranges come with ascending first numbers; a record may lie within a tombstone. Returns false if
+ * there is no room for another island. */
+static bool name_range(struct reply *r, struct seq_range g)
+{
+	uint64_t *top = r->range_count ? &r->ranges[r->range_count - 1].last : &r->contig;
+
+	if (g.first <= r->contig)
+		g.first = r->contig + 1;
+	if (g.last <= *top)
+		return true;
+	if (r->range_count > 0 && g.first <= *top + 1) {
+		*top = g.last;
+		return true;
+	}
+	if (r->range_count == REPLY_RANGES_MAX)
+		return false;
+	r->ranges[r->range_count++] = g;
+	return true;
+}
+
 struct reply ingest_reply(const struct batch *b, uint64_t contig, struct wall now)
 {
 	struct reply r = { .has_contig = true, .contig = contig };
+	size_t record = 0, tombstone = 0;
+	struct seq_range g;
 
-	for (size_t i = 0; i < b->record_count; i++) {
-		uint64_t seq = b->records[i].seq;
-
-		if (seq <= contig)
-			continue;
-		if (r.range_count > 0 && r.ranges[r.range_count - 1].last + 1 == seq) {
-			r.ranges[r.range_count - 1].last = seq;
-			continue;
-		}
-		if (r.range_count == REPLY_RANGES_MAX)
-			break;
-		r.ranges[r.range_count++] = (struct seq_range){ seq, seq };
-	}
+	while (next_brought(b, &record, &tombstone, &g) && name_range(&r, g))
+		;
 	if (b->flags & BATCH_WANT_TIME) {
 		r.has_time = true;
 		r.utc_ms = now.ms;
@@ -135,6 +165,8 @@ static int store_batch(struct store *s, const struct batch *b, int64_t now_ms,
 {
 	int r = store_records(s, b, now_ms, note);
 
+	if (r == 0)
+		r = store_tombstones_put(s, b, now_ms);
 	if (r == 0)
 		r = store_record_contig(s, b->hub, b->epoch, ret_contig);
 	if (r == 0)

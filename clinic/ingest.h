@@ -9,8 +9,8 @@
  *   1. The row of the key that DTLS proved decides, read again for each request; what the body says
  *      of itself must agree with that row.
  *   2. Nothing of the body is looked at before its signature is good.
- *   3. One request is one transaction: all its records, the contiguous mark and the hub's status, or
- *      nothing.
+ *   3. One request is one transaction: all its records and tombstones, the contiguous mark and the
+ *      hub's status, or nothing.
  *   4. A reply with an acknowledgement exists only after COMMIT. In doubt there is no reply; the hub
  *      sends again.
  *   5. Same (hub, epoch, seq) with another body: the first stays, the second goes to quarantine. Both
@@ -93,7 +93,7 @@ enum ingest_outcome ingest_judge(const struct hub *h, const uint8_t *body, size_
 
 /*
  * ingest_reply - what is durable, in as few bytes as say it: the mark, and the batch's
- * own records above it.
+ * own records and tombstones above it.
  *
  * A batch with more than REPLY_RANGES_MAX islands above the mark gets the first ones
  * named; the others come again and are duplicates then. Pure.

@@ -55,8 +55,19 @@ static const char step_2[] = "CREATE TABLE hub_config ("
 			     "  hub_id BYTEA NOT NULL PRIMARY KEY,"
 			     "  config BYTEA NOT NULL);";
 
+/* Numbers of a hub that stand for no record any more. Ranges of one (hub, epoch) are disjoint. */
+static const char step_3[] = "CREATE TABLE tombstone ("
+			     "  hub_id BYTEA NOT NULL,"
+			     "  epoch BIGINT NOT NULL,"
+			     "  lo BIGINT NOT NULL,"
+			     "  hi BIGINT NOT NULL,"
+			     "  class BIGINT NOT NULL,"
+			     "  cause BIGINT NOT NULL,"
+			     "  received_ms BIGINT NOT NULL,"
+			     "  PRIMARY KEY (hub_id, epoch, lo));";
+
 /* steps[n] makes version n + 1 out of version n. */
-static const char *const steps[SCHEMA_VERSION] = { step_1, step_2 };
+static const char *const steps[SCHEMA_VERSION] = { step_1, step_2, step_3 };
 
 static int read_version(struct sql *db, int64_t *ret)
 {

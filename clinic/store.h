@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * store.h - what the clinic keeps: hubs, sealed records, quarantine. One interface, a
- * backend behind it.
+ * store.h - what the clinic keeps: hubs, sealed records, tombstones, quarantine. One
+ * interface, a backend behind it.
  *
  * The backend in this tree is an SQLCipher file (sql_sqlcipher.c). The interface names nothing of
  * it, so that a database server can stand behind it too; sql.h says which SQL both must understand.
@@ -10,7 +10,10 @@
  * Invariants
  *   1. What was written between store_begin and a store_commit that returned 0 survives a power cut.
  *   2. A record is never overwritten and never removed: (hub, epoch, seq) is taken once.
- *   3. The mark 'contig' of a (hub, epoch) only grows; all of 1..contig are in the table of records.
+ *   3. The mark 'contig' of a (hub, epoch) only grows; each of 1..contig is a record or in a tombstone.
+ *   4. Tombstones of a (hub, epoch) are disjoint and never changed: of two that contradict each other
+ *      the first stays, and of the second what the first does not cover.
+ *   5. A number that has a record is a record, whatever a tombstone says of it, before or after.
  *
  * Writing functions belong between store_begin and store_commit. Every function returns 0
  * on success and may return -EIO (the store failed), -EAGAIN (another program holds the
@@ -127,7 +130,12 @@ int store_hub_rolled_back(struct store *s, const uint8_t hub[static HUB_ID_LEN])
  */
 int store_record_insert_batch(struct store *s, const struct batch *b, int64_t now_ms,
 			      enum insert_result *ret);
-/* Moves the mark of (hub, epoch) over what is stored
+/*
+ * store_tombstones_put - the tombstones of a batch, as far as their numbers are not in one already:
+ * what comes again is nothing new. Invariants 4 and 5.
+ */
+int store_tombstones_put(struct store *s, const struct batch *b, int64_t now_ms);
+/* Moves the mark of (hub, epoch) over what is stored, records and tombstones,
  * without a hole; *ret_contig is 0 if seq 1 is missing. */
 int store_record_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 			uint32_t epoch, uint64_t *ret_contig);
@@ -138,15 +146,20 @@ int store_quarantine_put(struct store *s, const struct sealed *rec,
 /* Counts for one (hub, epoch). */
 struct store_counts {
 	uint64_t contig;
-	uint64_t highest; /* highest seq stored, 0 if none */
+	uint64_t highest; /* highest seq stored, record or tombstone; 0 if none */
 	uint64_t records;
+	/* numbers that will never come, by enum tombstone_cause; those that came all the same
+	 * are records. highest - records - all of these: on their way, or unknown */
+	uint64_t given_up[TOMBSTONE_CAUSES];
 	uint64_t quarantined;
 };
 int store_counts(struct store *s, const uint8_t hub[static HUB_ID_LEN], uint32_t epoch,
 		 struct store_counts *ret);
 
 /*
- * store_hub_each, store_record_each - call fn for each row: hubs by name, records by (epoch, seq).
+ * store_hub_each, store_record_each, store_given_up_each - call fn for each row: hubs by name, records by
+ * (epoch, seq), and of one epoch what was given up, by number: tombstones without the numbers that
+ * are records.
  *
  * hub   whose records
  *
@@ -157,3 +170,6 @@ typedef int store_record_fn(void *arg, const struct sealed *rec);
 int store_hub_each(struct store *s, store_hub_fn *fn, void *arg);
 int store_record_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		      store_record_fn *fn, void *arg);
+typedef int store_given_up_fn(void *arg, const struct tombstone *t);
+int store_given_up_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+			uint32_t epoch, store_given_up_fn *fn, void *arg);

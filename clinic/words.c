@@ -37,6 +37,48 @@ const char *words_class(enum record_class c)
 	return "?";
 }
 
+const char *words_cause(enum tombstone_cause c)
+{
+	switch (c) {
+	case TOMBSTONE_NONE:
+	case TOMBSTONE_CAUSES: break;
+	case TOMBSTONE_EVICTED: return "evicted";
+	case TOMBSTONE_DAMAGED: return "damaged";
+	case TOMBSTONE_SKIPPED: return "skipped";
+	case TOMBSTONE_DISCARDED: return "discarded";
+	case TOMBSTONE_REFUSED: return "refused";
+	}
+	return "?";
+}
+
+char *words_given_up(uint64_t count, enum tombstone_cause c,
+		     char buf[static WORDS_GIVEN_UP_MAX])
+{
+	static const char *const text[TOMBSTONE_CAUSES][2] = {
+		[TOMBSTONE_NONE] = { "?", "?" },
+		[TOMBSTONE_EVICTED] = { "reading was given up on the hub for want of "
+					"space",
+					"readings were given up on the hub for want of "
+					"space" },
+		[TOMBSTONE_DAMAGED] = { "reading was damaged on the hub and is lost",
+					"readings were damaged on the hub and are lost" },
+		[TOMBSTONE_SKIPPED] = { "number was skipped by the hub, no reading had "
+					"it",
+					"numbers were skipped by the hub, no reading had "
+					"them" },
+		[TOMBSTONE_DISCARDED] = { "reading was discarded on the hub by order",
+					  "readings were discarded on the hub by order" },
+		[TOMBSTONE_REFUSED] = { "reading was refused here and was put aside on "
+					"the hub",
+					"readings were refused here and were put aside "
+					"on the hub" },
+	};
+
+	snprintf(buf, WORDS_GIVEN_UP_MAX, "%" PRIu64 " %s", count,
+		 c >= TOMBSTONE_CAUSES ? "?" : text[c][count != 1]);
+	return buf;
+}
+
 char *words_device_time(const struct date_time *t, bool iso,
 			char buf[static WORDS_TIME_MAX])
 {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/core/batch.h"
 #include "hub/core/envelope.h"
 #include "hub/core/reading.h"
 
@@ -16,6 +17,7 @@ enum {
 	WORDS_ZONE_MAX = 16,
 	WORDS_ADDRESS_MAX = 3 * PERIPHERAL_ADDR_LEN,
 	WORDS_LIST_MAX = 512,
+	WORDS_GIVEN_UP_MAX = 128,
 	/* name, number, unit, and the number again in the clinic's unit */
 	WORDS_VALUES_MAX = READING_VALUES_MAX * (2 * DECIMAL_TEXT_MAX + 64),
 };
@@ -66,5 +68,11 @@ const char *words_device_status(enum reading_kind kind, const struct decoded *d,
 				size_t n);
 const char *words_link(enum link_strength l);
 const char *words_class(enum record_class c);
+/* One word for programs: "evicted". */
+const char *words_cause(enum tombstone_cause c);
+/* "12 readings were given up on the hub for want of space"; what people must know of numbers that
+ * will not come. */
+char *words_given_up(uint64_t count, enum tombstone_cause c,
+		     char buf[static WORDS_GIVEN_UP_MAX]);
 /* Who gave a vendor its number in a PnP ID. */
 const char *words_pnp_source(uint8_t source);

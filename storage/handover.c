@@ -42,7 +42,7 @@ void handover_on_down(struct handover *h)
 {
 	h->credits = 0;
 	h->heartbeat = h->want_time = false;
-	h->paused_until = (struct mono){ 0 };
+	h->paused_until = h->no_tombstones_until = (struct mono){ 0 };
 	h->routine_at = h->alarm_at = 0;
 	memset(h->out, 0, sizeof(h->out));
 }
@@ -120,13 +120,44 @@ static bool alone(const struct handover *h, const struct batch *b)
 	return b->record_count > 0 && b->records[0].seq <= h->single_until;
 }
 
-/* On failure the records go back: none of them is in a batch. */
+static bool tombstones_outstanding(const struct handover *h)
+{
+	for (size_t i = 0; i < HANDOVER_OUTSTANDING_MAX; i++)
+		if (h->out[i].tombstones)
+			return true;
+	return false;
+}
+
+/* As many as there is room for, from the lowest number on. */
+static int add_tombstones(const struct handover *h, struct queue *q, struct mono now,
+			  struct draft *d)
+{
+	size_t room = (PAYLOAD_MAX - d->used) / BATCH_TOMBSTONE_COST;
+	struct batch *b = &d->batch;
+	int r;
+
+	if (room == 0 || alone(h, b) || tombstones_outstanding(h) ||
+	    !mono_reached(now, h->no_tombstones_until))
+		return 0;
+	r = queue_tombstones(q, room < BATCH_TOMBSTONES_MAX ? room : BATCH_TOMBSTONES_MAX,
+			     b->tombstones, &b->tombstone_count);
+	if (r == 0)
+		d->used += b->tombstone_count * BATCH_TOMBSTONE_COST;
+	return r;
+}
+
+/* Tombstones come after the first record, which must always fit, and before the others, which would
+ * leave no room for them as long as there is a backlog. On failure the records go back: none of them
+ * is in a batch. */
 static int fill(struct handover *h, struct queue *q, enum record_class class,
-		struct draft *d)
+		struct mono now, struct draft *d)
 {
 	uint64_t before = *position(h, class);
-	int r = 1;
+	int r = add_record(h, q, class, d);
+	int err = r == 1 ? add_tombstones(h, q, now, d) : 0;
 
+	if (err)
+		r = err;
 	while (r == 1 && d->batch.record_count < BATCH_RECORDS_MAX &&
 	       !alone(h, &d->batch))
 		r = add_record(h, q, class, d);
@@ -151,6 +182,27 @@ static void start_draft(const struct handover *h, const struct queue *q, uint8_t
 	d->used = (size_t)n + 1; /* the count of records may need one byte more */
 }
 
+/* Lowest and highest number in a batch, of whatever; both 0 if there is none. */
+static void find_span(const struct batch *b, uint64_t *ret_first, uint64_t *ret_last)
+{
+	uint64_t first = 0, last = 0;
+
+	if (b->record_count) {
+		first = b->records[0].seq;
+		last = b->records[b->record_count - 1].seq;
+	}
+	if (b->tombstone_count) {
+		const struct tombstone *t = &b->tombstones[b->tombstone_count - 1];
+
+		if (first == 0 || b->tombstones[0].first < first)
+			first = b->tombstones[0].first;
+		if (t->last > last)
+			last = t->last;
+	}
+	*ret_first = first;
+	*ret_last = last;
+}
+
 static int sign(struct handover *h, const struct batch *b, struct msg_batch *ret)
 {
 	uint8_t payload[PAYLOAD_MAX];
@@ -164,8 +216,7 @@ static int sign(struct handover *h, const struct batch *b, struct msg_batch *ret
 		return n;
 	ret->len = (uint16_t)n;
 	ret->flags = b->flags;
-	ret->first = b->record_count ? b->records[0].seq : 0;
-	ret->last = b->record_count ? b->records[b->record_count - 1].seq : 0;
+	find_span(b, &ret->first, &ret->last);
 	return 0;
 }
 
@@ -178,8 +229,9 @@ static void note_sent(struct handover *h, struct handover_batch *place,
 	place->count = b->record_count;
 	for (size_t i = 0; i < b->record_count; i++)
 		place->seqs[i] = b->records[i].seq;
-	if (ret->last > h->offered)
-		h->offered = ret->last;
+	place->tombstones = b->tombstone_count > 0;
+	if (b->record_count && place->seqs[place->count - 1] > h->offered)
+		h->offered = place->seqs[place->count - 1];
 	h->credits--;
 	h->heartbeat = h->want_time = false;
 	ret->id = place->id;
@@ -193,11 +245,11 @@ static int fill_by_urgency(struct handover *h, struct queue *q, struct mono now,
 
 	if (!mono_reached(now, h->paused_until))
 		return 0;
-	r = fill(h, q, CLASS_ALARM, d);
+	r = fill(h, q, CLASS_ALARM, now, d);
 	if (r == 0 && d->batch.record_count)
 		d->batch.flags |= BATCH_ALARM;
 	if (r == 0 && !d->batch.record_count)
-		r = fill(h, q, CLASS_ROUTINE, d);
+		r = fill(h, q, CLASS_ROUTINE, now, d);
 	if (d->batch.record_count && d->batch.records[0].seq <= h->offered &&
 	    d->batch.records[0].class == CLASS_ROUTINE)
 		d->batch.flags |= BATCH_RESEND;
@@ -219,7 +271,10 @@ int handover_make(struct handover *h, struct queue *q, uint8_t level, struct mon
 	r = fill_by_urgency(h, q, now, &d);
 	if (r || (d.batch.record_count == 0 && !h->heartbeat))
 		return r;
-	r = sign(h, &d.batch, ret);
+	if (d.batch.record_count == 0)
+		r = add_tombstones(h, q, now, &d);
+	if (r == 0)
+		r = sign(h, &d.batch, ret);
 	if (r)
 		return r;
 	note_sent(h, place, &d.batch, ret);
@@ -251,7 +306,9 @@ int handover_on_ack(struct handover *h, const struct msg_ack *m, struct mono now
 		if (h->alarm_at >= b->seqs[i])
 			h->alarm_at = b->seqs[i] - 1;
 	}
-	if (unnamed && b->count > 1 && !m->reply.has_contig)
+	if (b->tombstones && !m->reply.has_contig)
+		h->no_tombstones_until = mono_add(now, HANDOVER_TOMBSTONE_PAUSE_MS);
+	if (unnamed && (b->count > 1 || b->tombstones) && !m->reply.has_contig)
 		h->single_until = b->seqs[b->count - 1];
 	else if (unnamed)
 		h->paused_until = mono_add(now, HANDOVER_PAUSE_MS);

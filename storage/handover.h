@@ -15,12 +15,15 @@
  *   4. A clinic that answers without naming what it was sent gets it again only after a pause.
  *   5. A batch that was refused as a whole (an answer without contig) goes again record by record,
  *      so that one bad record is found and parked and never blocks the rest.
+ *   6. Tombstones ride on batches that go anyway, heartbeats too, in one outstanding batch at a time.
+ *      A record that goes alone because of 5 has none beside it, and after a refusal none goes for a
+ *      while: no record is blamed for them.
  *
  * What was handed over is remembered in memory only. After a crash it is sent again, which is
  * harmless: (hub, epoch, seq) is stored once at the clinic.
  *
- * One batch holds one class. Where the last minutes' readings overtake a long backlog, and
- * where tombstones are sent, is handover_make.
+ * One batch holds one class. Where the last minutes' readings overtake a long backlog is
+ * handover_make.
  */
 #include <stddef.h>
 
@@ -31,12 +34,14 @@
 enum {
 	HANDOVER_OUTSTANDING_MAX = 16,
 	HANDOVER_PAUSE_MS = 10000,
+	HANDOVER_TOMBSTONE_PAUSE_MS = 10 * 60 * 1000,
 };
 
 struct handover_batch {
 	uint32_t id; /* 0: place is free */
 	size_t count;
 	uint64_t seqs[BATCH_RECORDS_MAX]; /* ascending */
+	bool tombstones;		  /* it carries some */
 };
 
 /* Fields are private. Secret memory: holds the signing key. */
@@ -44,8 +49,9 @@ struct handover {
 	uint8_t sign_private[P256_PRIVATE_LEN];
 	uint32_t next_id;
 	unsigned credits;
-	bool heartbeat, want_time; /* asked for, not yet answered */
-	struct mono paused_until;  /* invariant 4 */
+	bool heartbeat, want_time;	 /* asked for, not yet answered */
+	struct mono paused_until;	 /* invariant 4 */
+	struct mono no_tombstones_until; /* invariant 6 */
 	uint64_t routine_at,
 		alarm_at;      /* records up to here were handed over or settled */
 	uint64_t single_until; /* records up to here go one by one */
@@ -74,12 +80,13 @@ void handover_on_down(struct handover *h);
  * handover_make - the next batch.
  *
  * level   lockdown level 0..4; from 2 on the batch says that the hub is suspect
- * ret     filled on 1; flags, first, last and bytes as hub-coap gets them
+ * ret     filled on 1; flags, first, last and bytes as hub-coap gets them. first and last span
+ *         tombstones too: only a batch of one record and nothing else has one number
  *
  * Returns 1 with a batch, 0 if there is no credit or nothing to send, or
  *   -EACCES   the queue has no owner yet
  *   -EMSGSIZE a record that fits into no batch: h->too_large. To be parked, then called again
- *   or what queue_read or sign1_make say.
+ *   or what queue_read, queue_tombstones or sign1_make say.
  */
 int handover_make(struct handover *h, struct queue *q, uint8_t level, struct mono now,
 		  struct msg_batch *ret);

@@ -4,19 +4,25 @@
  * keys.h - the keys of hub-store: a root secret from its provider, and slots that wrap
  * every other key.
  *
- *   root secret (file root.key)                engine share (from hubd,
- *    |                                       levels 0 and 1 only)
+ *   root secret (root.h: credential,         engine share (from hubd,
+ *    |           board, or file)             levels 0 and 1 only)
  *    |- "hub/v1/slots"  tag over the slots file
  *    |- "hub/v1/queue"  wraps key and salt of each segment of the queue
  *    |- "hub/v1/sign"   wraps the private key that signs batches
- *    `- root || share, "hub/v1/state"  wraps key and salt of state.db
+ *    `- "hub/v1/half"   wraps a half: half || share, "hub/v1/state" wraps key and salt of state.db
  *
- * What it must never do: make a new root secret when slots or databases exist. They would
- * be lost for good, and nobody would see it.
+ * The half is what lets the slots move to another root secret at any level: without the share nobody can open
+ * the slot of state.db, and nobody has to.
+ *
+ * What it must never do: make a new root secret when slots or databases exist, or start with another
+ * provider than the one the hub was set up with. They would be lost for good, and nobody would see it.
  *
  * The slots lie in two files, 'slots-a' and 'slots-b', written one after the other, each
- * as a whole. At start the newest one that opens under the root secret counts, and the
- * other is made equal.
+ * as a whole. At start the newest one that opens under its root secret counts, and the
+ * other is made equal. If a better root secret is there as well the slots move to it (keys_open.c).
+ *
+ * A third file, 'recovery', holds the databases' keys sealed to the clinic, so that a card whose board died can be
+ * read there (recovery.h, clinic/recover.h). The hub cannot open it.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,17 +30,25 @@
 #include "hub/core/msg.h"
 #include "hub/crypto/crypto.h"
 #include "storage/db.h"
+#include "storage/slots.h"
 
 struct keys;
 
 struct keys_notes {
-	bool root_made;	 /* first start: a root secret was made, in a plain file */
+	enum root_kind root; /* in force */
+	bool root_made;	     /* first start: root.key or root.salt was made */
+	/* the slots were under this one until now; ROOT_NONE: they did not move */
+	enum root_kind moved_from;
+	/* a better one is offered, or was, but is not taken, and why; NULL: no; static */
+	const char *not_moved;
+	bool left_over;	 /* a weaker one's file could not be removed */
 	bool repaired;	 /* one copy of the slots was damaged or behind: written again */
 	bool sign_taken; /* a plain sign.key was wrapped and removed */
 };
 
 /*
- * keys_open - read root secret and slots, make them at the first start, take over sign.key.
+ * keys_open - read root secret and slots, make them at the first start, move them to a better root secret, take
+ * over sign.key.
  *
  * dir          folder of the store; copied
  * data_exists  a database is there already: then this is not a first start
@@ -45,7 +59,8 @@ struct keys_notes {
  * Returns 0 with *ret, or
  *   -ENOENT        root secret or slots missing although there is something to open
  *   -EKEYREJECTED  no copy of the slots opens under this root secret
- *   -EBADMSG       a file is damaged
+ *   -EBADMSG       a file is damaged, or the root secret in force is no good
+ *   -ENOTSUP       a newer program wrote the slots
  *   -ENOSPC, -EIO, -ENOMEM
  */
 int keys_open(const char *dir, bool data_exists, struct keys **ret,
@@ -63,3 +78,14 @@ int keys_state(struct keys *k, const uint8_t share[static ENGINE_SHARE_LEN],
 
 /* keys_sign - the private key for batches. Returns 0, -ENOENT (never given), or -EKEYREJECTED. */
 int keys_sign(struct keys *k, uint8_t ret[static P256_PRIVATE_LEN]);
+
+/*
+ * keys_recovery - keeps the file 'recovery' what it should be: the keys of the queue's segments and, as soon as the share
+ * has been here once, of state.db, sealed to the clinic. Not the key that signs: with it somebody else were the hub.
+ *
+ * c    the configuration; the queue must be of the same enrolment, or another clinic would get its key
+ *
+ * To be called after each configuration and after each keys_queue and keys_state: it writes only if something
+ * changed, and after a failure not again before something does. Returns 0, -EKEYREJECTED, -EIO, -ENOSPC, -EACCES.
+ */
+int keys_recovery(struct keys *k, const struct msg_store_config *c);

@@ -1,6 +1,6 @@
 /*
  * queue.c - the queue's tables, opening, inserting and reading; see queue.h. What the
- * clinic's answers do to them is in queue_ack.c.
+ * clinic's answers do to them is in queue_ack.c, what lack of space does in queue_evict.c.
  *
  * One table per class and no secondary index: an alarm overtakes without one, and deletions stay
  * contiguous. 'cur' is written when rows leave, never per insert: what rows know need not be
@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-	SCHEMA_VERSION = 1,
+	SCHEMA_VERSION = 2,
 	PATH_BYTES = 1024,
 	CACHE_PAGES = 128,
 	CHECKPOINT_PAGES = 400,
@@ -24,6 +24,10 @@ enum {
 	"(seq INTEGER PRIMARY KEY, asg INTEGER NOT NULL, kind INTEGER NOT NULL,"         \
 	" inst INTEGER NOT NULL, cap INTEGER NOT NULL, mark BLOB, body BLOB NOT NULL)"   \
 	" STRICT;"
+
+#define TOMB                                                                             \
+	"CREATE TABLE tomb (lo INTEGER PRIMARY KEY, hi INTEGER NOT NULL, class INTEGER"  \
+	" NOT NULL, cause INTEGER NOT NULL) STRICT;"
 
 static const char schema[] =
 	"CREATE TABLE meta (k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;"
@@ -35,8 +39,18 @@ static const char schema[] =
 	"CREATE TABLE acked (lo INTEGER PRIMARY KEY, hi INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE dead (seq INTEGER PRIMARY KEY, asg INTEGER NOT NULL, class INTEGER "
 	"NOT NULL,"
-	" kind INTEGER NOT NULL, reason INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
-	"INSERT INTO cur VALUES (1, 1, 0, 0, 0, 0);";
+	" kind INTEGER NOT NULL, reason INTEGER NOT NULL, body BLOB NOT NULL) "
+	"STRICT;" TOMB "INSERT INTO cur VALUES (1, 1, 0, 0, 0, 0);";
+
+/* Version 1 parked what the clinic refused and said no more of it: the clinic's mark stopped there. */
+static const char upgrade_1[] = TOMB
+	"INSERT INTO tomb SELECT seq, seq, class, 5 FROM dead WHERE seq > (SELECT contig "
+	"FROM cur)"
+	" AND NOT EXISTS (SELECT 1 FROM acked WHERE dead.seq BETWEEN lo AND hi);";
+
+_Static_assert(TOMBSTONE_REFUSED == 5, "as upgrade_1 says");
+
+static const char *const upgrades[SCHEMA_VERSION - 1] = { upgrade_1 };
 
 static const char *const class_sql[ST_PER_CLASS] = {
 	[ST_INSERT] = "INSERT INTO %s VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -46,6 +60,7 @@ static const char *const class_sql[ST_PER_CLASS] = {
 	[ST_MARKS] = "SELECT mark FROM %s ORDER BY seq DESC LIMIT ?1",
 	[ST_PARK] = ("INSERT INTO dead SELECT seq, asg, ?2, kind, ?3, body FROM %s"
 		     " WHERE seq = ?1"),
+	[ST_OLDEST] = "SELECT seq FROM %s ORDER BY seq LIMIT ?1",
 };
 
 static const char *const table[QUEUE_CLASSES] = { "q_routine", "q_alarm" };
@@ -57,6 +72,20 @@ static const char *const plain_sql[ST_COUNT] = {
 		"DELETE FROM acked WHERE lo <= ?2 + 1 AND hi >= ?1 - 1 RETURNING lo, hi",
 	[ST_SWALLOW] = "DELETE FROM acked WHERE lo <= ?1 + 1 RETURNING hi",
 	[ST_ACKED] = "INSERT INTO acked VALUES (?1, ?2)",
+	[ST_TOMB] = "INSERT INTO tomb VALUES (?1, ?2, ?3, ?4)",
+	[ST_TOMB_TOUCH] =
+		("DELETE FROM tomb WHERE ((lo = (SELECT max(lo) FROM tomb WHERE lo < ?1)"
+		 " AND hi = ?1 - 1) OR lo = ?2 + 1) AND class = ?3 AND cause = ?4"
+		 " RETURNING lo, hi"),
+	[ST_TOMB_CUT] = ("DELETE FROM tomb WHERE lo BETWEEN"
+			 " ifnull((SELECT max(lo) FROM tomb WHERE lo <= ?1), ?1) AND ?2"
+			 " AND hi >= ?1 RETURNING lo, hi, class, cause"),
+	[ST_TOMBS] = "SELECT lo, hi, class, cause FROM tomb ORDER BY lo LIMIT ?1",
+	[ST_FORGET] = ("DELETE FROM dead WHERE seq IN"
+		       " (SELECT seq FROM dead ORDER BY seq LIMIT ?1)"),
+	[ST_PAGES] = "PRAGMA page_count",
+	[ST_FREE_PAGES] = "PRAGMA freelist_count",
+	[ST_CHECKPOINT] = "PRAGMA wal_checkpoint(PASSIVE)",
 };
 
 static size_t class_index(enum record_class c)
@@ -173,6 +202,7 @@ static int load_next(struct queue *q)
 			  "SELECT max(ifnull((SELECT max(seq) FROM q_alarm), 0),"
 			  " ifnull((SELECT max(seq) FROM q_routine), 0),"
 			  " ifnull((SELECT max(hi) FROM acked), 0),"
+			  " ifnull((SELECT max(hi) FROM tomb), 0),"
 			  " ifnull((SELECT max(seq) FROM dead), 0))",
 			  &top, 1);
 
@@ -188,12 +218,10 @@ static int load_unsent(struct queue *q)
 {
 	uint64_t all = q->next_seq - 1 - q->contig;
 	int64_t gone;
-	int r = first_row(
-		q,
-		"SELECT ifnull((SELECT sum(hi - lo + 1) FROM acked), 0) +"
-		" (SELECT count(*) FROM dead WHERE seq > (SELECT contig FROM cur) AND NOT"
-		"  EXISTS (SELECT 1 FROM acked WHERE dead.seq BETWEEN lo AND hi))",
-		&gone, 1);
+	int r = first_row(q,
+			  "SELECT ifnull((SELECT sum(hi - lo + 1) FROM acked), 0) +"
+			  " ifnull((SELECT sum(hi - lo + 1) FROM tomb), 0)",
+			  &gone, 1);
 
 	if (r != 1)
 		return r < 0 ? r : -EBADMSG;
@@ -230,21 +258,24 @@ int queue_open(const char *dir, const struct db_key *key, uint32_t pages_max,
 	       struct queue **ret)
 {
 	char path[PATH_BYTES];
+	uint32_t quota = pages_max ? pages_max : QUEUE_PAGES_MAX;
 	struct db_options o = {
 		.path = path,
 		.key = key,
 		.create = true,
-		.pages_max = pages_max ? pages_max : QUEUE_PAGES_MAX,
+		.pages_max = quota + QUEUE_UPGRADE_PAGES,
 		.cache_pages = CACHE_PAGES,
 		.checkpoint_pages = CHECKPOINT_PAGES,
 		.schema = schema,
 		.schema_version = SCHEMA_VERSION,
+		.upgrades = upgrades,
 	};
 	struct queue *q = calloc(1, sizeof(*q));
 	int r;
 
 	if (!q)
 		return -ENOMEM;
+	q->quota = q->limit = quota;
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, QUEUE_FILE);
 	r = db_open(&o, &q->db);
 	if (r == 0)

@@ -1,8 +1,9 @@
 /*
  * queue_ack.c - what an answer of the clinic does to the queue, in one transaction; see queue.h.
  *
- * Order within a reply: refused records are parked, ranges above the mark are taken, then the
- * mark moves, over what it was told and over ranges that touch it.
+ * Order within a reply: refused records are parked, each with a tombstone; ranges above the mark
+ * are taken; then the mark moves, over what it was told and over ranges that touch it. What is
+ * taken may be a record or a tombstone: the clinic has either.
  */
 #include "storage/queue_inside.h"
 
@@ -13,39 +14,29 @@ struct change {
 	uint64_t contig, removed, parked;
 };
 
-static int remove_range(struct queue *q, uint64_t first, uint64_t last, uint64_t *removed)
-{
-	for (int c = 0; c < QUEUE_CLASSES; c++) {
-		struct db_stmt *st = q->by_class[c][ST_REMOVE];
-		int r;
-
-		db_bind_u64(st, 1, first);
-		db_bind_u64(st, 2, last);
-		r = db_run(st);
-		if (r)
-			return r;
-		*removed += db_changes(q->db);
-	}
-	return 0;
-}
-
 static int park(struct queue *q, const struct refused *f, struct change *ch)
 {
-	uint64_t none = 0;
+	struct tombstone t = { f->seq, f->seq, CLASS_NONE, TOMBSTONE_REFUSED };
+	uint64_t gone = 0;
 	int r;
 
 	for (int c = 0; c < QUEUE_CLASSES; c++) {
 		struct db_stmt *st = q->by_class[c][ST_PARK];
 
 		db_bind_u64(st, 1, f->seq);
-		db_bind_u64(st, 2, c == 1 ? CLASS_ALARM : CLASS_ROUTINE);
+		db_bind_u64(st, 2, queue_class(c));
 		db_bind_u64(st, 3, f->reason);
 		r = db_run(st);
 		if (r)
 			return r;
-		ch->parked += db_changes(q->db);
+		if (db_changes(q->db))
+			t.class = queue_class(c);
 	}
-	return remove_range(q, f->seq, f->seq, &none);
+	r = queue_remove(q, f->seq, f->seq, &gone);
+	if (r || gone == 0) /* not here, or no longer: nothing to say of it */
+		return r;
+	ch->parked += gone;
+	return queue_bury(q, &t);
 }
 
 /* The ranges of 'acked' stay disjoint and not adjacent:
@@ -78,7 +69,9 @@ static int take_range(struct queue *q, struct seq_range g, struct change *ch)
 	g.first = queue_larger(g.first, ch->contig + 1);
 	if (g.first > g.last)
 		return 0;
-	r = remove_range(q, g.first, g.last, &ch->removed);
+	r = queue_remove(q, g.first, g.last, &ch->removed);
+	if (r == 0)
+		r = queue_cut_tombstones(q, g.first, g.last);
 	return r ? r : merge_range(q, g);
 }
 
@@ -90,7 +83,9 @@ static int take_contig(struct queue *q, uint64_t contig, struct change *ch)
 	int r = 0;
 
 	if (contig > ch->contig) {
-		r = remove_range(q, ch->contig + 1, contig, &ch->removed);
+		r = queue_remove(q, ch->contig + 1, contig, &ch->removed);
+		if (r == 0)
+			r = queue_cut_tombstones(q, ch->contig + 1, contig);
 		ch->contig = contig;
 	}
 	if (r)

@@ -29,6 +29,7 @@ int slots_encode(const struct slots *s, uint8_t *buf, size_t cap)
 	writer_init(&w, buf, cap);
 	write_bytes(&w, magic, sizeof(magic));
 	write_u8(&w, SLOTS_VERSION);
+	write_u8(&w, (uint8_t)s->root);
 	write_be64(&w, s->generation);
 	write_u8(&w, (uint8_t)s->count);
 	for (size_t i = 0; i < s->count; i++) {
@@ -81,24 +82,40 @@ static int read_slots(struct reader *r, size_t count, struct slots *s)
 	return 0;
 }
 
+/* From the version to the number of slots. */
+static int read_head(struct reader *r, struct slots *s, uint8_t *ret_count)
+{
+	uint8_t version = read_u8(r), root = ROOT_FILE;
+
+	if (reader_ok(r) && version != 1 && version != SLOTS_VERSION)
+		return -ENOTSUP;
+	s->version_1 = version == 1;
+	if (!s->version_1)
+		root = read_u8(r);
+	s->generation = read_be64(r);
+	*ret_count = read_u8(r);
+	if (!reader_ok(r))
+		return -EBADMSG;
+	if (*ret_count > SLOTS_MAX || root == ROOT_NONE || root >= ROOT_KINDS)
+		return -ERANGE;
+	s->root = (enum root_kind)root;
+	return 0;
+}
+
 int slots_decode(const uint8_t *buf, size_t len, struct slots *ret, size_t *ret_covered)
 {
 	struct slots s = { 0 };
-	uint8_t got[sizeof(magic)], version, count;
+	uint8_t got[sizeof(magic)], count;
 	struct reader r;
 	int err;
 
 	reader_init(&r, buf, len);
 	read_bytes(&r, got, sizeof(got));
-	version = read_u8(&r);
-	s.generation = read_be64(&r);
-	count = read_u8(&r);
 	if (!reader_ok(&r) || memcmp(got, magic, sizeof(magic)) != 0)
 		return -EBADMSG;
-	if (version != SLOTS_VERSION)
-		return -ENOTSUP;
-	if (count > SLOTS_MAX)
-		return -ERANGE;
+	err = read_head(&r, &s, &count);
+	if (err)
+		return err;
 	err = read_slots(&r, count, &s);
 	if (err)
 		return err;

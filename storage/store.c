@@ -6,7 +6,8 @@
  *   FAULT     keys or queue do not open, or the queue belongs to another enrolment; tried again
  *             every RETRY_MS
  *   NO_CONFIG open, but hubd has not said yet to whom readings are sealed
- *   FULL      a commit found no space; tried again every RETRY_MS and after each acknowledgement
+ *   FULL      a commit found no space and there was nothing old to give up (store_room.c); tried again
+ *             every RETRY_MS and after each acknowledgement
  *   READY     captures are taken
  *
  * Without word from hubd no reading is taken: the last configuration is not kept on disk, because a
@@ -103,12 +104,17 @@ static void on_config(struct store *s, const struct msg_store_config *m, struct 
 	store_open_all(s, now);
 }
 
-/* 0: done. Everything else was dealt with here; the batch is then not settled. */
-static int take_reply(struct store *s, const struct reply *r)
+/* 0: done. Everything else was dealt with here; the batch is then not settled. An acknowledgement
+ * gives space back: nothing is given up for it, unless it puts something aside. */
+static int take_reply(struct store *s, const struct reply *r, struct mono now)
 {
-	struct queue_ack ack;
-	int err = queue_acknowledge(s->queue, r, &ack);
+	struct queue_ack ack = { 0 };
+	int err;
 
+	do
+		err = queue_acknowledge(s->queue, r, &ack);
+	while (err == -ENOSPC &&
+	       (err = store_make_room(s, r->refused_count > 0, now)) == 0);
 	switch (err) {
 	case 0:
 		s->full = s->full && ack.removed == 0;
@@ -144,7 +150,7 @@ static void on_ack(struct store *s, const struct msg_ack *m, struct mono now)
 		return;
 	}
 	FAILPOINT("store.ack.before");
-	if (take_reply(s, &m->reply) == 0)
+	if (take_reply(s, &m->reply, now) == 0)
 		(void)handover_on_ack(&s->handover, m,
 				      now); /* it is outstanding, see above */
 	else
@@ -263,9 +269,11 @@ static void run_intake(struct store *s, struct mono now)
 		return;
 	memcpy(t.hub, s->config.hub, sizeof(t.hub));
 	memcpy(t.seal_public, s->config.seal_public, sizeof(t.seal_public));
-	r = s->full && !intake_holds(&s->intake) ? queue_probe(s->queue) : 0;
-	if (r == 0)
-		r = intake_run(&s->intake, s->queue, s->state, &t, &h);
+	do {
+		r = s->full && !intake_holds(&s->intake) ? queue_probe(s->queue) : 0;
+		if (r == 0)
+			r = intake_run(&s->intake, s->queue, s->state, &t, &h);
+	} while (r == -ENOSPC && (r = store_make_room(s, true, now)) == 0);
 	if (r)
 		on_commit_error(s, r, now);
 	else
@@ -283,13 +291,13 @@ static void run_state(struct store *s)
 		store_close_state(s);
 }
 
-static void park_too_large(struct store *s)
+static void park_too_large(struct store *s, struct mono now)
 {
 	struct reply r = { .refused_count = 1,
 			   .refused = { { s->handover.too_large, REFUSED_TOO_LARGE } } };
 
-	(void)take_reply(s,
-			 &r); /* said what went wrong; tried again with the next credit */
+	/* said what went wrong; tried again with the next credit */
+	(void)take_reply(s, &r, now);
 }
 
 static void run_handover(struct store *s, struct mono now)
@@ -311,7 +319,7 @@ static void run_handover(struct store *s, struct mono now)
 			FAILPOINT("store.handover.after");
 	}
 	if (r == -EMSGSIZE)
-		park_too_large(s);
+		park_too_large(s, now);
 	else if (r < 0 && r != -EACCES)
 		store_log_problem(s, "handover-fault",
 				  "look at the disk and at " QUEUE_FILE, r);
@@ -321,6 +329,7 @@ void store_run(struct store *s, struct mono now)
 {
 	captures_on_time(&s->intake.captures, now);
 	store_open_all(s, now);
+	store_tend_room(s, now);
 	run_intake(s, now);
 	run_state(s);
 	store_update_blocked(s);
@@ -343,6 +352,7 @@ struct mono store_deadline(const struct store *s, struct mono now)
 		next = earlier(next, s->retry_at);
 	if (!mono_reached(now, s->hand_over_from))
 		next = earlier(next, s->hand_over_from);
+	next = earlier(next, store_room_deadline(s));
 	return earlier(next, handover_deadline(&s->handover, now));
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * store_inside.h - what store.c, store_open.c and store_tell.c share and nobody else sees.
+ * store_inside.h - what store.c, store_open.c, store_room.c and store_tell.c share and nobody else sees.
  */
 #include "storage/handover.h"
 #include "storage/intake.h"
@@ -26,6 +26,18 @@ struct report {
 	uint32_t count;
 };
 
+/* Lack of space. Fields are private to store_room.c; all zero at first. */
+struct room {
+	bool episode; /* something was given up, and not long ago */
+	struct mono episode_ends;
+	struct queue_evicted untold; /* not logged yet */
+	struct mono tell_at;	     /* no line before */
+	int fill_told;		     /* the mark that was logged last, in percent */
+	struct mono reserve_at;	     /* next step of making the reserve */
+	bool reserve_failed;
+	bool wal_is_new; /* it began anew in this turn, and nothing was given up since */
+};
+
 /* Secret memory: readings in clear, signing key, engine share. */
 struct store {
 	struct store_host host;
@@ -47,6 +59,7 @@ struct store {
 	struct msg_store_config config;
 	uint64_t ble_instance; /* of the hub-ble at the other end, 0: not known */
 	bool saved, delivered; /* since the counts were told */
+	struct room room;
 	struct report reports[REPORTS_MAX];
 	size_t report_count;
 	const char *problem; /* the last one that was logged */
@@ -88,3 +101,15 @@ void store_on_state_failed(void *arg, int err);
 void store_check_owner(struct store *s);
 /* The engine share is withheld: state.db and every trace of it leave memory. */
 void store_lock(struct store *s, struct mono now);
+
+/* --- store_room.c: lack of space ------------------------------------------------------------ */
+
+/*
+ * After an -ENOSPC: gives up the oldest records, if the file has no room and may_evict; else makes
+ * room on the disk. Returns 0 (try again), -ENOSPC (nothing can go) or what queue_evict says. Calling it again
+ * and again comes to an end.
+ */
+int store_make_room(struct store *s, bool may_evict, struct mono now);
+/* How far the queue may grow, the reserve, and log lines that are due. Before readings are committed. */
+void store_tend_room(struct store *s, struct mono now);
+struct mono store_room_deadline(const struct store *s);

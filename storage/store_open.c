@@ -14,6 +14,29 @@
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
+#include "storage/root.h"
+
+/* One line says which secret is in force and what it is worth. */
+static void log_root(const struct keys_notes *n)
+{
+	const char *from = root_kind_text(n->root), *worth = root_kind_grade(n->root);
+
+	if (n->root == ROOT_FILE)
+		log_warn("root-secret", "from=%s made=%d note=\"%s\"", from, n->root_made,
+			 worth);
+	else
+		log_info("root-secret", "from=%s made=%d note=\"%s\"", from, n->root_made,
+			 worth);
+	if (n->moved_from)
+		log_warn("root-secret-moved", "from=%s to=%s",
+			 root_kind_text(n->moved_from), from);
+	if (n->not_moved)
+		log_err("root-secret-not-moved", "note=\"%s\"", n->not_moved);
+	if (n->left_over)
+		log_err("root-secret-left", "note=\"root.key or root.salt is not in "
+					    "force any more and cannot be "
+					    "removed\" do=\"remove it\"");
+}
 
 static int open_keys(struct store *s)
 {
@@ -28,11 +51,7 @@ static int open_keys(struct store *s)
 		store_log_problem(s, "keys-fault", problem, r);
 		return r;
 	}
-	if (notes.root_made)
-		log_warn("root-secret-in-file",
-			 "note=\"the root secret lies in a plain file beside the data: "
-			 "whoever has "
-			 "the card can read it; for development only\"");
+	log_root(&notes);
 	if (notes.repaired)
 		log_warn("keys-repaired", "note=\"one copy of the key slots was bad\"");
 	if (notes.sign_taken)
@@ -160,6 +179,21 @@ void store_check_owner(struct store *s)
 		log_err("queue-owner", "error=\"%s\"", err_text(r));
 }
 
+/* So that a card whose board died can be read at the clinic. Not while the queue belongs to another enrolment:
+ * its key is none of this clinic's business. */
+static void keep_recovery(struct store *s)
+{
+	int r = s->keys && s->queue && s->has_config && !s->foreign
+			? keys_recovery(s->keys, &s->config)
+			: 0;
+
+	if (r)
+		log_err("recovery-not-written",
+			"error=\"%s\" note=\"should the board die, what is on the card "
+			"is lost\"",
+			err_text(r));
+}
+
 void store_open_all(struct store *s, struct mono now)
 {
 	if (!s->queue && mono_reached(now, s->retry_at)) {
@@ -169,6 +203,7 @@ void store_open_all(struct store *s, struct mono now)
 	}
 	if (s->queue)
 		open_state(s);
+	keep_recovery(s);
 	store_update_blocked(s);
 }
 

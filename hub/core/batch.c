@@ -1,7 +1,8 @@
 /*
  * batch.c - upload and reply as deterministic CBOR; see batch.h.
  *
- * Upload: [version, hub, epoch, acked, flags, [queued, highest], [[assignment, seq, class, kind, body], ...]]
+ * Upload: [version, hub, epoch, acked, flags, [queued, highest], [[assignment, seq, class, kind, body], ...],
+ *          [[first, last, class, cause], ...]]
  * Reply:  {1: contig, 2: [[first, last], ...], 3: [[seq, reason], ...], 4: [utc ms, quality], 9: window}
  */
 #include "hub/core/batch.h"
@@ -19,14 +20,34 @@ enum reply_key {
 	REPLY_KEYS_MAX = 32,
 };
 
+enum {
+	BATCH_ITEMS = 8,
+	BATCH_ITEMS_MAX = 64, /* of a version that we do not know */
+};
+
+static void put_tombstones(struct writer *w, const struct batch *b)
+{
+	cb_put_array(w, b->tombstone_count);
+	for (size_t i = 0; i < b->tombstone_count; i++) {
+		const struct tombstone *t = &b->tombstones[i];
+
+		cb_put_array(w, 4);
+		cb_put_uint(w, t->first);
+		cb_put_uint(w, t->last);
+		cb_put_uint(w, (uint64_t)t->class);
+		cb_put_uint(w, (uint64_t)t->cause);
+	}
+}
+
 int batch_encode(const struct batch *b, uint8_t *buf, size_t cap)
 {
 	struct writer w;
 
-	if (b->record_count > BATCH_RECORDS_MAX)
+	if (b->record_count > BATCH_RECORDS_MAX ||
+	    b->tombstone_count > BATCH_TOMBSTONES_MAX)
 		return -ENOSPC;
 	writer_init(&w, buf, cap);
-	cb_put_array(&w, 7);
+	cb_put_array(&w, BATCH_ITEMS);
 	cb_put_uint(&w, BATCH_VERSION);
 	cb_put_bytes(&w, b->hub, HUB_ID_LEN);
 	cb_put_uint(&w, b->epoch);
@@ -46,6 +67,7 @@ int batch_encode(const struct batch *b, uint8_t *buf, size_t cap)
 		cb_put_uint(&w, r->kind);
 		cb_put_bytes(&w, r->body, r->body_len);
 	}
+	put_tombstones(&w, b);
 	return writer_len(&w);
 }
 
@@ -68,6 +90,43 @@ static void get_record(struct cb *c, uint64_t above, struct record *ret)
 		cb_fail(c, -ERANGE);
 }
 
+static void get_tombstone(struct cb *c, uint64_t above, uint64_t highest,
+			  struct tombstone *ret)
+{
+	if (cb_get_array(c, 4) != 4)
+		cb_fail(c, -EBADMSG);
+	ret->first = cb_get_uint_max(c, highest);
+	ret->last = cb_get_uint_max(c, highest);
+	ret->class = (enum record_class)cb_get_uint_max(c, CLASS_ALARM);
+	ret->cause = (enum tombstone_cause)cb_get_uint_max(c, TOMBSTONE_CAUSES - 1);
+	if (!cb_error(c) && (ret->first <= above || ret->last < ret->first ||
+			     ret->cause == TOMBSTONE_NONE))
+		cb_fail(c, -ERANGE);
+}
+
+static void get_tombstones(struct cb *c, struct batch *b)
+{
+	uint64_t above = 0;
+
+	b->tombstone_count = cb_get_array(c, BATCH_TOMBSTONES_MAX);
+	for (size_t i = 0; i < b->tombstone_count && !cb_error(c); i++) {
+		get_tombstone(c, above, b->highest, &b->tombstones[i]);
+		above = b->tombstones[i].last;
+	}
+}
+
+/* The version is judged first: a hub that hears 'not this format' parks what it sent, one that
+ * hears 'not this version' keeps it until the clinic knows the version. */
+static void get_version(struct cb *c)
+{
+	size_t items = cb_get_array(c, BATCH_ITEMS_MAX);
+
+	if (cb_get_uint(c) != BATCH_VERSION)
+		cb_fail(c, -ENOTSUP);
+	if (items != BATCH_ITEMS)
+		cb_fail(c, -EBADMSG);
+}
+
 int batch_decode(const uint8_t *buf, size_t len, struct batch *ret)
 {
 	struct batch b = { 0 };
@@ -75,10 +134,7 @@ int batch_decode(const uint8_t *buf, size_t len, struct batch *ret)
 	struct cb c;
 
 	cb_init(&c, buf, len);
-	if (cb_get_array(&c, 7) != 7)
-		cb_fail(&c, -EBADMSG);
-	if (cb_get_uint(&c) != BATCH_VERSION)
-		cb_fail(&c, -ENOTSUP);
+	get_version(&c);
 	cb_get_fixed(&c, b.hub, HUB_ID_LEN);
 	b.epoch = (uint32_t)cb_get_uint_max(&c, UINT32_MAX);
 	b.acked = cb_get_uint_max(&c, INT64_MAX);
@@ -92,6 +148,7 @@ int batch_decode(const uint8_t *buf, size_t len, struct batch *ret)
 		get_record(&c, above, &b.records[i]);
 		above = b.records[i].seq;
 	}
+	get_tombstones(&c, &b);
 	if (cb_finish(&c))
 		return cb_finish(&c);
 	*ret = b;

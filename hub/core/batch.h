@@ -14,9 +14,10 @@
 #include "hub/core/time.h"
 
 enum {
-	BATCH_VERSION = 1,
+	BATCH_VERSION = 2,
 	BATCH_BYTES_MAX = 1024, /* signed batch, so that it fits one datagram */
 	BATCH_RECORDS_MAX = 32,
+	BATCH_TOMBSTONES_MAX = 8,
 	SEALED_BODY_MAX = 1000,
 	REPLY_BYTES_MAX = 512,
 	REPLY_RANGES_MAX = 16,
@@ -39,6 +40,24 @@ struct record {
 	size_t body_len;     /* 1..SEALED_BODY_MAX */
 };
 
+/* Why a number will never come as a record. The numbers are on the wire and on both disks. */
+enum tombstone_cause {
+	TOMBSTONE_NONE = 0,
+	TOMBSTONE_EVICTED = 1,	 /* given up for want of space, the oldest first */
+	TOMBSTONE_DAMAGED = 2,	 /* no longer readable on the hub */
+	TOMBSTONE_SKIPPED = 3,	 /* number never used, as far as the hub can tell */
+	TOMBSTONE_DISCARDED = 4, /* by order */
+	TOMBSTONE_REFUSED = 5,	 /* by the clinic; the hub keeps it aside */
+	TOMBSTONE_CAUSES = 6,
+};
+
+/* Numbers that stand for no record any more; they count as if they had come. */
+struct tombstone {
+	uint64_t first, last;	 /* both included */
+	enum record_class class; /* CLASS_NONE: not known */
+	enum tombstone_cause cause;
+};
+
 struct batch {
 	uint8_t hub[HUB_ID_LEN];
 	uint32_t epoch;
@@ -49,6 +68,8 @@ struct batch {
 	uint64_t highest; /* highest seq ever given on the hub, 0 if none */
 	size_t record_count;
 	struct record records[BATCH_RECORDS_MAX]; /* ascending seq */
+	size_t tombstone_count;
+	struct tombstone tombstones[BATCH_TOMBSTONES_MAX]; /* ascending, disjoint */
 };
 
 /* batch_encode - payload bytes. Returns the length, or -ENOSPC. Pure. */
@@ -57,11 +78,14 @@ int batch_encode(const struct batch *b, uint8_t *buf, size_t cap);
 /* Bytes that one more record of this body length takes in a batch, at most. Pure. */
 size_t batch_record_cost(size_t body_len);
 
+enum { BATCH_TOMBSTONE_COST = 1 + 9 + 9 + 1 + 1 }; /* the same of one more tombstone */
+
 /*
  * batch_decode - parse a payload; bodies stay in buf, borrowed.
  *
  * Returns 0, or -EBADMSG (not this format), -ERANGE (seq 0 or not ascending, too many records, body too long,
- * unknown class), -ENOTSUP (another version). Pure.
+ * unknown class; tombstones too many, empty, not ascending, above the highest seq, of an unknown class or
+ * cause), -ENOTSUP (another version, whatever follows). Pure.
  */
 int batch_decode(const uint8_t *buf, size_t len, struct batch *ret);
 
@@ -82,7 +106,8 @@ enum refused_reason {
 
 struct reply {
 	bool has_contig;
-	/* all of 1..contig are durable at the clinic; without it nothing is acknowledged */
+	/* all of 1..contig, records and tombstones, are durable at the clinic; without it
+	 * nothing is acknowledged */
 	uint64_t contig;
 	size_t range_count;
 	/* durable above contig; ascending, disjoint */

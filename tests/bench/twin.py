@@ -120,7 +120,7 @@ class Twin:
     """One running guest."""
 
     def __init__(self, image=None, overlay=None, data=None, devices=('cuff',), device_disk=None, folder=None,
-                 on_event=None, memory_mb=768, rtc='utc', debug=False, kvm=None):
+                 on_event=None, memory_mb=768, rtc='utc', debug=False, kvm=None, tpm=None):
         """Nothing starts before start() or `with`.
 
         image      folder from `twin.sh build` (made if None)
@@ -133,18 +133,19 @@ class Twin:
         on_event   called with every event, also while another one is awaited
         rtc        QEMU's clock base: 'utc' or '2026-11-21T07:00:00'
         kvm        True, False, or None: try
+        tpm        folder of a TPM 2.0's state, made if absent (needs swtpm); None: the guest has no TPM
         """
         self.image = pathlib.Path(image) if image else image_dir()
         self.overlay, self.data, self.devices, self.device_disk = overlay, data, tuple(devices), device_disk
         self.memory_mb, self.rtc, self.debug, self.kvm = memory_mb, rtc, debug, kvm
-        self.on_event = on_event
+        self.on_event, self.tpm = on_event, tpm
         self.events = []  # all events so far, with 'host_t': seconds since start()
         self._unseen = collections.deque()  # events that no wait() has passed yet
         self._replies = {}
         self._next_id = 1
         self._own_folder = folder is None
         self.folder = pathlib.Path(folder) if folder else None
-        self._qemu = self._wire = self._qmp = None
+        self._qemu = self._wire = self._qmp = self._swtpm = None
         self._again = False
 
     def __enter__(self):
@@ -168,6 +169,8 @@ class Twin:
             self.kvm = _kvm_boots(self.image)
         self.started = time.monotonic()
         with open(self.folder / 'qemu.log', 'wb') as log:
+            if self.tpm:
+                self._swtpm = self._start_tpm(sockets, log)
             self._qemu = subprocess.Popen(self._argv(sockets), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                           preexec_fn=_die_with_parent)
         try:
@@ -179,6 +182,17 @@ class Twin:
             self.stop()
             raise TwinError(f'QEMU does not start: {log}') from error
         return self
+
+    def _start_tpm(self, sockets, log):
+        """It ends with QEMU's connection to it."""
+        os.makedirs(self.tpm, exist_ok=True)
+        swtpm = subprocess.Popen(['swtpm', 'socket', '--tpm2', '--tpmstate', f'dir={self.tpm}', '--terminate',
+                                  '--ctrl', f'type=unixio,path={sockets}/tpm'], stdin=subprocess.DEVNULL,
+                                 stdout=log, stderr=log, preexec_fn=_die_with_parent)
+        end = time.monotonic() + 10
+        while not os.path.exists(f'{sockets}/tpm') and swtpm.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        return swtpm
 
     def _argv(self, sockets):
         accel = ['-accel', 'kvm', '-cpu', 'host'] if self.kvm else ['-accel', 'tcg,thread=multi', '-cpu', TCG_CPU]
@@ -199,6 +213,9 @@ class Twin:
         disks = [('base', self.image / 'base.sqfs', True), ('bench', self.image / 'bench.sqfs', True),
                  ('hub', self.overlay, True), ('hubdata', self.data, False),
                  ('cuff', self._device_disk(), False)]  # 'cuff' is its name in the image
+        if self.tpm:
+            argv += ['-chardev', f'socket,id=tpm,path={sockets}/tpm', '-tpmdev', 'emulator,id=tpm0,chardev=tpm',
+                     '-device', 'tpm-crb,tpmdev=tpm0']
         for serial, path, read_only in disks:
             if path:
                 ro = 'on' if read_only else 'off'
@@ -220,13 +237,16 @@ class Twin:
             self._qemu.kill()
         if self._qemu:
             self._qemu.wait()
+        if self._swtpm:
+            self._swtpm.kill()
+            self._swtpm.wait()
         for end in (self._wire, self._qmp):
             if end:
                 end.close()
-        for name in ('wire', 'qmp') if not self._own_folder else ():
+        for name in ('wire', 'qmp', 'tpm') if not self._own_folder else ():
             pathlib.Path(self._sockets, name).unlink(missing_ok=True)
         shutil.rmtree(self._sockets, ignore_errors=True)
-        self._qemu = self._wire = self._qmp = None
+        self._qemu = self._wire = self._qmp = self._swtpm = None
 
     power_cut = stop
 

@@ -32,6 +32,29 @@ static void check(bool ok)
 		abort();
 }
 
+/* All of it is named if there is room, and nothing else above the mark. */
+static void check_named(const struct batch *b, const struct reply *r)
+{
+	bool all = r->range_count < REPLY_RANGES_MAX;
+	uint64_t first = UINT64_MAX, last = 0;
+
+	for (size_t i = 0; i < b->record_count; i++) {
+		check(!all || reply_covers(r, b->records[i].seq));
+		first = b->records[i].seq < first ? b->records[i].seq : first;
+		last = b->records[i].seq > last ? b->records[i].seq : last;
+	}
+	for (size_t i = 0; i < b->tombstone_count; i++) {
+		const struct tombstone *t = &b->tombstones[i];
+
+		check(!all || (reply_covers(r, t->first) && reply_covers(r, t->last)));
+		first = t->first < first ? t->first : first;
+		last = t->last > last ? t->last : last;
+	}
+	for (size_t i = 0; i < r->range_count; i++)
+		check(r->ranges[i].last <= last && (r->ranges[i].first >= first ||
+						    r->ranges[i].first == r->contig + 1));
+}
+
 /* What is judged good must hold what the store relies on, and make a reply that a hub can read. */
 static void check_batch(const struct batch *b)
 {
@@ -48,7 +71,17 @@ static void check_batch(const struct batch *b)
 		      b->records[i].body_len <= SEALED_BODY_MAX);
 		above = b->records[i].seq;
 	}
+	check(b->tombstone_count <= BATCH_TOMBSTONES_MAX);
+	above = 0;
+	for (size_t i = 0; i < b->tombstone_count; i++) {
+		const struct tombstone *t = &b->tombstones[i];
+
+		check(t->first > above && t->first <= t->last && t->last <= b->highest);
+		check(t->cause > TOMBSTONE_NONE && t->cause < TOMBSTONE_CAUSES);
+		above = t->last;
+	}
 	check(n > 0 && n <= REPLY_BYTES_MAX && reply_decode(buf, (size_t)n, &back) == 0);
+	check_named(b, &r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -369,7 +369,26 @@ class Readings(Clinic):
                                  "hub_queued", "hub_highest")}
         self.assertEqual(got, {"records": "20", "contig": "7", "highest": "21", "missing": "1",
                                "quarantined": "0", "hub_queued": "3", "hub_highest": "23"})
+        self.assertEqual((s["given_up"], s["given_up_numbers"]), ("0", []))
+        self.assertNotIn("given up on the hub", self.ctl(0, "status", self.dir).stdout)
         self.assertIn("first missing is number 8", self.ctl(0, "status", self.dir).stdout)
+
+    def test_given_up(self):
+        self.init()
+        self.add()
+        self.run_it(0, "tests/io/play_hub", self.dir, self.out, "--gave-up")
+        s = self.lines(0, "status", self.dir)[0]
+        got = {k: s[k] for k in ("records", "contig", "highest", "given_up", "missing")}
+        self.assertEqual(got, {"records": "20", "contig": "25", "highest": "27", "given_up": "6", "missing": "1"})
+        self.assertEqual([(g["first"], g["last"], g["cause"], g["class"]) for g in s["given_up_numbers"]],
+                         [("8", "8", "refused", "alarm"), ("22", "23", "evicted", "routine"),
+                          ("24", "25", "evicted", "routine"), ("27", "27", "skipped", None)])
+        text = self.ctl(0, "status", self.dir).stdout
+        for line in ("4 readings were given up on the hub for want of space: 22-25\n",
+                     "1 reading was refused here and was put aside on the hub: 8\n",
+                     "1 number was skipped by the hub, no reading had it: 27\n",
+                     "first missing is number 26"):
+            self.assertIn(line, text)
 
     def test_lost_and_wrong_keys(self):
         self.play()

@@ -52,6 +52,7 @@ static struct {
 /* the clinic */
 static struct {
 	bool has[SEQ_MAX];
+	bool given_up[SEQ_MAX]; /* the hub says that it will not come */
 	uint8_t hash[SEQ_MAX][SHA256_LEN];
 	uint64_t capture[SEQ_MAX]; /* which reading */
 	uint32_t marks[SEQ_MAX];
@@ -191,11 +192,34 @@ static void keep(const struct batch *b, const struct record *r)
 	memcpy(clinic.hash[r->seq], hash, SHA256_LEN);
 	clinic.has[r->seq] = true;
 	clinic.records++;
-	while (clinic.has[clinic.contig + 1])
+}
+
+static void keep_tombstone(const struct tombstone *t)
+{
+	CHECK(t->last < SEQ_MAX);
+	CHECK_INT(t->cause, TOMBSTONE_EVICTED);
+	for (uint64_t seq = t->first; seq <= t->last; seq++)
+		clinic.given_up[seq] = true;
+}
+
+static void move_mark(void)
+{
+	while (clinic.has[clinic.contig + 1] || clinic.given_up[clinic.contig + 1])
 		clinic.contig++;
 }
 
-/* The clinic's answer: its mark, and the batch's own records above it. */
+static bool brings(const struct batch *b, uint64_t seq)
+{
+	for (size_t i = 0; i < b->record_count; i++)
+		if (b->records[i].seq == seq)
+			return true;
+	for (size_t i = 0; i < b->tombstone_count; i++)
+		if (seq >= b->tombstones[i].first && seq <= b->tombstones[i].last)
+			return true;
+	return false;
+}
+
+/* The clinic's answer: its mark, and what the batch has brought above it. */
 static void answer_batch(uint32_t id, const struct batch *b)
 {
 	struct msg m = { .kind = MSG_ACK, .ack = { .batch = id } };
@@ -203,10 +227,8 @@ static void answer_batch(uint32_t id, const struct batch *b)
 
 	r->has_contig = true;
 	r->contig = clinic.contig;
-	for (size_t i = 0; i < b->record_count; i++) {
-		uint64_t seq = b->records[i].seq;
-
-		if (seq <= r->contig)
+	for (uint64_t seq = clinic.contig + 1; seq < SEQ_MAX; seq++) {
+		if (!brings(b, seq))
 			continue;
 		if (r->range_count && r->ranges[r->range_count - 1].last + 1 == seq)
 			r->ranges[r->range_count - 1].last = seq;
@@ -233,6 +255,9 @@ static void on_coap_message(void *arg, struct ipc *l, const struct msg *m)
 	clinic.heartbeats += b.record_count == 0;
 	for (size_t i = 0; i < b.record_count; i++)
 		keep(&b, &b.records[i]);
+	for (size_t i = 0; i < b.tombstone_count; i++)
+		keep_tombstone(&b.tombstones[i]);
+	move_mark();
 	answer_batch(m->batch.id, &b);
 	want(1, false);
 	rt_stop(rt);
@@ -803,26 +828,70 @@ static void fill_disk(const char *path)
 	close(fd);
 }
 
-static void test_disk_full(void)
+/* Started, on a disk of this size. Returns false, after a word, where that is not possible. */
+static bool start_on_disk(const char *size)
 {
-	char filler[128];
+	char option[32];
 
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
-		printf("SKIP test_disk_full: needs root for a small tmpfs\n");
-		return;
+		printf("SKIP full disks: they need root for a small tmpfs\n");
+		return false;
 	}
 	start(NULL);
 	kill_child(SIGKILL);
-	CHECK_INT(mount("tmpfs", state_dir, "tmpfs", 0, "size=256k"), 0);
+	snprintf(option, sizeof(option), "size=%s", size);
+	CHECK_INT(mount("tmpfs", state_dir, "tmpfs", 0, option), 0);
 	CHECK_INT(file_replace(state_dir, "sign.key", sign_private, sizeof(sign_private)),
 		  0);
-	snprintf(filler, sizeof(filler), "%s/filler", state_dir);
 	launch(NULL);
 	UNTIL(cuff.ready);
+	return true;
+}
+
+/* Killed and started, and heard of: a signal between fork and exec would be for nobody. */
+static void restart(void)
+{
+	kill_child(SIGKILL);
+	UNTIL(!cuff.ready);
+	launch(NULL);
+	UNTIL(cuff.ready);
+}
+
+static void stop_on_disk(void)
+{
+	UNTIL(cuff.ready);
+	kill_child(SIGTERM);
+	CHECK_INT(umount2(state_dir, MNT_DETACH), 0);
+	stop();
+}
+
+/* Every reading that was answered is at the clinic, or the hub has said that it will not come. */
+static unsigned check_nothing_silent(void)
+{
+	unsigned given_up = 0;
+
+	UNTIL(clinic.contig >= cuff.made && boss.unsent == 0);
+	for (uint64_t seq = 1; seq <= clinic.contig; seq++) {
+		CHECK(clinic.has[seq] || clinic.given_up[seq]);
+		given_up += !clinic.has[seq];
+	}
+	CHECK_UINT(clinic.contig, cuff.made);
+	CHECK_UINT(clinic.records + given_up, cuff.made);
+	return given_up;
+}
+
+/* No space and nothing old to give up for it: the cuff keeps its readings. */
+static void test_nothing_to_give_up(void)
+{
+	char filler[128];
+
+	if (!start_on_disk("256k"))
+		return;
 	measure(3);
 	UNTIL(all_answered());
 	check_exactly_once();
+	snprintf(filler, sizeof(filler), "%s/filler", state_dir);
 	fill_disk(filler);
 	clinic.away = true;
 	for (int i = 0; i < 400 && cuff.blocked != STORE_FULL; i++) {
@@ -836,12 +905,67 @@ static void test_disk_full(void)
 	CHECK_INT(unlink(filler), 0);
 	UNTIL(cuff.ready && all_answered());
 	clinic.away = false;
-	kill_child(SIGTERM);
-	launch(NULL);
-	check_exactly_once();
-	kill_child(SIGTERM);
-	CHECK_INT(umount2(state_dir, MNT_DETACH), 0);
-	stop();
+	restart();
+	(void)check_nothing_silent();
+	stop_on_disk();
+}
+
+/* A disk that is too small for what is measured while the clinic is away: none is refused, the oldest go, and
+ * the clinic hears of each. */
+static void test_small_disk(void)
+{
+	if (!start_on_disk("300k"))
+		return;
+	clinic.away = true;
+	while (cuff.made + 5 <= READINGS_MAX) {
+		measure(5);
+		UNTIL(all_answered());
+		if (cuff.made % 100 == 0)
+			restart();
+	}
+	CHECK_INT(cuff.blocked, STORE_READY);
+	CHECK_UINT(boss.incidents[INCIDENT_STORAGE] > 0, 1);
+	clinic.away = false;
+	restart();
+	UNTIL(clinic.records > 0);
+	want(1, true);
+	CHECK(check_nothing_silent() > 0);
+	stop_on_disk();
+}
+
+/* The disk fills up by others: the reserve is given up and readings still get in; then it is made again. */
+static void test_reserve(void)
+{
+	char filler[128], path[128];
+	struct stat st = { 0 };
+
+	if (!start_on_disk("24m"))
+		return;
+	snprintf(path, sizeof(path), "%s/reserve", state_dir);
+	UNTIL(stat(path, &st) == 0 && st.st_size == 4 << 20);
+	CHECK_INT(st.st_blocks * 512, 4 << 20); /* not sparse */
+	CHECK_INT(st.st_mode & 0777, 0600);
+	pass_ms(500);
+	CHECK_INT(stat(path, &st), 0);
+	CHECK_INT(st.st_size, 4 << 20);
+	clinic.away = true;
+	measure(50);
+	UNTIL(all_answered());
+	snprintf(filler, sizeof(filler), "%s/filler", state_dir);
+	fill_disk(filler);
+	while (cuff.made < 400) {
+		measure(5);
+		UNTIL(all_answered());
+	}
+	CHECK(access(path, F_OK) != 0);
+	CHECK_UINT(cuff.refused, 0);
+	CHECK_INT(unlink(filler), 0);
+	restart(); /* it looks at the disk once a minute */
+	UNTIL(stat(path, &st) == 0 && st.st_size == 4 << 20);
+	clinic.away = false;
+	restart();
+	(void)check_nothing_silent();
+	stop_on_disk();
 }
 
 /* What lies on the disk shows nothing of a reading, in the clear or of the keys. */
@@ -893,4 +1017,5 @@ static void test_setup(void)
 TEST_MAIN("store_io", test_setup, test_whole_path, test_no_config, test_undecoded,
 	  test_quarantine, test_memory, test_ble_restarted, test_offline_and_kills,
 	  test_failpoints, test_bad_packets, test_lying_clinic, test_lock,
-	  test_wrong_root, test_other_enrolment, test_nothing_readable, test_disk_full)
+	  test_wrong_root, test_other_enrolment, test_nothing_readable,
+	  test_nothing_to_give_up, test_small_disk, test_reserve)

@@ -27,6 +27,29 @@ static int parse(const char *text, struct config_device *d)
 	return r;
 }
 
+static void test_given_up(void)
+{
+	char buf[WORDS_GIVEN_UP_MAX], one[WORDS_GIVEN_UP_MAX];
+
+	CHECK_STR(words_given_up(12, TOMBSTONE_EVICTED, buf),
+		  "12 readings were given up on the hub for want of space");
+	CHECK_STR(words_given_up(1, TOMBSTONE_EVICTED, buf),
+		  "1 reading was given up on the hub for want of space");
+	CHECK_STR(words_cause(TOMBSTONE_EVICTED), "evicted");
+	for (int c = TOMBSTONE_EVICTED; c < TOMBSTONE_CAUSES; c++) {
+		words_given_up(UINT64_MAX, (enum tombstone_cause)c, buf);
+		words_given_up(1, (enum tombstone_cause)c, one);
+		CHECK(strlen(buf) > 40 && strlen(one) > 20 && strcmp(buf, one) != 0);
+		CHECK(strlen(buf) < WORDS_GIVEN_UP_MAX - 1);
+		CHECK(strcmp(words_cause((enum tombstone_cause)c), "?") != 0);
+		for (int k = TOMBSTONE_EVICTED; k < c; k++)
+			CHECK(strcmp(words_cause((enum tombstone_cause)c),
+				     words_cause((enum tombstone_cause)k)) != 0);
+	}
+	CHECK_STR(words_cause(TOMBSTONE_NONE), "?");
+	CHECK_STR(words_given_up(3, TOMBSTONE_CAUSES, buf), "3 ?");
+}
+
 static void test_device(void)
 {
 	static const uint8_t addr[] = { 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0x0f };
@@ -727,9 +750,9 @@ static void test_dating(void)
 	CHECK_INT(dating_of(&rd).basis, DATING_NONE);
 }
 
-TEST_MAIN("clinic_text", test_device, test_device_kinds, test_device_refused,
-	  test_device_why, test_change, test_hub_name, test_conf, test_conf_refused,
-	  test_times, test_address, test_values, test_other_values, test_codes,
-	  test_remarks, test_status_of_all_kinds, test_marks, test_dating,
+TEST_MAIN("clinic_text", test_given_up, test_device, test_device_kinds,
+	  test_device_refused, test_device_why, test_change, test_hub_name, test_conf,
+	  test_conf_refused, test_times, test_address, test_values, test_other_values,
+	  test_codes, test_remarks, test_status_of_all_kinds, test_marks, test_dating,
 	  test_dating_of_other_clocks, test_dating_marks, test_blocks, test_joining,
 	  test_joining_many)

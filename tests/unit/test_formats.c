@@ -256,6 +256,97 @@ static void test_batch_round_trip(void)
 	CHECK_INT(batch_encode(&in, b, sizeof(b)), -ENOSPC);
 }
 
+static int decode_tombstones(const struct batch *b, struct batch *ret)
+{
+	uint8_t buf[BATCH_BYTES_MAX];
+	int n = batch_encode(b, buf, sizeof(buf));
+
+	CHECK(n > 0);
+	return batch_decode(buf, (size_t)n, ret);
+}
+
+#define TOMBSTONE_REFUSED_IF(change)                                                     \
+	do {                                                                             \
+		struct batch bad = good, out_;                                           \
+		CHECK_INT(decode_tombstones(&bad, &out_), 0);                            \
+		change;                                                                  \
+		CHECK_INT(decode_tombstones(&bad, &out_), -ERANGE);                      \
+	} while (0)
+
+static void test_batch_tombstones(void)
+{
+	const struct batch good = {
+		.epoch = 7,
+		.highest = 50,
+		.tombstone_count = 3,
+		.tombstones = { { 1, 1, CLASS_NONE, TOMBSTONE_EVICTED },
+				{ 2, 9, CLASS_ALARM, TOMBSTONE_REFUSED },
+				{ 20, 50, CLASS_ROUTINE, TOMBSTONE_DAMAGED } },
+	};
+	struct batch out, many = good;
+	uint8_t b[BATCH_BYTES_MAX];
+	int n;
+
+	CHECK_INT(decode_tombstones(&good, &out), 0);
+	CHECK_UINT(out.record_count, 0);
+	CHECK_UINT(out.tombstone_count, 3);
+	CHECK_UINT(out.tombstones[1].first, 2);
+	CHECK_UINT(out.tombstones[1].last, 9);
+	CHECK_INT(out.tombstones[1].class, CLASS_ALARM);
+	CHECK_INT(out.tombstones[1].cause, TOMBSTONE_REFUSED);
+	CHECK_INT(out.tombstones[0].class, CLASS_NONE);
+	TOMBSTONE_REFUSED_IF(bad.tombstones[0].first = 0);
+	TOMBSTONE_REFUSED_IF(bad.tombstones[1].first = 1); /* overlaps */
+	TOMBSTONE_REFUSED_IF(bad.tombstones[1].last = 20);
+	TOMBSTONE_REFUSED_IF(bad.tombstones[2].first = 51);
+	TOMBSTONE_REFUSED_IF(bad.tombstones[2].last = 51); /* never given */
+	TOMBSTONE_REFUSED_IF(bad.tombstones[2].last = 19);
+	TOMBSTONE_REFUSED_IF(bad.highest = 49);
+	TOMBSTONE_REFUSED_IF(bad.tombstones[0].cause = TOMBSTONE_NONE);
+	TOMBSTONE_REFUSED_IF(bad.tombstones[0].cause = TOMBSTONE_CAUSES);
+	TOMBSTONE_REFUSED_IF(bad.tombstones[0].class = (enum record_class)3);
+	n = batch_encode(&good, b, sizeof(b));
+	for (int cut = 0; cut < n; cut++)
+		CHECK(batch_decode(b, (size_t)cut, &out) < 0);
+	for (uint64_t i = 0; i < BATCH_TOMBSTONES_MAX; i++)
+		many.tombstones[i] =
+			(struct tombstone){ 2 * i + 1, 2 * i + 1, CLASS_ROUTINE,
+					    TOMBSTONE_SKIPPED };
+	for (size_t i = 0; i <= BATCH_TOMBSTONES_MAX; i++) {
+		many.tombstone_count = i;
+		CHECK_INT(decode_tombstones(&many, &out), 0);
+		CHECK_UINT(out.tombstone_count, i);
+	}
+	many.tombstone_count = BATCH_TOMBSTONES_MAX + 1;
+	CHECK_INT(batch_encode(&many, b, sizeof(b)), -ENOSPC);
+}
+
+/* One too many, from somebody else's encoder; and no list at all, as in version 1. */
+static void test_batch_tombstone_count(void)
+{
+	struct batch in = { .highest = 50 }, out;
+	uint8_t b[BATCH_BYTES_MAX];
+	int n = batch_encode(&in, b, sizeof(b));
+
+	CHECK_INT(b[n - 1], 0x80);
+	b[n - 1] = 0x80 + BATCH_TOMBSTONES_MAX + 1;
+	for (size_t i = 0; i <= BATCH_TOMBSTONES_MAX; i++) {
+		const uint8_t t[] = { 0x84, (uint8_t)(i + 1), (uint8_t)(i + 1), 1, 1 };
+
+		memcpy(b + n, t, sizeof(t));
+		n += (int)sizeof(t);
+	}
+	CHECK_INT(batch_decode(b, (size_t)n, &out), -ERANGE);
+	n = batch_encode(&in, b, sizeof(b));
+	b[0] = 0x87;
+	CHECK_INT(batch_decode(b, (size_t)n - 1, &out), -EBADMSG);
+	b[1] = 1; /* and it says so: it is a version that we do not know, not nonsense */
+	CHECK_INT(batch_decode(b, (size_t)n - 1, &out), -ENOTSUP);
+	b[0] = 0x89;
+	b[1] = BATCH_VERSION + 1;
+	CHECK_INT(batch_decode(b, (size_t)n, &out), -ENOTSUP);
+}
+
 static void test_batch_cost(void)
 {
 	static const uint8_t body[SEALED_BODY_MAX] = { 0 };
@@ -269,6 +360,12 @@ static void test_batch_cost(void)
 			      batch_encode(&without, b, sizeof(b)) <=
 		      (int)batch_record_cost(len));
 	}
+	with = (struct batch){ .tombstone_count = 1,
+			       .tombstones = { { INT64_MAX, INT64_MAX, CLASS_ALARM,
+						 TOMBSTONE_REFUSED } } };
+	CHECK_INT(batch_encode(&with, b, sizeof(b)) -
+			  batch_encode(&without, b, sizeof(b)),
+		  BATCH_TOMBSTONE_COST);
 }
 
 static void test_reply(void)
@@ -604,7 +701,8 @@ static void test_config_largest(void)
 
 TEST_MAIN("formats", test_body_round_trip, test_body_undecoded, test_body_largest,
 	  test_body_largest_mdc, test_body_mdc, test_body_garbage, test_envelope_bytes,
-	  test_batch_round_trip, test_batch_cost, test_reply, test_reply_steady,
-	  test_cose_bytes, test_cose_short_signature, test_body_missing_field,
-	  test_body_absent, test_config, test_config_devices, test_config_addresses,
-	  test_config_window, test_config_change, test_config_largest)
+	  test_batch_round_trip, test_batch_tombstones, test_batch_tombstone_count,
+	  test_batch_cost, test_reply, test_reply_steady, test_cose_bytes,
+	  test_cose_short_signature, test_body_missing_field, test_body_absent,
+	  test_config, test_config_devices, test_config_addresses, test_config_window,
+	  test_config_change, test_config_largest)

@@ -136,6 +136,25 @@ static void want(uint8_t credits, bool heartbeat)
 	handover_on_want(&h, &w);
 }
 
+/* What hub-coap is told of the numbers in the batch: of all of them, records and tombstones. */
+static void check_span(void)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+
+	for (size_t i = 0; i < batch.record_count; i++) {
+		first = batch.records[i].seq < first ? batch.records[i].seq : first;
+		last = batch.records[i].seq > last ? batch.records[i].seq : last;
+	}
+	for (size_t i = 0; i < batch.tombstone_count; i++) {
+		const struct tombstone *t = &batch.tombstones[i];
+
+		first = t->first < first ? t->first : first;
+		last = t->last > last ? t->last : last;
+	}
+	CHECK_UINT(got.first, last ? first : 0);
+	CHECK_UINT(got.last, last);
+}
+
 /* The next batch, verified and parsed into 'batch'. Returns what handover_make says. */
 static int make(struct mono now)
 {
@@ -155,9 +174,7 @@ static int make(struct mono now)
 	CHECK_UINT(batch.highest, queue_highest(q));
 	CHECK_UINT(batch.queued, queue_unsent(q));
 	CHECK_INT(batch.flags, got.flags);
-	CHECK_UINT(got.first, batch.record_count ? batch.records[0].seq : 0);
-	CHECK_UINT(got.last,
-		   batch.record_count ? batch.records[batch.record_count - 1].seq : 0);
+	check_span();
 	return 1;
 }
 
@@ -499,9 +516,193 @@ static void test_poison(void)
 		CHECK_INT(handover_on_ack(&h, &refused, t0), 0);
 	}
 	CHECK_UINT(queue_unsent(q), 0);
+	CHECK_UINT(queue_contig(q), 1);
 	add(2, CLASS_ROUTINE);
 	CHECK_INT(make(t0), 1);
 	CHECK_UINT(batch.record_count, 2);
+	CHECK_UINT(batch.tombstone_count, 1);
+	CHECK_UINT(batch.tombstones[0].first, 2);
+	CHECK_UINT(batch.tombstones[0].last, 2);
+	CHECK_INT(batch.tombstones[0].cause, TOMBSTONE_REFUSED);
+	CHECK_INT(ack_ranges(got.id, 6, 0, 0, t0),
+		  0); /* what it refused holds nothing up */
+	CHECK_UINT(queue_contig(q), 6);
+	stop();
+}
+
+static void evict(unsigned n)
+{
+	struct queue_evicted ev;
+
+	CHECK_INT(queue_evict(q, n, &ev), 0);
+	CHECK_UINT(ev.routine + ev.alarm, n);
+}
+
+/* Tombstones ride on what goes anyway, in one batch at a time, until the clinic has named them. */
+static void test_tombstones(void)
+{
+	uint32_t first;
+
+	start();
+	add(12, CLASS_ROUTINE);
+	evict(3);
+	CHECK_INT(make(t0), 0); /* no credit */
+	want(9, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 4);
+	CHECK_UINT(batch.records[0].seq, 4);
+	CHECK_UINT(batch.tombstone_count, 1);
+	CHECK_UINT(batch.tombstones[0].first, 1);
+	CHECK_UINT(batch.tombstones[0].last, 3);
+	CHECK_INT(batch.tombstones[0].class, CLASS_ROUTINE);
+	CHECK_INT(batch.tombstones[0].cause, TOMBSTONE_EVICTED);
+	first = got.id;
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.tombstone_count, 0); /* one outstanding batch has them */
+	CHECK_INT(ack_ranges(got.id, 0, 8, 11, t0), 0);
+	want(0, true);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 1);
+	CHECK_UINT(batch.tombstone_count, 0);
+	CHECK_INT(ack_ranges(got.id, 0, 12, 12, t0), 0);
+	handover_on_down(&h); /* the first answer is lost */
+	CHECK(!handover_has(&h, first));
+	want(9, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 4);
+	CHECK_UINT(batch.tombstone_count, 1);
+	CHECK_INT(ack_ranges(got.id, 7, 0, 0, t0), 0);
+	want(0, true);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.tombstone_count, 0); /* named: gone */
+	CHECK_UINT(queue_contig(q), 12);
+	CHECK_INT(make(t0), 0);
+	add(1, CLASS_ROUTINE);
+	evict(1);
+	CHECK_INT(make(t0), 0); /* not for tombstones alone */
+	want(0, true);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 0);
+	CHECK_UINT(batch.tombstone_count, 1);
+	CHECK_UINT(got.first, 13);
+	CHECK_INT(ack_ranges(got.id, 13, 0, 0, t0), 0);
+	CHECK_UINT(queue_contig(q), 13);
+	stop();
+}
+
+/* More than a batch takes: the first ones, and room for records beside them. */
+static void test_many_tombstones(void)
+{
+	start();
+	for (int i = 0; i < 12; i++) {
+		add(1, CLASS_ROUTINE);
+		add(1, CLASS_ALARM);
+	}
+	evict(12);
+	want(4, true);
+	CHECK_INT(make(t0), 1);
+	CHECK(batch.record_count >= 1 && batch.record_count < 4);
+	CHECK_UINT(batch.tombstone_count, BATCH_TOMBSTONES_MAX);
+	for (size_t i = 0; i < BATCH_TOMBSTONES_MAX; i++)
+		CHECK_UINT(batch.tombstones[i].first, 1 + 2 * i);
+	CHECK_INT(ack_ranges(got.id, 2 * batch.record_count, 0, 0, t0), 0);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.tombstones[0].first, queue_contig(q) + 1);
+	stop();
+}
+
+/* A record of the largest size goes, whatever waits beside it: its tombstones come later. */
+static void test_tombstones_give_way(void)
+{
+	struct queue_entry e = { .record = { .class = CLASS_ALARM } };
+	uint8_t body[SEALED_BODY_MAX] = { 0 };
+	size_t len = SEALED_BODY_MAX;
+
+	start();
+	add(2, CLASS_ROUTINE);
+	evict(1);
+	want(9, false);
+	for (;; len--) { /* down to the longest body that fits */
+		struct msg_ack a = { 0 };
+		struct queue_ack res;
+		int r;
+
+		e.record.seq = queue_next_seq(q);
+		e.record.body = body;
+		e.record.body_len = len;
+		CHECK_INT(queue_insert(q, &e, 1), 0);
+		r = make(t0);
+		if (r == 1)
+			break;
+		CHECK_INT(r, -EMSGSIZE);
+		CHECK_UINT(h.too_large, e.record.seq);
+		a.reply.refused_count = 1;
+		a.reply.refused[0] = (struct refused){ h.too_large, REFUSED_TOO_LARGE };
+		CHECK_INT(queue_acknowledge(q, &a.reply, &res), 0);
+	}
+	CHECK_UINT(batch.record_count, 1);
+	CHECK_UINT(batch.tombstone_count, 0);
+	CHECK_UINT(batch.records[0].body_len, len);
+	CHECK_INT(make(t0), 1); /* the other record takes them along */
+	CHECK_UINT(batch.records[0].seq, 2);
+	CHECK(batch.tombstone_count >= 2);
+	stop();
+}
+
+/* The clinic refuses a batch with tombstones: neither its record nor the rest is blamed for them. */
+static void test_refused_tombstones(void)
+{
+	struct msg_ack refused = { 0 };
+	struct mono later = mono_add(t0, HANDOVER_TOMBSTONE_PAUSE_MS);
+
+	start();
+	add(2, CLASS_ROUTINE);
+	evict(1);
+	want(9, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 1);
+	CHECK_UINT(batch.tombstone_count, 1);
+	CHECK(got.first != got.last); /* so hub-coap takes it for more than one */
+	refused.batch = got.id;
+	CHECK_INT(handover_on_ack(&h, &refused, t0), 0);
+	CHECK_INT(make(t0), 1); /* alone */
+	CHECK_UINT(batch.record_count, 1);
+	CHECK_UINT(batch.tombstone_count, 0);
+	CHECK_UINT(got.first, got.last);
+	CHECK_INT(ack_ranges(got.id, 0, 2, 2, t0), 0);
+	add(3, CLASS_ROUTINE);
+	CHECK_INT(make(mono_add(t0, HANDOVER_TOMBSTONE_PAUSE_MS - 1)), 1);
+	CHECK_UINT(batch.record_count, 3);
+	CHECK_UINT(batch.tombstone_count, 0);
+	want(0, true);
+	CHECK_INT(make(later), 1);
+	CHECK_UINT(batch.record_count, 0);
+	CHECK_UINT(batch.tombstone_count, 1);
+	refused.batch = got.id; /* a heartbeat with them: nothing else to send again */
+	CHECK_INT(handover_on_ack(&h, &refused, later), 0);
+	want(0, true);
+	CHECK_INT(make(later), 1);
+	CHECK_UINT(batch.tombstone_count, 0);
+	stop();
+}
+
+/* What goes alone to be judged has nothing beside it, whenever the tombstones came. */
+static void test_alone_without_tombstones(void)
+{
+	struct msg_ack refused = { 0 };
+
+	start();
+	add(4, CLASS_ROUTINE);
+	want(9, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 4);
+	evict(1);
+	refused.batch = got.id;
+	CHECK_INT(handover_on_ack(&h, &refused, t0), 0);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 1);
+	CHECK_UINT(batch.records[0].seq, 2);
+	CHECK_UINT(batch.tombstone_count, 0);
 	stop();
 }
 
@@ -568,5 +769,6 @@ static void test_sent_again(void)
 
 TEST_MAIN("handover", test_bodies, test_longest_fits, test_too_long_goes_raw,
 	  test_credits_and_heartbeat, test_alarms_first, test_drain, test_link_down,
-	  test_unnamed, test_unnamed_beside_outstanding, test_poison, test_suspect,
-	  test_sent_again)
+	  test_unnamed, test_unnamed_beside_outstanding, test_poison, test_tombstones,
+	  test_many_tombstones, test_tombstones_give_way, test_refused_tombstones,
+	  test_alone_without_tombstones, test_suspect, test_sent_again)

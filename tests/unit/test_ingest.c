@@ -265,6 +265,120 @@ static void test_out_of_order(void)
 	tear_down();
 }
 
+static void bury(struct batch *b, uint64_t first, uint64_t last,
+		 enum tombstone_cause cause)
+{
+	b->tombstones[b->tombstone_count++] =
+		(struct tombstone){ first, last, CLASS_ROUTINE, cause };
+}
+
+/* What will not come counts as if it had, and the hub hears of it like of a record. */
+static void test_tombstones(void)
+{
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	bury(&b, 1, 3, TOMBSTONE_EVICTED);
+	bury(&b, 6, 6, TOMBSTONE_REFUSED);
+	add(&b, 5, "five");
+	add(&b, 9, "nine");
+	bury(&b, 7, 8, TOMBSTONE_DAMAGED);
+	for (int i = 0; i < 2; i++) { /* the same again is nothing new */
+		send(&b);
+		CHECK_INT(t.re.code, COAP_CODE_CHANGED);
+		CHECK_UINT(t.reply.contig, 3);
+		CHECK_UINT(t.reply.range_count, 1);
+		CHECK_UINT(t.reply.ranges[0].first, 5);
+		CHECK_UINT(t.reply.ranges[0].last, 9);
+		CHECK_UINT(counts().contig, 3);
+		CHECK_UINT(counts().highest, 9);
+		CHECK_UINT(counts().records, 2);
+		CHECK_UINT(counts().given_up[TOMBSTONE_EVICTED], 3);
+		CHECK_UINT(counts().given_up[TOMBSTONE_REFUSED], 1);
+		CHECK_UINT(counts().given_up[TOMBSTONE_DAMAGED], 2);
+		reopen();
+	}
+	b = empty_batch();
+	bury(&b, 4, 4, TOMBSTONE_SKIPPED);
+	bury(&b, 12, 99, TOMBSTONE_DISCARDED);
+	send(&b); /* a heartbeat brings them too */
+	CHECK_UINT(t.reply.contig, 9);
+	CHECK_UINT(t.reply.range_count, 1);
+	CHECK_UINT(t.reply.ranges[0].first, 12);
+	CHECK_UINT(t.reply.ranges[0].last, 99);
+	tear_down();
+}
+
+/* A number that came is a record, whatever was said of it before or is said after. */
+static void test_record_and_tombstone(void)
+{
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	bury(&b, 1, 6, TOMBSTONE_EVICTED);
+	send(&b);
+	CHECK_UINT(t.reply.contig, 6);
+	b = empty_batch();
+	add(&b, 1, "one");
+	add(&b, 4, "four");
+	add(&b, 7, "seven");
+	send(&b);
+	CHECK_UINT(t.note.stored, 3);
+	CHECK_UINT(t.reply.contig, 7);
+	b = empty_batch();
+	bury(&b, 7, 7, TOMBSTONE_EVICTED); /* it was under way when it was given up */
+	send(&b);
+	CHECK_INT(t.re.code, COAP_CODE_CHANGED);
+	CHECK_UINT(counts().records, 3);
+	CHECK_UINT(counts().given_up[TOMBSTONE_EVICTED], 4);
+	CHECK_UINT(counts().highest, 7);
+	b = empty_batch();
+	add(&b, 10, "ten");
+	bury(&b, 9, 11, TOMBSTONE_EVICTED); /* both at once */
+	send(&b);
+	CHECK_UINT(t.reply.range_count, 1);
+	CHECK_UINT(t.reply.ranges[0].first, 9);
+	CHECK_UINT(t.reply.ranges[0].last, 11);
+	CHECK_UINT(counts().given_up[TOMBSTONE_EVICTED], 6);
+	tear_down();
+}
+
+/* Refused as a whole: a tombstone of a number that the hub never gave. */
+static void test_bad_tombstone(void)
+{
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	add(&b, 1, "one");
+	bury(&b, 5, b.highest + 1, TOMBSTONE_EVICTED);
+	send(&b);
+	check_refused(COAP_CODE_BAD_REQUEST, INGEST_MALFORMED);
+	tear_down();
+}
+
+/* Tombstones beyond what a reply can name are stored all the same. */
+static void test_many_tombstones(void)
+{
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	b.highest = 1000;
+	for (uint64_t i = 0; i < 12; i++)
+		add(&b, 2 + 4 * i, "x");
+	for (uint64_t i = 0; i < BATCH_TOMBSTONES_MAX; i++)
+		bury(&b, 4 + 4 * i, 4 + 4 * i, TOMBSTONE_EVICTED);
+	send(&b);
+	CHECK_UINT(t.reply.range_count, REPLY_RANGES_MAX);
+	for (size_t i = 0; i < REPLY_RANGES_MAX; i++)
+		CHECK_UINT(t.reply.ranges[i].first, 2 + 2 * i);
+	CHECK_UINT(counts().given_up[TOMBSTONE_EVICTED], BATCH_TOMBSTONES_MAX);
+	tear_down();
+}
+
 /* More islands than a reply can name: the rest is stored,
  * not acknowledged, and a duplicate next time. */
 static void test_many_islands(void)
@@ -452,9 +566,9 @@ static void send_payload(const uint8_t *payload, size_t len)
 
 static void test_signed_nonsense(void)
 {
-	static const uint8_t deep[] = { 0x87, 0x01, 0x9f, 0x9f, 0x9f,
+	static const uint8_t deep[] = { 0x88, 0x02, 0x9f, 0x9f, 0x9f,
 					0x9f, 0x9f, 0x9f, 0x9f };
-	static const uint8_t huge[] = { 0x87, 0x01, 0x5b, 0xff, 0xff, 0xff,
+	static const uint8_t huge[] = { 0x88, 0x02, 0x5b, 0xff, 0xff, 0xff,
 					0xff, 0xff, 0xff, 0xff, 0xff };
 	static uint8_t payload[BYTES];
 	struct batch b;
@@ -473,7 +587,7 @@ static void test_signed_nonsense(void)
 	payload[n] = 0;
 	send_payload(payload, (size_t)n + 1); /* a byte too many */
 	check_refused(COAP_CODE_BAD_REQUEST, INGEST_MALFORMED);
-	payload[1] = 2; /* version */
+	payload[1] = BATCH_VERSION + 1;
 	send_payload(payload, (size_t)n);
 	check_refused(COAP_CODE_UNSUPPORTED_FORMAT, INGEST_MALFORMED);
 	b.record_count = 0;
@@ -646,12 +760,17 @@ static void test_store_files(void)
 int main(int argc, char **argv)
 {
 	static test_fn *const tests[] = {
-		test_stored,	    test_small_reply,  test_duplicate,
-		test_conflict,	    test_out_of_order, test_many_islands,
-		test_random_order,  test_foreign,      test_states,
-		test_bad_signature, test_damaged,      test_signed_nonsense,
-		test_largest,	    test_behind,       test_locked,
-		test_broken_store,  test_killed,       test_store_files,
+		test_stored,	    test_small_reply,
+		test_duplicate,	    test_conflict,
+		test_out_of_order,  test_many_islands,
+		test_tombstones,    test_record_and_tombstone,
+		test_bad_tombstone, test_many_tombstones,
+		test_random_order,  test_foreign,
+		test_states,	    test_bad_signature,
+		test_damaged,	    test_signed_nonsense,
+		test_largest,	    test_behind,
+		test_locked,	    test_broken_store,
+		test_killed,	    test_store_files,
 	};
 
 	CHECK_INT(crypto_init(), 0);

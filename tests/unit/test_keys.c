@@ -235,7 +235,8 @@ static void test_data_without_keys(void)
 
 static void test_slots_bytes(void)
 {
-	struct slots s = { .generation = 7,
+	struct slots s = { .root = ROOT_BOARD,
+			   .generation = 7,
 			   .count = 2,
 			   .slots = { { SLOT_QUEUE, 1, 5, 76, { 1 } },
 				      { SLOT_SIGN, 0, 7, 60, { 2 } } } };
@@ -244,11 +245,13 @@ static void test_slots_bytes(void)
 	size_t covered;
 	int n = slots_encode(&s, buf, sizeof(buf)), len = n + WRAP_OVERHEAD;
 
-	CHECK_INT(n, 4 + 1 + 8 + 1 + 2 * (SLOT_AD_LEN + 1) + 76 + 60);
+	CHECK_INT(n, 4 + 1 + 1 + 8 + 1 + 2 * (SLOT_AD_LEN + 1) + 76 + 60);
 	memset(buf + n, 0xee, WRAP_OVERHEAD);
 	CHECK_INT(slots_decode(buf, (size_t)len, &got, &covered), 0);
 	CHECK_UINT(covered, n);
 	CHECK_UINT(got.generation, 7);
+	CHECK_INT(got.root, ROOT_BOARD);
+	CHECK(!got.version_1);
 	CHECK_UINT(got.count, 2);
 	CHECK_INT(got.slots[1].purpose, SLOT_SIGN);
 	CHECK_INT(got.slots[1].wrapped_len, 60);
@@ -261,14 +264,30 @@ static void test_slots_bytes(void)
 	buf[4] = SLOTS_VERSION + 1;
 	CHECK_INT(slots_decode(buf, (size_t)len, &got, &covered), -ENOTSUP);
 	buf[4] = SLOTS_VERSION;
-	buf[13] = SLOTS_MAX + 1;
+	buf[4] = 0;
+	CHECK_INT(slots_decode(buf, (size_t)len, &got, &covered), -ENOTSUP);
+	buf[4] = SLOTS_VERSION;
+	buf[5] = ROOT_NONE;
 	CHECK_INT(slots_decode(buf, (size_t)len, &got, &covered), -ERANGE);
-	buf[13] = 2;
-	buf[14] = SLOT_PURPOSES;
+	buf[5] = ROOT_KINDS;
 	CHECK_INT(slots_decode(buf, (size_t)len, &got, &covered), -ERANGE);
-	buf[14] = SLOT_QUEUE;
-	buf[14 + SLOT_AD_LEN] = WRAP_OVERHEAD;
+	buf[5] = ROOT_BOARD;
+	buf[14] = SLOTS_MAX + 1;
 	CHECK_INT(slots_decode(buf, (size_t)len, &got, &covered), -ERANGE);
+	buf[14] = 2;
+	buf[15] = SLOT_PURPOSES;
+	CHECK_INT(slots_decode(buf, (size_t)len, &got, &covered), -ERANGE);
+	buf[15] = SLOT_QUEUE;
+	buf[15 + SLOT_AD_LEN] = WRAP_OVERHEAD;
+	CHECK_INT(slots_decode(buf, (size_t)len, &got, &covered), -ERANGE);
+	buf[15 + SLOT_AD_LEN] = 76;
+	/* version 1 had no root: it was the file */
+	memmove(buf + 5, buf + 6, (size_t)len - 6);
+	buf[4] = 1;
+	CHECK_INT(slots_decode(buf, (size_t)len - 1, &got, &covered), 0);
+	CHECK(got.version_1);
+	CHECK_INT(got.root, ROOT_FILE);
+	CHECK_UINT(got.generation, 7);
 	s.slots[1] = s.slots[0]; /* one purpose and segment twice */
 	n = slots_encode(&s, buf, sizeof(buf));
 	CHECK_INT(slots_decode(buf, (size_t)n + WRAP_OVERHEAD, &got, &covered), -EBADMSG);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "hub/core/reading.h"
+#include "storage/db.h"
 #include "temp_dir.h"
 #include "test.h"
 
@@ -105,6 +106,113 @@ static uint64_t count_rows(void)
 		n++;
 	return n;
 }
+
+/* --- the tables as they are ------------------------------------------------------------ */
+
+enum { PLACES_MAX = 20000 };
+static uint8_t places[PLACES_MAX];
+
+static void run_sql(int version, const char *schema, const char *sql)
+{
+	char path[128];
+	const struct db_options o = { .path = path,
+				      .key = &key,
+				      .create = schema != NULL,
+				      .schema = schema,
+				      .schema_version = version };
+	struct db *db;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, QUEUE_FILE);
+	CHECK_INT(db_open(&o, &db), 0);
+	CHECK_INT(db_exec(db, sql), 0);
+	db_close(db);
+}
+
+static void count_places(struct db *db, const char *sql)
+{
+	struct db_stmt *st;
+	int r;
+
+	CHECK_INT(db_prepare(db, sql, &st), 0);
+	while ((r = db_step(st)) == 1)
+		for (uint64_t s = db_u64(st, 0); s <= db_u64(st, 1); s++) {
+			CHECK(s > 0 && s < PLACES_MAX);
+			places[s]++;
+		}
+	CHECK_INT(r, 0);
+	db_stmt_free(st);
+}
+
+/* Invariant 4, as a stranger would check it. */
+static void check_places(void)
+{
+	char path[128];
+	const struct db_options o = { .path = path, .key = &key, .schema_version = 2 };
+	uint64_t contig = queue_contig(q), highest = queue_highest(q);
+	struct db *db;
+
+	queue_close(q);
+	memset(places, 0, sizeof(places));
+	snprintf(path, sizeof(path), "%s/%s", dir, QUEUE_FILE);
+	CHECK_INT(db_open(&o, &db), 0);
+	count_places(db, "SELECT seq, seq FROM q_routine");
+	count_places(db, "SELECT seq, seq FROM q_alarm");
+	count_places(db, "SELECT lo, hi FROM acked");
+	count_places(db, "SELECT lo, hi FROM tomb");
+	db_close(db);
+	for (uint64_t s = 1; s < PLACES_MAX; s++)
+		CHECK_UINT(places[s], s > contig && s <= highest);
+	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	CHECK_UINT(queue_contig(q), contig);
+	CHECK_UINT(queue_highest(q), highest);
+}
+
+/* The tombstones are these and no others. */
+static void check_tombstones(size_t count, const struct tombstone *want)
+{
+	struct tombstone got[8];
+	size_t n;
+
+	CHECK_INT(queue_tombstones(q, 8, got, &n), 0);
+	CHECK_UINT(n, count);
+	for (size_t i = 0; i < n; i++) {
+		CHECK_UINT(got[i].first, want[i].first);
+		CHECK_UINT(got[i].last, want[i].last);
+		CHECK_INT(got[i].class, want[i].class);
+		CHECK_INT(got[i].cause, want[i].cause);
+	}
+}
+
+#define TOMBS(...)                                                                       \
+	sizeof((struct tombstone[]){ __VA_ARGS__ }) / sizeof(struct tombstone),          \
+		(struct tombstone[])                                                     \
+	{                                                                                \
+		__VA_ARGS__                                                              \
+	}
+
+static void check_evict(unsigned max, unsigned parked, unsigned routine, unsigned alarm)
+{
+	uint64_t before = queue_unsent(q);
+	struct queue_evicted ev = { 9, 9, 9 };
+
+	CHECK_INT(queue_evict(q, max, &ev), 0);
+	CHECK_UINT(ev.parked, parked);
+	CHECK_UINT(ev.routine, routine);
+	CHECK_UINT(ev.alarm, alarm);
+	CHECK_UINT(queue_unsent(q), before - routine - alarm);
+	CHECK_UINT(queue_unsent(q), count_rows());
+}
+
+static int refuse(uint64_t seq)
+{
+	struct reply r = { .refused_count = 1,
+			   .refused = { { seq, REFUSED_MALFORMED } } };
+	struct queue_ack a;
+
+	return queue_acknowledge(q, &r, &a);
+}
+
+/* --- cases ----------------------------------------------------------------------------- */
 
 static void test_gapless(void)
 {
@@ -243,6 +351,9 @@ static void test_refused(void)
 	CHECK_UINT(queue_unsent(q), 2);
 	CHECK_UINT(count_rows(), 2);
 	CHECK_UINT(next_of(CLASS_ALARM, 0), 6);
+	check_tombstones(TOMBS({ 3, 3, CLASS_ROUTINE, TOMBSTONE_REFUSED },
+			       { 5, 5, CLASS_ALARM, TOMBSTONE_REFUSED }));
+	check_places();
 	CHECK_INT(queue_acknowledge(q, &r, &a), 0); /* the same answer again */
 	CHECK_UINT(a.removed + a.refused, 0);
 	again();
@@ -252,6 +363,353 @@ static void test_refused(void)
 	again();
 	CHECK_UINT(queue_unsent(q), 0);
 	CHECK_UINT(queue_next_seq(q), 7);
+	check_tombstones(0, NULL);
+	check_places();
+	CHECK_INT(ack(2, RANGES({ 3, 6 })), 0);
+	CHECK_UINT(queue_contig(q), 6); /* nothing that was refused holds the mark */
+	stop();
+}
+
+/* What the clinic refuses while it is being given up is given up; what it refuses twice is refused once. */
+static void test_refused_late(void)
+{
+	start();
+	add(3, CLASS_ROUTINE);
+	check_evict(2, 0, 2, 0);
+	CHECK_INT(refuse(1), 0);
+	check_tombstones(TOMBS({ 1, 2, CLASS_ROUTINE, TOMBSTONE_EVICTED }));
+	CHECK_INT(refuse(3), 0);
+	CHECK_INT(refuse(3), 0);
+	check_tombstones(TOMBS({ 1, 2, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 3, 3, CLASS_ROUTINE, TOMBSTONE_REFUSED }));
+	CHECK_UINT(queue_unsent(q), 0);
+	check_places();
+	stop();
+}
+
+static void test_evict_order(void)
+{
+	start();
+	add(2, CLASS_ALARM);
+	add(5, CLASS_ROUTINE);
+	add(3, CLASS_ALARM);
+	add(2, CLASS_ROUTINE);
+	CHECK_INT(refuse(3), 0);
+	CHECK_INT(refuse(8), 0);
+	check_evict(1, 1, 0, 0); /* first what was refused: given up already */
+	check_evict(3, 1, 2, 0);
+	check_tombstones(TOMBS({ 3, 3, CLASS_ROUTINE, TOMBSTONE_REFUSED },
+			       { 4, 5, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 8, 8, CLASS_ALARM, TOMBSTONE_REFUSED }));
+	check_evict(1, 0, 1, 0); /* touches the one before */
+	check_places();
+	check_evict(QUEUE_EVICT_MAX, 0, 3, 0); /* no alarm in the same go */
+	check_tombstones(TOMBS({ 3, 3, CLASS_ROUTINE, TOMBSTONE_REFUSED },
+			       { 4, 7, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 8, 8, CLASS_ALARM, TOMBSTONE_REFUSED },
+			       { 11, 12, CLASS_ROUTINE, TOMBSTONE_EVICTED }));
+	CHECK_UINT(next_of(CLASS_ALARM, 0), 1);
+	check_evict(3, 0, 0, 3);
+	check_tombstones(TOMBS({ 1, 2, CLASS_ALARM, TOMBSTONE_EVICTED },
+			       { 3, 3, CLASS_ROUTINE, TOMBSTONE_REFUSED },
+			       { 4, 7, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 8, 8, CLASS_ALARM, TOMBSTONE_REFUSED },
+			       { 9, 9, CLASS_ALARM, TOMBSTONE_EVICTED },
+			       { 11, 12, CLASS_ROUTINE, TOMBSTONE_EVICTED }));
+	check_evict(2, 0, 0, 1);
+	check_evict(1, 0, 0, 0); /* nothing is left to give up */
+	CHECK_UINT(queue_unsent(q), 0);
+	check_places();
+	again();
+	CHECK_UINT(queue_next_seq(q), 13);
+	CHECK_UINT(queue_unsent(q), 0);
+	CHECK_INT(ack(12, 0, NULL), 0);
+	check_tombstones(0, NULL);
+	stop();
+}
+
+/* Neighbours of another class or cause stay apart. */
+static void test_evict_apart(void)
+{
+	start();
+	add(2, CLASS_ROUTINE);
+	add(2, CLASS_ALARM);
+	add(2, CLASS_ROUTINE);
+	CHECK_INT(refuse(5), 0);
+	check_evict(3, 1, 2, 0);
+	check_evict(1, 0, 1, 0);
+	check_evict(3, 0, 0, 2);
+	check_tombstones(TOMBS({ 1, 2, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 3, 4, CLASS_ALARM, TOMBSTONE_EVICTED },
+			       { 5, 5, CLASS_ROUTINE, TOMBSTONE_REFUSED },
+			       { 6, 6, CLASS_ROUTINE, TOMBSTONE_EVICTED }));
+	check_places();
+	stop();
+}
+
+static void test_evict_limits(void)
+{
+	struct tombstone t[2];
+	size_t n;
+
+	start();
+	add(QUEUE_EVICT_MAX - 1, CLASS_ROUTINE);
+	check_evict(QUEUE_EVICT_MAX, 0, QUEUE_EVICT_MAX - 1, 0);
+	add(QUEUE_EVICT_MAX, CLASS_ROUTINE);
+	check_evict(QUEUE_EVICT_MAX, 0, QUEUE_EVICT_MAX, 0);
+	add(QUEUE_EVICT_MAX + 1, CLASS_ROUTINE);
+	check_evict(QUEUE_EVICT_MAX, 0, QUEUE_EVICT_MAX, 0);
+	CHECK_UINT(queue_unsent(q), 1);
+	add(1, CLASS_ALARM);
+	add(1, CLASS_ROUTINE);
+	check_evict(2, 0, 2, 0);
+	CHECK_INT(queue_tombstones(q, 1, t, &n), 0); /* not more than asked for */
+	CHECK_UINT(n, 1);
+	CHECK_UINT(t[0].last, 3 * QUEUE_EVICT_MAX);
+	CHECK_INT(queue_tombstones(q, 2, t, &n), 0);
+	CHECK_UINT(n, 2);
+	CHECK_UINT(t[1].first, 3 * QUEUE_EVICT_MAX + 2);
+	stop();
+}
+
+/* The clinic names a part of a tombstone: only that goes. */
+static void test_cut(void)
+{
+	start();
+	add(30, CLASS_ROUTINE);
+	check_evict(10, 0, 10, 0);
+	CHECK_INT(ack(0, RANGES({ 4, 5 })), 0); /* out of its middle */
+	check_tombstones(TOMBS({ 1, 3, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 6, 10, CLASS_ROUTINE, TOMBSTONE_EVICTED }));
+	check_places();
+	CHECK_INT(ack(0, RANGES({ 9, 12 })), 0); /* its end, and records */
+	check_tombstones(TOMBS({ 1, 3, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 6, 8, CLASS_ROUTINE, TOMBSTONE_EVICTED }));
+	CHECK_UINT(queue_unsent(q), 18);
+	check_places();
+	CHECK_INT(ack(1, 0, NULL), 0); /* its beginning */
+	check_tombstones(TOMBS({ 2, 3, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 6, 8, CLASS_ROUTINE, TOMBSTONE_EVICTED }));
+	check_places();
+	check_evict(2, 0, 2, 0);
+	CHECK_INT(ack(1, RANGES({ 3, 6 })), 0); /* the ends of two */
+	check_tombstones(TOMBS({ 2, 2, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 7, 8, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 13, 14, CLASS_ROUTINE, TOMBSTONE_EVICTED }));
+	check_places();
+	CHECK_INT(ack(2, RANGES({ 7, 7 })), 0);
+	CHECK_UINT(queue_contig(q), 7);
+	CHECK_INT(ack(14, 0, NULL), 0);
+	check_tombstones(0, NULL);
+	CHECK_UINT(queue_contig(q), 14);
+	CHECK_UINT(queue_unsent(q), 16);
+	check_places();
+	stop();
+}
+
+/* A full queue takes each reading for the oldest ones; alarms stay to the last. */
+static void test_evict_when_full(void)
+{
+	struct queue_evicted ev, all = { 0 };
+	uint64_t room;
+	int r, percent = 0;
+
+	temp_dir_make(dir, sizeof(dir));
+	CHECK_INT(queue_open(dir, &key, 40, &q), 0);
+	add(30, CLASS_ALARM);
+	for (int i = 0; i < 400; i++) {
+		struct queue_entry e = entry(0, queue_next_seq(q), CLASS_ROUTINE);
+		int now;
+
+		e.record.body_len = 500;
+		while ((r = queue_insert(q, &e, 1)) == -ENOSPC) {
+			CHECK_INT(queue_evict(q, 64, &ev), 0);
+			CHECK(ev.routine > 0);
+			CHECK_UINT(ev.alarm, 0);
+			all.routine += ev.routine;
+			CHECK_INT(queue_room(q, &room), 0);
+			CHECK(room > 0);
+		}
+		CHECK_INT(r, 0);
+		now = queue_fill_percent(q);
+		CHECK(now >= 0 && now <= 100);
+		if (all.routine == 0) {
+			CHECK(now >= percent);
+			percent = now;
+		}
+	}
+	CHECK(percent >= 98);
+	CHECK(all.routine > 100);
+	CHECK_UINT(queue_unsent(q), 430 - all.routine);
+	CHECK_UINT(next_of(CLASS_ALARM, 0), 1);
+	CHECK_UINT(next_of(CLASS_ROUTINE, 0), 31 + all.routine);
+	check_tombstones(
+		TOMBS({ 31, 30 + all.routine, CLASS_ROUTINE, TOMBSTONE_EVICTED }));
+	check_places();
+	stop();
+}
+
+/* Alarms and routine records by turns, so that a tombstone stands for few rows: something can always go. */
+static void test_evict_mixed(void)
+{
+	struct queue_evicted ev;
+	unsigned evicted = 0;
+
+	temp_dir_make(dir, sizeof(dir));
+	CHECK_INT(queue_open(dir, &key, 24, &q), 0);
+	for (int i = 0; i < 3000; i++) {
+		struct queue_entry e = entry(
+			0, queue_next_seq(q),
+			i / 100 % 3 && test_random() % 8 ? CLASS_ALARM : CLASS_ROUTINE);
+		int r;
+
+		e.record.body_len = 100 + test_random() % 900;
+		while ((r = queue_insert(q, &e, 1)) == -ENOSPC) {
+			bool routine = next_of(CLASS_ROUTINE, 0) != 0;
+
+			CHECK_INT(queue_evict(q, QUEUE_EVICT_MAX, &ev), 0);
+			CHECK(ev.routine > 0 || !routine);
+			CHECK(ev.routine + ev.alarm > 0);
+			CHECK(ev.alarm == 0 || next_of(CLASS_ROUTINE, 0) == 0);
+			evicted += ev.routine + ev.alarm;
+		}
+		CHECK_INT(r, 0);
+	}
+	CHECK(evicted > 1500);
+	CHECK_UINT(queue_unsent(q), 3000 - evicted);
+	check_places();
+	stop();
+}
+
+/* The disk is smaller than the quota: what is in use stays, more does not come. */
+static void test_limit(void)
+{
+	struct queue_entry e[QUEUE_GROUP_MAX];
+	uint64_t before = 0, room;
+	int r = 0;
+
+	start();
+	add(200, CLASS_ROUTINE);
+	CHECK(queue_fill_percent(q) < 5);
+	CHECK_INT(queue_room(q, &room), 0);
+	CHECK(room > QUEUE_PAGES_MAX - 50 && room < QUEUE_PAGES_MAX);
+	CHECK_INT(queue_limit(q, QUEUE_PAGES_MAX - room), 0);
+	CHECK_INT(queue_limit(q, QUEUE_PAGES_MAX - room - 1), 1);
+	CHECK_INT(queue_limit(q, 0), 1);
+	CHECK_INT(queue_room(q, &room), 0);
+	CHECK_UINT(room, 0);
+	CHECK_INT(queue_checkpoint(q), 0);
+	for (int i = 0; i < 20 && r == 0; i++) {
+		before = queue_next_seq(q);
+		for (size_t k = 0; k < QUEUE_GROUP_MAX; k++)
+			e[k] = entry(k, before + k, CLASS_ROUTINE);
+		r = queue_insert(q, e, QUEUE_GROUP_MAX);
+	}
+	CHECK_INT(r, -ENOSPC);
+	CHECK_UINT(queue_next_seq(q), before);
+	CHECK_UINT(queue_unsent(q), count_rows());
+	CHECK_INT(queue_fill_percent(q), 100);
+	CHECK_INT(queue_limit(q, UINT64_MAX), 0); /* no more than the quota */
+	CHECK(queue_fill_percent(q) < 5);
+	CHECK_INT(queue_insert(q, e, QUEUE_GROUP_MAX), 0);
+	stop();
+}
+
+/* --- files of an older program --------------------------------------------------------- */
+
+#define OLD_CLASS                                                                        \
+	"(seq INTEGER PRIMARY KEY, asg INTEGER NOT NULL, kind INTEGER NOT NULL,"         \
+	" inst INTEGER NOT NULL, cap INTEGER NOT NULL, mark BLOB, body BLOB NOT NULL)"   \
+	" STRICT;"
+
+static const char schema_1[] =
+	"CREATE TABLE meta (k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE cur (id INTEGER PRIMARY KEY CHECK (id = 1), next_seq INTEGER NOT "
+	"NULL, contig INTEGER NOT NULL, inst INTEGER NOT NULL, cap INTEGER NOT NULL,"
+	" mask INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE q_alarm " OLD_CLASS "CREATE TABLE q_routine " OLD_CLASS
+	"CREATE TABLE acked (lo INTEGER PRIMARY KEY, hi INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE dead (seq INTEGER PRIMARY KEY, asg INTEGER NOT NULL, class INTEGER "
+	"NOT NULL, kind INTEGER NOT NULL, reason INTEGER NOT NULL, body BLOB NOT NULL) "
+	"STRICT;"
+	"INSERT INTO cur VALUES (1, 1, 0, 0, 0, 0);";
+
+static void test_upgrade(void)
+{
+	temp_dir_make(dir, sizeof(dir));
+	run_sql(1, schema_1,
+		"INSERT INTO meta VALUES ('hub', x'01020304050607080910111213141516');"
+		"INSERT INTO meta VALUES ('epoch', 4);"
+		"UPDATE cur SET next_seq = 8, contig = 3;"
+		"INSERT INTO q_routine VALUES (4, 1, 1, 1, 4, NULL, x'aa');"
+		"INSERT INTO q_alarm VALUES (6, 1, 1, 1, 6, NULL, x'bb');"
+		"INSERT INTO q_routine VALUES (10, 1, 1, 1, 10, NULL, x'cc');"
+		"INSERT INTO acked VALUES (8, 9);"
+		"INSERT INTO dead VALUES (2, 1, 1, 1, 1, x'dd');" /* below the mark */
+		"INSERT INTO dead VALUES (5, 1, 2, 1, 1, x'ee');" /* holds the mark */
+		"INSERT INTO dead VALUES (7, 1, 1, 1, 1, x'ff');"
+		"INSERT INTO dead VALUES (9, 1, 1, 1, 1, x'ab');"); /* contradicted */
+	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	CHECK_UINT(queue_unsent(q), 3);
+	CHECK_UINT(count_rows(), 3);
+	CHECK_UINT(queue_next_seq(q), 11);
+	check_tombstones(TOMBS({ 5, 5, CLASS_ALARM, TOMBSTONE_REFUSED },
+			       { 7, 7, CLASS_ROUTINE, TOMBSTONE_REFUSED }));
+	check_places();
+	check_evict(4, 4, 0, 0); /* the bodies were kept */
+	CHECK_INT(ack(10, 0, NULL), 0);
+	CHECK_UINT(queue_contig(q), 10);
+	stop();
+}
+
+/* Full to the last page: it opens, with all that was unsent. */
+static void test_upgrade_full(void)
+{
+	enum { PAGES = 40 };
+	char path[128];
+	const struct db_options o = { .path = path,
+				      .key = &key,
+				      .create = true,
+				      .pages_max = PAGES,
+				      .schema = schema_1,
+				      .schema_version = 1 };
+	uint64_t rows = 0, room;
+	struct db *db;
+	int r;
+
+	temp_dir_make(dir, sizeof(dir));
+	snprintf(path, sizeof(path), "%s/%s", dir, QUEUE_FILE);
+	CHECK_INT(db_open(&o, &db), 0);
+	while ((r = db_exec(db,
+			    "INSERT INTO q_routine SELECT ifnull(max(seq), 0) + 1, 1, 1,"
+			    " 1, 1, NULL, zeroblob(500) FROM q_routine")) == 0)
+		rows++;
+	CHECK_INT(r, -ENOSPC);
+	db_close(db);
+	CHECK_INT(queue_open(dir, &key, PAGES, &q), 0);
+	CHECK_UINT(queue_unsent(q), rows);
+	CHECK_UINT(count_rows(), rows);
+	CHECK_INT(queue_fill_percent(q), 100);
+	CHECK_INT(queue_room(q, &room), 0);
+	CHECK_UINT(room, 0);
+	check_evict(QUEUE_EVICT_MAX, 0, QUEUE_EVICT_MAX, 0);
+	check_places();
+	stop();
+}
+
+/* A newer file is left alone. */
+static void test_newer(void)
+{
+	struct queue *other;
+
+	start();
+	add(2, CLASS_ROUTINE);
+	queue_close(q);
+	run_sql(2, NULL, "PRAGMA user_version=3");
+	CHECK_INT(queue_open(dir, &key, 0, &other), -ENOTSUP);
+	run_sql(3, NULL, "PRAGMA user_version=2");
+	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	CHECK_UINT(queue_unsent(q), 2);
 	stop();
 }
 
@@ -366,6 +824,7 @@ static void test_kill(void)
 	temp_dir_make(dir, sizeof(dir));
 	for (int round = 0; round < 12; round++) {
 		pid_t child = fork();
+		int status;
 
 		if (child == 0) {
 			if (queue_open(dir, &key, 0, &q))
@@ -385,7 +844,8 @@ static void test_kill(void)
 		usleep(20000 + (useconds_t)(test_random() % 30000));
 		test_random();
 		kill(child, SIGKILL);
-		CHECK_INT(waitpid(child, NULL, 0), child);
+		CHECK_INT(waitpid(child, &status, 0), child);
+		CHECK(WIFSIGNALED(status)); /* and not by a failed check */
 		CHECK_INT(queue_open(dir, &key, 0, &q), 0);
 		CHECK(queue_highest(q) >= p->inserted);
 		CHECK(queue_contig(q) >= p->acked);
@@ -395,6 +855,59 @@ static void test_kill(void)
 		q = NULL;
 	}
 	CHECK(p->inserted > 12);
+	munmap(p, 4096);
+	temp_dir_remove(dir);
+}
+
+/* The same with a file of some pages: each insertion may need an eviction, each eviction may be cut off. */
+static void test_kill_full(void)
+{
+	struct promise {
+		volatile uint64_t inserted, evictions;
+	} *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		    0);
+
+	CHECK(p != MAP_FAILED);
+	temp_dir_make(dir, sizeof(dir));
+	for (int round = 0; round < 12 || p->evictions < 12; round++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			if (queue_open(dir, &key, 24, &q))
+				_exit(1);
+			for (;;) {
+				struct queue_entry e = entry(
+					0, queue_next_seq(q),
+					test_random() % 4 ? CLASS_ROUTINE : CLASS_ALARM);
+				struct queue_evicted ev;
+
+				e.record.body_len = 900;
+				while (queue_insert(q, &e, 1) == -ENOSPC) {
+					CHECK_INT(queue_evict(q, 8, &ev), 0);
+					p->evictions++;
+				}
+				p->inserted = queue_highest(q);
+				while (test_random() % 20 == 0 &&
+				       refuse(queue_highest(q)) == -ENOSPC)
+					CHECK_INT(queue_evict(q, 8, &ev), 0);
+				if (test_random() % 20 == 0)
+					CHECK_INT(ack(queue_contig(q) + 1, 0, NULL), 0);
+			}
+		}
+		CHECK(round < 100);
+		usleep(20000 + (useconds_t)(test_random() % 30000));
+		test_random();
+		kill(child, SIGKILL);
+		CHECK_INT(waitpid(child, &status, 0), child);
+		CHECK(WIFSIGNALED(status)); /* and not by a failed check */
+		CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+		CHECK(queue_highest(q) >= p->inserted);
+		CHECK_UINT(queue_unsent(q), count_rows());
+		check_places();
+		queue_close(q);
+		q = NULL;
+	}
 	munmap(p, 4096);
 	temp_dir_remove(dir);
 }
@@ -457,6 +970,7 @@ static void test_random_run(void)
 {
 	enum { N = 1500 };
 	static uint8_t gone[N + 64];
+	struct queue_evicted ev;
 	uint64_t left = 0;
 
 	memset(gone, 0, sizeof(gone));
@@ -483,6 +997,23 @@ static void test_random_run(void)
 			CHECK_INT(ack(to, 0, NULL), 0);
 			memset(gone + 1, 1, to);
 		}
+		if (test_random() % 10 ==
+		    0) { /* refused, or given up: gone from the rows */
+			uint64_t seq = 1 + test_random() % top, rows = count_rows();
+
+			CHECK_INT(refuse(seq), 0);
+			gone[seq] = 1;
+			CHECK(count_rows() + 1 >= rows);
+		}
+		if (test_random() % 10 == 0) {
+			uint64_t first = next_of(CLASS_ROUTINE, 0);
+			uint64_t alarm = next_of(CLASS_ALARM, 0);
+
+			CHECK_INT(queue_evict(q, 1, &ev), 0);
+			CHECK(!first || !ev.alarm);
+			if (ev.routine + ev.alarm)
+				gone[ev.routine ? first : alarm] = 1;
+		}
 		if (test_random() % 40 == 0)
 			again();
 		left = 0;
@@ -491,12 +1022,17 @@ static void test_random_run(void)
 		CHECK_UINT(queue_unsent(q), left);
 		for (uint64_t i = 1; i <= queue_contig(q); i++)
 			CHECK(gone[i]);
+		if (test_random() % 40 == 0)
+			check_places();
 	}
 	CHECK_UINT(count_rows(), left);
+	check_places();
 	stop();
 }
 
 TEST_MAIN("queue", test_gapless, test_read, test_ranges_out_of_order, test_beyond_highest,
-	  test_no_contig, test_refused, test_same_capture, test_owner, test_full,
-	  test_alarms_apart, test_kill, test_wrong_key_and_damage, test_alone,
-	  test_random_run)
+	  test_no_contig, test_refused, test_refused_late, test_evict_order,
+	  test_evict_apart, test_evict_limits, test_cut, test_evict_when_full,
+	  test_evict_mixed, test_limit, test_upgrade, test_upgrade_full, test_newer,
+	  test_same_capture, test_owner, test_full, test_alarms_apart, test_kill,
+	  test_kill_full, test_wrong_key_and_damage, test_alone, test_random_run)

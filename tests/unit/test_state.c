@@ -896,11 +896,21 @@ static int answer_to(uint64_t capture)
 	return -1;
 }
 
+/* Space is reserved in steps; afterwards nothing but what is tested has a deadline. */
+static void let_reserve(void)
+{
+	while (store_deadline(store, now).ms <= now.ms + 1000) {
+		now.ms += 200;
+		store_run(store, now);
+	}
+}
+
 static void test_store_quarantine(void)
 {
 	start_store();
 	link_ble(true);
 	configure(8, false);
+	let_reserve();
 	tell_raw(1, true);
 	tell_raw(2, true);
 	tell_raw(3, false);
