@@ -212,7 +212,7 @@ static int try_evict(struct queue *q, unsigned max_rows, bool alarms_too,
 
 int queue_evict(struct queue *q, unsigned max_rows, struct queue_evicted *ret)
 {
-	struct queue_evicted ev;
+	struct queue_evicted ev = { 0 };
 	int r;
 
 	if (max_rows == 0 || max_rows > QUEUE_EVICT_MAX)
@@ -247,10 +247,10 @@ static int ask_pages(struct queue *q, uint64_t *ret_all, uint64_t *ret_unused)
 	return r ? r : ask(q->plain[ST_FREE_PAGES], ret_unused);
 }
 
-/* A file that is larger than its limit may stay so. */
+/* A file that is larger than its limit may stay so. Never 0: a file has a page. */
 static uint64_t limit_of(const struct queue *q, uint64_t all)
 {
-	return queue_larger(q->limit, all);
+	return queue_larger(q->limit, all ? all : 1);
 }
 
 int queue_room(struct queue *q, uint64_t *ret)

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(buf, data, size);
 	if (size >= SHA256_LEN)
-		crypto_sha256(buf, size - SHA256_LEN, buf + size - SHA256_LEN);
+		crypto_sha256(buf, size - SHA256_LEN, &buf[size - SHA256_LEN]);
 	if (recovery_decode(buf, size, &r))
 		return 0;
 	n = recovery_encode(&r, again, sizeof(again));
