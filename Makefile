@@ -336,7 +336,7 @@ bench: need-build need-check all $(O)/tests/io/ble_peer \
 help:
 	@echo 'make demo         the whole path once: cuff, hub in QEMU, network cut, clinic'
 	@echo '                  DEVICES=cuff,glucometer,oximeter,scale,thermometer,cgm,strap,ghs: those, one by one'
-	@echo 'make check        all that CI runs; installs what it needs (7 minutes, more the first time)'
+	@echo 'make check        all that CI runs; installs what it needs (about 25 minutes, more the first time)'
 	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
 	@echo 'make check-explore  the store after power cuts and failing calls; make check-all  120,000 of them'
 	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
