@@ -276,6 +276,23 @@ static void register_application(struct bluez *b)
 		registered(b, NULL, -EIO, NULL);
 }
 
+/* All that belongs to devices. Returns 0 or -EBADMSG. */
+static int put_objects(struct bluez *b, sd_bus_message *m)
+{
+	int err = bluez_walk(b, m, BLUEZ_DEVICE, put_device);
+
+	if (!err)
+		err = bluez_walk(b, m, BLUEZ_SERVICE, put_service);
+	return err ? err : bluez_walk(b, m, BLUEZ_CHAR, put_char);
+}
+
+static int ask_objects(struct bluez *b, bluez_reply_fn *fn)
+{
+	return bluez_call_send(
+		b, bluez_call_new(b, "/", DBUS_OBJECT_MANAGER, "GetManagedObjects"),
+		BLUEZ_TIMEOUT_MS, fn, NULL);
+}
+
 static void listed(struct bluez *b, const struct bluez_call *call, int err,
 		   sd_bus_message *m)
 {
@@ -285,11 +302,7 @@ static void listed(struct bluez *b, const struct bluez_call *call, int err,
 	if (!err)
 		err = bluez_walk(b, m, BLUEZ_ADAPTER, pin_adapter);
 	if (!err)
-		err = bluez_walk(b, m, BLUEZ_DEVICE, put_device);
-	if (!err)
-		err = bluez_walk(b, m, BLUEZ_SERVICE, put_service);
-	if (!err)
-		err = bluez_walk(b, m, BLUEZ_CHAR, put_char);
+		err = put_objects(b, m);
 	if (err) {
 		log_warn("attach", "step=objects error=%d", err);
 		detach(b, BLUEZ_LISTING);
@@ -316,11 +329,7 @@ static void listed_more(struct bluez *b, const struct bluez_call *call, int err,
 	(void)call;
 	b->listing = false;
 	if (!err)
-		err = bluez_walk(b, m, BLUEZ_DEVICE, put_device);
-	if (!err)
-		err = bluez_walk(b, m, BLUEZ_SERVICE, put_service);
-	if (!err)
-		err = bluez_walk(b, m, BLUEZ_CHAR, put_char);
+		err = put_objects(b, m);
 	if (err) {
 		log_warn("attach", "step=more-objects error=%d", err);
 		b->list_again = true;
@@ -336,9 +345,7 @@ static void list_more(struct bluez *b)
 {
 	b->list_again = false;
 	b->listing = true;
-	if (bluez_call_send(
-		    b, bluez_call_new(b, "/", DBUS_OBJECT_MANAGER, "GetManagedObjects"),
-		    BLUEZ_TIMEOUT_MS, listed_more, NULL) != 0)
+	if (ask_objects(b, listed_more) != 0)
 		listed_more(b, NULL, -EIO, NULL);
 }
 
@@ -347,9 +354,7 @@ void bluez_attach(struct bluez *b)
 	if (!b->configured || !b->owner[0] || !b->bus)
 		return;
 	detach(b, BLUEZ_LISTING);
-	if (bluez_call_send(
-		    b, bluez_call_new(b, "/", DBUS_OBJECT_MANAGER, "GetManagedObjects"),
-		    BLUEZ_TIMEOUT_MS, listed, NULL) != 0)
+	if (ask_objects(b, listed) != 0)
 		retry_in(b, ATTACH_RETRY_MS);
 }
 
