@@ -54,6 +54,11 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s, struct
 	case STATUS_NONE:
 	case STATUS_ADAPTER:
 	case STATUS_UPLINK:
+	case STATUS_ENDPOINTS:
+	case STATUS_SEEN:
+	case STATUS_READING:
+	case STATUS_BATTERY:
+	case STATUS_CLOCK:
 	case STATUS_WINDOW: /* hubd says itself what became of it */ break;
 	}
 }
@@ -61,6 +66,11 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s, struct
 void indicator_on_window(struct indicator *i, enum window_state state)
 {
 	i->window = state == WINDOW_OPEN || state == WINDOW_TWO_CANDIDATES;
+}
+
+void indicator_on_asked(struct indicator *i, bool asked)
+{
+	i->asked = asked;
 }
 
 void indicator_on_ble(struct indicator *i)
@@ -88,7 +98,8 @@ static struct mono patience_ends(const struct indicator *i)
 
 enum indicator_light indicator_light(const struct indicator *i, struct mono now)
 {
-	if (i->attention || i->silent || i->window || mono_reached(now, patience_ends(i)))
+	if (i->attention || i->silent || i->window || i->asked ||
+	    mono_reached(now, patience_ends(i)))
 		return LIGHT_NEEDS_YOU;
 	if (i->unsent)
 		return LIGHT_SAVED;

@@ -6,7 +6,7 @@
  * Pure. The states in the order in which they win:
  *   NEEDS_YOU  readings cannot be saved now (since INDICATOR_PATIENCE_MS); a pairing window is open, or was
  *              closed because two devices could be meant; a device must be paired again, or is silent for a
- *              reason that a person can mend
+ *              reason that a person can mend; somebody is asked to measure (plan.h: not in quiet hours)
  *   SAVED      at least one reading waits for the clinic
  *   REACHED    everything that was measured is at the clinic
  *   READY      nothing measured since the start
@@ -36,6 +36,7 @@ struct indicator {
 	/* one bit per device number 0..31 that needs a person: by its state, by its reason */
 	uint32_t attention, silent;
 	bool window; /* a pairing window wants somebody */
+	bool asked;  /* somebody is to measure */
 };
 
 void indicator_init(struct indicator *i);
@@ -44,6 +45,8 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s,
 			 struct mono now);
 /* What became of the pairing window, see struct window_action. */
 void indicator_on_window(struct indicator *i, enum window_state state);
+/* Somebody is to measure, or not any more. */
+void indicator_on_asked(struct indicator *i, bool asked);
 /* hub-ble is there anew and will say again what it knows of its devices. */
 void indicator_on_ble(struct indicator *i);
 /* A new config: devices that are not in it need nobody any more. */

@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+#include "hub/endpoints.h"
+
+enum {
+	LEVEL_WITHHELD = 2
+}; /* from this level on hub-store gets no engine share: state.db closes */
+
 void parts_ble(const struct config *c, const struct peripherals *p, uint8_t level,
 	       struct msg *ret)
 {
@@ -34,8 +40,9 @@ void parts_store(const struct config *c, const uint8_t share[static ENGINE_SHARE
 	v->seal_key_id = c->seal_key_id;
 	memcpy(v->seal_public, c->seal_public, SEAL_PUBLIC_LEN);
 	v->level = level;
-	v->has_share = true;
-	memcpy(v->share, share, ENGINE_SHARE_LEN);
+	v->has_share = level < LEVEL_WITHHELD;
+	if (v->has_share)
+		memcpy(v->share, share, ENGINE_SHARE_LEN);
 }
 
 void parts_coap(const struct config *c, struct msg *ret)
@@ -43,7 +50,9 @@ void parts_coap(const struct config *c, struct msg *ret)
 	struct msg_coap_config *v = &ret->coap_config;
 
 	*ret = (struct msg){ .kind = MSG_COAP_CONFIG };
+	v->version = c->version;
 	v->heartbeat_s = c->heartbeat_s;
 	v->endpoint_count = (uint8_t)c->endpoint_count;
 	memcpy(v->endpoints, c->endpoints, sizeof(v->endpoints));
+	endpoints_order(c->hub, v->endpoints, v->endpoint_count);
 }

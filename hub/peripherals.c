@@ -220,7 +220,9 @@ static bool configured(const struct config *c, const struct device_pin *pin)
 static const struct peripheral_entry *
 find(const struct peripherals *p, const struct config *c, const struct config_device *d)
 {
-	for (size_t i = 0; p->epoch == c->epoch && i < p->count; i++) {
+	bool ours = p->epoch == c->epoch && p->assignment == c->assignment;
+
+	for (size_t i = 0; ours && i < p->count; i++) {
 		const struct peripheral_entry *e = &p->entries[i];
 
 		if (belongs(e, d) && (d->has_addr || !configured(c, &e->pin)))
@@ -331,12 +333,12 @@ int peripherals_note(struct peripherals *p, const struct config *c,
 	return r < 0 ? r : 1;
 }
 
-void peripherals_assign(struct peripherals *p, const struct config *c, int64_t now_ms)
+void peripherals_assign(struct peripherals *p, const struct config *c)
 {
 	if (p->epoch == c->epoch && p->assignment == c->assignment)
 		return;
-	for (size_t i = 0; p->epoch == c->epoch && i < p->count; i++)
-		p->entries[i].pin.since_ms = now_ms;
-	p->assignment = c->assignment;
-	p->unsaved = p->count > 0;
+	*p = (struct peripherals){ .dir = p->dir,
+				   .epoch = c->epoch,
+				   .assignment = c->assignment,
+				   .unsaved = p->unsaved || p->count > 0 };
 }

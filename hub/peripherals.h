@@ -7,8 +7,8 @@
  *   peripherals.bad  a damaged one, kept aside for a person; nothing reads it
  *
  * Invariants
- *   1. An entry belongs to one device of one configuration: epoch, number, kind and configured address. If any
- *      of them has become another, the entry is void, and is left out at the next writing.
+ *   1. An entry belongs to one device of one configuration: epoch, assignment, number, kind and configured address.
+ *      If any of them has become another, the entry is void, and is left out at the next writing.
  *   2. No two devices have the same address, configured or found; an entry whose found address has become the
  *      configured one of another device is void.
  *   3. What was noted stays in force also if it could not be written; it is then written again later.
@@ -36,7 +36,7 @@ struct peripheral_entry {
 struct peripherals {
 	const char *dir;     /* borrowed for life */
 	uint32_t epoch;	     /* of the enrolment that all entries belong to */
-	uint32_t assignment; /* under which they were last in force */
+	uint32_t assignment; /* of the patient for whom all were paired */
 	size_t count;
 	struct peripheral_entry entries[CONFIG_DEVICES_MAX];
 	bool unsaved; /* what is here is not on the disk yet */
@@ -66,12 +66,11 @@ int peripherals_note(struct peripherals *p, const struct config *c,
 		     const struct msg_bonded *bonded);
 
 /*
- * peripherals_assign - a configuration is in force; under another assignment than before, what the devices measured
- * until now is no longer this patient's: their 'since' becomes now_ms (UTC; 0: the hub does not know the time).
+ * peripherals_assign - a configuration is in force: entries of another assignment or epoch are forgotten.
  *
  * Written with the next peripherals_save.
  */
-void peripherals_assign(struct peripherals *p, const struct config *c, int64_t now_ms);
+void peripherals_assign(struct peripherals *p, const struct config *c);
 
 /* peripherals_save - write what could not be written before. Returns 0, or what file_replace says. */
 int peripherals_save(struct peripherals *p);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hub/crypto/crypto.h"
+#include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
 
 enum { FILE_MAX = CONFIG_BYTES_MAX };
@@ -24,31 +25,40 @@ static int open_share(struct settings *s)
 	return n < 0 ? n : 0;
 }
 
-/* Verify, then parse. */
+/* Verify, then parse. *ret_refusal: what is wrong with the bytes, REFUSAL_NONE if it is not they. */
 static int open_config(const struct settings *s, const uint8_t *buf, size_t len,
-		       struct config *ret, const char **ret_why)
+		       struct config *ret, const char **ret_why,
+		       enum refusal *ret_refusal)
 {
 	uint8_t public[P256_PUBLIC_LEN + 1];
 	const uint8_t *payload;
 	size_t payload_len;
 	int r = file_read(s->dir, "clinic.pub", public, sizeof(public));
 
+	*ret_refusal = REFUSAL_NONE;
 	if (r != P256_PUBLIC_LEN) {
 		*ret_why = "clinic.pub is missing or not 65 bytes: copy the bundle again";
 		return r < 0 ? r : -EMSGSIZE;
 	}
 	r = sign1_open(SIGN_CONTEXT_CONFIG, public, buf, len, &payload, &payload_len);
 	if (r) {
+		*ret_refusal =
+			r == -EKEYREJECTED ? REFUSAL_SIGNATURE : REFUSAL_NOT_SIGNED;
 		*ret_why = r == -EKEYREJECTED ? "not signed by this hub's clinic"
 					      : "not a signed document";
 		return r;
 	}
-	return config_decode(payload, payload_len, ret, ret_why);
+	r = config_decode(payload, payload_len, ret, ret_why);
+	if (r)
+		*ret_refusal = refusal_of_field(*ret_why);
+	return r;
 }
 
 static int read_config(const struct settings *s, const char *name, uint8_t *buf,
 		       int *ret_len, struct config *ret, const char **ret_why)
 {
+	enum refusal refusal;
+
 	*ret_len = file_read(s->dir, name, buf, FILE_MAX);
 	if (*ret_len < 0) {
 		*ret_why =
@@ -57,7 +67,16 @@ static int read_config(const struct settings *s, const char *name, uint8_t *buf,
 				: "cannot be read, or is too large";
 		return *ret_len;
 	}
-	return open_config(s, buf, (size_t)*ret_len, ret, ret_why);
+	return open_config(s, buf, (size_t)*ret_len, ret, ret_why, &refusal);
+}
+
+/* What was proven in another enrolment leads to another clinic. */
+static void forget_foreign(struct settings *s)
+{
+	if (s->has_proven && s->loaded &&
+	    (memcmp(s->proven.hub, s->config.hub, HUB_ID_LEN) != 0 ||
+	     s->proven.epoch != s->config.epoch))
+		s->has_proven = false;
 }
 
 int settings_open(struct settings *s, const char *dir)
@@ -71,6 +90,23 @@ int settings_open(struct settings *s, const char *dir)
 	if (r)
 		return r;
 	s->loaded = read_config(s, "config.good", buf, &len, &s->config, &why) == 0;
+	s->has_proven = read_config(s, "config.proven", buf, &len, &s->proven, &why) == 0;
+	forget_foreign(s);
+	return 0;
+}
+
+/* From now on it is the one in use. */
+static int take(struct settings *s, const struct config *c, const uint8_t *buf,
+		size_t len)
+{
+	int r = file_replace(s->dir, "config.good", buf, len);
+
+	if (r)
+		return r;
+	FAILPOINT("hubd.config.taken");
+	s->config = *c;
+	s->loaded = true;
+	forget_foreign(s);
 	return 0;
 }
 
@@ -93,12 +129,79 @@ int settings_load(struct settings *s, const char **ret_why)
 	}
 	if (s->loaded && c.epoch == s->config.epoch && c.version == s->config.version)
 		return 0;
-	r = file_replace(s->dir, "config.good", buf, (size_t)len);
-	if (r) {
+	r = take(s, &c, buf, (size_t)len);
+	if (r)
 		*ret_why = "config.good cannot be written";
+	return r ? r : 1;
+}
+
+void settings_expect(struct settings *s, const uint8_t hub[static HUB_ID_LEN],
+		     uint32_t epoch)
+{
+	s->expects = true;
+	memcpy(s->expected_hub, hub, HUB_ID_LEN);
+	s->expected_epoch = epoch;
+}
+
+/* Whose it must be: an enrolment that is newer than the config in use decides. */
+static enum refusal judge(const struct settings *s, const struct config *c)
+{
+	bool fresh = s->expects && (!s->loaded || s->expected_epoch > s->config.epoch);
+	const uint8_t *hub = fresh ? s->expected_hub : s->config.hub;
+
+	if (memcmp(c->hub, hub, HUB_ID_LEN) != 0)
+		return REFUSAL_OTHER_HUB;
+	if (c->epoch != (fresh ? s->expected_epoch : s->config.epoch))
+		return REFUSAL_OTHER_EPOCH;
+	return !fresh && c->version < s->config.version ? REFUSAL_OLDER : REFUSAL_NONE;
+}
+
+int settings_offer(struct settings *s, const uint8_t *buf, size_t len,
+		   enum refusal *ret_why)
+{
+	struct config c;
+	const char *why;
+	int r;
+
+	*ret_why = REFUSAL_NONE;
+	if (!s->loaded && !s->expects)
+		return -EAGAIN;
+	r = open_config(s, buf, len, &c, &why, ret_why);
+	if (r)
 		return r;
-	}
-	s->config = c;
-	s->loaded = true;
+	*ret_why = judge(s, &c);
+	if (*ret_why != REFUSAL_NONE)
+		return *ret_why == REFUSAL_OLDER ? -ESTALE : -EKEYREJECTED;
+	if (s->loaded && c.epoch == s->config.epoch && c.version == s->config.version)
+		return 0;
+	r = file_replace(s->dir, "config.cose", buf, len);
+	if (r)
+		return r;
+	FAILPOINT("hubd.config.staged");
+	r = take(s, &c, buf, len);
+	return r ? r : 1;
+}
+
+uint64_t settings_fallback(const struct settings *s)
+{
+	return s->has_proven && s->proven.version != s->config.version ? s->proven.version
+								       : 0;
+}
+
+int settings_prove(struct settings *s, uint64_t version)
+{
+	static uint8_t buf[FILE_MAX];
+	int n, r;
+
+	if (!s->loaded || version != s->config.version ||
+	    (s->has_proven && s->proven.version == version))
+		return 0;
+	n = file_read(s->dir, "config.good", buf, sizeof(buf));
+	r = n < 0 ? n : file_replace(s->dir, "config.proven", buf, (size_t)n);
+	if (r < 0)
+		return r;
+	FAILPOINT("hubd.config.proven");
+	s->proven = s->config;
+	s->has_proven = true;
 	return 1;
 }

@@ -103,8 +103,7 @@ int audit_begin_segment(struct audit *a)
 	if (r)
 		return r;
 	if (a->files.spares == 0)
-		(void)audit_files_reserve(
-			&a->files); /* what it made, if anything, is asked next */
+		(void)audit_files_reserve(&a->files, 1); /* what it made is asked next */
 	fd = audit_files_begin(&a->files, &h, page0);
 	if (fd < 0)
 		return fd;
@@ -139,6 +138,7 @@ static void durable_now(struct audit *a)
 		return;
 	memcpy(a->checkpoint, a->made, a->made_len);
 	a->checkpoint_len = a->made_len;
+	a->checkpoint_size = a->made_size;
 	a->made_len = 0;
 	r->size = a->made_size;
 	crypto_sha256(a->checkpoint, a->checkpoint_len, r->hash);
@@ -210,7 +210,7 @@ static int give_up_oldest(struct audit *a, struct audit_now now)
 static int keep_spare(struct audit *a, struct audit_now now)
 {
 	if (a->files.spares == 0)
-		(void)audit_files_reserve(&a->files);
+		(void)audit_files_reserve(&a->files, 1);
 	return a->files.spares ? 0 : give_up_oldest(a, now);
 }
 
@@ -390,13 +390,34 @@ static bool checkpoint_due(const struct audit *a, struct mono now)
 		mono_reached(now, mono_add(a->uncovered_since, AUDIT_EPOCH_MS)));
 }
 
+/* When the key must move on. A stored key costs the card more than a record does: as long as there is nothing to
+ * protect it may stay. */
+static struct mono epoch_ends(const struct audit *a)
+{
+	bool empty = a->chain.epoch != a->state.epoch;
+
+	return mono_add(a->epoch_began, empty ? AUDIT_QUIET_MS : AUDIT_EPOCH_MS);
+}
+
+/* One more, if it is time. Without space the log goes on with fewer. */
+static void reserve(struct audit *a, struct mono now)
+{
+	if (!mono_reached(now, a->reserve_at))
+		return;
+	if (audit_files_complete(&a->files) || audit_files_reserve(&a->files, 1))
+		a->reserve_at = MONO_NEVER;
+	else
+		a->reserve_at = mono_add(now, AUDIT_RESERVE_MS);
+}
+
 int audit_run(struct audit *a, struct audit_now now)
 {
 	int r = tell_lost(a, now);
 
+	reserve(a, now.mono);
 	if (r == 0 && checkpoint_due(a, now.mono))
 		r = write_checkpoint(a, now);
-	if (r == 0 && mono_reached(now.mono, mono_add(a->epoch_began, AUDIT_EPOCH_MS)))
+	if (r == 0 && mono_reached(now.mono, epoch_ends(a)))
 		r = end_epoch(a, now);
 	if (r == 0 && (a->evolve_due || a->tail.fd < 0))
 		r = commit_and_evolve(a, now);
@@ -407,15 +428,17 @@ int audit_run(struct audit *a, struct audit_now now)
 
 struct mono audit_deadline(const struct audit *a)
 {
-	struct mono at = mono_add(a->epoch_began, AUDIT_EPOCH_MS);
 	struct mono checkpoint = mono_add(a->uncovered_since, AUDIT_EPOCH_MS);
+	struct mono at = epoch_ends(a);
 
 	if (a->failing)
 		return a->retry_at;
 	if (a->evolve_due || a->lost ||
 	    a->since_checkpoint >= AUDIT_CHECKPOINT_RECORDS - 1)
 		return (struct mono){ 0 };
-	return a->uncovered && checkpoint.ms < at.ms ? checkpoint : at;
+	if (a->uncovered && checkpoint.ms < at.ms)
+		at = checkpoint;
+	return a->reserve_at.ms < at.ms ? a->reserve_at : at;
 }
 
 int audit_checkpoint(const struct audit *a, uint8_t *buf, size_t cap)
@@ -424,6 +447,11 @@ int audit_checkpoint(const struct audit *a, uint8_t *buf, size_t cap)
 		return -ENOSPC;
 	memcpy(buf, a->checkpoint, a->checkpoint_len);
 	return (int)a->checkpoint_len;
+}
+
+bool audit_wants_receipt(const struct audit *a)
+{
+	return a->checkpoint_size > a->chain.witnessed;
 }
 
 int audit_receipt(struct audit *a, uint64_t size, const uint8_t hash[static SHA256_LEN],

@@ -32,6 +32,8 @@ enum {
 	AUDIT_SEGMENTS = 64, /* 16 MB */
 	AUDIT_CHECKPOINT_RECORDS = 64,
 	AUDIT_EPOCH_MS = 5 * 60 * 1000,
+	AUDIT_QUIET_MS = 60 * 60 * 1000, /* an epoch without a record may last so long */
+	AUDIT_RESERVE_MS = 200,		 /* from one spare to the next */
 	AUDIT_SIGNED_MAX = AUDIT_DATA_MAX, /* a signed checkpoint */
 };
 
@@ -61,6 +63,10 @@ struct audit_config {
 	const uint8_t *sign_key; /* P256_PRIVATE_LEN, of checkpoints; copied */
 	size_t segment_bytes; /* 0: AUDIT_SEGMENT_BYTES; whole pages; never changes in a log's life */
 	unsigned segments; /* 0: AUDIT_SEGMENTS; at least 3 */
+	/* so many spares are made by audit_open, the others one by one in audit_run; 0: all at once */
+	unsigned reserve_at_open;
+	/* octets of the disk's space that spares leave to others; 0: none */
+	uint64_t keep_free;
 };
 
 /* What was found at start. */
@@ -80,6 +86,7 @@ struct audit_notes {
  * Returns 0 with *ret, or
  *   -ENOENT        no key stored and none given, though there is a log, or this is the first start
  *   -EKEYREJECTED  what the host stored is not a key of a log
+ *   -ENOTSUP       the log is of another hub or enrolment
  *   -ENOSPC        not even one segment
  *   -EACCES, -EIO, -ENOMEM, or what the host's load or first store said
  */
@@ -111,6 +118,8 @@ struct mono audit_deadline(const struct audit *a);
 int audit_seal(struct audit *a, struct audit_now now);
 /* audit_checkpoint - the newest one that is durable, signed, for the next upload. Returns its length or -ENOSPC. */
 int audit_checkpoint(const struct audit *a, uint8_t *buf, size_t cap);
+/* Has the clinic not said yet that it has that one? */
+bool audit_wants_receipt(const struct audit *a);
 /*
  * audit_receipt - the clinic has stored a checkpoint.
  *

@@ -10,24 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "hub/rt/file.h"
 
 enum { NAME_BYTES = 40, ZEROS = 16 * AUDIT_PAGE };
 
 #define NAME_NEW "audit-new"
-
-static int from_errno(int e)
-{
-	switch (e) {
-	case ENOENT: return -ENOENT;
-	case ENOSPC:
-	case EDQUOT: return -ENOSPC;
-	case EACCES:
-	case EPERM:
-	case EROFS: return -EACCES;
-	}
-	return -EIO;
-}
 
 static void name_of(char buf[static NAME_BYTES], uint32_t segment, bool aside)
 {
@@ -45,43 +35,9 @@ static int rename_durably(const struct audit_files *f, const char *from, const c
 {
 	*ret_done = false;
 	if (renameat(f->dir, from, f->dir, to))
-		return from_errno(errno);
+		return file_error(errno);
 	*ret_done = true;
 	return fsync(f->dir) ? -EIO : 0;
-}
-
-static int pread_all(int fd, uint8_t *buf, size_t cap)
-{
-	size_t len = 0;
-
-	while (len < cap) {
-		ssize_t n = pread(fd, buf + len, cap - len, (off_t)len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -EIO;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (int)len;
-}
-
-static int pwrite_all(int fd, const uint8_t *buf, size_t len, size_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, buf, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return from_errno(errno);
-		buf += n;
-		at += (size_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 /* Reads the beginning of a file that is in the list. */
@@ -96,7 +52,7 @@ static void look_into(const struct audit_files *f, struct audit_file *file)
 	fd = openat(f->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return;
-	n = pread_all(fd, page0, sizeof(page0));
+	n = file_read_all(fd, page0, sizeof(page0));
 	close(fd);
 	if (n < 0 || audit_page0_decode(page0, (size_t)n, &h) < 0 ||
 	    h.segment != file->segment)
@@ -172,16 +128,18 @@ static int list(struct audit_files *f)
 	return r;
 }
 
-int audit_files_open(struct audit_files *f, const char *dir, size_t bytes, unsigned quota)
+int audit_files_open(struct audit_files *f, const char *dir, size_t bytes, unsigned quota,
+		     uint64_t keep_free)
 {
 	int r;
 
 	memset(f, 0, sizeof(*f));
 	f->bytes = bytes;
 	f->quota = quota;
+	f->keep_free = keep_free;
 	f->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dir < 0)
-		return from_errno(errno);
+		return file_error(errno);
 	r = list(f);
 	if (r)
 		audit_files_close(f);
@@ -201,7 +159,7 @@ static int fill(int fd, size_t bytes)
 	int r = 0;
 
 	for (size_t at = 0; r == 0 && at < bytes; at += ZEROS)
-		r = pwrite_all(fd, zeros, bytes - at < ZEROS ? bytes - at : ZEROS, at);
+		r = file_write_at(fd, zeros, bytes - at < ZEROS ? bytes - at : ZEROS, at);
 	if (r == 0 && fsync(fd))
 		r = -EIO;
 	return r;
@@ -217,15 +175,27 @@ static void free_name(const struct audit_files *f, char buf[static NAME_BYTES])
 	while (faccessat(f->dir, buf, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
 }
 
+static bool has_room(const struct audit_files *f)
+{
+	struct statvfs disk;
+
+	return f->keep_free == 0 ||
+	       (fstatvfs(f->dir, &disk) == 0 &&
+		(uint64_t)disk.f_bavail * disk.f_frsize >= f->keep_free + f->bytes);
+}
+
 static int make_spare(struct audit_files *f)
 {
 	char name[NAME_BYTES];
 	bool done = false;
-	int r, fd = openat(f->dir, NAME_NEW,
-			   O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r, fd;
 
+	if (!has_room(f))
+		return -ENOSPC;
+	fd = openat(f->dir, NAME_NEW, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
 	if (fd < 0)
-		return from_errno(errno);
+		return file_error(errno);
 	r = fill(fd, f->bytes);
 	close(fd);
 	free_name(f, name);
@@ -247,13 +217,18 @@ static unsigned live(const struct audit_files *f)
 	return n;
 }
 
-int audit_files_reserve(struct audit_files *f)
+int audit_files_reserve(struct audit_files *f, unsigned max)
 {
 	int r = 0;
 
-	while (r == 0 && live(f) < f->quota)
+	for (unsigned n = 0; r == 0 && n < max && live(f) < f->quota; n++)
 		r = make_spare(f);
 	return r;
+}
+
+bool audit_files_complete(const struct audit_files *f)
+{
+	return live(f) >= f->quota;
 }
 
 int audit_files_read(const struct audit_files *f, const struct audit_file *file,
@@ -267,7 +242,7 @@ int audit_files_read(const struct audit_files *f, const struct audit_file *file,
 	fd = openat(f->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -EIO;
-	n = pread_all(fd, buf, AUDIT_SEGMENT_MAX);
+	n = file_read_all(fd, buf, AUDIT_SEGMENT_MAX);
 	if (n == AUDIT_SEGMENT_MAX && pread(fd, &more, 1, n) != 0)
 		n = -EMSGSIZE;
 	close(fd);
@@ -283,8 +258,8 @@ int audit_files_continue(const struct audit_files *f, const struct audit_file *f
 	fd = openat(f->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -EIO;
-	/* after a kill the newest slot may be in memory only, and the next write goes to the other one */
-	if (fdatasync(fd) == 0)
+	/* after a kill the newest slot may be in memory only, and the next write goes to the other one; so may the name */
+	if (fdatasync(fd) == 0 && fsync(f->dir) == 0)
 		return fd;
 	close(fd);
 	return -EIO;
@@ -325,7 +300,7 @@ int audit_files_begin(struct audit_files *f, const struct audit_header *h,
 		return fd;
 	r = fstat(fd, &st) == 0 && st.st_size == h->bytes ? 0 : -EIO;
 	if (r == 0)
-		r = pwrite_all(fd, page0, AUDIT_PAGE, 0);
+		r = file_write_at(fd, page0, AUDIT_PAGE, 0);
 	if (r == 0 && fdatasync(fd))
 		r = -EIO;
 	name_of(name, h->segment, false);
@@ -361,35 +336,47 @@ static struct audit_file *find(struct audit_files *f, uint32_t segment)
 	return NULL;
 }
 
-int audit_files_aside(struct audit_files *f, uint32_t segment)
+/* A segment gets another name. *ret_file: its entry, if it has; the caller sets it right. */
+static int change_name(struct audit_files *f, uint32_t segment, const char *to,
+		       struct audit_file **ret_file)
 {
 	struct audit_file *file = find(f, segment);
-	char from[NAME_BYTES], to[NAME_BYTES];
+	char from[NAME_BYTES];
 	bool done;
 	int r;
 
+	*ret_file = NULL;
 	if (!file)
 		return -ENOENT;
 	name_of(from, segment, false);
-	name_of(to, segment, true);
 	r = rename_durably(f, from, to, &done);
-	file->aside = done;
+	if (done)
+		*ret_file = file;
+	return r;
+}
+
+int audit_files_aside(struct audit_files *f, uint32_t segment)
+{
+	struct audit_file *file;
+	char to[NAME_BYTES];
+	int r;
+
+	name_of(to, segment, true);
+	r = change_name(f, segment, to, &file);
+	if (file)
+		file->aside = true;
 	return r;
 }
 
 int audit_files_give_up(struct audit_files *f, uint32_t segment)
 {
-	struct audit_file *file = find(f, segment);
-	char from[NAME_BYTES], to[NAME_BYTES];
-	bool done;
+	struct audit_file *file;
+	char to[NAME_BYTES];
 	int r;
 
-	if (!file)
-		return -ENOENT;
-	name_of(from, segment, false);
 	free_name(f, to);
-	r = rename_durably(f, from, to, &done);
-	if (!done)
+	r = change_name(f, segment, to, &file);
+	if (!file)
 		return r;
 	memmove(file, file + 1, (size_t)(f->file + f->count - file - 1) * sizeof(*file));
 	f->count--;

@@ -31,6 +31,7 @@ struct audit_files {
 	int dir; /* owned */
 	size_t bytes;
 	unsigned quota;
+	uint64_t keep_free; /* octets of the disk that spares leave to others */
 	unsigned spares;
 	unsigned failures; /* spares that could not be written */
 	size_t count;
@@ -38,12 +39,15 @@ struct audit_files {
 };
 
 /* audit_files_open - what is in the folder. Returns 0, -EACCES, -ENOENT, -ENOSPC (more files than the table holds), -EIO. */
-int audit_files_open(struct audit_files *f, const char *dir, size_t bytes,
-		     unsigned quota);
+int audit_files_open(struct audit_files *f, const char *dir, size_t bytes, unsigned quota,
+		     uint64_t keep_free);
 void audit_files_close(struct audit_files *f);
 
-/* audit_files_reserve - make spares up to the quota. Returns 0, or -ENOSPC, -EIO with as many as there was space for. */
-int audit_files_reserve(struct audit_files *f);
+/* audit_files_reserve - make spares up to the quota, at most max now. Returns 0, or -ENOSPC, -EIO with as many as there was
+ * space for. */
+int audit_files_reserve(struct audit_files *f, unsigned max);
+/* Are there as many files as the quota says? */
+bool audit_files_complete(const struct audit_files *f);
 
 /* audit_files_read - a whole file into buf, AUDIT_SEGMENT_MAX octets. Returns its length, -EMSGSIZE or -EIO. */
 int audit_files_read(const struct audit_files *f, const struct audit_file *file,

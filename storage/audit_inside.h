@@ -39,8 +39,10 @@ struct audit {
 	/* the newest one, and the newest of which all that it covers is durable: only that may leave the hub */
 	uint8_t made[AUDIT_SIGNED_MAX], checkpoint[AUDIT_SIGNED_MAX];
 	size_t made_len, checkpoint_len; /* made_len 0: none waits */
-	uint64_t made_size;
-	bool failing; /* audit_run could not do what was due; again at retry_at */
+	uint64_t made_size, checkpoint_size;
+	struct mono
+		reserve_at; /* MONO_NEVER: all spares are made, or there is no space */
+	bool failing;	    /* audit_run could not do what was due; again at retry_at */
 	struct mono retry_at;
 };
 

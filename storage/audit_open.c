@@ -8,6 +8,7 @@
 #include "storage/audit.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,7 +119,7 @@ static bool files_whole(const struct audit_files *f)
 	return true;
 }
 
-/* The newest file that can be read at all; those above it are set aside. Returns 0, -ENOENT, -EACCES or -EIO. */
+/* The newest file that can be read at all; those above it are set aside. Returns 0, -ENOENT, -ENOTSUP or -EIO. */
 static int read_newest(struct audit *a, struct found *f)
 {
 	for (size_t i = a->files.count; i-- > 0;) {
@@ -131,7 +132,7 @@ static int read_newest(struct audit *a, struct found *f)
 		if (n >= 0 && f->segment.header.segment == file->segment) {
 			if (memcmp(f->segment.header.hub, a->hub, HUB_ID_LEN) != 0 ||
 			    f->segment.header.enrolment != a->enrolment)
-				return -EACCES;
+				return -ENOTSUP;
 			walk(f, &a->state);
 			return 0;
 		}
@@ -301,10 +302,10 @@ static int prepare(struct audit *a, const struct audit_config *cfg,
 	a->epoch_began = now.mono;
 	audit_tail_init(&a->tail);
 	audit_chain_start(&a->chain, a->hub, a->enrolment);
-	return audit_files_open(&a->files, cfg->dir,
-				cfg->segment_bytes ? cfg->segment_bytes
-						   : AUDIT_SEGMENT_BYTES,
-				cfg->segments ? cfg->segments : AUDIT_SEGMENTS);
+	return audit_files_open(
+		&a->files, cfg->dir,
+		cfg->segment_bytes ? cfg->segment_bytes : AUDIT_SEGMENT_BYTES,
+		cfg->segments ? cfg->segments : AUDIT_SEGMENTS, cfg->keep_free);
 }
 
 /* With the two buffers that only the start needs. */
@@ -337,7 +338,13 @@ int audit_open(const struct audit_config *cfg, const struct audit_host *host,
 	if (r == 0)
 		r = load_key(a, cfg);
 	if (r == 0) {
-		notes.short_space = audit_files_reserve(&a->files) != 0;
+		notes.short_space =
+			audit_files_reserve(&a->files, cfg->reserve_at_open
+							       ? cfg->reserve_at_open
+							       : UINT_MAX) != 0;
+		a->reserve_at = notes.short_space || audit_files_complete(&a->files)
+					? MONO_NEVER
+					: now.mono;
 		notes.is_first = a->files.count == 0 && a->state.number == 0;
 		r = start_buffered(a, now, &f);
 	}

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/rt/file.h"
+
 /* All that waits must find a place in a new segment, and then some. */
 _Static_assert(AUDIT_TAIL_MAX + AUDIT_PAGE <= AUDIT_SEGMENT_MIN - AUDIT_STREAM_AT,
 	       "smallest segment");
@@ -77,22 +79,6 @@ bool audit_tail_pending(const struct audit_tail *t)
 	return t->len != t->durable;
 }
 
-static int write_at(int fd, const uint8_t *buf, size_t len, size_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, buf, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -EIO;
-		buf += n;
-		at += (size_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_slot(struct audit_tail *t, uint32_t page, const uint8_t *bytes,
 		      size_t len)
 {
@@ -106,8 +92,8 @@ static int write_slot(struct audit_tail *t, uint32_t page, const uint8_t *bytes,
 
 	memcpy(t->image + AUDIT_SLOT_HEAD, bytes, len);
 	n = audit_slot_encode(&s, t->image);
-	return write_at(t->fd, t->image, n,
-			AUDIT_SLOT_AT + (size_t)t->slot * AUDIT_SLOT_LEN);
+	return file_write_at(t->fd, t->image, n,
+			     AUDIT_SLOT_AT + (size_t)t->slot * AUDIT_SLOT_LEN);
 }
 
 int audit_tail_sync(struct audit_tail *t)
@@ -120,7 +106,8 @@ int audit_tail_sync(struct audit_tail *t)
 		return 0;
 	if (t->fd < 0)
 		return -EIO;
-	r = write_at(t->fd, t->buf, full, AUDIT_STREAM_AT + (size_t)t->page * AUDIT_PAGE);
+	r = file_write_at(t->fd, t->buf, full,
+			  AUDIT_STREAM_AT + (size_t)t->page * AUDIT_PAGE);
 	if (r == 0)
 		r = write_slot(t, page, t->buf + full, t->len - full);
 	if (r)

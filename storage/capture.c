@@ -71,26 +71,26 @@ static void limit_quarantine(struct captures *c)
 		give_up_waiting(oldest);
 }
 
-static struct capture make(const struct msg_raw *m, struct mono now)
+/* In its place, so that no second copy of a reading in clear is left on the stack. */
+static void fill(struct capture *e, const struct msg_raw *m, struct mono now)
 {
-	struct capture e = { .aside = m->unverified,
-			     .instance = m->instance,
-			     .capture = m->capture,
-			     .class = CLASS_ROUTINE };
-
-	e.stage = m->unverified ? CAPTURE_QUARANTINED : CAPTURE_WAITING;
-	e.due = mono_add(now, m->unverified ? CAPTURE_VERIFY_MS : CAPTURE_WAIT_MS);
-	e.reading.kind = m->kind;
-	e.reading.characteristic = m->characteristic;
-	e.reading.raw_len = m->raw_len;
-	memcpy(e.reading.raw, m->raw, m->raw_len);
-	e.reading.peripheral = m->peripheral;
-	e.reading.captured = m->captured;
-	e.reading.utc_offset_min = m->utc_offset_min;
-	e.reading.link = m->link;
+	*e = (struct capture){ .aside = m->unverified,
+			       .instance = m->instance,
+			       .capture = m->capture,
+			       .assignment = m->assignment,
+			       .class = CLASS_ROUTINE };
+	e->stage = m->unverified ? CAPTURE_QUARANTINED : CAPTURE_WAITING;
+	e->due = mono_add(now, m->unverified ? CAPTURE_VERIFY_MS : CAPTURE_WAIT_MS);
+	e->reading.kind = m->kind;
+	e->reading.characteristic = m->characteristic;
+	e->reading.raw_len = m->raw_len;
+	memcpy(e->reading.raw, m->raw, m->raw_len);
+	e->reading.peripheral = m->peripheral;
+	e->reading.captured = m->captured;
+	e->reading.utc_offset_min = m->utc_offset_min;
+	e->reading.link = m->link;
 	if (m->unverified)
-		e.reading.decoded.marks = MARK_UNVERIFIED;
-	return e;
+		e->reading.decoded.marks = MARK_UNVERIFIED;
 }
 
 int captures_on_raw(struct captures *c, const struct msg_raw *m, struct mono now)
@@ -101,7 +101,7 @@ int captures_on_raw(struct captures *c, const struct msg_raw *m, struct mono now
 		return -ENOSPC;
 	if (m->unverified)
 		limit_quarantine(c);
-	*nth(c, c->count++) = make(m, now);
+	fill(nth(c, c->count++), m, now);
 	return 0;
 }
 

@@ -55,6 +55,7 @@ struct capture {
 	enum capture_stage stage;
 	bool aside;		    /* came unverified: see invariant 1 */
 	uint64_t instance, capture; /* hub-ble's name for it */
+	uint32_t assignment;	    /* under which it was captured */
 	struct mono due;	    /* end of the wait */
 	enum record_class class;
 	struct reading reading;

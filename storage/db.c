@@ -398,6 +398,7 @@ int db_open(const struct db_options *o, struct db **ret)
 
 	if (!db)
 		return -ENOMEM;
+	db->space_fd = -1;
 	r = open_library(o, db);
 	if (r == 0)
 		r = prepare_library(o, db);
@@ -417,6 +418,8 @@ void db_close(struct db *db)
 		(void)fprintf(stderr, "db: closed with a statement still open\n");
 		abort();
 	}
+	if (db->space_fd >= 0)
+		close(db->space_fd);
 	free(db);
 }
 
@@ -428,4 +431,52 @@ const char *db_message(const struct db *db)
 uint64_t db_changes(const struct db *db)
 {
 	return (uint64_t)sqlite3_changes64(db->lib);
+}
+
+/* --- space on the disk -------------------------------------------------------------- */
+
+static int open_for_space(struct db *db)
+{
+	if (db->space_fd < 0)
+		db->space_fd = open(sqlite3_db_filename(db->lib, "main"),
+				    O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return db->space_fd < 0 ? -EIO : 0;
+}
+
+static int read_owned(const struct db *db, uint64_t *ret)
+{
+	struct stat st;
+
+	if (fstat(db->space_fd, &st))
+		return -EIO;
+	*ret = (uint64_t)st.st_blocks * 512 / DB_PAGE_SIZE; /* stat(2): in units of 512 */
+	return 0;
+}
+
+int db_own(struct db *db, uint64_t pages, uint64_t *ret_pages)
+{
+	int r = open_for_space(db);
+
+	if (r == 0)
+		r = read_owned(db, ret_pages);
+	if (r || *ret_pages >= pages)
+		return r;
+	if (fallocate(db->space_fd, FALLOC_FL_KEEP_SIZE, 0,
+		      (off_t)(pages * DB_PAGE_SIZE)) == 0 ||
+	    errno == EOPNOTSUPP) { /* nobody can promise it then, and it must go on */
+		*ret_pages = pages;
+		return 0;
+	}
+	return errno == ENOSPC || errno == EDQUOT ? read_owned(db, ret_pages) : -EIO;
+}
+
+int db_wal_pages(const struct db *db, uint64_t *ret)
+{
+	struct stat st = { 0 };
+
+	if (stat(sqlite3_filename_wal(sqlite3_db_filename(db->lib, "main")), &st) &&
+	    errno != ENOENT)
+		return -EIO;
+	*ret = (uint64_t)st.st_size / DB_PAGE_SIZE;
+	return 0;
 }

@@ -81,6 +81,18 @@ int db_open(const struct db_options *o, struct db **ret);
  * is read back at the next open), so that there is one path and not two. */
 void db_close(struct db *db);
 
+/*
+ * db_own - the disk gives the file 'pages' pages, of which it keeps those that it does not use yet; its size stays.
+ *
+ * What is committed to the WAL is written back into such pages whatever else fills the disk meanwhile. A checkpoint
+ * returns what is beyond the end, so this is asked again before the file may grow.
+ * Returns 0 with *ret_pages: what it owns afterwards, less than was asked for if the disk has no more; or -EIO.
+ */
+int db_own(struct db *db, uint64_t pages, uint64_t *ret_pages);
+
+/* db_wal_pages - pages that the WAL takes on the disk. Returns 0 or -EIO. */
+int db_wal_pages(const struct db *db, uint64_t *ret);
+
 /* What the library said last, for a log line; borrowed
  * until the next call. Never contains values. */
 const char *db_message(const struct db *db);

@@ -7,6 +7,7 @@
 
 struct db {
 	sqlite3 *lib;
+	int space_fd; /* of the file, once db_own has it; closed after the library's own: a lock would go with it */
 };
 
 /* One error number of hub/core/err.h for a result code

@@ -84,7 +84,7 @@ static int seal_next(struct intake *in, const struct capture *c, uint64_t seq,
 	uint8_t body[READING_BODY_MAX], ad[ENVELOPE_LEN];
 	int n = encode(&c->reading, body), r;
 	struct envelope env = { .epoch = t->epoch,
-				.assignment = t->assignment,
+				.assignment = c->assignment,
 				.seq = seq,
 				.class = c->class == CLASS_ALARM ? CLASS_ALARM
 								 : CLASS_ROUTINE,
@@ -112,7 +112,7 @@ static int seal_next(struct intake *in, const struct capture *c, uint64_t seq,
 }
 
 /* Takes captures into the group, in their order, until it is full or the next one is not ready. */
-static int gather(struct intake *in, struct queue *q, struct state *state,
+static int gather(struct intake *in, struct records *q, struct state *state,
 		  const struct intake_target *target, const struct intake_handlers *h)
 {
 	const struct capture *c;
@@ -120,8 +120,8 @@ static int gather(struct intake *in, struct queue *q, struct state *state,
 	while (in->count < QUEUE_GROUP_MAX && (c = captures_first(&in->captures))) {
 		struct state_mark mark;
 		bool marked;
-		enum known k = look_up(in, state, &c->reading, target->assignment, h,
-				       &mark, &marked);
+		enum known k =
+			look_up(in, state, &c->reading, c->assignment, h, &mark, &marked);
 		int r;
 
 		if (k == KNOWN_IN_GROUP)
@@ -131,7 +131,7 @@ static int gather(struct intake *in, struct queue *q, struct state *state,
 			captures_pop(&in->captures);
 			continue;
 		}
-		r = seal_next(in, c, queue_next_seq(q) + in->count, target);
+		r = seal_next(in, c, records_next_seq(q) + in->count, target);
 		if (r)
 			return r;
 		if (marked) {
@@ -164,19 +164,23 @@ static void settle(struct intake *in, struct state *state,
 	in->mark_count = 0;
 }
 
-int intake_run(struct intake *in, struct queue *q, struct state *state,
+int intake_run(struct intake *in, struct records *q, struct state *state,
 	       const struct intake_target *target, const struct intake_handlers *h)
 {
 	for (;;) {
-		int r = in->count ? 0 : gather(in, q, state, target, h);
+		int r = 0;
 
+		if (in->count == 0) {
+			records_reserve(q, QUEUE_GROUP_MAX);
+			r = gather(in, q, state, target, h);
+		}
 		if (r)
 			return r;
 		if (in->count == 0)
 			return 0;
 		FAILPOINT("store.sealed");
 		FAILPOINT("store.commit.before");
-		r = queue_insert(q, in->group, in->count);
+		r = records_insert(q, in->group, in->count);
 		if (r)
 			return r;
 		FAILPOINT("store.commit.after");

@@ -3,7 +3,7 @@
 /*
  * intake.h - from captures to durable records: seal, commit in groups, say so.
  *
- *   captures (clear) -> group (sealed, in memory) -> queue (durable) -> told to hub-ble
+ *   captures (clear) -> group (sealed, in memory) -> records (durable) -> told to hub-ble
  *
  * Invariants
  *   1. A capture is told durable only after the commit that holds it, or because it was in an
@@ -11,15 +11,17 @@
  *   2. A reading is in clear only in 'captures'; its place is wiped when it is sealed.
  *   3. A group whose commit failed for lack of space stays as it is, sealed under its numbers, and
  *      is tried again; nothing new is sealed before it is in.
- *   4. A reading that a device sends a second time from its memory makes no second record.
+ *   4. A reading is sealed under the assignment of its capture, whatever hubd has said since.
+ *   5. A reading that a device sends a second time from its memory makes no second record.
  *
  * The caller keeps it in secret memory.
  */
 #include "storage/capture.h"
-#include "storage/queue.h"
+#include "storage/records.h"
 #include "storage/state.h"
 
-/* Under what a reading is sealed: from MSG_STORE_CONFIG. */
+/* Under what a reading is sealed: from MSG_STORE_CONFIG. Its assignment is its own, that of its capture; the one here
+ * is for what hub-store says itself. */
 struct intake_target {
 	uint8_t hub[HUB_ID_LEN];
 	uint32_t epoch;
@@ -60,7 +62,7 @@ bool intake_holds(const struct intake *in);
  *
  * state   NULL while it is closed: then nothing is recognised as sent before
  *
- * Returns 0, or what queue_insert says, with the group kept.
+ * Returns 0, or what records_insert says, with the group kept.
  */
-int intake_run(struct intake *in, struct queue *q, struct state *state,
+int intake_run(struct intake *in, struct records *q, struct state *state,
 	       const struct intake_target *target, const struct intake_handlers *h);

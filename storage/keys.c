@@ -20,6 +20,8 @@ void keys_kek(const uint8_t root[static ROOT_LEN], enum slot_purpose purpose,
 		[SLOT_STATE] = "hub/v1/unused", /* see keys_state_kek */
 		[SLOT_SIGN] = "hub/v1/sign",
 		[SLOT_HALF] = "hub/v1/half",
+		[SLOT_AUDIT_FIRST] = "hub/v1/audit",
+		[SLOT_AUDIT] = "hub/v1/audit",
 	};
 
 	crypto_derive(root, ROOT_LEN, label[purpose], ret);
@@ -94,13 +96,14 @@ int keys_get(struct keys *k, enum slot_purpose purpose, uint32_t segment,
 	return crypto_unwrap(kek, ad, sizeof(ad), s->wrapped, s->wrapped_len, ret);
 }
 
-static int get_or_make(struct keys *k, enum slot_purpose purpose, uint32_t segment,
-		       const uint8_t kek[static KEY_LEN], struct db_key *ret)
+/* make: if there is none. */
+static int get_db_key(struct keys *k, enum slot_purpose purpose, uint32_t segment,
+		      const uint8_t kek[static KEY_LEN], bool make, struct db_key *ret)
 {
 	uint8_t key[sizeof(*ret)];
 	int r = keys_get(k, purpose, segment, kek, key, sizeof(key));
 
-	if (r == -ENOENT) {
+	if (r == -ENOENT && make) {
 		crypto_random(key, sizeof(key));
 		r = keys_put(k, purpose, segment, kek, key, sizeof(key));
 	}
@@ -110,14 +113,48 @@ static int get_or_make(struct keys *k, enum slot_purpose purpose, uint32_t segme
 	return r;
 }
 
-int keys_queue(struct keys *k, uint32_t segment, struct db_key *ret)
+int keys_queue(struct keys *k, uint32_t segment, bool make, struct db_key *ret)
 {
 	uint8_t kek[KEY_LEN];
 	int r;
 
 	keys_kek(k->root, SLOT_QUEUE, kek);
-	r = get_or_make(k, SLOT_QUEUE, segment, kek, ret);
+	r = get_db_key(k, SLOT_QUEUE, segment, kek, make, ret);
 	crypto_wipe(kek, sizeof(kek));
+	return r;
+}
+
+size_t keys_segments(const struct keys *k, uint32_t ret[static SLOTS_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < k->slots.count; i++) {
+		const struct slot *s = &k->slots.slots[i];
+		size_t at = count;
+
+		if (s->purpose != SLOT_QUEUE)
+			continue;
+		for (; at > 0 && ret[at - 1] > s->segment; at--)
+			ret[at] = ret[at - 1];
+		ret[at] = s->segment;
+		count++;
+	}
+	return count;
+}
+
+int keys_drop(struct keys *k, uint32_t segment)
+{
+	struct slots before = k->slots;
+	struct slot *s = slots_find(&k->slots, SLOT_QUEUE, segment);
+	int r;
+
+	if (!s)
+		return 0;
+	*s = k->slots.slots[--k->slots.count];
+	k->slots.generation++;
+	r = keys_write(k);
+	if (r)
+		k->slots = before;
 	return r;
 }
 
@@ -145,7 +182,7 @@ int keys_state(struct keys *k, const uint8_t share[static ENGINE_SHARE_LEN],
 	int r = keys_state_kek(k, share, kek);
 
 	if (r == 0)
-		r = get_or_make(k, SLOT_STATE, 0, kek, ret);
+		r = get_db_key(k, SLOT_STATE, 0, kek, true, ret);
 	crypto_wipe(kek, sizeof(kek));
 	return r;
 }

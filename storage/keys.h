@@ -9,6 +9,7 @@
  *    |- "hub/v1/slots"  tag over the slots file
  *    |- "hub/v1/queue"  wraps key and salt of each segment of the queue
  *    |- "hub/v1/sign"   wraps the private key that signs batches
+ *    |- "hub/v1/audit"  wraps where the audit log's key stands
  *    `- "hub/v1/half"   wraps a half: half || share, "hub/v1/state" wraps key and salt of state.db
  *
  * The half is what lets the slots move to another root secret at any level: without the share nobody can open
@@ -41,14 +42,16 @@ struct keys_notes {
 	enum root_kind moved_from;
 	/* a better one is offered, or was, but is not taken, and why; NULL: no; static */
 	const char *not_moved;
-	bool left_over;	 /* a weaker one's file could not be removed */
-	bool repaired;	 /* one copy of the slots was damaged or behind: written again */
-	bool sign_taken; /* a plain sign.key was wrapped and removed */
+	bool left_over;	  /* a weaker one's file could not be removed */
+	bool repaired;	  /* one copy of the slots was damaged or behind: written again */
+	bool sign_taken;  /* a plain sign.key was wrapped and removed */
+	bool audit_taken; /* a plain audit.key was wrapped and removed */
+	int audit_error;  /* why it could not be; 0: it was, or there is none */
 };
 
 /*
  * keys_open - read root secret and slots, make them at the first start, move them to a better root secret, take
- * over sign.key.
+ * over sign.key and audit.key.
  *
  * dir          folder of the store; copied
  * data_exists  a database is there already: then this is not a first start
@@ -67,9 +70,20 @@ int keys_open(const char *dir, bool data_exists, struct keys **ret,
 	      struct keys_notes *ret_notes, const char **ret_problem);
 void keys_free(struct keys *k); /* NULL is fine; wipes */
 
-/* keys_queue - key of a segment of the queue, made and made durable if there is
- * none. The caller wipes *ret. Returns 0, -EKEYREJECTED, -ENOSPC or -EIO. */
-int keys_queue(struct keys *k, uint32_t segment, struct db_key *ret);
+/*
+ * keys_queue - key of a segment of the queue.
+ *
+ * make   if there is none it is made, durably: for a segment that has no file yet
+ *
+ * The caller wipes *ret. Returns 0, -ENOENT (none), -EKEYREJECTED, -ENOSPC (disk, or no slot) or -EIO.
+ */
+int keys_queue(struct keys *k, uint32_t segment, bool make, struct db_key *ret);
+
+/* keys_segments - which segments have a key, ascending; ret: SLOTS_MAX. Returns how many. */
+size_t keys_segments(const struct keys *k, uint32_t ret[static SLOTS_MAX]);
+
+/* keys_drop - the segment's file is gone for good, so may its key. Returns 0 or as keys_queue. */
+int keys_drop(struct keys *k, uint32_t segment);
 
 /* keys_state - the same for state.db; -EKEYREJECTED also
  * if the share is not the one it was wrapped with. */
@@ -78,6 +92,29 @@ int keys_state(struct keys *k, const uint8_t share[static ENGINE_SHARE_LEN],
 
 /* keys_sign - the private key for batches. Returns 0, -ENOENT (never given), or -EKEYREJECTED. */
 int keys_sign(struct keys *k, uint8_t ret[static P256_PRIVATE_LEN]);
+
+/*
+ * keys_audit_load, keys_audit_store - what the audit log keeps beside its files, for struct audit_host (audit.h).
+ *
+ * len   up to 96
+ *
+ * load: the length, -ENOENT (the log never began), or -EKEYREJECTED. store: 0 when both copies are durable; the one
+ * before is replaced, and key 0 gone with it. Else -EMSGSIZE, or as keys_write: nothing has changed.
+ */
+int keys_audit_load(struct keys *k, uint8_t *buf, size_t cap);
+int keys_audit_store(struct keys *k, const uint8_t *buf, size_t len);
+
+/* keys_audit_first - key 0, if it waits for its log to begin. The caller wipes it. Returns 0, -ENOENT or -EKEYREJECTED. */
+int keys_audit_first(struct keys *k, uint8_t ret[static KEY_LEN]);
+/* keys_audit_forget_first - the log that it belongs to has begun before. Returns 0 or as keys_write. */
+int keys_audit_forget_first(struct keys *k);
+
+/*
+ * keys_make_sign, keys_make_audit_first - for a hub that enrols itself: the key for batches, and key 0 of an audit log, if
+ * there is none. again: also if a log has begun, for one of a later enrolment. Return 0 or as keys_queue.
+ */
+int keys_make_sign(struct keys *k);
+int keys_make_audit_first(struct keys *k, bool again);
 
 /*
  * keys_recovery - keeps the file 'recovery' what it should be: the keys of the queue's segments and, as soon as the share

@@ -21,13 +21,13 @@
 #include "storage/keys_inside.h"
 #include "storage/secret.h"
 
-static const char sign_name[] = "sign.key";
-
 struct copy {
 	int err;     /* 0, or why it does not count */
 	bool parsed; /* slots hold, opened or not */
 	struct slots slots;
 };
+
+_Static_assert((int)KEY_LEN == (int)P256_PRIVATE_LEN, "plain keys have one length");
 
 static const char *const wrong_root[ROOT_KINDS] = {
 	[ROOT_NONE] = "key slots do not open",
@@ -139,7 +139,7 @@ static int make_half(struct keys *k)
 
 	if (slots_find(&k->slots, SLOT_HALF, 0))
 		return 0;
-	if (k->slots.version_1)
+	if (k->slots.version == 1)
 		memcpy(half, k->root, sizeof(half));
 	else
 		crypto_random(half, sizeof(half));
@@ -259,26 +259,26 @@ static void drop_weaker(struct keys *k, struct keys_notes *notes)
 
 /* --- all together --------------------------------------------------------------------------------- */
 
-/* The plain key comes with the hub's bundle. It goes only after both
- * copies of its slot are durable; a new one replaces an old one,
- * because whoever can put it here has enrolled the hub again. */
-static int take_sign_key(struct keys *k, bool *ret_taken)
+/* A plain key of the hub's bundle. It goes only after both copies of its slot are durable; a new one replaces an old
+ * one, because whoever can put it here has enrolled the hub again. */
+static int take_plain(struct keys *k, const char *name, enum slot_purpose purpose,
+		      bool *ret_taken)
 {
-	uint8_t key[P256_PRIVATE_LEN], kek[KEY_LEN];
-	int r = file_read(k->dir, sign_name, key, sizeof(key));
+	uint8_t key[KEY_LEN], kek[KEY_LEN];
+	int r = file_read(k->dir, name, key, sizeof(key));
 
 	if (r == -ENOENT)
 		return 0;
-	if (r >= 0 && r != P256_PRIVATE_LEN)
+	if (r >= 0 && r != KEY_LEN)
 		r = -EBADMSG;
 	if (r >= 0) {
-		keys_kek(k->root, SLOT_SIGN, kek);
-		r = keys_put(k, SLOT_SIGN, 0, kek, key, sizeof(key));
+		keys_kek(k->root, purpose, kek);
+		r = keys_put(k, purpose, 0, kek, key, sizeof(key));
 		crypto_wipe(kek, sizeof(kek));
 	}
 	crypto_wipe(key, sizeof(key));
 	if (r == 0)
-		r = file_remove(k->dir, sign_name);
+		r = file_remove(k->dir, name);
 	*ret_taken = r == 0;
 	return r;
 }
@@ -307,12 +307,16 @@ static int load(struct keys *k, bool data_exists, struct keys_notes *notes,
 	move_to_best(k, notes);
 	drop_weaker(k, notes);
 	notes->root = k->slots.root;
-	r = take_sign_key(k, &notes->sign_taken);
-	if (r)
+	r = take_plain(k, "sign.key", SLOT_SIGN, &notes->sign_taken);
+	if (r) {
 		*ret_problem = "sign.key cannot be taken over (32 bytes, in our folder, "
-			       "which we "
-			       "may write)";
-	return r;
+			       "which we may write)";
+		return r;
+	}
+	/* without the audit log capture goes on: the file stays, and is looked at again at the next start */
+	notes->audit_error =
+		take_plain(k, "audit.key", SLOT_AUDIT_FIRST, &notes->audit_taken);
+	return 0;
 }
 
 int keys_open(const char *dir, bool data_exists, struct keys **ret,

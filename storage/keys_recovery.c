@@ -114,8 +114,10 @@ int keys_recovery(struct keys *k, const struct msg_store_config *c)
 	memcpy(r.public, c->seal_public, sizeof(r.public));
 	read_old(k, &r, &old);
 	n = collect(k, &t, &old, &r, &same);
-	if (n || same)
+	if (n)
 		return n;
+	if (same) /* a kill may have left it, or its name, in the page cache only */
+		return file_sync(k->dir, RECOVERY_FILE);
 	n = recovery_encode(&r, buf, sizeof(buf));
 	return n < 0 ? n : file_replace(k->dir, RECOVERY_FILE, buf, (size_t)n);
 }

@@ -9,12 +9,13 @@
 #include "storage/queue_inside.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	SCHEMA_VERSION = 2,
+	SCHEMA_VERSION = 3,
 	PATH_BYTES = 1024,
 	CACHE_PAGES = 128,
 	CHECKPOINT_PAGES = 400,
@@ -29,6 +30,13 @@ enum {
 	"CREATE TABLE tomb (lo INTEGER PRIMARY KEY, hi INTEGER NOT NULL, class INTEGER"  \
 	" NOT NULL, cause INTEGER NOT NULL) STRICT;"
 
+/* Last, so that the tables before them begin where they did: salvage.c. Five columns: unlike any that counts. */
+#define KEPT                                                                             \
+	"CREATE TABLE kept (seq INTEGER PRIMARY KEY, asg INTEGER NOT NULL, kind INTEGER" \
+	" NOT NULL, day INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"                   \
+	"CREATE TABLE kept_tomb (lo INTEGER PRIMARY KEY, hi INTEGER NOT NULL, class"     \
+	" INTEGER NOT NULL, cause INTEGER NOT NULL) STRICT;"
+
 static const char schema[] =
 	"CREATE TABLE meta (k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE cur (id INTEGER PRIMARY KEY CHECK (id = 1), next_seq INTEGER NOT "
@@ -40,7 +48,7 @@ static const char schema[] =
 	"CREATE TABLE dead (seq INTEGER PRIMARY KEY, asg INTEGER NOT NULL, class INTEGER "
 	"NOT NULL,"
 	" kind INTEGER NOT NULL, reason INTEGER NOT NULL, body BLOB NOT NULL) "
-	"STRICT;" TOMB "INSERT INTO cur VALUES (1, 1, 0, 0, 0, 0);";
+	"STRICT;" TOMB KEPT "INSERT INTO cur VALUES (1, 1, 0, 0, 0, 0);";
 
 /* Version 1 parked what the clinic refused and said no more of it: the clinic's mark stopped there. */
 static const char upgrade_1[] = TOMB
@@ -50,7 +58,10 @@ static const char upgrade_1[] = TOMB
 
 _Static_assert(TOMBSTONE_REFUSED == 5, "as upgrade_1 says");
 
-static const char *const upgrades[SCHEMA_VERSION - 1] = { upgrade_1 };
+/* Version 2 kept nothing of what was delivered. */
+static const char upgrade_2[] = KEPT;
+
+static const char *const upgrades[SCHEMA_VERSION - 1] = { upgrade_1, upgrade_2 };
 
 static const char *const class_sql[ST_PER_CLASS] = {
 	[ST_INSERT] = "INSERT INTO %s VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -61,6 +72,11 @@ static const char *const class_sql[ST_PER_CLASS] = {
 	[ST_PARK] = ("INSERT INTO dead SELECT seq, asg, ?2, kind, ?3, body FROM %s"
 		     " WHERE seq = ?1"),
 	[ST_OLDEST] = "SELECT seq FROM %s ORDER BY seq LIMIT ?1",
+	[ST_KEEP] =
+		("INSERT OR REPLACE INTO kept SELECT seq, asg, (kind & 255) | (?3 << 8),"
+		 " ?4, body FROM %s WHERE seq BETWEEN ?1 AND ?2"),
+	[ST_RESTORE] = ("INSERT OR IGNORE INTO %s SELECT seq, asg, kind, 0, 0, NULL, body"
+			" FROM kept WHERE seq >= ?1 AND (kind >> 8) = ?2"),
 };
 
 static const char *const table[QUEUE_CLASSES] = { "q_routine", "q_alarm" };
@@ -83,6 +99,28 @@ static const char *const plain_sql[ST_COUNT] = {
 	[ST_TOMBS] = "SELECT lo, hi, class, cause FROM tomb ORDER BY lo LIMIT ?1",
 	[ST_FORGET] = ("DELETE FROM dead WHERE seq IN"
 		       " (SELECT seq FROM dead ORDER BY seq LIMIT ?1)"),
+	[ST_REFUSED] = "SELECT seq, asg, class, kind, reason, body FROM dead",
+	[ST_KEEP_REFUSED] = "INSERT OR REPLACE INTO dead VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[ST_KEEP_TOMB] = "INSERT OR REPLACE INTO kept_tomb VALUES (?1, ?2, ?3, ?4)",
+	[ST_PRUNE] = ("DELETE FROM kept WHERE seq IN"
+		      " (SELECT seq FROM kept ORDER BY seq LIMIT ?1)"
+		      " AND (seq + ?2 <= (SELECT max(seq) FROM kept) OR day < ?3)"),
+	[ST_PRUNE_TOMB] = ("DELETE FROM kept_tomb WHERE lo IN"
+			   " (SELECT lo FROM kept_tomb ORDER BY lo LIMIT ?1)"
+			   " AND hi + ?2 <= (SELECT max(lo) FROM kept_tomb)"),
+	[ST_FORGET_KEPT] = ("DELETE FROM kept WHERE seq IN"
+			    " (SELECT seq FROM kept ORDER BY seq LIMIT ?1)"),
+	[ST_UNKEEP] = "DELETE FROM kept WHERE seq >= ?1",
+	[ST_UNKEEP_TOMB] = "DELETE FROM kept_tomb WHERE lo >= ?1",
+	[ST_CUT_TOMB] = "UPDATE kept_tomb SET hi = ?1 - 1 WHERE hi >= ?1",
+	[ST_COPIES] =
+		("SELECT seq, seq, 0, NULL FROM q_alarm WHERE seq BETWEEN ?1 AND ?2"
+		 " UNION ALL"
+		 " SELECT seq, seq, 0, NULL FROM q_routine WHERE seq BETWEEN ?1 AND ?2"
+		 " UNION ALL"
+		 " SELECT lo, hi, class, cause FROM kept_tomb WHERE lo <= ?2 AND hi >= ?1"
+		 " ORDER BY 1"),
+	[ST_UNACK] = "DELETE FROM acked WHERE hi >= ?1 RETURNING lo, hi",
 	[ST_PAGES] = "PRAGMA page_count",
 	[ST_FREE_PAGES] = "PRAGMA freelist_count",
 	[ST_CHECKPOINT] = "PRAGMA wal_checkpoint(PASSIVE)",
@@ -131,13 +169,30 @@ static int first_row(struct queue *q, const char *sql, int64_t *ret, int count)
 	return r;
 }
 
+static void take_note(struct queue *q, struct db_stmt *st)
+{
+	size_t len = 0;
+	const uint8_t *note = db_is_null(st, 5) ? NULL : db_blob(st, 5, &len);
+
+	if (len > QUEUE_NOTE_MAX)
+		return;
+	if (len)
+		memcpy(q->note, note, len);
+	q->note_len = len;
+}
+
+/* What a segment was made with. The first one of a program before segments says only whose it is. */
 static int load_owner(struct queue *q)
 {
 	struct db_stmt *st;
 	size_t len = 0;
 	int r = db_prepare(q->db,
-			   "SELECT (SELECT v FROM meta WHERE k = 'hub'), "
-			   "(SELECT v FROM meta WHERE k = 'epoch')",
+			   "SELECT (SELECT v FROM meta WHERE k = 'hub'),"
+			   " (SELECT v FROM meta WHERE k = 'epoch'),"
+			   " (SELECT v FROM meta WHERE k = 'asg'),"
+			   " (SELECT v FROM meta WHERE k = 'first'),"
+			   " (SELECT v FROM meta WHERE k = 'doubt'),"
+			   " (SELECT v FROM meta WHERE k = 'note')",
 			   &st);
 
 	if (r)
@@ -149,6 +204,10 @@ static int load_owner(struct queue *q)
 		if (len == HUB_ID_LEN) {
 			memcpy(q->hub, hub, HUB_ID_LEN);
 			q->epoch = (uint32_t)db_u64(st, 1);
+			q->assignment = (uint32_t)db_u64(st, 2);
+			q->first = queue_larger(db_u64(st, 3), 1);
+			q->doubted = !db_is_null(st, 4);
+			take_note(q, st);
 			q->owned = true;
 		}
 	}
@@ -254,8 +313,8 @@ static int load(struct queue *q)
 	return r;
 }
 
-int queue_open(const char *dir, const struct db_key *key, uint32_t pages_max,
-	       struct queue **ret)
+int queue_open(const char *dir, uint32_t segment, const struct db_key *key,
+	       uint32_t pages_max, struct queue **ret)
 {
 	char path[PATH_BYTES];
 	uint32_t quota = pages_max ? pages_max : QUEUE_PAGES_MAX;
@@ -275,8 +334,9 @@ int queue_open(const char *dir, const struct db_key *key, uint32_t pages_max,
 
 	if (!q)
 		return -ENOMEM;
-	q->quota = q->limit = quota;
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, QUEUE_FILE);
+	q->quota = q->limit = q->ready = quota;
+	q->first = 1;
+	(void)snprintf(path, sizeof(path), "%s/" QUEUE_FILE_OF, dir, segment);
 	r = db_open(&o, &q->db);
 	if (r == 0)
 		r = load(q);
@@ -323,6 +383,31 @@ uint64_t queue_unsent(const struct queue *q)
 	return q->unsent;
 }
 
+uint64_t queue_first(const struct queue *q)
+{
+	return q->first;
+}
+
+uint32_t queue_assignment(const struct queue *q)
+{
+	return q->assignment;
+}
+
+const struct window *queue_window(const struct queue *q)
+{
+	return &q->window;
+}
+
+bool queue_is_doubted(const struct queue *q)
+{
+	return q->doubted;
+}
+
+bool queue_is_drained(const struct queue *q)
+{
+	return q->contig + 1 == q->next_seq;
+}
+
 bool queue_has(const struct queue *q, uint64_t instance, uint64_t capture)
 {
 	return window_has(&q->window, instance, capture);
@@ -364,7 +449,7 @@ static int put_meta(struct queue *q, const char *key, const uint8_t *blob, size_
 		    uint64_t number)
 {
 	struct db_stmt *st;
-	int r = db_prepare(q->db, "INSERT INTO meta VALUES (?1, ?2)", &st);
+	int r = db_prepare(q->db, "INSERT OR REPLACE INTO meta VALUES (?1, ?2)", &st);
 
 	if (r)
 		return r;
@@ -378,27 +463,173 @@ static int put_meta(struct queue *q, const char *key, const uint8_t *blob, size_
 	return r;
 }
 
-int queue_set_owner(struct queue *q, const uint8_t hub[static HUB_ID_LEN], uint32_t epoch)
+static int put_owner(struct queue *q, const struct queue_begin *b)
 {
+	int r = put_meta(q, "hub", b->hub, HUB_ID_LEN, 0);
+
+	if (r == 0)
+		r = put_meta(q, "epoch", NULL, 0, b->epoch);
+	if (r == 0)
+		r = put_meta(q, "asg", NULL, 0, b->assignment);
+	if (r == 0 && b->note_len)
+		r = put_meta(q, "note", b->note, b->note_len, 0);
+	return r ? r : put_meta(q, "first", NULL, 0, b->first);
+}
+
+static void take_owner(struct queue *q, const struct queue_begin *b)
+{
+	memcpy(q->hub, b->hub, HUB_ID_LEN);
+	q->epoch = b->epoch;
+	q->assignment = b->assignment;
+	q->first = b->first;
+	q->owned = true;
+}
+
+static int write_begin(struct queue *q, const struct queue_begin *b)
+{
+	const struct tombstone lost = { b->first, b->next - 1, CLASS_NONE, b->cause };
+	int r = put_owner(q, b);
+
+	if (r == 0 && b->next > b->first)
+		r = queue_bury(q, &lost);
+	return r ? r : queue_write_cur(q, b->first - 1);
+}
+
+int queue_begin(struct queue *q, const struct queue_begin *b)
+{
+	const struct window before = q->window;
 	int r;
 
-	if (q->owned)
-		return memcmp(q->hub, hub, HUB_ID_LEN) == 0 && q->epoch == epoch
-			       ? 0
-			       : -EACCES;
+	if (q->owned || q->next_seq != 1)
+		return -EEXIST;
 	r = db_begin(q->db);
 	if (r)
 		return r;
-	r = put_meta(q, "hub", hub, HUB_ID_LEN, 0);
-	if (r == 0)
-		r = put_meta(q, "epoch", NULL, 0, epoch);
-	r = queue_finish(q, r);
+	q->next_seq = b->next;
+	q->window = b->window;
+	r = queue_finish(q, write_begin(q, b));
+	if (r) {
+		q->next_seq = 1;
+		q->window = before;
+		return r;
+	}
+	q->contig = b->first - 1;
+	take_owner(q, b);
+	q->note_len = b->note_len;
+	if (b->note_len)
+		memcpy(q->note, b->note, b->note_len);
+	return 0;
+}
+
+int queue_set_owner(struct queue *q, const uint8_t hub[static HUB_ID_LEN], uint32_t epoch,
+		    uint32_t assignment)
+{
+	struct queue_begin b = { .epoch = epoch,
+				 .assignment = assignment,
+				 .first = q->first };
+	int r;
+
+	if (q->owned && (memcmp(q->hub, hub, HUB_ID_LEN) != 0 || q->epoch != epoch))
+		return -EACCES;
+	if (q->owned && (q->assignment == assignment || q->next_seq != q->first))
+		return 0;
+	memcpy(b.hub, hub, HUB_ID_LEN);
+	r = db_begin(q->db);
 	if (r)
 		return r;
-	memcpy(q->hub, hub, HUB_ID_LEN);
-	q->epoch = epoch;
-	q->owned = true;
+	r = queue_finish(q, put_owner(q, &b));
+	if (r == 0)
+		take_owner(q, &b);
+	return r;
+}
+
+int queue_doubt(struct queue *q)
+{
+	int r = q->doubted ? 0 : db_begin(q->db);
+
+	if (r || q->doubted)
+		return r;
+	r = queue_finish(q, put_meta(q, "doubt", NULL, 0, 1));
+	q->doubted = r == 0;
+	return r;
+}
+
+/* The clinic has them: the mark moves if nothing is open before them. */
+static int pass_settled(struct queue *q, struct seq_range g, uint64_t *contig)
+{
+	if (*contig + 1 != g.first)
+		return queue_merge(q, g);
+	*contig = g.last;
 	return 0;
+}
+
+int queue_pass(struct queue *q, uint64_t last, enum record_class class,
+	       enum tombstone_cause cause)
+{
+	const struct tombstone t = { q->next_seq, last, class, cause };
+	uint64_t contig = q->contig;
+	int r;
+
+	if (last < q->next_seq)
+		return 0;
+	r = db_begin(q->db);
+	if (r)
+		return r;
+	q->next_seq = last + 1;
+	r = cause ? queue_bury(q, &t)
+		  : pass_settled(q, (struct seq_range){ t.first, last }, &contig);
+	if (r == 0)
+		r = queue_write_cur(q, contig);
+	r = queue_finish(q, r);
+	if (r)
+		q->next_seq = t.first;
+	else
+		q->contig = contig;
+	return r;
+}
+
+static int put_refused(struct queue *q, const struct record *rec, uint8_t reason)
+{
+	struct db_stmt *st = q->plain[ST_KEEP_REFUSED];
+
+	db_bind_u64(st, 1, rec->seq);
+	db_bind_u64(st, 2, rec->assignment);
+	db_bind_u64(st, 3, rec->class);
+	db_bind_u64(st, 4, rec->kind);
+	db_bind_u64(st, 5, reason);
+	db_bind_blob(st, 6, rec->body, rec->body_len);
+	return db_run(st);
+}
+
+int queue_keep_refused(struct queue *q, const struct record *rec, uint8_t reason)
+{
+	int r = db_begin(q->db);
+
+	return r ? r : queue_finish(q, put_refused(q, rec, reason));
+}
+
+static int copy_refused(struct queue *to, struct db_stmt *from)
+{
+	struct record rec = { .seq = db_u64(from, 0),
+			      .assignment = (uint32_t)db_u64(from, 1),
+			      .class = (enum record_class)db_u64(from, 2),
+			      .kind = (uint8_t)db_u64(from, 3) };
+
+	rec.body = db_blob(from, 5, &rec.body_len);
+	return put_refused(to, &rec, (uint8_t)db_u64(from, 4));
+}
+
+int queue_move_refused(struct queue *from, struct queue *to)
+{
+	struct db_stmt *st = from->plain[ST_REFUSED];
+	int r = db_begin(to->db), row = 0;
+
+	if (r)
+		return r;
+	while (r == 0 && (row = db_step(st)) == 1)
+		r = copy_refused(to, st);
+	db_reset(st);
+	return queue_finish(to, r ? r : row);
 }
 
 static int insert_one(struct queue *q, const struct queue_entry *e, uint64_t seq)
@@ -409,7 +640,8 @@ static int insert_one(struct queue *q, const struct queue_entry *e, uint64_t seq
 		abort(); /* it is sealed with another number than it would get */
 	db_bind_u64(st, 1, seq);
 	db_bind_u64(st, 2, e->record.assignment);
-	db_bind_u64(st, 3, e->record.kind);
+	/* a row says its class itself: pages of both tables may be all that is left of a damaged file */
+	db_bind_u64(st, 3, (uint64_t)e->record.kind | (uint64_t)e->record.class << 8);
 	db_bind_i64(st, 4, (int64_t)e->instance); /* all 64 bits are used */
 	db_bind_i64(st, 5, (int64_t)e->capture);
 	db_bind_blob(st, 6, e->has_mark ? e->mark : NULL,
@@ -434,6 +666,32 @@ int queue_insert(struct queue *q, const struct queue_entry *e, size_t count)
 	for (size_t i = 0; i < count; i++)
 		window_add(&q->window, e[i].instance, e[i].capture);
 	return 0;
+}
+
+int queue_insert_noted(struct queue *q, const struct queue_entry *e, const uint8_t *note,
+		       size_t len)
+{
+	int r = len > QUEUE_NOTE_MAX ? -ERANGE : db_begin(q->db);
+
+	if (r)
+		return r;
+	r = insert_one(q, e, q->next_seq);
+	if (r == 0)
+		r = put_meta(q, "note", note, len, 0);
+	r = queue_finish(q, r);
+	if (r)
+		return r;
+	q->next_seq++;
+	q->unsent++;
+	memcpy(q->note, note, len);
+	q->note_len = len;
+	return 0;
+}
+
+size_t queue_note(const struct queue *q, const uint8_t **ret)
+{
+	*ret = q->note;
+	return q->note_len;
 }
 
 int queue_newest_marks(struct queue *q, uint8_t ret[][QUEUE_MARK_LEN], size_t *ret_count)

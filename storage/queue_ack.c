@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+#include "hub/rt/failpoint.h"
+
 /* What a reply changes, collected while its transaction runs. */
 struct change {
 	uint64_t contig, removed, parked;
@@ -41,7 +43,7 @@ static int park(struct queue *q, const struct refused *f, struct change *ch)
 
 /* The ranges of 'acked' stay disjoint and not adjacent:
  * those that touch the new one become part of it. */
-static int merge_range(struct queue *q, struct seq_range g)
+int queue_merge(struct queue *q, struct seq_range g)
 {
 	struct db_stmt *st = q->plain[ST_MERGE];
 	int r;
@@ -62,6 +64,14 @@ static int merge_range(struct queue *q, struct seq_range g)
 	return db_run(st);
 }
 
+/* The clinic has them: they go, and copies stay for a while. */
+static int settle(struct queue *q, uint64_t first, uint64_t last, struct change *ch)
+{
+	int r = queue_keep(q, first, last);
+
+	return r ? r : queue_remove(q, first, last, &ch->removed);
+}
+
 static int take_range(struct queue *q, struct seq_range g, struct change *ch)
 {
 	int r;
@@ -69,10 +79,10 @@ static int take_range(struct queue *q, struct seq_range g, struct change *ch)
 	g.first = queue_larger(g.first, ch->contig + 1);
 	if (g.first > g.last)
 		return 0;
-	r = queue_remove(q, g.first, g.last, &ch->removed);
+	r = settle(q, g.first, g.last, ch);
 	if (r == 0)
 		r = queue_cut_tombstones(q, g.first, g.last);
-	return r ? r : merge_range(q, g);
+	return r ? r : queue_merge(q, g);
 }
 
 /* The mark moves to what the clinic said, and over ranges
@@ -83,7 +93,7 @@ static int take_contig(struct queue *q, uint64_t contig, struct change *ch)
 	int r = 0;
 
 	if (contig > ch->contig) {
-		r = queue_remove(q, ch->contig + 1, contig, &ch->removed);
+		r = settle(q, ch->contig + 1, contig, ch);
 		if (r == 0)
 			r = queue_cut_tombstones(q, ch->contig + 1, contig);
 		ch->contig = contig;
@@ -107,18 +117,19 @@ static int apply_reply(struct queue *q, const struct reply *r, struct change *ch
 		err = take_range(q, r->ranges[i], ch);
 	if (err == 0 && r->has_contig)
 		err = take_contig(q, r->contig, ch);
+	if (err == 0)
+		err = queue_prune(q);
+	FAILPOINT("store.ack.taken");
 	return err ? err : queue_write_cur(q, ch->contig);
 }
 
-static bool beyond(const struct queue *q, const struct reply *r)
+static int try_reply(struct queue *q, const struct reply *r, struct change *ch)
 {
-	uint64_t top = r->contig;
+	int err = db_begin(q->db);
 
-	for (size_t i = 0; i < r->range_count; i++)
-		top = queue_larger(top, r->ranges[i].last);
-	for (size_t i = 0; i < r->refused_count; i++)
-		top = queue_larger(top, r->refused[i].seq);
-	return top > queue_highest(q);
+	*ch = (struct change){ .contig = q->contig };
+	q->kept_some = false;
+	return err ? err : queue_finish(q, apply_reply(q, r, ch));
 }
 
 int queue_acknowledge(struct queue *q, const struct reply *r, struct queue_ack *ret)
@@ -126,14 +137,17 @@ int queue_acknowledge(struct queue *q, const struct reply *r, struct queue_ack *
 	struct change ch = { .contig = q->contig };
 	int err;
 
-	if (beyond(q, r))
+	if (reply_highest(r) > queue_highest(q))
 		return -EPROTO;
 	if ((r->has_contig && r->contig > q->contig) || r->range_count ||
 	    r->refused_count) {
-		err = db_begin(q->db);
-		if (err)
-			return err;
-		err = queue_finish(q, apply_reply(q, r, &ch));
+		err = try_reply(q, r, &ch);
+		if (err == -ENOSPC && q->kept_some) {
+			q->keep_none =
+				true; /* what is durable there must not wait for it */
+			err = try_reply(q, r, &ch);
+			q->keep_none = false;
+		}
 		if (err)
 			return err;
 	}

@@ -13,6 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "hub/rt/failpoint.h"
+
+/* Pages of WAL in which a whole eviction has its place: its rows, their tombstones, and the file's own pages. */
+enum { WAL_PAGES_MIN = 32 };
+
 int queue_remove(struct queue *q, uint64_t first, uint64_t last, uint64_t *removed)
 {
 	for (int c = 0; c < QUEUE_CLASSES; c++) {
@@ -74,19 +79,24 @@ int queue_bury(struct queue *q, const struct tombstone *t)
 int queue_cut_tombstones(struct queue *q, uint64_t first, uint64_t last)
 {
 	struct db_stmt *st = q->plain[ST_TOMB_CUT];
-	struct tombstone left = { 0 }, right = { 0 }, t;
-	int r;
+	struct tombstone left = { 0 }, right = { 0 }, t, gone;
+	int r, kept = 0;
 
 	db_bind_u64(st, 1, first);
 	db_bind_u64(st, 2, last);
 	while ((r = db_step(st)) == 1) {
 		get_tombstone(st, &t);
+		gone = (struct tombstone){ queue_larger(t.first, first),
+					   t.last < last ? t.last : last, t.class,
+					   t.cause };
+		kept = kept ? kept : queue_keep_tombstone(q, &gone);
 		if (t.first < first)
 			left = (struct tombstone){ t.first, first - 1, t.class, t.cause };
 		if (t.last > last)
 			right = (struct tombstone){ last + 1, t.last, t.class, t.cause };
 	}
 	db_reset(st);
+	r = r ? r : kept;
 	if (r == 0 && left.first)
 		r = put_tombstone(q, &left);
 	if (r == 0 && right.first)
@@ -181,6 +191,15 @@ static int bury_victims(struct queue *q, const struct victims v[static QUEUE_CLA
 	return r;
 }
 
+static void find_span(const struct victims *v, struct queue_evicted *ev)
+{
+	uint64_t last = v->count ? v->seqs[v->count - 1] : 0;
+
+	if (v->count && (ev->first == 0 || v->seqs[0] < ev->first))
+		ev->first = v->seqs[0];
+	ev->last = queue_larger(ev->last, last);
+}
+
 static int evict_rows(struct queue *q, unsigned max_rows, bool alarms_too,
 		      struct queue_evicted *ev)
 {
@@ -191,14 +210,19 @@ static int evict_rows(struct queue *q, unsigned max_rows, bool alarms_too,
 	r = forget_parked(q, max_rows, &ev->parked);
 	if (r == 0 && ev->parked < max_rows)
 		r = read_oldest(q, 0, max_rows - ev->parked, &v[0]);
-	if (r == 0 && (alarms_too || ev->parked + v[0].count == 0))
+	if (r == 0 && alarms_too)
 		r = read_oldest(q, 1, max_rows, &v[1]);
 	ev->routine = v[0].count;
 	ev->alarm = v[1].count;
+	find_span(&v[0], ev);
+	find_span(&v[1], ev);
+	FAILPOINT("store.evict.before");
 	if (r == 0)
 		r = remove_victims(q, v);
+	FAILPOINT("store.evict.removed");
 	if (r == 0)
 		r = bury_victims(q, v);
+	FAILPOINT("store.evict.buried");
 	return r ? r : queue_write_cur(q, q->contig);
 }
 
@@ -210,7 +234,8 @@ static int try_evict(struct queue *q, unsigned max_rows, bool alarms_too,
 	return r ? r : queue_finish(q, evict_rows(q, max_rows, alarms_too, ev));
 }
 
-int queue_evict(struct queue *q, unsigned max_rows, struct queue_evicted *ret)
+int queue_evict(struct queue *q, unsigned max_rows, bool alarms,
+		struct queue_evicted *ret)
 {
 	struct queue_evicted ev = { 0 };
 	int r;
@@ -219,7 +244,8 @@ int queue_evict(struct queue *q, unsigned max_rows, struct queue_evicted *ret)
 		abort();
 	r = try_evict(q, max_rows, false, &ev);
 	/* The last routine rows may be too few to give back a page, and their tombstone need one. */
-	if (r == -ENOSPC && ev.parked + ev.routine < max_rows)
+	if (alarms && (r == 0 || r == -ENOSPC) && ev.parked + ev.routine < max_rows &&
+	    (r || ev.parked + ev.routine == 0))
 		r = try_evict(q, max_rows, true, &ev);
 	if (r)
 		return r;
@@ -263,25 +289,75 @@ int queue_room(struct queue *q, uint64_t *ret)
 	return r;
 }
 
-int queue_limit(struct queue *q, uint64_t pages)
+static uint64_t smaller(uint64_t a, uint64_t b)
 {
-	uint32_t limit = pages < q->quota ? (uint32_t)pages : q->quota;
-	uint64_t all = 0;
+	return a < b ? a : b;
+}
+
+/* Half of what is free, for the file is not alone on the disk; and the WAL needs its part. */
+static uint32_t limit_on_disk(const struct queue *q, const struct queue_space *space,
+			      uint64_t owned, uint64_t wal)
+{
+	uint64_t spare = space->free + wal;
+	uint64_t more = spare > WAL_PAGES_MIN ? spare - WAL_PAGES_MIN : 0;
+	uint64_t limit = owned + smaller(space->free / 2, more);
+
+	limit = smaller(limit, smaller(space->quota, q->quota));
+	return limit ? (uint32_t)limit : 1; /* the library takes 0 for a question */
+}
+
+/* Half of 'ahead' is used up before more is asked for: not with each commit. */
+static int own_ahead(struct queue *q, uint64_t all, uint64_t ahead, uint64_t *owned)
+{
+	uint64_t enough = queue_larger(all, smaller(q->limit, all + ahead / 2));
+
+	return *owned >= enough
+		       ? 0
+		       : db_own(q->db, queue_larger(all, smaller(q->limit, all + ahead)),
+				owned);
+}
+
+static int set_ready(struct queue *q, uint32_t pages)
+{
 	char sql[64];
+	int r;
+
+	if (pages == q->ready)
+		return 0;
+	/* below what is in use the library takes that */
+	(void)snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%" PRIu32,
+		       pages < q->quota ? pages : pages + QUEUE_UPGRADE_PAGES);
+	r = db_exec(q->db, sql);
+	if (r == 0)
+		q->ready = pages;
+	return r;
+}
+
+int queue_limit(struct queue *q, const struct queue_space *space)
+{
+	uint64_t all = 0, owned = 0, wal = 0;
 	int r = ask(q->plain[ST_PAGES], &all);
 
-	if (limit == 0)
-		limit = 1; /* the library takes 0 for a question */
-	if (r == 0 && limit != q->limit) {
-		/* below what is in use the library takes that */
-		(void)snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%" PRIu32,
-			       limit < q->quota ? limit : limit + QUEUE_UPGRADE_PAGES);
-		r = db_exec(q->db, sql);
-	}
+	if (r == 0)
+		r = db_own(q->db, 0, &owned);
+	if (r == 0)
+		r = db_wal_pages(q->db, &wal);
 	if (r)
 		return r;
-	q->limit = limit;
-	return all > pages;
+	q->limit = limit_on_disk(q, space, owned, wal);
+	r = own_ahead(q, all, space->ahead, &owned);
+	if (r == 0)
+		r = set_ready(q, (uint32_t)smaller(q->limit, owned ? owned : 1));
+	return r ? r : all > owned;
+}
+
+int queue_pages(struct queue *q, uint64_t *ret)
+{
+	uint64_t all = 0, unused = 0;
+	int r = ask_pages(q, &all, &unused);
+
+	*ret = all - unused;
+	return r;
 }
 
 /* Nobody else has the file open, so all of the WAL is taken over. */

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * queue_inside.h - what queue.c, queue_ack.c and queue_evict.c share and nobody else sees.
+ * queue_inside.h - what queue.c, queue_ack.c, queue_evict.c and queue_keep.c share and nobody else sees.
  */
 #include "storage/queue.h"
 
@@ -19,6 +19,8 @@ enum class_statement {
 	ST_MARKS,
 	ST_PARK,
 	ST_OLDEST,
+	ST_KEEP,
+	ST_RESTORE,
 	ST_PER_CLASS
 };
 
@@ -32,6 +34,17 @@ enum statement {
 	ST_TOMB_CUT,
 	ST_TOMBS,
 	ST_FORGET,
+	ST_REFUSED,
+	ST_KEEP_REFUSED,
+	ST_KEEP_TOMB,
+	ST_PRUNE,
+	ST_PRUNE_TOMB,
+	ST_FORGET_KEPT,
+	ST_UNKEEP,
+	ST_UNKEEP_TOMB,
+	ST_CUT_TOMB,
+	ST_COPIES,
+	ST_UNACK,
 	ST_PAGES,
 	ST_FREE_PAGES,
 	ST_CHECKPOINT,
@@ -42,12 +55,19 @@ struct queue {
 	struct db *db;
 	struct db_stmt *plain[ST_COUNT];
 	struct db_stmt *by_class[QUEUE_CLASSES][ST_PER_CLASS];
-	bool owned;
+	bool owned, doubted;
 	uint8_t hub[HUB_ID_LEN];
-	uint32_t epoch;
+	uint32_t epoch, assignment;
+	uint64_t first;
 	uint64_t next_seq, contig, unsent;
-	uint32_t quota, limit; /* pages; the limit is the quota or less */
+	/* pages: how large it may become at all, on the disk as it is now, and at once; each at most the one before */
+	uint32_t quota, limit, ready;
 	struct window window;
+	uint8_t note[QUEUE_NOTE_MAX];
+	size_t note_len;
+	uint32_t day;	/* see queue_set_day */
+	bool keep_none; /* for now: there is no space for it */
+	bool kept_some; /* in this transaction */
 };
 
 /* Ends a transaction whose statements returned r: durable, or as if it had not been. */
@@ -62,8 +82,18 @@ int queue_remove(struct queue *q, uint64_t first, uint64_t last, uint64_t *remov
 /* Writes a tombstone, inside a transaction; neighbours of the same class and cause become one. */
 int queue_bury(struct queue *q, const struct tombstone *t);
 
+/* The clinic has these, which are above the mark; inside a transaction. */
+int queue_merge(struct queue *q, struct seq_range g);
+
 /* Takes first..last out of the tombstones, inside a transaction; what is outside of it stays. */
 int queue_cut_tombstones(struct queue *q, uint64_t first, uint64_t last);
+
+/* Records in first..last, or a part of a tombstone, are about to go: copies stay for a while, if there is room. Inside a
+ * transaction. */
+int queue_keep(struct queue *q, uint64_t first, uint64_t last);
+int queue_keep_tombstone(struct queue *q, const struct tombstone *t);
+/* What was kept long enough goes, some of it; inside a transaction. */
+int queue_prune(struct queue *q);
 
 static inline enum record_class queue_class(int index)
 {

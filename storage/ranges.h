@@ -63,7 +63,9 @@ enum range_kind {
 	RANGE_ACKED = 1,   /* durable at the clinic */
 	RANGE_REFUSED = 2, /* the clinic does not take it; kept aside here */
 	RANGE_EVICTED = 3, /* given up for lack of space */
-	RANGE_KINDS = 4,
+	RANGE_MOVED =
+		4, /* the queue has taken it over: what becomes of it is known there */
+	RANGE_KINDS = 5,
 };
 
 struct ranges_item {

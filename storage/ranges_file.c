@@ -107,6 +107,9 @@ int ranges_file_open(struct ranges_file *f, const char *dir,
 		     ret_notes);
 	if (r)
 		return r;
+	/* what a kill has left in the page cache is on the disk before a segment is freed because of it */
+	if (file_sync(dir, RANGES_FILE))
+		return -EIO;
 	good = (off_t)f->blocks * RANGES_BLOCK;
 	if (st.st_size > good) {
 		ret_notes->cut_bytes = (uint64_t)(st.st_size - good);

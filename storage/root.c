@@ -273,7 +273,7 @@ int root_drop(const char *dir, enum root_kind kind)
 	const char *name = file_of(kind);
 	int r;
 
-	if (!name || !file_exists(dir, name))
+	if (!name || file_is_gone(dir, name))
 		return 0;
 	r = overwrite(dir, name);
 	return r ? r : file_remove(dir, name);

@@ -2,7 +2,7 @@
  * seqblock.c - the file of reserved numbers; see seqblock.h.
  *
  * One copy is written and synced, then the other: a power cut tears one of them at most, and what
- * was torn had not been promised yet.
+ * was torn had not been promised yet. What is read at the start is synced before it is said.
  */
 #include "storage/seqblock.h"
 
@@ -98,8 +98,13 @@ int seqblock_open(const char *dir, const uint8_t hub[static HUB_ID_LEN], uint32_
 		if (end > b.end)
 			b.end = end;
 	}
+	if (b.copies == 0)
+		return -EBADMSG;
+	/* a kill may have left it in the page cache only; else the next reservation makes a new file */
+	if (file_sync(dir, SEQBLOCK_FILE))
+		b.copies = 0;
 	*ret = b;
-	return b.copies ? 0 : -EBADMSG;
+	return 0;
 }
 
 static int write_copy(int fd, int copy, const uint8_t buf[static SEQBLOCK_BYTES])

@@ -36,7 +36,7 @@ struct seqblock {
 	uint32_t epoch;
 	uint64_t end; /* the highest number that is reserved, 0: none */
 	unsigned
-		copies; /* that were read; fewer than SEQBLOCK_COPIES: worth a line in the log */
+		copies; /* that were read, 0: and cannot be synced; fewer than SEQBLOCK_COPIES: worth a line in the log */
 };
 
 /*

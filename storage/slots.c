@@ -10,6 +10,16 @@
 
 static const uint8_t magic[4] = { 'H', 'S', 'L', 'T' };
 
+/* What a file of each version may hold. */
+static const struct limits {
+	enum slot_purpose purpose_max;
+	uint8_t wrapped_max;
+} limits[SLOTS_VERSION + 1] = {
+	[1] = { SLOT_HALF, 96 },
+	[2] = { SLOT_HALF, 96 },
+	[3] = { SLOT_AUDIT, SLOT_WRAPPED_MAX },
+};
+
 void slot_ad(const struct slot *s, uint8_t ret[static SLOT_AD_LEN])
 {
 	struct writer w;
@@ -43,7 +53,7 @@ int slots_encode(const struct slots *s, uint8_t *buf, size_t cap)
 	return writer_len(&w);
 }
 
-static int read_slot(struct reader *r, struct slot *ret)
+static int read_slot(struct reader *r, const struct limits *l, struct slot *ret)
 {
 	uint8_t purpose = read_u8(r);
 
@@ -52,8 +62,8 @@ static int read_slot(struct reader *r, struct slot *ret)
 	ret->wrapped_len = read_u8(r);
 	if (!reader_ok(r))
 		return -EBADMSG;
-	if (purpose == SLOT_NONE || purpose >= SLOT_PURPOSES ||
-	    ret->wrapped_len <= WRAP_OVERHEAD || ret->wrapped_len > SLOT_WRAPPED_MAX)
+	if (purpose == SLOT_NONE || purpose > l->purpose_max ||
+	    ret->wrapped_len <= WRAP_OVERHEAD || ret->wrapped_len > l->wrapped_max)
 		return -ERANGE;
 	ret->purpose = (enum slot_purpose)purpose;
 	read_bytes(r, ret->wrapped, ret->wrapped_len);
@@ -71,7 +81,7 @@ struct slot *slots_find(struct slots *s, enum slot_purpose purpose, uint32_t seg
 static int read_slots(struct reader *r, size_t count, struct slots *s)
 {
 	for (size_t i = 0; i < count; i++) {
-		int err = read_slot(r, &s->slots[i]);
+		int err = read_slot(r, &limits[s->version], &s->slots[i]);
 
 		if (err)
 			return err;
@@ -85,12 +95,12 @@ static int read_slots(struct reader *r, size_t count, struct slots *s)
 /* From the version to the number of slots. */
 static int read_head(struct reader *r, struct slots *s, uint8_t *ret_count)
 {
-	uint8_t version = read_u8(r), root = ROOT_FILE;
+	uint8_t root = ROOT_FILE;
 
-	if (reader_ok(r) && version != 1 && version != SLOTS_VERSION)
+	s->version = read_u8(r);
+	if (reader_ok(r) && (s->version == 0 || s->version > SLOTS_VERSION))
 		return -ENOTSUP;
-	s->version_1 = version == 1;
-	if (!s->version_1)
+	if (s->version != 1)
 		root = read_u8(r);
 	s->generation = read_be64(r);
 	*ret_count = read_u8(r);

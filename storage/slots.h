@@ -12,7 +12,8 @@
  * no other root secret can be named than the one it was made under.
  *
  * Version 1 had no 'root' (it was always the file) and no SLOT_HALF (it was the root secret
- * itself). It is read, never written.
+ * itself); up to version 2 there was no audit log, and no key longer than 68. They are read, never
+ * written.
  * Pure: encoding only, no keys.
  */
 #include <stdbool.h>
@@ -22,9 +23,9 @@
 #include "hub/crypto/crypto.h"
 
 enum {
-	SLOTS_VERSION = 2,
+	SLOTS_VERSION = 3,
 	SLOTS_MAX = 16,
-	SLOT_WRAPPED_MAX = 96,
+	SLOT_WRAPPED_MAX = 124,
 	SLOT_AD_LEN = 1 + 4 + 8,
 	SLOTS_BYTES_MAX = 4 + 1 + 1 + 8 + 1 +
 			  SLOTS_MAX * (SLOT_AD_LEN + 1 + SLOT_WRAPPED_MAX) +
@@ -38,7 +39,9 @@ enum slot_purpose {
 	SLOT_STATE = 2, /* key and salt of state.db */
 	SLOT_SIGN = 3,	/* private key that signs batches */
 	SLOT_HALF = 4, /* our half of what wraps state.db's key; the other is the share */
-	SLOT_PURPOSES = 5,
+	SLOT_AUDIT_FIRST = 5, /* key 0 of an audit log that has not begun yet */
+	SLOT_AUDIT = 6,	      /* where the audit log's key stands (audit_state.h) */
+	SLOT_PURPOSES = 7,
 };
 
 /* Where the root secret comes from (root.h). A higher number protects better. The numbers are
@@ -60,7 +63,7 @@ struct slot {
 };
 
 struct slots {
-	bool version_1; /* as read; what is written is not */
+	uint8_t version; /* as read; what is written is SLOTS_VERSION */
 	enum root_kind root;
 	uint64_t generation; /* grows by one with each writing */
 	size_t count;

@@ -414,11 +414,22 @@ int spool_evict(struct spool *s, const struct seq_range *ranges, size_t count,
 	return settle(s, RANGE_EVICTED, ranges, count, ret_removed);
 }
 
+int spool_move(struct spool *s, uint64_t last)
+{
+	const struct seq_range g = { 1, last };
+	uint64_t removed;
+
+	return settle(s, RANGE_MOVED, &g, 1, &removed);
+}
+
 int spool_forget(struct spool *s)
 {
 	uint64_t low = s->order_count ? s->order[0]->header.first_seq : INT64_MAX;
 	int r;
 
+	/* what is in a segment that cannot be looked into now would come back when it can */
+	if (s->notes.unusable)
+		return 0;
 	for (size_t k = RANGE_NONE + 1; k < RANGE_KINDS; k++) {
 		r = low > 1 ? ranges_subtract(&s->settled[k],
 					      (struct seq_range){ 1, low - 1 })

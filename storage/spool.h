@@ -138,13 +138,16 @@ int spool_refuse(struct spool *s, const struct seq_range *ranges, size_t count,
 int spool_evict(struct spool *s, const struct seq_range *ranges, size_t count,
 		uint64_t *ret_removed);
 
+/* spool_move - the queue has durably taken over all numbers up to 'last'. Returns as spool_acknowledge. */
+int spool_move(struct spool *s, uint64_t last);
+
 /* spool_settled - numbers of a kind, since spool_forget; borrowed. They may overlap other kinds. */
 const struct ranges *spool_settled(const struct spool *s, enum range_kind kind);
 /* spool_lost - numbers that were there and do not read; borrowed. */
 const struct ranges *spool_lost(const struct spool *s);
 
 /* spool_forget - the queue has durably taken over what is settled: keep only what is needed to read
- * the segments in use. Returns 0, or as ranges_file_rewrite. */
+ * the segments in use; all of it as long as a segment is unusable. Returns 0, or as ranges_file_rewrite. */
 int spool_forget(struct spool *s);
 
 /*

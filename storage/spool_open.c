@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hub/crypto/crypto.h"
 #include "storage/spool_inside.h"
@@ -136,7 +137,7 @@ static int read_settled(struct opening *o)
 
 /* --- one commit ----------------------------------------------------------------------- */
 
-/* The commit that begins here, in s->loaded. Returns 0 with *ret and *ret_ref, or -EBADMSG.
+/* The commit that begins here, in s->loaded. Returns 0 with *ret and *ret_ref, -EBADMSG or -EIO.
  * ret_zero: the block is zeros. */
 static int read_commit(struct spool *s, const struct segment *seg, uint32_t block,
 		       uint64_t above, struct spool_commit *ret,
@@ -147,12 +148,14 @@ static int read_commit(struct spool *s, const struct segment *seg, uint32_t bloc
 	s->loaded_segment = NULL;
 	*ret_zero = false;
 	if (spool_load(seg->fd, block, s->loaded, SPOOL_BLOCK))
-		return -EBADMSG;
+		return -EIO;
 	*ret_zero = spool_is_zero(s->loaded, SPOOL_BLOCK);
 	size = spool_commit_size(s->loaded);
-	if (size < 0 || (uint32_t)size / SPOOL_BLOCK > seg->blocks - block ||
-	    spool_load(seg->fd, block, s->loaded, (size_t)size) ||
-	    spool_commit_decode(s->loaded, (size_t)size, &s->owner, block, crypto_sha256,
+	if (size < 0 || (uint32_t)size / SPOOL_BLOCK > seg->blocks - block)
+		return -EBADMSG;
+	if (spool_load(seg->fd, block, s->loaded, (size_t)size))
+		return -EIO;
+	if (spool_commit_decode(s->loaded, (size_t)size, &s->owner, block, crypto_sha256,
 				ret))
 		return -EBADMSG;
 	*ret_ref = (struct commit_ref){ .block = block, .bytes = (uint32_t)size };
@@ -211,6 +214,8 @@ static int scan(struct opening *o, size_t i)
 		bool zero;
 		int r = read_commit(s, seg, block, o->seq, &c, &ref, &zero);
 
+		/* what the disk does not give is not a torn tail: it is not to be written over */
+		o->damaged[i] |= r == -EIO;
 		if (r || c.serial != seg->header.serial) {
 			block++;
 			if (!zero)
@@ -394,11 +399,14 @@ static int scan_all(struct opening *o)
 
 /* --- the end -------------------------------------------------------------------------- */
 
+/* What a kill left of the last commit is in the page cache, perhaps nowhere else: it counts only from this sync on. */
 static int cut_tail(struct opening *o, struct segment *seg)
 {
 	struct spool *s = o->s;
 	uint32_t dirty_end = o->dirty_end[seg->num - 1];
 
+	if (fdatasync(seg->fd))
+		return -EIO;
 	if (dirty_end > seg->end) {
 		if (spool_zero(seg->fd, seg->end, dirty_end))
 			return -EIO;
@@ -462,6 +470,8 @@ static int finish(struct opening *o)
 	struct spool *s = o->s;
 
 	finish_segments(o);
+	if (spool_sync_dir(s->dir)) /* a kill may have left names, too */
+		return -EIO;
 	for (size_t k = RANGE_NONE + 1; k < RANGE_KINDS; k++) {
 		uint64_t top = ranges_top(&s->settled[k]);
 

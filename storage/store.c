@@ -3,16 +3,15 @@
  *
  * Readiness, told to hub-ble and hubd with each change, in store_update_blocked:
  *
- *   FAULT     keys or queue do not open, or the queue belongs to another enrolment; tried again
+ *   FAULT     neither queue nor spool takes records, or what is here belongs to another enrolment; tried again
  *             every RETRY_MS
- *   NO_CONFIG open, but hubd has not said yet to whom readings are sealed
+ *   NO_CONFIG hubd has not said yet to whom readings are sealed
  *   FULL      a commit found no space and there was nothing old to give up (store_room.c); tried again
  *             every RETRY_MS and after each acknowledgement
  *   READY     captures are taken
  *
- * Without word from hubd no reading is taken: the last configuration is not kept on disk, because a
- * reading sealed under an assignment that hubd has meanwhile changed would be filed for the wrong
- * patient. Devices keep their own copy while hub-ble hears NO_CONFIG. When hubd goes away later, the
+ * A reading is sealed under the assignment that hub-ble had when it captured it. Without word from hubd none is
+ * taken: the last configuration is not kept on disk, because to whom it was sealed may be no longer so. Devices keep their own copy while hub-ble hears NO_CONFIG. When hubd goes away later, the
  * last configuration stays in force. Forwarding needs no configuration: hub and epoch stand in the
  * queue. It starts with the first word from hubd or HUBD_WAIT_MS after the start; until hubd has
  * said the level, batches are marked suspect.
@@ -35,8 +34,10 @@
 #include <string.h>
 
 #include "hub/core/err.h"
+#include "hub/crypto/crypto.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/log.h"
+#include "hub/rt/rt.h"
 #include "storage/secret.h"
 
 /* --- messages ---------------------------------------------------------------------------------- */
@@ -46,7 +47,7 @@ static void on_raw(struct store *s, const struct msg_raw *m, struct mono now)
 	int r;
 
 	s->ble_instance = m->instance;
-	if (s->queue && queue_has(s->queue, m->instance, m->capture)) {
+	if (records_has(s->records, m->instance, m->capture)) {
 		store_answer(s, m->capture);
 		return;
 	}
@@ -80,9 +81,8 @@ static void on_discard(struct store *s, const struct msg_discard *m)
 
 static void on_memory(struct store *s, const struct msg_memory *m)
 {
-	int r = s->state && !s->state_broken
-			? state_remember(s->state, s->config.assignment, m)
-			: 0;
+	int r = s->state && !s->state_broken ? state_remember(s->state, m->assignment, m)
+					     : 0;
 
 	if (r)
 		store_on_state_failed(s, r);
@@ -91,7 +91,9 @@ static void on_memory(struct store *s, const struct msg_memory *m)
 static void on_config(struct store *s, const struct msg_store_config *m, struct mono now)
 {
 	bool lock = s->state && !m->has_share;
+	bool released = s->has_config && !s->config.has_share && m->has_share;
 
+	store_audit_config(s, m);
 	s->config = *m;
 	s->has_config = true;
 	s->state_broken = false;
@@ -102,37 +104,56 @@ static void on_config(struct store *s, const struct msg_store_config *m, struct 
 		explicit_bzero(s->config.share, sizeof(s->config.share));
 	store_check_owner(s);
 	store_open_all(s, now);
+	if (released)
+		(void)records_rotate(s->records); /* what fails is an event */
 }
 
-/* 0: done. Everything else was dealt with here; the batch is then not settled. An acknowledgement
+/* The clinic names a record that was never made here. */
+static void on_beyond(struct store *s, const struct reply *r)
+{
+	uint64_t top = r->contig;
+	int err;
+
+	log_err("reply-beyond-queue", "note=\"the clinic has a record that was never "
+				      "made here: it lies, or this "
+				      "disk is older than it was; nothing forgotten\"");
+	store_report(s, INCIDENT_ROLLBACK, 0);
+	if (r->range_count && r->ranges[r->range_count - 1].last > top)
+		top = r->ranges[r->range_count - 1].last;
+	if (intake_holds(&s->intake))
+		return; /* sealed under the next numbers; the reply comes again */
+	err = records_on_rollback(s->records, top);
+	if (err == 0)
+		s->saved = true; /* hub-coap must know the new highest number */
+	if (err)
+		log_err("numbers-not-moved", "error=\"%s\"", err_text(err));
+}
+
+/* Returns 0: done. Everything else was dealt with here; the batch is then not settled. An acknowledgement
  * gives space back: nothing is given up for it, unless it puts something aside. */
-static int take_reply(struct store *s, const struct reply *r, struct mono now)
+static int take_reply(struct store *s, const struct reply *r, const uint64_t *seqs,
+		      size_t count, struct mono now)
 {
 	struct queue_ack ack = { 0 };
 	int err;
 
 	do
-		err = queue_acknowledge(s->queue, r, &ack);
+		err = records_acknowledge(s->records, r, seqs, count, &ack);
 	while (err == -ENOSPC &&
 	       (err = store_make_room(s, r->refused_count > 0, now)) == 0);
 	switch (err) {
 	case 0:
 		s->full = s->full && ack.removed == 0;
 		s->delivered |= ack.removed > 0;
+		store_audit_reply(s, r, &ack);
 		for (unsigned i = 0; i < ack.refused; i++) {
 			log_err("record-refused", "note=\"kept aside, see table dead\"");
 			store_report(s, INCIDENT_REFUSED, 0);
 		}
 		break;
-	case -EPROTO:
-		log_err("reply-beyond-queue",
-			"note=\"the clinic names a record that was never made here: it "
-			"lies, or this "
-			"queue is older than it was; nothing forgotten\"");
-		store_report(s, INCIDENT_ROLLBACK, 0);
-		break;
+	case -EPROTO: on_beyond(s, r); break;
 	case -ENOSPC: s->full = true; break;
-	case -EIO: s->failed = true; break;
+	case -EAGAIN: break; /* a segment was set aside: said there */
 	default:
 		log_err("reply-not-saved", "error=\"%s\"", err_text(err));
 		store_report(s, INCIDENT_STORAGE, 0);
@@ -140,26 +161,41 @@ static int take_reply(struct store *s, const struct reply *r, struct mono now)
 	return err;
 }
 
+/* How old a copy of what was delivered is. */
+static void tell_day(struct store *s, struct mono now)
+{
+	int64_t ms = msg_time_ms(&s->time, now);
+
+	if (s->has_time && ms > 0)
+		records_set_day(s->records, (uint32_t)(ms / (24LL * 3600 * 1000)));
+}
+
 static void on_ack(struct store *s, const struct msg_ack *m, struct mono now)
 {
 	static const struct reply nothing = { .has_contig = true };
 	struct msg_ack unsettled = { .batch = m->batch, .reply = nothing };
+	const uint64_t *seqs;
+	size_t count = handover_seqs(&s->handover, m->batch, &seqs);
 
-	if (!s->queue || !handover_has(&s->handover, m->batch)) {
+	if (!handover_has(&s->handover, m->batch)) {
 		log_debug("ack-unknown", "batch=%" PRIu32, m->batch);
 		return;
 	}
 	FAILPOINT("store.ack.before");
-	if (take_reply(s, &m->reply, now) == 0)
+	tell_day(s, now);
+	store_on_older_clinic(s, &m->reply, handover_acked(&s->handover, m->batch), now);
+	if (take_reply(s, &m->reply, seqs, count, now) == 0)
 		(void)handover_on_ack(&s->handover, m,
 				      now); /* it is outstanding, see above */
 	else
 		(void)handover_on_ack(&s->handover, &unsettled, now);
 	FAILPOINT("store.ack.after");
+	s->step_at = now; /* a segment may be drained */
 }
 
 void store_on_message(struct store *s, const struct msg *m, struct mono now)
 {
+	store_audit_clock(s, now);
 	switch (m->kind) {
 	case MSG_RAW: on_raw(s, &m->raw, now); break;
 	case MSG_DECODED: on_decoded(s, &m->decoded); break;
@@ -168,6 +204,16 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_STORE_CONFIG: on_config(s, &m->store_config, now); break;
 	case MSG_WANT: handover_on_want(&s->handover, &m->want); break;
 	case MSG_ACK: on_ack(s, &m->ack, now); break;
+	case MSG_FENCE: store_on_fence(s, &m->fence); break;
+	case MSG_SIGN_KEYS: store_on_sign_keys(s, &m->sign_keys); break;
+	case MSG_HEALTH:
+		s->status.health = m->health;
+		s->status.has_health = true;
+		break;
+	case MSG_TIME:
+		s->time = m->time;
+		s->has_time = true;
+		break;
 	case MSG_NONE:
 	case MSG_STORE_STATE:
 	case MSG_DURABLE:
@@ -175,11 +221,17 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_QUEUE_STATE:
 	case MSG_BLE_CONFIG:
 	case MSG_COAP_CONFIG:
-	case MSG_TIME:
 	case MSG_WINDOW:
+	case MSG_OFFER:
+	case MSG_COMMAND:
+	case MSG_COMMAND_RESULT:
+	case MSG_TEST:
+	case MSG_VERDICT:
+	case MSG_ENROLMENT:
 	case MSG_INCIDENT:
 	case MSG_STATUS:
 	case MSG_BONDED:
+	case MSG_FENCED:
 	case MSG_LINK_ASK:
 	case MSG_LINK_FACTS: break; /* the table lets none of them come here */
 	}
@@ -188,6 +240,11 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 void store_on_link(struct store *s, enum role peer, bool up, struct mono now)
 {
 	(void)now;
+	if (peer == ROLE_HUBD) {
+		s->hubd_up = up;
+		s->fence.step = FENCE_SETTLED; /* it asks again */
+		s->news.again_at = (struct mono){ 0 };
+	}
 	if (peer == ROLE_BLE) {
 		s->ble_instance = 0;
 		if (!up)
@@ -197,15 +254,14 @@ void store_on_link(struct store *s, enum role peer, bool up, struct mono now)
 		handover_on_down(&s->handover);
 	if (!up)
 		return;
-	if (peer == ROLE_COAP && s->queue)
+	if (peer == ROLE_COAP)
 		store_send_queue_state(s);
 	if (peer == ROLE_BLE)
 		store_send_memories(s); /* before it may take readings */
 	if (peer == ROLE_BLE || peer == ROLE_HUBD)
 		store_send_state(s);
-	if (peer == ROLE_HUBD && s->queue)
-		store_send_status(s, STATUS_SAVED, queue_unsent(s->queue),
-				  queue_highest(s->queue));
+	if (peer == ROLE_HUBD)
+		s->news.saved = true;
 	if (peer == ROLE_HUBD)
 		store_flush_reports(s);
 }
@@ -230,30 +286,23 @@ static void on_durable(void *arg, uint64_t instance, uint64_t capture)
 static void on_commit_error(struct store *s, int err, struct mono now)
 {
 	s->retry_at = mono_add(now, RETRY_MS);
-	switch (err) {
-	case -ENOSPC:
-		if (!s->full)
-			log_err("store-full",
-				"held=%zu unsent=%" PRIu64
-				" do=\"reach the clinic or free the disk; devices keep "
-				"their readings\"",
-				s->intake.count, queue_unsent(s->queue));
-		s->full = true;
-		store_report(s, INCIDENT_STORAGE, 0);
-		break;
-	case -EIO:
-		log_err("commit-failed",
-			"error=\"%s\" note=\"process ends, nothing was answered\"",
-			err_text(err));
-		s->failed = true;
-		break;
-	default:
-		store_log_problem(s, "queue-fault",
-				  "look at the disk and at " QUEUE_FILE
-				  "; nothing was deleted",
-				  err);
-		store_close_queue(s);
+	s->broken = err != -ENOSPC;
+	if (s->broken) {
+		store_log_problem(
+			s, "commit-failed",
+			"look at the disk; nothing was answered, nothing deleted", err);
+		return;
 	}
+	if (!s->full)
+		log_err("store-full",
+			"held=%zu unsent=%" PRIu64
+			" do=\"reach the clinic or free the disk; devices keep "
+			"their readings\"",
+			s->intake.count, records_unsent(s->records));
+	if (!s->full)
+		store_audit_no_space(s);
+	s->full = true;
+	store_report(s, INCIDENT_STORAGE, 0);
 }
 
 static void run_intake(struct store *s, struct mono now)
@@ -264,20 +313,22 @@ static void run_intake(struct store *s, struct mono now)
 				   .seal_key_id = s->config.seal_key_id };
 	int r;
 
-	if (!s->queue || s->foreign || !s->has_config ||
-	    (s->full && !mono_reached(now, s->retry_at)))
+	if (!records_ready(s->records) || s->foreign || !s->has_config || !s->has_owner ||
+	    ((s->full || s->broken) && !mono_reached(now, s->retry_at)))
 		return;
 	memcpy(t.hub, s->config.hub, sizeof(t.hub));
 	memcpy(t.seal_public, s->config.seal_public, sizeof(t.seal_public));
 	do {
-		r = s->full && !intake_holds(&s->intake) ? queue_probe(s->queue) : 0;
+		r = s->full && !intake_holds(&s->intake) ? records_probe(s->records) : 0;
 		if (r == 0)
-			r = intake_run(&s->intake, s->queue, s->state, &t, &h);
-	} while (r == -ENOSPC && (r = store_make_room(s, true, now)) == 0);
+			r = intake_run(&s->intake, s->records, s->state, &t, &h);
+		if (r == -ENOSPC)
+			r = store_make_room(s, true, now) ? -ENOSPC : -EAGAIN;
+	} while (r == -EAGAIN);
 	if (r)
 		on_commit_error(s, r, now);
 	else
-		s->full = false;
+		s->full = s->broken = false;
 }
 
 /* What memories hub-ble has told since, if no group took them along. */
@@ -297,7 +348,7 @@ static void park_too_large(struct store *s, struct mono now)
 			   .refused = { { s->handover.too_large, REFUSED_TOO_LARGE } } };
 
 	/* said what went wrong; tried again with the next credit */
-	(void)take_reply(s, &r, now);
+	(void)take_reply(s, &r, &s->handover.too_large, 1, now);
 }
 
 static void run_handover(struct store *s, struct mono now)
@@ -306,10 +357,11 @@ static void run_handover(struct store *s, struct mono now)
 	struct msg m = { .kind = MSG_UPLOAD };
 	int r = 1;
 
-	if (!s->queue || !s->can_sign || !mono_reached(now, s->hand_over_from))
+	if (!s->can_sign || !mono_reached(now, s->hand_over_from))
 		return;
 	while (r == 1) {
-		r = handover_make(&s->handover, s->queue, level, now, &m.batch);
+		store_status_offer(s, now);
+		r = handover_make(&s->handover, s->records, level, now, &m.batch);
 		if (r == 1 && store_send(s, ROLE_COAP, &m)) {
 			handover_on_down(
 				&s->handover); /* as good as gone; it will ask again */
@@ -321,22 +373,43 @@ static void run_handover(struct store *s, struct mono now)
 	if (r == -EMSGSIZE)
 		park_too_large(s, now);
 	else if (r < 0 && r != -EACCES)
-		store_log_problem(s, "handover-fault",
-				  "look at the disk and at " QUEUE_FILE, r);
+		store_log_problem(s, "handover-fault", "look at the disk", r);
+}
+
+/* Work that waits: a piece each time, so that readings do not wait for it. */
+static void run_steps(struct store *s, struct mono now)
+{
+	int r;
+
+	if (!mono_reached(now, s->step_at))
+		return;
+	r = records_step(s->records);
+	if (r == -ENOSPC && store_make_room(s, true, now) == 0)
+		r = 1;
+	if (r < 0 && r != -EAGAIN)
+		store_log_problem(s, "store-work-failed",
+				  "look at the disk; it is tried again", r);
+	s->step_at = r > 0 || r == -EAGAIN ? now
+		     : r < 0		   ? mono_add(now, RETRY_MS)
+					   : MONO_NEVER;
 }
 
 void store_run(struct store *s, struct mono now)
 {
+	store_audit_clock(s, now);
 	captures_on_time(&s->intake.captures, now);
 	store_open_all(s, now);
 	store_tend_room(s, now);
 	run_intake(s, now);
+	store_run_days(s, now);
 	run_state(s);
+	run_steps(s, now);
 	store_update_blocked(s);
-	if (s->queue && !s->failed) {
-		store_tell_counts(s);
-		run_handover(s, now);
-	}
+	store_audit_run(s);
+	store_tell_counts(s);
+	store_tell_hubd(s, now);
+	store_run_fence(s);
+	run_handover(s, now);
 }
 
 static struct mono earlier(struct mono a, struct mono b)
@@ -348,28 +421,40 @@ struct mono store_deadline(const struct store *s, struct mono now)
 {
 	struct mono next = captures_deadline(&s->intake.captures);
 
-	if (!s->queue || s->full)
+	if (!records_has_queue(s->records) || s->full || s->broken ||
+	    (s->has_config && !s->has_owner && !s->foreign))
 		next = earlier(next, s->retry_at);
+	next = earlier(next, s->step_at);
 	if (!mono_reached(now, s->hand_over_from))
 		next = earlier(next, s->hand_over_from);
 	next = earlier(next, store_room_deadline(s));
+	next = earlier(next, store_day_deadline(s, now));
+	next = earlier(next, store_news_deadline(s));
+	next = earlier(next, store_audit_deadline(s));
 	return earlier(next, handover_deadline(&s->handover, now));
-}
-
-bool store_failed(const struct store *s)
-{
-	return s->failed;
 }
 
 struct store *store_new(const char *dir, const struct store_host *host, struct mono now)
 {
 	struct store *s = secret_map(sizeof(*s), NULL);
+	const struct records_host records = { s, store_on_records };
+	uint32_t first_batch;
 
 	if (!s)
 		return NULL;
+	s->records = records_new(dir, 0, &records);
+	if (!s->records) {
+		secret_unmap(s, sizeof(*s));
+		return NULL;
+	}
 	s->host = *host;
 	(void)snprintf(s->dir, sizeof(s->dir), "%s", dir);
 	intake_init(&s->intake);
+	store_audit_clock(s, now);
+	/* without it two boots look like one: a day is told later, none is left out */
+	(void)rt_boot_id(s->boot);
+	crypto_random((uint8_t *)&first_batch, sizeof(first_batch));
+	handover_init(&s->handover, first_batch);
 	s->hand_over_from = mono_add(now, HUBD_WAIT_MS);
 	store_open_all(s, now);
 	return s;
@@ -379,8 +464,9 @@ void store_free(struct store *s)
 {
 	if (!s)
 		return;
+	store_audit_close(s);
 	store_close_state(s);
-	store_close_queue(s);
+	records_free(s->records);
 	keys_free(s->keys);
 	secret_unmap(s, sizeof(*s));
 }

@@ -42,6 +42,3 @@ void store_run(struct store *s, struct mono now);
 
 /* store_deadline - when store_run must be called next, or MONO_NEVER. */
 struct mono store_deadline(const struct store *s, struct mono now);
-
-/* store_failed - the disk failed in the middle of a commit: the process must end. See db.h. */
-bool store_failed(const struct store *s);

@@ -1,12 +1,14 @@
 #pragma once
 
 /*
- * store_inside.h - what store.c, store_open.c, store_room.c and store_tell.c share and nobody else sees.
+ * store_inside.h - what store*.c share and nobody else sees.
  */
+#include "hub/core/status.h"
+#include "storage/audit.h"
 #include "storage/handover.h"
 #include "storage/intake.h"
 #include "storage/keys.h"
-#include "storage/queue.h"
+#include "storage/records.h"
 #include "storage/state.h"
 #include "storage/store.h"
 
@@ -17,6 +19,12 @@ enum {
 	LEVEL_UNKNOWN = 2, /* a process alone behaves as at level 2 */
 	LEVEL_RETIRED = 4,
 	REPORTS_MAX = 8,
+	DAY_RETRY_MS = 60 * 1000,
+	NEWS_RETRY_MS = 200,
+	RESYNC_MS =
+		60 * 60 *
+		1000, /* the clinic is believed that it lost something at most this often */
+	STORE_PATH_BYTES = DIR_BYTES + 32,
 };
 
 /* An incident that hubd does not know yet. */
@@ -24,6 +32,12 @@ struct report {
 	enum incident what;
 	uint16_t subject;
 	uint32_t count;
+};
+
+/* What hubd is to hear, as it is then: not each change. */
+struct hubd_news {
+	bool state, saved, delivered;
+	struct mono again_at; /* its socket was full */
 };
 
 /* Lack of space. Fields are private to store_room.c; all zero at first. */
@@ -38,28 +52,76 @@ struct room {
 	bool wal_is_new; /* it began anew in this turn, and nothing was given up since */
 };
 
+/* Numbers of readings that share one fate. */
+struct audit_span {
+	uint64_t first, last, count; /* count 0: none */
+};
+
+/* The audit log and what it waits to be told. Fields are private to store_audit.c; all zero at first. */
+struct audited {
+	struct audit *log; /* NULL: not open */
+	uint8_t hub[HUB_ID_LEN];
+	uint32_t enrolment; /* of the log, with hub */
+	struct mono now;    /* of this turn */
+	bool pending;	    /* something is not durable yet */
+	struct mono pending_since;
+	struct mono retry_at;	/* not open: tried again */
+	const char *problem;	/* the last one that was logged */
+	bool anew;		/* the log begins now, whatever the slot holds */
+	bool config_told;	/* what hubd said first since the start */
+	struct keys_notes keys; /* root ROOT_NONE: told */
+	uint64_t contig;	/* as the clinic said it last */
+	struct audit_span acked, evicted; /* not written yet */
+	uint64_t evicted_alarms;
+};
+
+/* What the clinic is told of hub and devices. Fields are private to store_status.c; all zero at first. */
+struct told_status {
+	bool has_health;
+	struct msg_health health; /* as hubd said last */
+	uint64_t refused;	  /* captures since the start */
+	bool waiting;		  /* something is unsent, since then */
+	struct mono waiting_since;
+	struct status going; /* as it was offered last */
+	bool has_told;
+	struct status told; /* as the clinic knows it */
+	struct mono told_at;
+};
+
 /* Secret memory: readings in clear, signing key, engine share. */
 struct store {
 	struct store_host host;
 	char dir[DIR_BYTES];
 	struct keys *keys;
-	struct queue *queue;
+	struct records *records;
 	struct state *state;
 	struct intake intake;
 	struct handover handover;
 	bool can_sign;
-	bool foreign; /* the queue belongs to another enrolment than the configuration */
+	bool foreign; /* what is here belongs to another enrolment than the configuration */
+	bool has_owner; /* records took over for whom they are */
 	bool full;
 	bool state_broken; /* stays closed until the next configuration */
-	bool failed;
-	bool told; /* 'blocked' was sent at least once */
+	bool broken;	   /* the last commit failed, not for want of space */
+	bool told;	   /* 'blocked' was sent at least once */
 	enum store_blocked blocked;
-	struct mono retry_at, hand_over_from;
+	struct mono retry_at, hand_over_from, step_at;
+	uint8_t boot[BOOT_ID_LEN];
+	bool has_time;
+	struct msg_time time; /* the clinic's, as hubd said last */
+	struct mono day_at;   /* no manifest before */
 	bool has_config;
 	struct msg_store_config config;
 	uint64_t ble_instance; /* of the hub-ble at the other end, 0: not known */
+	bool hubd_up;
+	struct hubd_news news;
+	bool resynced; /* resynced_at is valid */
+	struct mono resynced_at;
 	bool saved, delivered; /* since the counts were told */
 	struct room room;
+	struct audited audit;
+	struct told_status status;
+	struct msg_fence fence; /* asked by hubd and not answered; step 0: nothing */
 	struct report reports[REPORTS_MAX];
 	size_t report_count;
 	const char *problem; /* the last one that was logged */
@@ -69,7 +131,9 @@ struct store {
 
 /* Returns as the send of struct store_host. */
 int store_send(struct store *s, enum role to, const struct msg *m);
-void store_send_status(struct store *s, enum status_what what, uint64_t a, uint64_t b);
+/* What hubd has not heard yet. At the end of each turn. */
+void store_tell_hubd(struct store *s, struct mono now);
+struct mono store_news_deadline(const struct store *s);
 void store_flush_reports(struct store *s);
 /* An incident for hubd; kept until hubd has it. */
 void store_report(struct store *s, enum incident what, uint16_t subject);
@@ -89,18 +153,44 @@ void store_tell_counts(struct store *s);
 /* Once per problem, not once per retry; and an incident. */
 void store_log_problem(struct store *s, const char *event, const char *what, int err);
 
-/* --- store_open.c: keys, queue and state.db ------------------------------------------------ */
+/* --- store_open.c: keys, records and state.db ------------------------------------------------ */
 
 /* Opens what is not open and may be tried now. */
 void store_open_all(struct store *s, struct mono now);
-void store_close_queue(struct store *s);
 void store_close_state(struct store *s);
+/* What the last commits took and the registry may not know. Returns 0 or an error of state.db. */
+int store_catch_up(struct store *s);
 /* For struct intake_handlers: state.db is closed at the end of the turn. */
 void store_on_state_failed(void *arg, int err);
-/* The configuration and the queue must be of the same enrolment. */
+/* The configuration and what is here must be of the same enrolment. */
 void store_check_owner(struct store *s);
 /* The engine share is withheld: state.db and every trace of it leave memory. */
 void store_lock(struct store *s, struct mono now);
+
+/* --- store_events.c: what becomes of segments and spool ------------------------------------ */
+
+/* For struct records_host. */
+void store_on_records(void *arg, const struct records_event *e);
+
+/* --- store_enrol.c: the keys that the clinic is to be told --------------------------------------- */
+
+void store_on_sign_keys(struct store *s, const struct msg_sign_keys *ask);
+
+/* --- store_fence.c: the hand-over to another assignment -------------------------------------- */
+
+void store_on_fence(struct store *s, const struct msg_fence *ask);
+/* hubd is told when it is as it asked. At the end of each turn. */
+void store_run_fence(struct store *s);
+
+/* --- store_days.c: the day's account --------------------------------------------------------- */
+
+void store_run_days(struct store *s, struct mono now);
+struct mono store_day_deadline(const struct store *s, struct mono now);
+
+/* --- store_status.c: how the hub is, for the clinic --------------------------------------------- */
+
+/* Offers the status to the next batch: one that is a heartbeat, or any if it has changed. Before each handover_make. */
+void store_status_offer(struct store *s, struct mono now);
 
 /* --- store_room.c: lack of space ------------------------------------------------------------ */
 
@@ -113,3 +203,47 @@ int store_make_room(struct store *s, bool may_evict, struct mono now);
 /* How far the queue may grow, the reserve, and log lines that are due. Before readings are committed. */
 void store_tend_room(struct store *s, struct mono now);
 struct mono store_room_deadline(const struct store *s);
+
+/* --- store_resync.c: a clinic that has less than it had --------------------------------------- */
+
+/*
+ * Before what the reply names is taken over: if it asks for numbers again, they are made unsent; if it has less than
+ * the hub recorded and does not say so, that is told. acked: as the batch said that is answered.
+ */
+void store_on_older_clinic(struct store *s, const struct reply *r, uint64_t acked,
+			   struct mono now);
+
+/* --- store_audit.c: the audit log. None of these fails, none is in a reading's way -------------- */
+
+/* The time of this turn, for all that follow: first thing in every entry of store.h. */
+void store_audit_clock(struct store *s, struct mono now);
+/* What keys_open found; told when the log is open. */
+void store_audit_keys(struct store *s, const struct keys_notes *n);
+/* Opens the log if it can be. */
+void store_audit_open(struct store *s);
+/* A configuration, before it is taken over: a change of level and the closing of state.db are durable on return. */
+void store_audit_config(struct store *s, const struct msg_store_config *next);
+/* state.db is about to be used. */
+void store_audit_state_opened(struct store *s);
+/* The queue has taken over what the clinic says. */
+void store_audit_reply(struct store *s, const struct reply *r,
+		       const struct queue_ack *ack);
+/* Readings were given up. */
+void store_audit_evicted(struct store *s, const struct queue_evicted *ev);
+/* what: a word of ours, printable; durable on return. */
+void store_audit_fault(struct store *s, const char *what, int err);
+/* Numbers that will never come as records, and why. */
+void store_audit_lost(struct store *s, const char *why, uint64_t first, uint64_t last);
+void store_audit_no_space(struct store *s);
+/* The spool is in use from now on, or no longer; count: readings in it. */
+void store_audit_spool(struct store *s, bool begins, uint64_t count);
+/* A segment of the queue was set aside. */
+void store_audit_aside(struct store *s, uint32_t segment, int err);
+/* A key is made (erased false) or about to be erased. */
+void store_audit_key(struct store *s, bool erased, enum slot_purpose purpose,
+		     uint32_t segment);
+/* Whatever is due, and the checkpoint for the next batch. After the commit, before the hand-over. */
+void store_audit_run(struct store *s);
+struct mono store_audit_deadline(const struct store *s);
+/* The end of a clean life. */
+void store_audit_close(struct store *s);

@@ -1,5 +1,5 @@
 /*
- * store_open.c - opens and closes keys, queue and state.db; see store_inside.h.
+ * store_open.c - opens and closes keys, records and state.db; see store_inside.h.
  *
  * Nothing that does not open is deleted or made anew; it is tried again, and hubd and the log
  * hear of it once.
@@ -43,9 +43,9 @@ static int open_keys(struct store *s)
 	uint8_t sign[P256_PRIVATE_LEN];
 	struct keys_notes notes;
 	const char *problem = "";
-	uint32_t id;
-	int r = keys_open(s->dir, file_exists(s->dir, QUEUE_FILE), &s->keys, &notes,
-			  &problem);
+	bool data_exists = file_exists_like(s->dir, "queue-", ".db") ||
+			   !file_is_gone(s->dir, STATE_FILE);
+	int r = keys_open(s->dir, data_exists, &s->keys, &notes, &problem);
 
 	if (r) {
 		store_log_problem(s, "keys-fault", problem, r);
@@ -56,46 +56,45 @@ static int open_keys(struct store *s)
 		log_warn("keys-repaired", "note=\"one copy of the key slots was bad\"");
 	if (notes.sign_taken)
 		log_info("sign-key-taken", "note=\"sign.key is wrapped and removed\"");
+	store_audit_keys(s, &notes);
 	r = keys_sign(s->keys, sign);
 	s->can_sign = r == 0;
-	if (r)
+	if (r == -ENOENT)
+		log_info("no-sign-key", "note=\"it is made when the hub enrols; a hub "
+					"that was added by hand needs the "
+					"bundle's sign.key here\"");
+	else if (r)
 		log_err("no-sign-key",
 			"error=\"%s\" do=\"put the hub's sign.key into the store's "
 			"folder and restart\"",
 			err_text(r));
-	crypto_random((uint8_t *)&id, sizeof(id));
-	handover_init(&s->handover, sign, id);
+	handover_set_key(&s->handover, sign);
 	crypto_wipe(sign, sizeof(sign));
 	return 0;
 }
 
-static int open_queue(struct store *s)
+static int open_records(struct store *s)
 {
-	struct db_key key;
-	int r = keys_queue(s->keys, QUEUE_SEGMENT, &key);
+	int r = records_open(s->records, s->keys);
 
-	if (r == 0)
-		r = queue_open(s->dir, &key, 0, &s->queue);
-	crypto_wipe(&key, sizeof(key));
-	if (r) {
+	if (r && s->keys)
 		store_log_problem(
 			s, "queue-fault",
-			r == -ENOTSUP ? "update hub-store: a newer one wrote " QUEUE_FILE
-				      : "look at the disk and at " QUEUE_FILE
-					"; nothing was deleted",
+			r == -ENOTSUP  ? "update hub-store: a newer one wrote the queue"
+			: r == -ENOENT ? "the key of a queue-*.db is missing from the "
+					 "slots: put "
+					 "back the store's folder as a whole; nothing "
+					 "was deleted"
+				       : "look at the disk and at queue-*.db; nothing "
+					 "was deleted",
 			r);
+	if (r)
 		return r;
-	}
 	s->problem = NULL;
+	s->step_at = (struct mono){ 0 };
 	log_info("queue-open", "unsent=%" PRIu64 " highest=%" PRIu64,
-		 queue_unsent(s->queue), queue_highest(s->queue));
+		 records_unsent(s->records), records_highest(s->records));
 	return 0;
-}
-
-void store_close_queue(struct store *s)
-{
-	queue_close(s->queue);
-	s->queue = NULL;
 }
 
 void store_close_state(struct store *s)
@@ -109,6 +108,8 @@ void store_on_state_failed(void *arg, int err)
 	struct store *s = arg;
 
 	if (!s->state_broken)
+		store_audit_fault(s, "state-fault", err);
+	if (!s->state_broken)
 		log_err("state-fault",
 			"error=\"%s\" note=\"capture goes on without it\"%s",
 			err_text(err),
@@ -121,15 +122,15 @@ void store_on_state_failed(void *arg, int err)
 }
 
 /* What the last commits took and the registry may not know, because we were killed between the two. */
-static int catch_up(struct store *s)
+int store_catch_up(struct store *s)
 {
 	uint8_t marks[QUEUE_MARKS_MAX][QUEUE_MARK_LEN];
 	struct state_mark decoded[QUEUE_MARKS_MAX];
 	size_t count;
-	int r = s->queue ? queue_newest_marks(s->queue, marks, &count) : -EAGAIN;
+	int r = records_newest_marks(s->records, marks, &count);
 
 	if (r)
-		return r == -EAGAIN ? 0 : r;
+		return r;
 	for (size_t i = 0; i < count; i++)
 		state_mark_decode(marks[i], &decoded[i]);
 	return count ? state_add(s->state, decoded, count) : 0;
@@ -147,25 +148,27 @@ static void open_state(struct store *s)
 	if (r == 0)
 		r = state_open(s->dir, &key, 0, &s->state);
 	if (r == 0)
-		r = catch_up(s);
+		r = store_catch_up(s);
 	crypto_wipe(&key, sizeof(key));
 	if (r) {
 		store_on_state_failed(s, r);
 		return;
 	}
+	store_audit_state_opened(s);
 	log_info("state-open", "level=%u", s->config.level);
 	store_send_memories(s);
 }
 
-/* The configuration and the queue must be of the same enrolment. */
 void store_check_owner(struct store *s)
 {
 	int r;
 
-	if (!s->queue || !s->has_config)
+	if (!s->has_config)
 		return;
-	r = queue_set_owner(s->queue, s->config.hub, s->config.epoch);
+	r = records_set_owner(s->records, s->config.hub, s->config.epoch,
+			      s->config.assignment);
 	s->foreign = r == -EACCES;
+	s->has_owner = r == 0;
 	s->full = s->full || r == -ENOSPC;
 	if (s->foreign)
 		store_log_problem(
@@ -173,8 +176,6 @@ void store_check_owner(struct store *s)
 			"deliver or move away the old queue before this hub gets a "
 			"new identity",
 			r);
-	else if (r == -EIO)
-		s->failed = true;
 	else if (r && r != -ENOSPC)
 		log_err("queue-owner", "error=\"%s\"", err_text(r));
 }
@@ -183,7 +184,7 @@ void store_check_owner(struct store *s)
  * its key is none of this clinic's business. */
 static void keep_recovery(struct store *s)
 {
-	int r = s->keys && s->queue && s->has_config && !s->foreign
+	int r = s->keys && records_has_queue(s->records) && s->has_config && !s->foreign
 			? keys_recovery(s->keys, &s->config)
 			: 0;
 
@@ -196,12 +197,19 @@ static void keep_recovery(struct store *s)
 
 void store_open_all(struct store *s, struct mono now)
 {
-	if (!s->queue && mono_reached(now, s->retry_at)) {
+	bool due = mono_reached(now, s->retry_at);
+
+	if (!records_has_queue(s->records) && due) {
 		s->retry_at = mono_add(now, RETRY_MS);
-		if ((s->keys || open_keys(s) == 0) && open_queue(s) == 0)
-			store_check_owner(s);
+		if (!s->keys)
+			(void)open_keys(s); /* said there; the spool needs none */
+		(void)open_records(s);
 	}
-	if (s->queue)
+	if (s->has_config && !s->has_owner && !s->foreign && due) {
+		s->retry_at = mono_add(now, RETRY_MS);
+		store_check_owner(s);
+	}
+	if (s->keys)
 		open_state(s);
 	keep_recovery(s);
 	store_update_blocked(s);
@@ -215,7 +223,7 @@ void store_open_all(struct store *s, struct mono now)
 void store_lock(struct store *s, struct mono now)
 {
 	store_close_state(s);
-	store_close_queue(s);
+	records_close(s->records);
 	db_heap_wipe();
 	explicit_bzero(s->config.share, sizeof(s->config.share));
 	s->retry_at = now;

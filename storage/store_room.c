@@ -3,14 +3,14 @@
  *
  * Two things can be full, and SQLite has one error for both:
  *
- *   the file    it has no free page and may not grow: the oldest rows go (queue_evict), their pages
+ *   the file    it has no free page and may not grow: the oldest rows go (records_evict), their pages
  *               serve again
  *   the disk    the WAL cannot grow, whatever the file: it is taken over into the file and begins anew;
  *               if that does not help the reserve is removed
  *
  * What was committed to the WAL must find its place in the file later, or the WAL could never begin anew and
- * nothing more be given up. So the file may grow up to its quota, but only into half of the disk's free space,
- * and when the WAL has used up that space it is taken over at once.
+ * nothing more be given up. So the file grows only into pages that the disk has given it before (db_own), up to its
+ * quota, and leaves the WAL enough for an eviction; see queue_limit.
  *
  * The reserve is a file of zeros that does nothing but take space while there is plenty of it. It is made in
  * small steps, because a reading that comes meanwhile waits for the step. It is for the eviction: giving up
@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "hub/core/err.h"
+#include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
 
@@ -53,22 +54,16 @@ enum {
 /* --- the file ----------------------------------------------------------------------- */
 
 /* How far it may grow just now. Without an answer from the disk it stays as it was. */
-static void limit_queue(struct store *s)
+static void limit_queue(struct store *s, bool short_of)
 {
-	char path[DIR_BYTES + sizeof(QUEUE_FILE)];
 	struct statvfs disk;
-	struct stat st;
-	uint64_t bytes;
 
-	if (!s->queue || s->failed)
+	if (statvfs(s->dir, &disk))
 		return;
-	(void)snprintf(path, sizeof(path), "%s/%s", s->dir, QUEUE_FILE);
-	if (stat(path, &st) || statvfs(path, &disk))
-		return;
-	bytes = (uint64_t)st.st_size + (uint64_t)disk.f_bavail * disk.f_frsize / 2;
 	/* Whatever is wrong with the file then, the next commit finds it and deals with it. */
-	if (queue_limit(s->queue, bytes / DB_PAGE_SIZE) == 1)
-		(void)queue_checkpoint(s->queue);
+	if (records_limit(s->records, (uint64_t)disk.f_bavail * disk.f_frsize,
+			  short_of) == 1)
+		(void)records_checkpoint(s->records);
 }
 
 /* --- the reserve -------------------------------------------------------------------- */
@@ -149,7 +144,7 @@ static int release_reserve(struct store *s, struct mono now)
 	s->room.reserve_at = mono_add(now, RESERVE_RETRY_MS);
 	if (file_remove(s->dir, RESERVE_FILE))
 		return -ENOSPC;
-	limit_queue(s);
+	limit_queue(s, true);
 	return 0;
 }
 
@@ -174,6 +169,7 @@ static void note_given_up(struct store *s, const struct queue_evicted *ev,
 {
 	struct room *m = &s->room;
 
+	store_audit_evicted(s, ev);
 	if (!m->episode)
 		store_report(s, INCIDENT_STORAGE, 0);
 	m->episode = true;
@@ -188,7 +184,7 @@ static void note_given_up(struct store *s, const struct queue_evicted *ev,
 static void tell_fill(struct store *s)
 {
 	static const int marks[] = { 90, 98 };
-	int percent = s->queue && !s->failed ? queue_fill_percent(s->queue) : -EAGAIN;
+	int percent = records_fill_percent(s->records);
 	int reached = 0;
 
 	if (percent < 0)
@@ -216,7 +212,8 @@ static int make_room_on_disk(struct store *s, struct mono now)
 	if (s->room.wal_is_new)
 		return release_reserve(s, now);
 	s->room.wal_is_new = true;
-	r = queue_checkpoint(s->queue);
+	r = records_checkpoint(s->records);
+	limit_queue(s, true); /* a file that was written back owns no more than it uses */
 	return r == -ENOSPC ? release_reserve(s, now) : r;
 }
 
@@ -224,14 +221,21 @@ int store_make_room(struct store *s, bool may_evict, struct mono now)
 {
 	struct queue_evicted ev = { 0 };
 	uint64_t room = 0;
-	int r = queue_room(s->queue, &room);
+	int r;
 
+	limit_queue(s, true);
+	r = records_room(s->records, &room);
 	if (r == 0 && may_evict && room < ROOM_PAGES)
-		r = queue_evict(s->queue, QUEUE_EVICT_MAX, &ev);
+		r = records_evict(s->records, QUEUE_EVICT_MAX, &ev);
 	if (r && r != -ENOSPC)
-		return r;
+		return r == -EAGAIN ? 0 : r; /* another segment now */
+	if (r == 0 && ev.kept) {	     /* copies: nobody misses them */
+		s->room.wal_is_new = false;
+		return 0;
+	}
 	if (r || ev.parked + ev.routine + ev.alarm == 0)
 		return make_room_on_disk(s, now);
+	FAILPOINT("store.evict.after");
 	s->room.wal_is_new = false;
 	note_given_up(s, &ev, now);
 	return 0;
@@ -243,7 +247,7 @@ void store_tend_room(struct store *s, struct mono now)
 
 	m->wal_is_new = false;
 	tend_reserve(s, now);
-	limit_queue(s);
+	limit_queue(s, false);
 	tell_given_up(m, now);
 	if (m->episode && mono_reached(now, m->episode_ends)) {
 		m->episode = false;

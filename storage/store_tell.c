@@ -16,12 +16,37 @@ int store_send(struct store *s, enum role to, const struct msg *m)
 	return s->host.send(s->host.arg, to, m);
 }
 
-void store_send_status(struct store *s, enum status_what what, uint64_t a, uint64_t b)
+/* hubd away: it is told again when it is back. Slow: what it has missed is told in a while, as it is then. */
+static bool send_status(struct store *s, enum status_what what, uint64_t a, uint64_t b)
 {
 	struct msg m = { .kind = MSG_STATUS, .status = { what, a, b } };
 
-	/* hubd away: it is told again when it is back */
-	(void)store_send(s, ROLE_HUBD, &m);
+	return store_send(s, ROLE_HUBD, &m) == 0 || !s->hubd_up;
+}
+
+void store_tell_hubd(struct store *s, struct mono now)
+{
+	uint64_t unsent = records_unsent(s->records);
+	struct hubd_news *n = &s->news;
+
+	if (!mono_reached(now, n->again_at))
+		return;
+	if (n->state && send_status(s, STATUS_BLOCKED, s->blocked, 0))
+		n->state = false;
+	if (n->saved && send_status(s, STATUS_SAVED, unsent, records_highest(s->records)))
+		n->saved = false;
+	if (n->delivered &&
+	    send_status(s, STATUS_DELIVERED, unsent, records_contig(s->records)))
+		n->delivered = false;
+	n->again_at = n->state || n->saved || n->delivered ? mono_add(now, NEWS_RETRY_MS)
+							   : (struct mono){ 0 };
+}
+
+struct mono store_news_deadline(const struct store *s)
+{
+	const struct hubd_news *n = &s->news;
+
+	return n->state || n->saved || n->delivered ? n->again_at : MONO_NEVER;
 }
 
 void store_flush_reports(struct store *s)
@@ -71,6 +96,7 @@ void store_answer(struct store *s, uint64_t capture)
 
 void store_refuse(struct store *s, uint64_t capture, enum store_blocked why)
 {
+	s->status.refused += why != STORE_READY;
 	answer(s, &(struct msg_durable){ .capture = capture, .blocked = why });
 }
 
@@ -79,7 +105,7 @@ void store_send_state(struct store *s)
 	struct msg m = { .kind = MSG_STORE_STATE, .store_state = { s->blocked } };
 
 	(void)store_send(s, ROLE_BLE, &m); /* told when it comes up */
-	store_send_status(s, STATUS_BLOCKED, s->blocked, 0);
+	s->news.state = true;
 }
 
 void store_send_memories(struct store *s)
@@ -92,6 +118,7 @@ void store_send_memories(struct store *s)
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct msg m = { .kind = MSG_MEMORY, .memory = rows[i] };
 
+		m.memory.assignment = s->config.assignment;
 		(void)store_send(s, ROLE_BLE, &m); /* told when it comes up */
 	}
 	if (r && s->state)
@@ -111,10 +138,12 @@ static const char *blocked_text(enum store_blocked b)
 
 static enum store_blocked find_blocked(const struct store *s)
 {
-	if (!s->queue || s->foreign)
+	if (s->foreign || s->broken)
 		return STORE_FAULT;
 	if (!s->has_config || s->config.level >= LEVEL_RETIRED)
 		return STORE_NO_CONFIG;
+	if (!s->has_owner || !records_ready(s->records))
+		return STORE_FAULT;
 	return s->full ? STORE_FULL : STORE_READY;
 }
 
@@ -132,11 +161,23 @@ void store_update_blocked(struct store *s)
 	store_send_state(s);
 }
 
+/* What does not read shows when it is to be handed over. */
+static bool has_alarm(struct store *s)
+{
+	uint8_t body[SEALED_BODY_MAX];
+	struct record rec;
+
+	return records_unsent(s->records) > 0 &&
+	       records_read(s->records, CLASS_ALARM, 0, body, sizeof(body), &rec) == 1;
+}
+
 void store_send_queue_state(struct store *s)
 {
-	struct msg m = { .kind = MSG_QUEUE_STATE,
-			 .queue_state = { queue_unsent(s->queue),
-					  queue_highest(s->queue) } };
+	struct msg m = { .kind = MSG_QUEUE_STATE };
+
+	m.queue_state.alarm = has_alarm(s);
+	m.queue_state.unsent = records_unsent(s->records);
+	m.queue_state.highest = records_highest(s->records);
 
 	(void)store_send(s, ROLE_COAP, &m); /* told when it comes up */
 }
@@ -144,14 +185,10 @@ void store_send_queue_state(struct store *s)
 /* hub-coap must know the highest number before it sees a batch with it. */
 void store_tell_counts(struct store *s)
 {
-	uint64_t unsent = queue_unsent(s->queue);
-
 	if (s->saved || s->delivered)
 		store_send_queue_state(s);
-	if (s->saved)
-		store_send_status(s, STATUS_SAVED, unsent, queue_highest(s->queue));
-	if (s->delivered)
-		store_send_status(s, STATUS_DELIVERED, unsent, queue_contig(s->queue));
+	s->news.saved |= s->saved;
+	s->news.delivered |= s->delivered;
 	s->saved = s->delivered = false;
 }
 
@@ -163,5 +200,6 @@ void store_log_problem(struct store *s, const char *event, const char *what, int
 	s->problem = what;
 	log_err(event, "error=\"%s\" do=\"%s\" retry_ms=%d", err_text(err), what,
 		RETRY_MS);
+	store_audit_fault(s, event, err);
 	store_report(s, INCIDENT_STORAGE, 0);
 }

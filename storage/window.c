@@ -5,6 +5,8 @@
 
 void window_add(struct window *w, uint64_t instance, uint64_t capture)
 {
+	if (capture == 0)
+		return; /* a record of the hub's own */
 	if (w->last == 0 || w->instance != instance) {
 		*w = (struct window){ .instance = instance, .last = capture };
 	} else if (capture > w->last) {

@@ -22,7 +22,7 @@ struct window {
 	uint64_t mask;	   /* bit i: capture last - 1 - i is durable too */
 };
 
-/* window_add - this capture is durable. Pure. */
+/* window_add - this capture is durable; 0 is none. Pure. */
 void window_add(struct window *w, uint64_t instance, uint64_t capture);
 
 /* window_has - is it known to be durable? Pure. */

@@ -1,8 +1,8 @@
 /*
  * config.c - the configuration document as deterministic CBOR, checked as a whole; see config.h.
  *
- * A map with the keys below, ascending, all of them there. Unlike a reply or a body, an unknown key is refused:
- * a hub must not obey half a configuration.
+ * A map with the keys below, ascending, all of them there but for those from KEY_OPTIONAL on, which are left out if they
+ * say nothing. Unlike a reply or a body, an unknown key is refused: a hub must not obey half a configuration.
  */
 #include "hub/core/config.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hub/core/cbor.h"
+#include "hub/core/config_plan.h"
 
 enum config_key {
 	KEY_VERSION = 0, /* of the format */
@@ -24,8 +25,16 @@ enum config_key {
 	KEY_ENDPOINTS,
 	KEY_WINDOW,
 	KEY_CHANGE,
+	KEY_OPTIONAL,
+	KEY_SIGNERS = KEY_OPTIONAL,
+	KEY_NEXT_SEAL,
+	KEY_PLAN = 15, /* 14: kept for another root */
+	KEY_ASKING,
+	KEY_QUIET,
 	KEY_COUNT,
 };
+
+_Static_assert((int)KEY_COUNT == (int)CONFIG_FIELDS, "one list of keys");
 
 static const char *const key_names[KEY_COUNT] = {
 	[KEY_VERSION] = "format version",
@@ -40,7 +49,26 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_ENDPOINTS] = "endpoints",
 	[KEY_WINDOW] = "pairing window",
 	[KEY_CHANGE] = "change of the utc offset",
+	[KEY_SIGNERS] = "signers",
+	[KEY_NEXT_SEAL] = "next sealing key",
+	[KEY_PLAN] = "plan",
+	[KEY_ASKING] = "asking",
+	[KEY_QUIET] = "quiet hours",
 };
+
+/* Not every number below KEY_COUNT has a meaning. */
+static bool is_known(uint64_t key)
+{
+	return key < KEY_COUNT && key_names[key];
+}
+
+unsigned config_field_key(const char *field)
+{
+	for (unsigned key = 0; key < KEY_COUNT; key++)
+		if (is_known(key) && strcmp(field, key_names[key]) == 0)
+			return key;
+	return CONFIG_FIELDS;
+}
 
 bool config_kind_good(enum reading_kind k)
 {
@@ -58,6 +86,7 @@ bool config_kind_good(enum reading_kind k)
 	case READING_OXIMETRY_STREAM:
 	case READING_GLUCOSE_CONTEXT:
 	case READING_DEVICE_INFORMATION:
+	case READING_MANIFEST:
 	case READING_TOMBSTONE: break;
 	}
 	return false;
@@ -119,9 +148,17 @@ static void put_change(struct writer *w, const struct config *c)
 	cb_put_int(w, c->change_offset_min);
 }
 
-static void put_endpoint(struct writer *w, const struct config_endpoint *e)
+bool config_has_addr(const struct config_endpoint *e)
 {
-	cb_put_array(w, 5);
+	static const uint8_t none[sizeof(e->addr)];
+
+	return memcmp(e->addr, none, sizeof(none)) != 0;
+}
+
+/* A weight of 1 is left out: hubs from before there were weights take such a config. */
+void config_put_endpoint(struct writer *w, const struct config_endpoint *e)
+{
+	cb_put_array(w, e->weight > 1 ? 6 : 5);
 	cb_put_text(w, e->name, strlen(e->name));
 	cb_put_bytes(w, e->addr, sizeof(e->addr));
 	cb_put_uint(w, e->port);
@@ -129,6 +166,45 @@ static void put_endpoint(struct writer *w, const struct config_endpoint *e)
 	cb_put_array(w, e->pin_count);
 	for (size_t i = 0; i < e->pin_count; i++)
 		cb_put_bytes(w, e->pins[i], PIN_LEN);
+	if (e->weight > 1)
+		cb_put_uint(w, e->weight);
+}
+
+static void put_seal(struct writer *w, uint8_t id, const uint8_t *public)
+{
+	cb_put_array(w, 2);
+	cb_put_uint(w, id);
+	cb_put_bytes(w, public, SEAL_PUBLIC_LEN);
+}
+
+static size_t count_optional(const struct config *c)
+{
+	return (size_t)(c->signer_count > 0) + c->has_next_seal + (c->plan_count > 0) +
+	       c->no_asking + (c->quiet_count > 0);
+}
+
+static void put_optional(struct writer *w, const struct config *c)
+{
+	if (c->signer_count > 0) {
+		cb_put_uint(w, KEY_SIGNERS);
+		signers_put(w, c->signers, c->signer_count);
+	}
+	if (c->has_next_seal) {
+		cb_put_uint(w, KEY_NEXT_SEAL);
+		put_seal(w, c->next_seal.id, c->next_seal.public);
+	}
+	if (c->plan_count) {
+		cb_put_uint(w, KEY_PLAN);
+		config_put_plans(w, c);
+	}
+	if (c->no_asking) {
+		cb_put_uint(w, KEY_ASKING);
+		cb_put_bool(w, false);
+	}
+	if (c->quiet_count) {
+		cb_put_uint(w, KEY_QUIET);
+		config_put_quiet(w, c);
+	}
 }
 
 int config_encode(const struct config *c, uint8_t *buf, size_t cap)
@@ -136,7 +212,7 @@ int config_encode(const struct config *c, uint8_t *buf, size_t cap)
 	struct writer w;
 
 	writer_init(&w, buf, cap);
-	cb_put_map(&w, KEY_COUNT);
+	cb_put_map(&w, KEY_OPTIONAL + count_optional(c));
 	cb_put_uint(&w, KEY_VERSION);
 	cb_put_uint(&w, CONFIG_VERSION);
 	cb_put_uint(&w, KEY_HUB);
@@ -152,9 +228,7 @@ int config_encode(const struct config *c, uint8_t *buf, size_t cap)
 	cb_put_uint(&w, KEY_HEARTBEAT);
 	cb_put_uint(&w, c->heartbeat_s);
 	cb_put_uint(&w, KEY_SEAL);
-	cb_put_array(&w, 2);
-	cb_put_uint(&w, c->seal_key_id);
-	cb_put_bytes(&w, c->seal_public, SEAL_PUBLIC_LEN);
+	put_seal(&w, c->seal_key_id, c->seal_public);
 	cb_put_uint(&w, KEY_DEVICES);
 	cb_put_array(&w, c->device_count);
 	for (size_t i = 0; i < c->device_count && i < CONFIG_DEVICES_MAX; i++)
@@ -162,11 +236,12 @@ int config_encode(const struct config *c, uint8_t *buf, size_t cap)
 	cb_put_uint(&w, KEY_ENDPOINTS);
 	cb_put_array(&w, c->endpoint_count);
 	for (size_t i = 0; i < c->endpoint_count && i < CONFIG_ENDPOINTS_MAX; i++)
-		put_endpoint(&w, &c->endpoints[i]);
+		config_put_endpoint(&w, &c->endpoints[i]);
 	cb_put_uint(&w, KEY_WINDOW);
 	put_window(&w, &c->window);
 	cb_put_uint(&w, KEY_CHANGE);
 	put_change(&w, c);
+	put_optional(&w, c);
 	return writer_len(&w);
 }
 
@@ -287,12 +362,12 @@ static bool name_good(const char *s, size_t len)
 	return true;
 }
 
-static void get_endpoint(struct cb *c, struct config_endpoint *ret)
+void config_get_endpoint(struct cb *c, struct config_endpoint *ret)
 {
-	size_t len;
+	size_t len, fields = cb_get_array(c, 6);
 	const char *name;
 
-	if (cb_get_array(c, 5) != 5)
+	if (fields < 5)
 		cb_fail(c, -EBADMSG);
 	name = cb_get_text(c, &len);
 	if (name && name_good(name, len))
@@ -305,8 +380,10 @@ static void get_endpoint(struct cb *c, struct config_endpoint *ret)
 	ret->pin_count = cb_get_array(c, CONFIG_PINS_MAX);
 	for (size_t i = 0; i < ret->pin_count; i++)
 		cb_get_fixed(c, ret->pins[i], PIN_LEN);
-	if (!cb_error(c) &&
-	    (ret->port == 0 || ret->profile == DTLS_PROFILE_NONE || ret->pin_count == 0))
+	if (fields == 6)
+		ret->weight = (uint8_t)cb_get_uint_max(c, CONFIG_WEIGHT_MAX);
+	if (!cb_error(c) && (ret->port == 0 || ret->profile == DTLS_PROFILE_NONE ||
+			     ret->pin_count == 0 || (fields == 6 && ret->weight < 2)))
 		cb_fail(c, -ERANGE);
 }
 
@@ -316,7 +393,7 @@ static void get_endpoints(struct cb *c, struct config *ret)
 	if (!cb_error(c) && ret->endpoint_count == 0)
 		cb_fail(c, -ERANGE);
 	for (size_t i = 0; i < ret->endpoint_count; i++)
-		get_endpoint(c, &ret->endpoints[i]);
+		config_get_endpoint(c, &ret->endpoints[i]);
 }
 
 static int16_t get_utc_offset(struct cb *c)
@@ -348,12 +425,21 @@ static void get_heartbeat(struct cb *c, struct config *ret)
 		cb_fail(c, -ERANGE);
 }
 
-static void get_seal(struct cb *c, struct config *ret)
+static void get_seal(struct cb *c, uint8_t *ret_id, uint8_t *ret_public)
 {
 	if (cb_get_array(c, 2) != 2)
 		cb_fail(c, -EBADMSG);
-	ret->seal_key_id = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
-	cb_get_fixed(c, ret->seal_public, SEAL_PUBLIC_LEN);
+	*ret_id = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
+	cb_get_fixed(c, ret_public, SEAL_PUBLIC_LEN);
+}
+
+/* Records name their key by its number alone: two keys never have one. */
+static void get_next_seal(struct cb *c, struct config *ret)
+{
+	ret->has_next_seal = true;
+	get_seal(c, &ret->next_seal.id, ret->next_seal.public);
+	if (!cb_error(c) && ret->next_seal.id == ret->seal_key_id)
+		cb_fail(c, -ERANGE);
 }
 
 static void get_field(struct cb *c, unsigned key, struct config *ret)
@@ -375,12 +461,40 @@ static void get_field(struct cb *c, unsigned key, struct config *ret)
 		break;
 	case KEY_UTC_OFFSET: ret->utc_offset_min = get_utc_offset(c); break;
 	case KEY_HEARTBEAT: get_heartbeat(c, ret); break;
-	case KEY_SEAL: get_seal(c, ret); break;
+	case KEY_SEAL: get_seal(c, &ret->seal_key_id, ret->seal_public); break;
 	case KEY_DEVICES: get_devices(c, ret); break;
 	case KEY_ENDPOINTS: get_endpoints(c, ret); break;
 	case KEY_WINDOW: get_window(c, ret); break;
 	case KEY_CHANGE: get_change(c, ret); break;
+	case KEY_SIGNERS:
+		signers_get(c, ret->signers, &ret->signer_count);
+		if (!cb_error(c) && ret->signer_count == 0)
+			cb_fail(c, -ERANGE);
+		break;
+	case KEY_NEXT_SEAL: get_next_seal(c, ret); break;
+	case KEY_PLAN: config_get_plans(c, ret); break;
+	case KEY_ASKING:
+		ret->no_asking = true;
+		if (cb_get_bool(c)) /* that is what is meant if it is not said */
+			cb_fail(c, -ERANGE);
+		break;
+	case KEY_QUIET: config_get_quiet(c, ret); break;
 	}
+}
+
+/* The key of field number n. Returns KEY_COUNT after an error. */
+static unsigned get_key(struct cb *c, size_t n, unsigned before, const char **ret_field)
+{
+	uint64_t key;
+
+	*ret_field = n < KEY_OPTIONAL ? key_names[n] : "document";
+	key = cb_get_uint(c);
+	if (n < KEY_OPTIONAL ? key != n : !is_known(key) || key <= before)
+		cb_fail(c, -EBADMSG);
+	if (cb_error(c))
+		return KEY_COUNT;
+	*ret_field = key_names[key];
+	return (unsigned)key;
 }
 
 int config_decode(const uint8_t *buf, size_t len, struct config *ret,
@@ -388,16 +502,17 @@ int config_decode(const uint8_t *buf, size_t len, struct config *ret,
 {
 	struct config c = { 0 };
 	struct cb cb;
+	unsigned key = 0;
+	size_t count;
 	int r;
 
 	cb_init(&cb, buf, len);
 	*ret_field = "document";
-	if (cb_get_map(&cb, KEY_COUNT) != KEY_COUNT)
+	count = cb_get_map(&cb, KEY_COUNT);
+	if (count < KEY_OPTIONAL)
 		cb_fail(&cb, -EBADMSG);
-	for (unsigned key = 0; key < KEY_COUNT && !cb_error(&cb); key++) {
-		*ret_field = key_names[key];
-		if (cb_get_uint(&cb) != key)
-			cb_fail(&cb, -EBADMSG);
+	for (size_t n = 0; n < count && !cb_error(&cb); n++) {
+		key = get_key(&cb, n, key, ret_field);
 		get_field(&cb, key, &c);
 	}
 	r = cb_error(&cb);

@@ -10,8 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/core/cbor.h"
 #include "hub/core/envelope.h"
 #include "hub/core/reading.h"
+#include "hub/core/signer.h"
 
 enum {
 	CONFIG_VERSION = 1,
@@ -20,6 +22,7 @@ enum {
 	CONFIG_ENDPOINTS_MAX = 4,
 	CONFIG_PINS_MAX = 2,
 	CONFIG_NAME_MAX = 253, /* DNS name */
+	CONFIG_WEIGHT_MAX = 100,
 	CONFIG_HEARTBEAT_MIN_S = 10,
 	CONFIG_HEARTBEAT_MAX_S = 86400,
 	PIN_LEN = 32,	      /* SHA-256 of a SubjectPublicKeyInfo */
@@ -27,6 +30,11 @@ enum {
 	CONFIG_SERIAL_MAX = 32,
 	CONFIG_CONSENT_MAX = 9999,
 	CONFIG_WINDOW_MIN_MAX = 120,
+	CONFIG_PLAN_TIMES_MAX = 8,
+	CONFIG_PLAN_HOURS_MAX = 31 * 24,
+	CONFIG_QUIET_MAX = 4,
+	CONFIG_DAY_MIN = 24 * 60,
+	CONFIG_FIELDS = 18, /* keys of the document */
 };
 
 #define CONFIG_NO_PASSKEY UINT32_MAX
@@ -72,11 +80,32 @@ struct config_window {
 
 struct config_endpoint {
 	char name[CONFIG_NAME_MAX + 1]; /* the DNS SAN the server must show */
-	uint8_t addr[16];		/* IPv6, or IPv4 as ::ffff:a.b.c.d */
+	/* IPv6, or IPv4 as ::ffff:a.b.c.d; all zero: whatever the name leads to */
+	uint8_t addr[16];
 	uint16_t port;
+	uint8_t weight; /* 2..CONFIG_WEIGHT_MAX, or 0: 1; see hub/endpoints.h */
 	enum dtls_profile profile;
 	size_t pin_count; /* 1..CONFIG_PINS_MAX */
 	uint8_t pins[CONFIG_PINS_MAX][PIN_LEN];
+};
+
+/* A key that readings are sealed to. */
+struct config_seal {
+	uint8_t id;
+	uint8_t public[SEAL_PUBLIC_LEN];
+};
+
+/* When somebody should measure with a device: every_h hours after the last time, or at times of the day. */
+struct config_plan {
+	uint16_t device;  /* num */
+	uint16_t every_h; /* 1..CONFIG_PLAN_HOURS_MAX; 0: at the times */
+	size_t time_count;
+	uint16_t times[CONFIG_PLAN_TIMES_MAX]; /* local minutes of the day, ascending */
+};
+
+/* Local minutes of the day; nobody is asked for anything from 'from' until before 'to', over midnight if that is less. */
+struct config_quiet {
+	uint16_t from, to;
 };
 
 struct config {
@@ -94,14 +123,36 @@ struct config {
 	uint8_t seal_public[SEAL_PUBLIC_LEN];
 	size_t device_count;
 	struct config_device devices[CONFIG_DEVICES_MAX];
-	/* 1..CONFIG_ENDPOINTS_MAX, in order of preference */
+	/* 1..CONFIG_ENDPOINTS_MAX */
 	size_t endpoint_count;
 	struct config_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
 	struct config_window window;
+	/* announced: the sealing key of a config to come; its id is another than seal_key_id */
+	bool has_next_seal;
+	struct config_seal next_seal;
+	/* whose signature makes a command of this clinic; none: nothing is obeyed */
+	size_t signer_count;
+	struct signer signers[SIGNERS_MAX];
+	size_t plan_count; /* at most one for each device */
+	struct config_plan plans[CONFIG_DEVICES_MAX];
+	bool no_asking; /* nobody is ever asked to measure */
+	size_t quiet_count;
+	struct config_quiet quiet[CONFIG_QUIET_MAX];
 };
+
+/* config_has_addr - does it say where it is, or only its name? Pure. */
+bool config_has_addr(const struct config_endpoint *e);
 
 /* config_kind_good - is it the main measurement of a kind of device? Pure. */
 bool config_kind_good(enum reading_kind k);
+
+/* config_put_endpoint, config_get_endpoint - one of them, also where it is part of something else. ret is all zero
+ * before; errors stick in c. Pure. */
+void config_put_endpoint(struct writer *w, const struct config_endpoint *e);
+void config_get_endpoint(struct cb *c, struct config_endpoint *ret);
+
+/* config_field_key - the key of the field that config_decode named, CONFIG_FIELDS if it is none of one field. Pure. */
+unsigned config_field_key(const char *field);
 
 /* config_encode - payload bytes. Returns the length, or -ENOSPC. Pure. */
 int config_encode(const struct config *c, uint8_t *buf, size_t cap);

@@ -21,6 +21,7 @@ const char *err_text(int err)
 	case EIO: return "input or output failed";
 	case ENOMEM: return "out of memory";
 	case EEXIST: return "exists already";
+	case ECONNRESET: return "connection lost, outcome unknown";
 	}
 	return "unknown error";
 }

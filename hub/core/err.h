@@ -12,6 +12,7 @@
  *   EAGAIN        nothing to do yet, try later       ENOENT    absent
  *   EPROTO        the peer broke the protocol        EIO       library or OS failed
  *   ENOMEM        no memory                          EEXIST    is there already
+ *   ECONNRESET    connection lost, outcome unknown
  *
  * Library codes (SQLITE_*, COAP_*, UV_*, wolfCrypt's) never leave their folder.
  */

@@ -104,6 +104,7 @@ static void put_raw(struct writer *w, const struct msg *m)
 
 	write_be64(w, v->instance);
 	write_be64(w, v->capture);
+	write_be32(w, v->assignment);
 	write_u8(w, (uint8_t)v->kind);
 	write_be16(w, v->characteristic);
 	put_peripheral(w, &v->peripheral);
@@ -123,6 +124,7 @@ static void get_raw(struct in *in, struct msg *m)
 
 	v->instance = read_be64(&in->r);
 	v->capture = read_be64(&in->r);
+	v->assignment = read_be32(&in->r);
 	v->kind = (enum reading_kind)get_u8_max(in, READING_KIND_LAST);
 	v->characteristic = read_be16(&in->r);
 	get_peripheral(in, &v->peripheral);
@@ -267,6 +269,7 @@ static void put_memory(struct writer *w, const struct msg *m)
 {
 	write_be16(w, m->memory.num);
 	write_be16(w, m->memory.service);
+	write_be32(w, m->memory.assignment);
 	write_be32(w, m->memory.history);
 	write_be64(w, m->memory.anchor);
 	write_u8(w, m->memory.empty);
@@ -279,6 +282,7 @@ static void get_memory(struct in *in, struct msg *m)
 {
 	m->memory.num = read_be16(&in->r);
 	m->memory.service = read_be16(&in->r);
+	m->memory.assignment = read_be32(&in->r);
 	m->memory.history = read_be32(&in->r);
 	m->memory.anchor = read_be64(&in->r);
 	m->memory.empty = get_bool(in);
@@ -337,12 +341,14 @@ static void put_queue_state(struct writer *w, const struct msg *m)
 {
 	write_be64(w, m->queue_state.unsent);
 	write_be64(w, m->queue_state.highest);
+	write_u8(w, m->queue_state.alarm);
 }
 
 static void get_queue_state(struct in *in, struct msg *m)
 {
 	m->queue_state.unsent = read_be64(&in->r);
 	m->queue_state.highest = read_be64(&in->r);
+	m->queue_state.alarm = get_bool(in);
 }
 
 static void put_want(struct writer *w, const struct msg *m)
@@ -350,6 +356,7 @@ static void put_want(struct writer *w, const struct msg *m)
 	write_u8(w, m->want.batches);
 	write_u8(w, m->want.heartbeat);
 	write_u8(w, m->want.want_time);
+	write_be16(w, m->want.size);
 }
 
 static void get_want(struct in *in, struct msg *m)
@@ -357,6 +364,8 @@ static void get_want(struct in *in, struct msg *m)
 	m->want.batches = read_u8(&in->r);
 	m->want.heartbeat = get_bool(in);
 	m->want.want_time = get_bool(in);
+	m->want.size = (uint16_t)get_max(in, read_be16(&in->r), BATCH_BYTES_FULL);
+	in->bad |= m->want.size > 0 && m->want.size < BATCH_BYTES_LEAST;
 }
 
 /* The reply crosses as its own CBOR: one parser for it, run again at this wall. */
@@ -366,6 +375,7 @@ static void put_ack(struct writer *w, const struct msg *m)
 	int len = reply_encode(&m->ack.reply, buf, sizeof(buf));
 
 	write_be32(w, m->ack.batch);
+	write_u8(w, m->ack.recut);
 	write_be16(w, (uint16_t)(len < 0 ? 0 : len));
 	write_bytes(w, buf, (size_t)(len < 0 ? 0 : len));
 	w->failed |= len < 0;
@@ -377,6 +387,7 @@ static void get_ack(struct in *in, struct msg *m)
 	uint16_t len;
 
 	m->ack.batch = read_be32(&in->r);
+	m->ack.recut = get_bool(in);
 	len = (uint16_t)get_max(in, read_be16(&in->r), REPLY_BYTES_MAX);
 	bytes = read_span(&in->r, len);
 	in->bad |= !bytes || reply_decode(bytes, len, &m->ack.reply) != 0;
@@ -505,6 +516,124 @@ static void get_window(struct in *in, struct msg *m)
 	m->window.repair = get_bool(in);
 }
 
+static void put_health_device(struct writer *w, const struct health_device *d)
+{
+	write_be16(w, d->num);
+	write_u8(w, d->told);
+	write_u8(w, (uint8_t)d->state);
+	write_u8(w, (uint8_t)d->reason);
+	write_u8(w, d->seen);
+	write_be64(w, d->seen_at.ms);
+	write_u8(w, d->read);
+	write_be64(w, d->read_at.ms);
+	write_u8(w, d->battery);
+	write_u8(w, d->has_clock_error);
+	write_be32(w, (uint32_t)d->clock_error_s);
+}
+
+static void put_result(struct writer *w, const struct msg_command_result *v)
+{
+	write_be64(w, v->counter);
+	write_u8(w, (uint8_t)v->result);
+}
+
+static void get_result(struct in *in, struct msg_command_result *v)
+{
+	v->counter = read_be64(&in->r);
+	v->result = (enum command_result)get_u8_max(in, COMMAND_RESULT_LAST);
+	in->bad |= v->counter > INT64_MAX ||
+		   (v->counter == 0) != (v->result == COMMAND_NOTHING);
+}
+
+static void put_health(struct writer *w, const struct msg *m)
+{
+	const struct msg_health *v = &m->health;
+
+	write_u8(w, v->level);
+	write_u8(w, v->light);
+	write_u8(w, (uint8_t)v->clock);
+	write_u8(w, v->radio);
+	write_be64(w, v->config_version);
+	write_be64(w, v->proven_version);
+	write_be64(w, v->refused_version);
+	write_u8(w, (uint8_t)v->refusal);
+	write_u8(w, (uint8_t)v->trial);
+	write_be32(w, v->assignment);
+	write_u8(w, (uint8_t)v->fence);
+	write_u8(w, (uint8_t)v->enrolment);
+	write_u8(w, (uint8_t)v->trouble);
+	put_result(w, &v->command);
+	write_u8(w, v->retiring);
+	write_u8(w, v->challenged);
+	write_be32(w, v->lock_epoch);
+	write_bytes(w, v->nonce, COMMAND_NONCE_LEN);
+	write_u8(w, v->device_count);
+	for (size_t i = 0; i < v->device_count && i < CONFIG_DEVICES_MAX; i++)
+		put_health_device(w, &v->devices[i]);
+}
+
+static void get_health_device(struct in *in, uint16_t above, struct health_device *ret)
+{
+	ret->num = read_be16(&in->r);
+	ret->told = get_bool(in);
+	ret->state = (enum device_state)get_u8_max(in, DEVICE_PAIRING_FAILED);
+	ret->reason = (enum silence_reason)get_u8_max(in, SILENCE_REASON_LAST);
+	ret->seen = get_bool(in);
+	ret->seen_at.ms = read_be64(&in->r);
+	ret->read = get_bool(in);
+	ret->read_at.ms = read_be64(&in->r);
+	ret->battery = read_u8(&in->r);
+	ret->has_clock_error = get_bool(in);
+	ret->clock_error_s = (int32_t)read_be32(&in->r);
+	in->bad |= ret->num <= above || (ret->battery > 100 && ret->battery != UINT8_MAX);
+}
+
+static void get_health(struct in *in, struct msg *m)
+{
+	struct msg_health *v = &m->health;
+	uint16_t above = 0;
+
+	v->level = get_u8_max(in, 4);
+	v->light = get_u8_max(in, 15);
+	v->clock = (enum clock_quality)get_u8_max(in, CLOCK_QUALITY_CLINIC);
+	v->radio = get_bool(in);
+	v->config_version = read_be64(&in->r);
+	v->proven_version = read_be64(&in->r);
+	v->refused_version = read_be64(&in->r);
+	v->refusal = (enum refusal)get_u8_max(in, REFUSAL_LAST);
+	in->bad |= (v->refused_version == 0) != (v->refusal == REFUSAL_NONE);
+	v->trial = (enum trial)get_u8_max(in, TRIAL_LAST);
+	v->assignment = read_be32(&in->r);
+	v->fence = (enum fence_step)get_u8_max(in, FENCE_STEP_LAST);
+	v->enrolment = (enum enrol_state)get_u8_max(in, ENROL_STATE_LAST);
+	v->trouble = (enum enrol_trouble)get_u8_max(in, ENROL_TROUBLE_LAST);
+	get_result(in, &v->command);
+	v->retiring = get_bool(in);
+	v->challenged = get_bool(in);
+	v->lock_epoch = read_be32(&in->r);
+	read_bytes(&in->r, v->nonce, COMMAND_NONCE_LEN);
+	v->device_count = get_u8_max(in, CONFIG_DEVICES_MAX);
+	for (size_t i = 0; i < v->device_count; i++) {
+		get_health_device(in, above, &v->devices[i]);
+		above = v->devices[i].num;
+	}
+}
+
+static void put_fence(struct writer *w, const struct msg *m)
+{
+	write_be32(w, m->fence.ask);
+	write_u8(w, (uint8_t)m->fence.step);
+	write_be32(w, m->fence.assignment);
+}
+
+static void get_fence(struct in *in, struct msg *m)
+{
+	m->fence.ask = read_be32(&in->r);
+	m->fence.step = (enum fence_step)get_u8_max(in, FENCE_STEP_LAST);
+	m->fence.assignment = read_be32(&in->r);
+	in->bad |= m->fence.step == FENCE_SETTLED;
+}
+
 static void put_bonded(struct writer *w, const struct msg *m)
 {
 	write_be16(w, m->bonded.num);
@@ -619,6 +748,7 @@ static void get_endpoint(struct in *in, struct config_endpoint *ret)
 
 static void put_coap_config(struct writer *w, const struct msg *m)
 {
+	write_be64(w, m->coap_config.version);
 	write_be16(w, m->coap_config.heartbeat_s);
 	write_u8(w, m->coap_config.endpoint_count);
 	for (size_t i = 0; i < m->coap_config.endpoint_count && i < CONFIG_ENDPOINTS_MAX;
@@ -628,12 +758,157 @@ static void put_coap_config(struct writer *w, const struct msg *m)
 
 static void get_coap_config(struct in *in, struct msg *m)
 {
+	m->coap_config.version = read_be64(&in->r);
 	m->coap_config.heartbeat_s = read_be16(&in->r);
 	m->coap_config.endpoint_count = get_u8_max(in, CONFIG_ENDPOINTS_MAX);
 	in->bad |= m->coap_config.endpoint_count == 0 ||
 		   m->coap_config.heartbeat_s < CONFIG_HEARTBEAT_MIN_S;
 	for (size_t i = 0; i < m->coap_config.endpoint_count; i++)
 		get_endpoint(in, &m->coap_config.endpoints[i]);
+}
+
+static void put_offer(struct writer *w, const struct msg *m)
+{
+	const struct msg_offer *v = &m->offer;
+
+	write_be32(w, v->id);
+	write_be64(w, v->version);
+	write_be16(w, v->total);
+	write_be16(w, v->offset);
+	write_be16(w, v->len);
+	write_bytes(w, v->bytes, v->len);
+}
+
+static void get_offer(struct in *in, struct msg *m)
+{
+	struct msg_offer *v = &m->offer;
+
+	v->id = read_be32(&in->r);
+	v->version = read_be64(&in->r);
+	v->total = (uint16_t)get_max(in, read_be16(&in->r), CONFIG_BYTES_MAX);
+	v->offset = read_be16(&in->r);
+	v->len = (uint16_t)get_max(in, read_be16(&in->r), OFFER_PIECE_MAX);
+	read_bytes(&in->r, v->bytes, v->len);
+	in->bad |= v->version == 0 || v->version > INT64_MAX || v->len == 0 ||
+		   v->offset + v->len > v->total;
+}
+
+static void put_verdict(struct writer *w, const struct msg *m)
+{
+	write_be32(w, m->verdict.id);
+	write_u8(w, (uint8_t)m->verdict.outcome);
+	write_u8(w, (uint8_t)m->verdict.why);
+}
+
+static void get_verdict(struct in *in, struct msg *m)
+{
+	struct msg_verdict *v = &m->verdict;
+
+	v->id = read_be32(&in->r);
+	v->outcome = (enum offer_outcome)get_u8_max(in, OFFER_LATER);
+	v->why = (enum refusal)get_u8_max(in, REFUSAL_LAST);
+	in->bad |= v->outcome == OFFER_NONE ||
+		   (v->outcome == OFFER_REFUSED) != (v->why != REFUSAL_NONE);
+}
+
+static void put_command(struct writer *w, const struct msg *m)
+{
+	const struct msg_command *v = &m->command;
+
+	write_be64(w, v->counter);
+	write_be64(w, (uint64_t)v->utc_ms);
+	write_be16(w, v->len);
+	write_bytes(w, v->bytes, v->len);
+}
+
+static void get_command(struct in *in, struct msg *m)
+{
+	struct msg_command *v = &m->command;
+
+	v->counter = read_be64(&in->r);
+	v->utc_ms = (int64_t)read_be64(&in->r);
+	v->len = (uint16_t)get_max(in, read_be16(&in->r), COMMAND_BYTES_MAX);
+	read_bytes(&in->r, v->bytes, v->len);
+	in->bad |= v->counter == 0 || v->counter > INT64_MAX || v->utc_ms < 0 ||
+		   v->utc_ms > CONFIG_CHANGE_MAX_S * 1000 || v->len == 0;
+}
+
+static void put_command_result(struct writer *w, const struct msg *m)
+{
+	put_result(w, &m->command_result);
+}
+
+static void get_command_result(struct in *in, struct msg *m)
+{
+	get_result(in, &m->command_result);
+}
+
+static void put_test(struct writer *w, const struct msg *m)
+{
+	write_be32(w, m->test.ms_left);
+}
+
+static void get_test(struct in *in, struct msg *m)
+{
+	m->test.ms_left = read_be32(&in->r);
+	in->bad |= m->test.ms_left > COMMAND_TEST_MIN_MAX * 60000u;
+}
+
+static void put_enrolment(struct writer *w, const struct msg *m)
+{
+	const struct msg_enrolment *v = &m->enrolment;
+
+	write_u8(w, (uint8_t)v->state);
+	write_u8(w, (uint8_t)v->trouble);
+	write_u8(w, v->renewing);
+	write_be32(w, v->epoch);
+	write_u8(w, v->has_hub);
+	write_bytes(w, v->hub, HUB_ID_LEN);
+	write_be16(w, v->total);
+	write_be16(w, v->offset);
+	write_be16(w, v->len);
+	write_bytes(w, v->bytes, v->len);
+}
+
+static void get_enrolment(struct in *in, struct msg *m)
+{
+	struct msg_enrolment *v = &m->enrolment;
+
+	v->state = (enum enrol_state)get_u8_max(in, ENROL_STATE_LAST);
+	v->trouble = (enum enrol_trouble)get_u8_max(in, ENROL_TROUBLE_LAST);
+	v->renewing = get_bool(in);
+	v->epoch = read_be32(&in->r);
+	v->has_hub = get_bool(in);
+	read_bytes(&in->r, v->hub, HUB_ID_LEN);
+	v->total = (uint16_t)get_max(in, read_be16(&in->r), ENROLMENT_TRUST_MAX);
+	v->offset = read_be16(&in->r);
+	v->len = (uint16_t)get_max(in, read_be16(&in->r), ENROLMENT_PIECE_MAX);
+	in->bad |= v->state == ENROL_NONE || v->offset > v->total ||
+		   v->len > v->total - v->offset;
+	read_bytes(&in->r, v->bytes, v->len);
+}
+
+static void put_sign_keys(struct writer *w, const struct msg *m)
+{
+	const struct msg_sign_keys *v = &m->sign_keys;
+
+	write_be32(w, v->epoch);
+	write_u8(w, v->has_sign);
+	write_bytes(w, v->sign_public, SIGN_KEYS_PUBLIC_LEN);
+	write_u8(w, v->has_audit);
+	write_bytes(w, v->audit_key, SIGN_KEYS_AUDIT_LEN);
+}
+
+static void get_sign_keys(struct in *in, struct msg *m)
+{
+	struct msg_sign_keys *v = &m->sign_keys;
+
+	v->epoch = read_be32(&in->r);
+	v->has_sign = get_bool(in);
+	read_bytes(&in->r, v->sign_public, SIGN_KEYS_PUBLIC_LEN);
+	v->has_audit = get_bool(in);
+	read_bytes(&in->r, v->audit_key, SIGN_KEYS_AUDIT_LEN);
+	in->bad |= v->epoch == 0 || (v->has_audit && !v->has_sign);
 }
 
 static void put_time(struct writer *w, const struct msg *m)
@@ -658,7 +933,7 @@ static void put_incident(struct writer *w, const struct msg *m)
 static void get_incident(struct in *in, struct msg *m)
 {
 	m->incident.what =
-		(enum incident)get_max(in, read_be16(&in->r), INCIDENT_REFUSED);
+		(enum incident)get_max(in, read_be16(&in->r), INCIDENT_RESTORED);
 	m->incident.subject = read_be16(&in->r);
 	m->incident.count = read_be32(&in->r);
 }
@@ -672,7 +947,7 @@ static void put_status(struct writer *w, const struct msg *m)
 
 static void get_status(struct in *in, struct msg *m)
 {
-	m->status.what = (enum status_what)get_u8_max(in, STATUS_REASON);
+	m->status.what = (enum status_what)get_u8_max(in, STATUS_CLOCK);
 	m->status.a = read_be64(&in->r);
 	m->status.b = read_be64(&in->r);
 }
@@ -703,9 +978,24 @@ static const struct row {
 	  get_store_config },
 	{ MSG_COAP_CONFIG, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_coap_config,
 	  get_coap_config },
-	{ MSG_TIME, BIT(ROLE_HUBD), BIT(ROLE_BLE) | BIT(ROLE_COAP), put_time, get_time },
+	{ MSG_TIME, BIT(ROLE_HUBD), BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP),
+	  put_time, get_time },
 	{ MSG_TIME, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_time, get_time },
 	{ MSG_WINDOW, BIT(ROLE_HUBD), BIT(ROLE_BLE), put_window, get_window },
+	{ MSG_HEALTH, BIT(ROLE_HUBD), BIT(ROLE_STORE), put_health, get_health },
+	{ MSG_OFFER, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_offer, get_offer },
+	{ MSG_VERDICT, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_verdict, get_verdict },
+	{ MSG_COMMAND, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_command, get_command },
+	{ MSG_COMMAND_RESULT, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_command_result,
+	  get_command_result },
+	{ MSG_TEST, BIT(ROLE_HUBD), BIT(ROLE_BLE), put_test, get_test },
+	{ MSG_FENCE, BIT(ROLE_HUBD), BIT(ROLE_BLE) | BIT(ROLE_STORE), put_fence,
+	  get_fence },
+	{ MSG_FENCED, BIT(ROLE_BLE) | BIT(ROLE_STORE), BIT(ROLE_HUBD), put_fence,
+	  get_fence },
+	{ MSG_ENROLMENT, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_enrolment, get_enrolment },
+	{ MSG_SIGN_KEYS, BIT(ROLE_COAP), BIT(ROLE_STORE), put_sign_keys, get_sign_keys },
+	{ MSG_SIGN_KEYS, BIT(ROLE_STORE), BIT(ROLE_COAP), put_sign_keys, get_sign_keys },
 	{ MSG_INCIDENT, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
 	  put_incident, get_incident },
 	{ MSG_STATUS, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
@@ -746,28 +1036,35 @@ int msg_encode(const struct msg *m, uint8_t *buf, size_t cap)
 	return writer_len(&w);
 }
 
-int msg_decode(const uint8_t *buf, size_t len, struct msg *ret)
+static int parse(const uint8_t *buf, size_t len, struct msg *m)
 {
 	struct in in = { 0 };
-	struct msg m = { 0 };
 	const struct row *row;
 	uint8_t version;
 
 	reader_init(&in.r, buf, len);
 	version = read_u8(&in.r);
-	m.kind = (enum msg_kind)read_u8(&in.r);
+	m->kind = (enum msg_kind)read_u8(&in.r);
 	if (!reader_ok(&in.r))
 		return -EBADMSG;
-	row = find(m.kind);
+	row = find(m->kind);
 	if (version != MSG_VERSION || !row)
 		return -ENOTSUP;
-	row->get(&in, &m);
+	row->get(&in, m);
 	if (in.bad)
 		return -ERANGE;
-	if (!reader_done(&in.r))
-		return -EBADMSG;
-	*ret = m;
-	return 0;
+	return reader_done(&in.r) ? 0 : -EBADMSG;
+}
+
+int msg_decode(const uint8_t *buf, size_t len, struct msg *ret)
+{
+	struct msg m = { 0 };
+	int r = parse(buf, len, &m);
+
+	if (r == 0)
+		*ret = m;
+	explicit_bzero(&m, sizeof(m)); /* a reading, or the engine share */
+	return r;
 }
 
 const char *role_text(enum role r)
@@ -798,6 +1095,20 @@ const char *incident_text(enum incident i)
 	case INCIDENT_ROLLBACK: return "rollback";
 	case INCIDENT_CONFIG: return "config";
 	case INCIDENT_REFUSED: return "refused";
+	case INCIDENT_RESTORED: return "clinic-restored";
+	}
+	return "?";
+}
+
+const char *fence_step_text(enum fence_step s)
+{
+	switch (s) {
+	case FENCE_SETTLED: return "settled";
+	case FENCE_QUIET: return "quiet";
+	case FENCE_SAVED: return "saved";
+	case FENCE_FORGET: return "forget";
+	case FENCE_CLEARED: return "cleared";
+	case FENCE_SEAL: return "seal";
 	}
 	return "?";
 }

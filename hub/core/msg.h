@@ -12,8 +12,11 @@
 #include <stdint.h>
 
 #include "hub/core/batch.h"
+#include "hub/core/command.h"
 #include "hub/core/config.h"
+#include "hub/core/enrolled.h"
 #include "hub/core/reading.h"
+#include "hub/core/refusal.h"
 
 enum {
 	MSG_VERSION = 1,
@@ -59,11 +62,28 @@ enum msg_kind {
 	MSG_TIME = 0x33, /* also hub-coap -> hubd: what the clinic's clock said */
 	/* hubd -> hub-ble */
 	MSG_WINDOW = 0x34, /* open, or close, the pairing window */
+	/* hubd -> hub-store */
+	MSG_HEALTH = 0x35, /* how hub and devices are, for the clinic */
+	/* hub-coap -> hubd: a config as the clinic offers it, in pieces; and what became of it */
+	MSG_OFFER = 0x36,
+	MSG_VERDICT = 0x37,
+	/* hubd -> hub-ble, hub-store: a step of the hand-over to another assignment; and that it is done */
+	MSG_FENCE = 0x38,
+	MSG_FENCED = 0x39,
+	/* hub-coap -> hubd: how far the enrolment is, and clinic.trust, in pieces */
+	MSG_ENROLMENT = 0x3A,
+	/* hub-coap -> hub-store: which keys is the clinic to be told? and its answer */
+	MSG_SIGN_KEYS = 0x3B,
+	/* hub-coap -> hubd: an order as the clinic sent it; and that there is something to tell of it */
+	MSG_COMMAND = 0x3E,
+	MSG_COMMAND_RESULT = 0x3F,
 	/* each -> hubd */
 	MSG_INCIDENT = 0x40,
 	MSG_STATUS = 0x41,
 	/* hub-ble -> hubd: a device was paired, or told what it is; hubd keeps it */
 	MSG_BONDED = 0x42,
+	/* hubd -> hub-ble: for so long readings are tests */
+	MSG_TEST = 0x46,
 	/* hub-ble -> hub-bondinfo, and its answer */
 	MSG_LINK_ASK = 0x50,
 	MSG_LINK_FACTS = 0x51,
@@ -74,6 +94,8 @@ enum msg_kind {
 struct msg_raw {
 	uint64_t instance;
 	uint64_t capture;
+	uint32_t
+		assignment; /* under which it was captured: it is sealed under no other */
 	enum reading_kind kind;
 	uint16_t characteristic;
 	struct peripheral peripheral;
@@ -107,6 +129,8 @@ struct msg_discard {
 struct msg_memory {
 	uint16_t num;	  /* local number of the device */
 	uint16_t service; /* 16-bit UUID of the service whose memory it is */
+	uint32_t
+		assignment; /* under which it was met: under another one nothing is known of it */
 	uint32_t history; /* which life of that memory; see struct reading */
 	/* another value means another memory: start of a CGM session or the device's address, packed by
 	 * hub-ble; 0: not known */
@@ -150,16 +174,21 @@ struct msg_batch {
 struct msg_queue_state {
 	uint64_t unsent;  /* records not yet acknowledged */
 	uint64_t highest; /* highest seq ever given */
+	bool alarm; /* one of the unsent is an alarm, also if no credit is left for it */
 };
 
 struct msg_want {
 	uint8_t batches; /* credits: how many more batches hub-coap can hold */
 	bool heartbeat;	 /* one of them even if it has no record */
 	bool want_time;
+	/* bytes that a signed batch may have, BATCH_BYTES_LEAST..BATCH_BYTES_FULL, 0: the most; one record alone may
+	 * need more */
+	uint16_t size;
 };
 
 struct msg_ack {
 	uint32_t batch;
+	bool recut; /* not judged by the clinic: its records are wanted again in smaller batches */
 	struct reply reply;
 };
 
@@ -241,9 +270,109 @@ struct msg_store_config {
 };
 
 struct msg_coap_config {
+	uint64_t version; /* of the config that it is from */
 	uint16_t heartbeat_s;
 	uint8_t endpoint_count;
 	struct config_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
+};
+
+enum { OFFER_PIECE_MAX = 3072 };
+
+/* A piece of a signed config, opaque to hub-coap. The pieces of one offer come in their order. */
+struct msg_offer {
+	uint32_t id;	  /* names the offer in MSG_VERDICT; hub-coap counts */
+	uint64_t version; /* that the clinic said it has */
+	uint16_t total;	  /* octets of all pieces, 1..CONFIG_BYTES_MAX */
+	uint16_t offset;  /* of this piece */
+	uint16_t len;	  /* 1..OFFER_PIECE_MAX */
+	uint8_t bytes[OFFER_PIECE_MAX];
+};
+
+/* What became of an offer. The numbers are on the wire. */
+enum offer_outcome {
+	OFFER_NONE = 0,
+	OFFER_TAKEN = 1, /* in use */
+	OFFER_KNOWN = 2, /* it is the one in use */
+	OFFER_REFUSED = 3,
+	OFFER_LATER =
+		4, /* it could not be written, or nothing is taken now: as if it had not come */
+};
+
+struct msg_verdict {
+	uint32_t id;
+	enum offer_outcome outcome;
+	enum refusal why; /* REFUSAL_NONE unless refused */
+};
+
+/* An order, opaque to hub-coap, with the time that the same reply said. */
+struct msg_command {
+	uint64_t counter; /* as the clinic says */
+	int64_t utc_ms;
+	uint16_t len; /* 1..COMMAND_BYTES_MAX */
+	uint8_t bytes[COMMAND_BYTES_MAX];
+};
+
+/* What became of the last command; the clinic hears it in the status. */
+struct msg_command_result {
+	uint64_t counter; /* 0: there was none */
+	enum command_result result;
+};
+
+struct msg_test {
+	uint32_t ms_left; /* from now; 0: no more */
+};
+
+/* Where the hand-over from one assignment to another stands: hub/fence.h. The numbers are on the wire and in files. */
+enum fence_step {
+	FENCE_SETTLED = 0, /* the config's assignment is in force */
+	FENCE_QUIET = 1,   /* hub-ble takes nothing more and hands over what it has */
+	FENCE_SAVED = 2,   /* hub-store makes durable what it has */
+	FENCE_FORGET = 3, /* hub-ble removes bonds and all that it knows of the devices */
+	FENCE_CLEARED = 4, /* as FENCE_SAVED: what came until the last bond was gone */
+	FENCE_SEAL = 5,	   /* hub-store seals under the new one */
+	FENCE_STEP_LAST = FENCE_SEAL,
+};
+
+/* For people: "settled". */
+const char *fence_step_text(enum fence_step s);
+
+/* hubd asks for a step, FENCED answers; asked again, the last ask is answered. */
+struct msg_fence {
+	uint32_t ask; /* comes back in the answer */
+	enum fence_step step;
+	uint32_t assignment; /* that is to come */
+};
+
+enum {
+	/* Of the file clinic.trust; trust.h has the same. */
+	ENROLMENT_TRUST_MAX = 4176,
+	ENROLMENT_PIECE_MAX = 3072,
+	SIGN_KEYS_PUBLIC_LEN = 65,
+	SIGN_KEYS_AUDIT_LEN = 32,
+};
+
+/* How far the enrolment is. With each change; the file in pieces, in their order, when the link comes up or it has changed. */
+struct msg_enrolment {
+	enum enrol_state state;
+	enum enrol_trouble trouble;
+	bool renewing;	/* another credential is on its way beside the one in use */
+	uint32_t epoch; /* of the credential in use, 0: there is none */
+	bool has_hub;
+	uint8_t hub[HUB_ID_LEN];
+	/* of clinic.trust, whose signature hubd looks at itself: octets of the whole (0: not there), from where, how many
+	 * (0: the file is not told this time) */
+	uint16_t total, offset, len;
+	uint8_t bytes[ENROLMENT_PIECE_MAX];
+};
+
+/* What a hub says with its confirmation. The question has the epoch only. */
+struct msg_sign_keys {
+	uint32_t epoch; /* that is to be confirmed */
+	bool has_sign;
+	uint8_t sign_public[SIGN_KEYS_PUBLIC_LEN]; /* verifies batches */
+	/* key 0 of the audit log, as long as the log has not begun with it; secret */
+	bool has_audit;
+	uint8_t audit_key[SIGN_KEYS_AUDIT_LEN];
 };
 
 /* UTC as the clinic said it, tied to the monotonic clock. */
@@ -251,6 +380,12 @@ struct msg_time {
 	struct mono at;
 	struct wall utc; /* UTC at 'at' */
 };
+
+/* msg_time_ms - UTC ms at 'now', by what the message says. */
+static inline int64_t msg_time_ms(const struct msg_time *t, struct mono now)
+{
+	return t->utc.ms + (int64_t)mono_since(now, t->at);
+}
 
 /* What went wrong. The numbers are on the wire. */
 enum incident {
@@ -266,6 +401,8 @@ enum incident {
 	INCIDENT_ROLLBACK = 15,	      /* older state than the clinic has seen */
 	INCIDENT_CONFIG = 20,	      /* config refused */
 	INCIDENT_REFUSED = 21,	      /* the clinic refused a record */
+	INCIDENT_RESTORED =
+		22, /* the clinic has less than it had; subject 1: and did not say so */
 };
 
 const char *incident_text(enum incident i);
@@ -278,14 +415,22 @@ struct msg_incident {
 
 enum status_what {
 	STATUS_NONE = 0,
-	STATUS_ADAPTER = 1,   /* a: 1 usable, 0 not */
-	STATUS_DEVICE = 2,    /* a: local number, b: enum device_state */
-	STATUS_SAVED = 3,     /* a: unsent records, b: highest seq */
-	STATUS_BLOCKED = 4,   /* a: enum store_blocked */
-	STATUS_UPLINK = 5,    /* a: 1 connected, 0 not */
+	STATUS_ADAPTER = 1, /* a: 1 usable, 0 not */
+	STATUS_DEVICE = 2,  /* a: local number, b: enum device_state */
+	STATUS_SAVED = 3,   /* a: unsent records, b: highest seq */
+	STATUS_BLOCKED = 4, /* a: enum store_blocked */
+	STATUS_UPLINK =
+		5, /* a: 1 connected, 0 not; b: handshakes begun since hub-coap's start */
 	STATUS_DELIVERED = 6, /* a: unsent records left, b: contig */
 	STATUS_WINDOW = 7,    /* a: id of the window, b: enum window_state */
 	STATUS_REASON = 8,    /* a: local number, b: enum silence_reason */
+	/* a: version of the config; b: 0 one of its endpoints has acknowledged something, else enum trial: why none has */
+	STATUS_ENDPOINTS = 9,
+	STATUS_SEEN = 10,    /* a: local number, b: mono ms: advertised or connected */
+	STATUS_READING = 11, /* a: local number, b: mono ms: captured, and durable now */
+	STATUS_BATTERY = 12, /* a: local number, b: percent */
+	/* a: local number, b: how slow its clock was found, ms, two's complement */
+	STATUS_CLOCK = 13,
 };
 
 enum window_state {
@@ -331,6 +476,47 @@ struct msg_status {
 	uint64_t a, b;
 };
 
+/* What hubd knows of one device. */
+struct health_device {
+	uint16_t num;
+	bool told; /* hub-ble has told its state */
+	enum device_state state;
+	enum silence_reason reason;
+	bool seen, read;
+	struct mono seen_at, read_at; /* all zero if not */
+	uint8_t battery;	      /* percent, 255: not known */
+	bool has_clock_error;
+	int32_t clock_error_s; /* positive: slow */
+};
+
+/* hubd -> hub-store, which adds what it knows itself and tells the clinic (status.h). */
+struct msg_health {
+	uint8_t level; /* of the lockdown, 0..4 */
+	uint8_t light; /* enum indicator_light */
+	enum clock_quality clock;
+	bool radio; /* an adapter works */
+	uint64_t config_version;
+	/* of the last config of whose endpoints one has acknowledged something, if that is not the one in use; 0 */
+	uint64_t proven_version;
+	uint64_t
+		refused_version; /* that the clinic offered last and was refused; 0: none */
+	enum refusal refusal;	 /* why */
+	enum trial
+		trial; /* why the one in use has not proven itself; TRIAL_NONE: it has, or it is not known */
+	uint32_t assignment;		   /* in force */
+	enum fence_step fence;		   /* of the hand-over to another one */
+	enum enrol_state enrolment;	   /* ENROL_NONE: hub-coap has not said */
+	enum enrol_trouble trouble;	   /* that its renewal has, too */
+	struct msg_command_result command; /* the last one */
+	bool retiring;			   /* an order to retire was taken */
+	/* what a release has to name; valid if challenged */
+	bool challenged;
+	uint32_t lock_epoch;
+	uint8_t nonce[COMMAND_NONCE_LEN];
+	uint8_t device_count;
+	struct health_device devices[CONFIG_DEVICES_MAX]; /* ascending num */
+};
+
 struct msg {
 	enum msg_kind kind;
 	union {
@@ -348,6 +534,15 @@ struct msg {
 		struct msg_store_config store_config;
 		struct msg_coap_config coap_config;
 		struct msg_window window;
+		struct msg_offer offer;
+		struct msg_verdict verdict;
+		struct msg_command command;
+		struct msg_command_result command_result;
+		struct msg_test test;
+		struct msg_health health;
+		struct msg_fence fence; /* also of MSG_FENCED */
+		struct msg_enrolment enrolment;
+		struct msg_sign_keys sign_keys;
 		struct msg_bonded bonded;
 		struct msg_link_ask link_ask;
 		struct msg_link_facts link_facts;

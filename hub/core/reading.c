@@ -408,6 +408,8 @@ const char *reading_kind_text(enum reading_kind k)
 		[READING_DEVICE_INFORMATION] = "device information",
 	};
 
+	if (k == READING_MANIFEST)
+		return "manifest";
 	return k == READING_TOMBSTONE
 		       ? "tombstone"
 		       : word(words, sizeof(words) / sizeof(*words), (unsigned)k);

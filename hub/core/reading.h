@@ -40,6 +40,8 @@ enum reading_kind {
 	/* not a measurement: what a peripheral says of itself, see ble/dis.h */
 	READING_DEVICE_INFORMATION = 12,
 	READING_KIND_LAST = READING_DEVICE_INFORMATION,
+	/* not a reading: the hub's signed account of a day, see manifest.h */
+	READING_MANIFEST = 254,
 	/* not a reading: says which ones will never come, and why */
 	READING_TOMBSTONE = 255,
 };

@@ -59,6 +59,9 @@ int crypto_unwrap(const uint8_t key[static KEY_LEN], const uint8_t *ad, size_t a
 /* p256_generate - a new key pair. */
 void p256_generate(uint8_t ret_private[static P256_PRIVATE_LEN],
 		   uint8_t ret_public[static P256_PUBLIC_LEN]);
+/* p256_public - the public half. Returns 0, or -EIO: this is no private key. */
+int p256_public(const uint8_t private[static P256_PRIVATE_LEN],
+		uint8_t ret_public[static P256_PUBLIC_LEN]);
 /* p256_sign - ECDSA over the SHA-256 of msg. Returns 0, or -EIO. */
 int p256_sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *msg,
 	      size_t len, uint8_t ret_signature[static P256_SIGNATURE_LEN]);
@@ -77,6 +80,7 @@ int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg
 #define SIGN_CONTEXT_BATCH "hub/v1/batch"
 #define SIGN_CONTEXT_CONFIG "hub/v1/config"
 #define SIGN_CONTEXT_CHECKPOINT "hub/v1/checkpoint"
+#define SIGN_CONTEXT_COMMAND "hub/v1/command"
 int sign1_make(const char *context, const uint8_t private[static P256_PRIVATE_LEN],
 	       const uint8_t *payload, size_t len, uint8_t *buf, size_t cap);
 int sign1_open(const char *context, const uint8_t public[static P256_PUBLIC_LEN],

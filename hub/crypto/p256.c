@@ -32,6 +32,23 @@ void p256_generate(uint8_t ret_private[static P256_PRIVATE_LEN],
 	wc_ecc_free(&key);
 }
 
+int p256_public(const uint8_t private[static P256_PRIVATE_LEN],
+		uint8_t ret_public[static P256_PUBLIC_LEN])
+{
+	word32 len = P256_PUBLIC_LEN;
+	ecc_key key;
+	int ok;
+
+	if (wc_ecc_init(&key) != 0)
+		return -EIO;
+	ok = wc_ecc_import_private_key_ex(private, P256_PRIVATE_LEN, NULL, 0, &key,
+					  ECC_SECP256R1) == 0 &&
+	     wc_ecc_make_pub_ex(&key, NULL, crypto_rng()) == 0 &&
+	     wc_ecc_export_x963(&key, ret_public, &len) == 0;
+	wc_ecc_free(&key);
+	return ok ? 0 : -EIO;
+}
+
 int p256_sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *msg,
 	      size_t len, uint8_t ret_signature[static P256_SIGNATURE_LEN])
 {
@@ -57,6 +74,32 @@ int p256_sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *msg
 	return 0;
 }
 
+/* Big-endian and below the prime of the field. */
+static bool is_reduced(const uint8_t coordinate[static HALF])
+{
+	static const uint8_t prime[HALF] = { 0xff, 0xff, 0xff, 0xff, 0,	   0,	 0,
+					     1,	   0,	 0,    0,    0,	   0,	 0,
+					     0,	   0,	 0,    0,    0,	   0,	 0xff,
+					     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					     0xff, 0xff, 0xff, 0xff };
+
+	return memcmp(coordinate, prime, HALF) < 0;
+}
+
+/*
+ * A key from outside: in the field, on the curve, not infinity; the import looks at the last two. That it is of the
+ * group's order follows, as the curve's cofactor is 1 (RFC 8446, 4.2.8.2). wc_ecc_check_key would prove that by a
+ * multiplication, which costs as much as the verification itself.
+ */
+static int import_public(const uint8_t public[static P256_PUBLIC_LEN], ecc_key *key)
+{
+	if (!is_reduced(public + 1) || !is_reduced(public + 1 + HALF))
+		return -EBADMSG;
+	return wc_ecc_import_x963_ex(public, P256_PUBLIC_LEN, key, ECC_SECP256R1) == 0
+		       ? 0
+		       : -EBADMSG;
+}
+
 int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg,
 		size_t len, const uint8_t signature[static P256_SIGNATURE_LEN])
 {
@@ -67,8 +110,7 @@ int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg
 
 	if (wc_ecc_init(&key) != 0)
 		return -EKEYREJECTED;
-	if (wc_ecc_import_x963_ex(public, P256_PUBLIC_LEN, &key, ECC_SECP256R1) != 0 ||
-	    wc_ecc_check_key(&key) != 0) {
+	if (import_public(public, &key)) {
 		wc_ecc_free(&key);
 		return -EBADMSG;
 	}

@@ -7,6 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* file_error - errno as ours: -ENOENT, -ENOSPC (quota too), -EACCES (read-only too), else -EIO. */
+int file_error(int e);
+
+/* file_write_at - all of it. Returns 0, -ENOSPC, -EACCES or -EIO. */
+int file_write_at(int fd, const uint8_t *buf, size_t len, size_t at);
+
+/* file_read_all - from the beginning to the end or to cap. Returns how many octets, or -EIO. */
+int file_read_all(int fd, uint8_t *buf, size_t cap);
+
 /* file_read - Returns the length, -ENOENT, -EACCES, -EMSGSIZE (longer than cap), or -EIO. */
 int file_read(const char *dir, const char *name, uint8_t *buf, size_t cap);
 
@@ -18,10 +27,26 @@ int file_read(const char *dir, const char *name, uint8_t *buf, size_t cap);
  */
 int file_replace(const char *dir, const char *name, const uint8_t *buf, size_t len);
 
+/* file_rename - durably, over what has the new name. Returns 0, -ENOENT, -ENOSPC, -EACCES or -EIO. */
+int file_rename(const char *dir, const char *from, const char *to);
+
 /* file_remove - durably gone. Returns 0, also if it was not there, or -EIO. */
 int file_remove(const char *dir, const char *name);
 
+/*
+ * file_sync - what is read from this file, and its name, survive a power cut from now on. For what a process that was
+ * killed may have written and not synced: its successor sees it in the page cache.
+ *
+ * Returns 0, -ENOENT, -EACCES or -EIO.
+ */
+int file_sync(const char *dir, const char *name);
+
+/* Both are false where nobody knows. Whatever is done because something is not there asks file_is_gone. */
 bool file_exists(const char *dir, const char *name);
+bool file_is_gone(const char *dir, const char *name);
+
+/* file_exists_like - a name that begins and ends so. A folder that cannot be read has one: nobody knows. */
+bool file_exists_like(const char *dir, const char *begin, const char *end);
 
 /*
  * file_share - memory that the next process of this service finds as this one left it, however this one ends; not

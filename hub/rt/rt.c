@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <uv.h>
+#include "hub/rt/loop.h"
 
 /* A drifting or suspended monotonic clock is looked at again at least this often. */
 enum { TIMER_LONGEST_MS = 3600 * 1000 };
@@ -68,6 +68,11 @@ struct rt *rt_new(void)
 	uv_unref((uv_handle_t *)&rt->term);
 	uv_unref((uv_handle_t *)&rt->interrupt);
 	return rt;
+}
+
+uv_loop_t *rt_loop(struct rt *rt)
+{
+	return &rt->loop;
 }
 
 void rt_run(struct rt *rt)

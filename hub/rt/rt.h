@@ -3,7 +3,7 @@
 /*
  * rt.h - the event loop of every long-running process: timers, descriptors, clocks, end signals.
  *
- * The only code that knows libuv. One loop per process, no threads. Everything here aborts on lack of
+ * The only code that knows libuv. One loop per process, no threads but those of resolve.h. Everything here aborts on lack of
  * memory at start-up: a supervisor restarts the process.
  */
 #include <stdbool.h>

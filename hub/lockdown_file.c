@@ -1,0 +1,115 @@
+/*
+ * lockdown_file.c - see lockdown_file.h.
+ */
+#include "hub/lockdown_file.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hub/core/cursor.h"
+#include "hub/rt/failpoint.h"
+#include "hub/rt/file.h"
+
+static const uint8_t magic[4] = { 'H', 'L', 'C', 'K' };
+static const char *const names[LOCKDOWN_COPIES] = { "lockdown-a", "lockdown-b" };
+
+enum { FILE_VERSION = 1, BODY_LEN = LOCKDOWN_FILE_LEN - SHA256_LEN };
+
+void lockdown_file_encode(const struct lockdown_held *h,
+			  uint8_t ret[static LOCKDOWN_FILE_LEN])
+{
+	struct writer w;
+
+	writer_init(&w, ret, BODY_LEN);
+	write_bytes(&w, magic, sizeof(magic));
+	write_u8(&w, FILE_VERSION);
+	write_be64(&w, h->generation);
+	write_u8(&w, h->level);
+	write_be32(&w, h->lock_epoch);
+	write_bytes(&w, h->boot, sizeof(h->boot));
+	write_be64(&w, h->since_ms);
+	write_be32(&w, h->epoch);
+	write_be64(&w, h->counter);
+	write_u8(&w, (uint8_t)h->verb);
+	write_u8(&w, (uint8_t)h->result);
+	write_u8(&w, (uint8_t)h->how);
+	write_be64(&w, (uint64_t)h->retire_s);
+	crypto_sha256(ret, BODY_LEN, ret + BODY_LEN);
+}
+
+static bool values_good(const struct lockdown_held *h)
+{
+	return h->level <= LOCKDOWN_RETIRED && h->counter <= INT64_MAX &&
+	       h->verb <= COMMAND_VERB_LAST && h->result <= COMMAND_RESULT_LAST &&
+	       h->how <= COMMAND_RETIRE_DISCARD && h->retire_s >= 0;
+}
+
+int lockdown_file_decode(const uint8_t *buf, size_t len, struct lockdown_held *ret)
+{
+	uint8_t hash[SHA256_LEN], head[sizeof(magic)], version;
+	struct lockdown_held h = { 0 };
+	struct reader r;
+
+	if (len != LOCKDOWN_FILE_LEN)
+		return -EMSGSIZE;
+	crypto_sha256(buf, BODY_LEN, hash);
+	if (memcmp(hash, buf + BODY_LEN, sizeof(hash)) != 0)
+		return -EBADMSG;
+	reader_init(&r, buf, BODY_LEN);
+	read_bytes(&r, head, sizeof(head));
+	version = read_u8(&r);
+	h.generation = read_be64(&r);
+	h.level = read_u8(&r);
+	h.lock_epoch = read_be32(&r);
+	read_bytes(&r, h.boot, sizeof(h.boot));
+	h.since_ms = read_be64(&r);
+	h.epoch = read_be32(&r);
+	h.counter = read_be64(&r);
+	h.verb = (enum command_verb)read_u8(&r);
+	h.result = (enum command_result)read_u8(&r);
+	h.how = (enum command_retire)read_u8(&r);
+	h.retire_s = (int64_t)read_be64(&r);
+	if (!reader_done(&r) || memcmp(head, magic, sizeof(magic)) != 0)
+		return -EBADMSG;
+	if (version != FILE_VERSION)
+		return -ENOTSUP;
+	if (!values_good(&h))
+		return -ERANGE;
+	*ret = h;
+	return 0;
+}
+
+int lockdown_file_load(const char *dir, unsigned copy, struct lockdown_held *ret)
+{
+	uint8_t buf[LOCKDOWN_FILE_LEN];
+	int n = file_read(dir, names[copy], buf, sizeof(buf));
+
+	return n < 0 ? n : lockdown_file_decode(buf, (size_t)n, ret);
+}
+
+int lockdown_file_save(const char *dir, unsigned copy, const struct lockdown_held *h)
+{
+	uint8_t buf[LOCKDOWN_FILE_LEN];
+	int r;
+
+	lockdown_file_encode(h, buf);
+	r = file_replace(dir, names[copy], buf, sizeof(buf));
+	if (r == 0 && copy == 0)
+		FAILPOINT("hubd.lockdown.first");
+	else if (r == 0)
+		FAILPOINT("hubd.lockdown.second");
+	return r;
+}
+
+int lockdown_file_provision(const char *dir)
+{
+	const struct lockdown_held fresh = { .generation = 1 };
+	int r = 0;
+
+	if (!file_is_gone(dir, "engine.share") || !file_is_gone(dir, names[0]) ||
+	    !file_is_gone(dir, names[1]))
+		return 0;
+	for (unsigned copy = 0; r == 0 && copy < LOCKDOWN_COPIES; copy++)
+		r = lockdown_file_save(dir, copy, &fresh);
+	return r;
+}

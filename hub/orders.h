@@ -1,0 +1,60 @@
+#pragma once
+
+/*
+ * orders.h - the shell around the lockdown machine: orders are opened, the level is kept on the disk, the rest of hubd is
+ * told what to do.
+ *
+ *   hub-coap --order--> command_open -> lockdown -> two copies on the disk -> the hooks
+ */
+#include "hub/core/msg.h"
+#include "hub/health.h"
+#include "hub/lockdown.h"
+#include "hub/settings.h"
+#include "hub/timefloor.h"
+
+/* Called from within orders_...; they must not call those. */
+struct orders_hooks {
+	void (*level)(void *arg,
+		      uint8_t level);	      /* hand out the parts that belong to it */
+	void (*test)(void *arg, uint32_t ms); /* readings of this time are tests */
+	void (*reboot)(void *arg);
+	void (*tell)(void *arg, const struct msg_command_result *r);
+};
+
+/* Fields are private. */
+struct orders {
+	const char *dir;
+	const struct settings *settings;
+	const struct timefloor *floor;
+	const struct orders_hooks *hooks;
+	void *arg;
+	struct lockdown lockdown;
+	struct msg_command_result
+		told; /* the last result, of one that was refused, too */
+	bool unsaved; /* the last attempt failed */
+};
+
+/*
+ * orders_open - what is on the disk. All pointers are borrowed for life.
+ *
+ * lockdown_file_provision comes before. No valid copy means that the hub is locked.
+ */
+void orders_open(struct orders *o, const char *dir, const struct settings *settings,
+		 const struct timefloor *floor, const struct orders_hooks *hooks,
+		 void *arg);
+
+/* A config is in use. */
+void orders_on_config(struct orders *o, const struct config *c);
+/* An order, as hub-coap has it from the clinic. */
+void orders_on_command(struct orders *o, const struct msg_command *m);
+/* The clinic's clock was heard. */
+void orders_on_time(struct orders *o);
+/* What could not be written is tried again. */
+void orders_again(struct orders *o);
+/* Carries out what there is to do; also at orders_deadline. */
+void orders_drain(struct orders *o);
+struct mono orders_deadline(const struct orders *o);
+
+uint8_t orders_level(const struct orders *o);
+/* What the clinic is to hear of it. */
+void orders_tell_health(const struct orders *o, struct health *h);
