@@ -1,5 +1,5 @@
 /*
- * client.c - libcoap in our loop, as a client of exactly one server at a time.
+ * client.c - libcoap in our loop, each client for exactly one server at a time.
  *
  * Must never: free or send anything inside a libcoap callback (a use after free there is what
  * CVE-2025-50518 is about); count a server as connected whose identity was not checked in this
@@ -9,14 +9,17 @@
  *   1. One coap_context per connection: libcoap keeps certificate, trust and version in it.
  *   2. Callbacks only note and pass on; the library is acted upon after its call has returned.
  *   3. Every call into libcoap from outside is followed by library_kick() or is coap_io_process().
- *   4. The peer is accepted if chain and dates are good, its key's pin is one of the endpoint's, and
+ *   4. The peer is accepted if chain, form and dates are good, its key's pin is one of the endpoint's, and
  *      one DNS name is the endpoint's, all three in verify(); identity_ok says that this happened.
+ *   5. The verifier is this client's whenever libcoap is entered for it: there is one for all of libcoap.
  *
  * libcoap's own keep-alive and re-connect are not used: it keeps a dead session for ever.
  */
 #include <wolfssl/options.h>
 
+#include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/error-crypt.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +30,8 @@
 #include "coap/identity.h"
 #include "coap/library.h"
 #include "coap/mend.h"
+#include "coap/route.h"
+#include "coap/tune.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/log.h"
@@ -35,10 +40,9 @@
 #define OLDEST_TIME_S 1793491200
 
 enum {
-	RETRANSMIT_HANDSHAKE =
-		5, /* libcoap counts a handshake's retries by the same number */
-	RETRANSMIT_REQUEST = 4,
-	CONTENT_FORMAT_SIGN1 = 18, /* application/cose; cose-type="cose-sign1" */
+	/* libcoap counts a handshake's retries by the number for requests */
+	RETRANSMIT_HANDSHAKE = 5,
+	HANDSHAKE_ACK_TIMEOUT_MS = 2000, /* the handshake's own timer is a fixed one */
 	TOKEN_MAX = 4,
 };
 
@@ -53,8 +57,11 @@ struct client {
 	coap_session_t *session;
 	struct rt_fd *fd;
 	bool up, down;
-	bool identity_ok;  /* verify() accepted the server's own certificate */
-	bool identity_bad; /* chain good, but it is somebody else */
+	bool heard;	    /* an answer came */
+	bool identity_ok;   /* verify() accepted the server's own certificate */
+	bool identity_bad;  /* chain good, but it is somebody else */
+	bool chain_bad;	    /* not of our root, or its dates are over */
+	int64_t peer_end_s; /* of the server's certificate */
 };
 
 static int64_t floor_s = OLDEST_TIME_S;
@@ -86,17 +93,33 @@ static bool pin_is_known(const struct config_endpoint *ep, const uint8_t *der, s
 	return false;
 }
 
+/*
+ * A machine whose clock is behind the floor does not know what time it is, only how late it is at least: a
+ * certificate that had not begun by then may have begun since. One that had ended, has.
+ */
+static bool may_have_begun(int error)
+{
+	struct timespec t;
+
+	return error == ASN_BEFORE_DATE_E &&
+	       (clock_gettime(CLOCK_REALTIME, &t) != 0 || t.tv_sec < floor_s);
+}
+
 /* The decision on the server, in every handshake; see mend.h. */
 static int verify(void *user, const uint8_t *der, size_t len, int depth, int error)
 {
 	struct client *c = user;
 
-	if (error != 0)
+	if ((error != 0 && !may_have_begun(error)) ||
+	    identity_check_form(der, len, depth == 0)) {
+		c->chain_bad = true;
 		return 0;
+	}
 	if (depth > 0)
 		return 1;
 	c->identity_ok = pin_is_known(&c->endpoint, der, len) &&
-			 identity_check_dns(der, len, c->endpoint.name) == 0;
+			 identity_check_dns(der, len, c->endpoint.name) == 0 &&
+			 identity_end(der, len, &c->peer_end_s) == 0;
 	c->identity_bad = !c->identity_ok;
 	return c->identity_ok;
 }
@@ -107,7 +130,18 @@ static void report_down(struct client *c, enum client_loss why)
 		return;
 	c->down = true;
 	c->up = false;
-	c->handlers.down(c->arg, c->identity_bad ? CLIENT_IDENTITY : why);
+	c->handlers.down(c->arg, c->identity_bad ? CLIENT_IDENTITY
+				 : c->chain_bad	 ? CLIENT_CHAIN
+						 : why);
+}
+
+/* The server knows us by an id, wherever our records come from. wolfSSL_dtls_cid_is_enabled() does not tell: a DTLS 1.2
+ * client keeps its offer although the server has not taken it. */
+static bool has_cid(WOLFSSL *ssl)
+{
+	unsigned size = 0;
+
+	return wolfSSL_dtls_cid_get_tx_size(ssl, &size) == WOLFSSL_SUCCESS && size > 0;
 }
 
 static void on_connected(struct client *c)
@@ -118,9 +152,9 @@ static void on_connected(struct client *c)
 		report_down(c, CLIENT_REFUSED);
 		return;
 	}
-	if (!ssl || !*ssl || !wolfSSL_dtls_cid_is_enabled(*ssl))
+	if (!ssl || !*ssl || !has_cid(*ssl))
 		log_warn("uplink-no-cid", "an address change will cost a new handshake");
-	coap_session_set_max_retransmit(c->session, RETRANSMIT_REQUEST);
+	tune_size(c->session);
 	c->up = true;
 	c->handlers.up(c->arg);
 }
@@ -143,7 +177,8 @@ static int on_event(coap_session_t *session, const coap_event_t event)
 	else if (event == COAP_EVENT_DTLS_CLOSED)
 		report_down(c, c->up ? CLIENT_GOODBYE : CLIENT_REFUSED);
 	else if (event == COAP_EVENT_DTLS_ERROR)
-		report_down(c, c->up ? CLIENT_LOST : CLIENT_REFUSED);
+		/* DTLS 1.3 is up at our end before the server has looked at our certificate */
+		report_down(c, c->up && c->heard ? CLIENT_LOST : CLIENT_REFUSED);
 	else if (event == COAP_EVENT_SESSION_FAILED)
 		report_down(c, CLIENT_LOST);
 	else if (event == COAP_EVENT_MSG_RETRANSMITTED && c->up)
@@ -191,6 +226,29 @@ static void on_nack(coap_session_t *session, const coap_pdu_t *sent,
 		report_down(c, CLIENT_LOST);
 }
 
+/* An ETag or a block that is none stays out, and the part is then of no use. */
+static void read_part(const coap_pdu_t *received, struct fetch_part *p)
+{
+	coap_opt_iterator_t it;
+	coap_opt_t *etag = coap_check_option(received, COAP_OPTION_ETAG, &it);
+	coap_opt_t *format = coap_check_option(received, COAP_OPTION_CONTENT_FORMAT, &it);
+	coap_opt_t *block = coap_check_option(received, COAP_OPTION_BLOCK2, &it);
+
+	if (etag && coap_opt_length(etag) <= FETCH_ETAG_MAX) {
+		p->etag_len = coap_opt_length(etag);
+		if (p->etag_len)
+			memcpy(p->etag, coap_opt_value(etag), p->etag_len);
+	}
+	p->format = !format ? -1
+			    : (int)coap_decode_var_bytes(coap_opt_value(format),
+							 coap_opt_length(format));
+	p->has_block = block != NULL;
+	if (!coap_get_data(received, &p->len, &p->body) ||
+	    (block &&
+	     block_decode(coap_opt_value(block), coap_opt_length(block), &p->block)))
+		p->len = 0;
+}
+
 static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *sent,
 				   const coap_pdu_t *received, const coap_mid_t mid)
 {
@@ -203,12 +261,24 @@ static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *se
 	(void)mid;
 	if (!c || !c->up)
 		return COAP_RESPONSE_OK;
+	c->heard = true;
 	r.token = token_of(received);
 	r.code = (int)coap_pdu_get_code(received);
 	if (age)
 		r.max_age_s =
 			coap_decode_var_bytes(coap_opt_value(age), coap_opt_length(age));
-	if (!coap_get_data(received, &r.len, &r.body))
+	if (r.token >= FETCH_TOKEN_FIRST) {
+		struct fetch_part p = { .token = r.token,
+					.code = r.code,
+					.max_age_s = r.max_age_s };
+
+		read_part(received, &p);
+		c->handlers.part(c->arg, &p);
+		return COAP_RESPONSE_OK;
+	}
+	/* A part of a body is none: no answer to a batch needs more than one message. */
+	if (coap_check_option(received, COAP_OPTION_BLOCK2, &it) ||
+	    !coap_get_data(received, &r.len, &r.body))
 		r.len = 0;
 	c->handlers.response(c->arg, &r);
 	return COAP_RESPONSE_OK;
@@ -235,21 +305,30 @@ int client_new(struct rt *rt, const struct client_config *cfg,
 	c->rt = rt;
 	c->handlers = *h;
 	c->arg = arg;
-	r = library_identity_init(&c->identity, cfg->cert_pem, cfg->key_pem,
-				  cfg->root_pem);
-	if (r < 0) {
-		free(c);
-		return r;
-	}
 	library_start();
-	/* A board without a clock of its own starts in the past; our certificate was made later. */
-	client_set_time_floor(library_identity_begin(&c->identity) * 1000);
-	if (mend_set_time(certificate_now)) {
+	r = mend_set_time(certificate_now) ? -EIO : client_set_identity(c, cfg);
+	if (r < 0) {
 		client_free(c);
-		return -EIO;
+		return r;
 	}
 	*ret = c;
 	return 0;
+}
+
+int client_set_identity(struct client *c, const struct client_config *cfg)
+{
+	int r;
+
+	client_release(c);
+	library_identity_done(&c->identity);
+	if (!cfg || !cfg->cert_pem)
+		return 0;
+	r = library_identity_init(&c->identity, cfg->cert_pem, cfg->key_pem,
+				  cfg->root_pem);
+	/* A board without a clock of its own starts in the past; our certificate was made later. */
+	if (r == 0)
+		client_set_time_floor(library_identity_begin(&c->identity) * 1000);
+	return r;
 }
 
 void client_free(struct client *c)
@@ -261,13 +340,13 @@ void client_free(struct client *c)
 	free(c);
 }
 
-static coap_session_t *open_session(struct client *c)
+static coap_session_t *open_session(struct client *c, const struct client_target *target)
 {
 	coap_dtls_pki_t pki = library_pki(&c->identity, c->endpoint.name);
 	coap_session_t *s;
 	coap_address_t to;
 
-	library_addr(c->endpoint.addr, c->endpoint.port, &to);
+	library_addr(target->addr, c->endpoint.port, &to);
 	library_profile(c->endpoint.profile);
 	mend_set_verifier(verify, c);
 	s = coap_new_client_session_pki(c->ctx, NULL, &to, COAP_PROTO_DTLS, &pki);
@@ -280,24 +359,33 @@ static coap_session_t *open_session(struct client *c)
 	}
 	coap_session_set_app_data(s, c);
 	coap_session_set_nstart(
-		s, FORWARD_SLOTS); /* the window is ours, nothing waits inside */
-	coap_session_set_max_retransmit(s, RETRANSMIT_HANDSHAKE);
+		s, FORWARD_SLOTS + 1); /* the window is ours, nothing waits inside */
+	tune_patience(s, HANDSHAKE_ACK_TIMEOUT_MS, RETRANSMIT_HANDSHAKE);
+	if (target->small)
+		tune_handshake_mtu(s, TUNE_MTU_SMALL); /* the hello is out, and smaller */
 	library_kick(c->ctx);
 	return s;
 }
 
-int client_connect(struct client *c, const struct config_endpoint *ep)
+int client_connect(struct client *c, const struct client_target *to)
 {
+	int r = route_find(to->addr);
+
 	client_release(c);
-	c->endpoint = *ep;
-	c->up = c->down = c->identity_ok = c->identity_bad = false;
+	if (r < 0)
+		return r;
+	c->endpoint = *to->endpoint;
+	c->up = c->down = c->heard = false;
+	c->identity_ok = c->identity_bad = c->chain_bad = false;
+	if (!c->identity.pair)
+		return -EIO;
 	c->ctx = coap_new_context(NULL);
 	if (!c->ctx)
 		return -EIO;
 	coap_register_response_handler(c->ctx, on_response);
 	coap_register_nack_handler(c->ctx, on_nack);
 	coap_register_event_handler(c->ctx, on_event);
-	c->session = open_session(c);
+	c->session = open_session(c, to);
 	if (!c->session) {
 		client_release(c);
 		return -EIO;
@@ -317,38 +405,106 @@ void client_release(struct client *c)
 	c->ctx = NULL;
 	c->session = NULL; /* callbacks from here on find no client */
 	c->up = false;
+	mend_set_verifier(verify, c);
 	if (session)
 		coap_session_release(session);
 	if (ctx)
 		coap_free_context(ctx);
 }
 
-static coap_pdu_t *make_post(coap_session_t *s, uint32_t token, const uint8_t *body,
-			     size_t len)
+/* Segments are between slashes; a format of 0 has no octet. */
+static bool put_options(coap_pdu_t *p, const struct client_request *rq)
+{
+	const uint8_t format[2] = { (uint8_t)(rq->format >> 8), (uint8_t)rq->format };
+	size_t skip = rq->format > UINT8_MAX ? 0 : 1;
+	const char *at = rq->path;
+	size_t len;
+
+	for (; *at; at += len + (at[len] == '/')) {
+		len = strcspn(at, "/");
+		if (!coap_add_option(p, COAP_OPTION_URI_PATH, len, (const uint8_t *)at))
+			return false;
+	}
+	if (rq->format &&
+	    !coap_add_option(p, COAP_OPTION_CONTENT_FORMAT, 2 - skip, format + skip))
+		return false;
+	return !rq->query || coap_add_option(p, COAP_OPTION_URI_QUERY, strlen(rq->query),
+					     (const uint8_t *)rq->query);
+}
+
+static coap_pdu_t *make_request(coap_session_t *s, uint32_t token,
+				const struct client_request *rq)
 {
 	uint8_t t[TOKEN_MAX];
-	const uint8_t format = CONTENT_FORMAT_SIGN1;
-	coap_pdu_t *p = coap_new_pdu(COAP_MESSAGE_CON, COAP_REQUEST_CODE_POST, s);
+	coap_pdu_t *p = coap_new_pdu(
+		COAP_MESSAGE_CON,
+		rq->body ? COAP_REQUEST_CODE_POST : COAP_REQUEST_CODE_GET, s);
 
 	if (!p)
 		return NULL;
-	if (coap_add_token(p, put_token(token, t), t) &&
-	    coap_add_option(p, COAP_OPTION_URI_PATH, 1, (const uint8_t *)"u") &&
-	    coap_add_option(p, COAP_OPTION_CONTENT_FORMAT, 1, &format) &&
-	    coap_add_data(p, len, body))
+	if (coap_add_token(p, put_token(token, t), t) && put_options(p, rq) &&
+	    (!rq->body || coap_add_data(p, rq->len, rq->body)))
 		return p;
 	coap_delete_pdu(p);
 	return NULL;
 }
 
-int client_send(struct client *c, uint32_t token, const uint8_t *body, size_t len)
+static coap_pdu_t *make_get(coap_session_t *s, uint32_t token, const struct block *b,
+			    const uint8_t *etag, size_t etag_len)
 {
-	coap_pdu_t *p = c->up ? make_post(c->session, token, body, len) : NULL;
+	uint8_t t[TOKEN_MAX], block[BLOCK_OPTION_MAX];
+	coap_pdu_t *p = coap_new_pdu(COAP_MESSAGE_CON, COAP_REQUEST_CODE_GET, s);
+
+	if (!p)
+		return NULL;
+	if (coap_add_token(p, put_token(token, t), t) &&
+	    (etag_len == 0 || coap_add_option(p, COAP_OPTION_ETAG, etag_len, etag)) &&
+	    coap_add_option(p, COAP_OPTION_URI_PATH, 3, (const uint8_t *)"hub") &&
+	    coap_add_option(p, COAP_OPTION_URI_PATH, 3, (const uint8_t *)"cfg") &&
+	    coap_add_option(p, COAP_OPTION_BLOCK2, block_encode(b, block), block))
+		return p;
+	coap_delete_pdu(p);
+	return NULL;
+}
+
+void client_set_patience(struct client *c, uint32_t ack_timeout_ms, uint16_t retransmits)
+{
+	if (c->up)
+		tune_patience(c->session, ack_timeout_ms, retransmits);
+}
+
+int64_t client_peer_end_ms(const struct client *c)
+{
+	return c->up ? c->peer_end_s * 1000 : 0;
+}
+
+/* Takes p. */
+static int send_pdu(struct client *c, coap_pdu_t *p)
+{
 	coap_mid_t mid;
 
 	if (!p)
 		return -EIO;
-	mid = coap_send(c->session, p); /* takes p */
+	mend_set_verifier(verify, c);
+	mid = coap_send(c->session, p);
 	library_kick(c->ctx);
 	return mid == COAP_INVALID_MID ? -EIO : 0;
+}
+
+int client_ask(struct client *c, uint32_t token, const struct client_request *rq)
+{
+	return send_pdu(c, c->up ? make_request(c->session, token, rq) : NULL);
+}
+
+int client_send(struct client *c, uint32_t token, const uint8_t *body, size_t len)
+{
+	const struct client_request rq = { "u", NULL, COAP_FORMAT_SIGN1, body, len };
+
+	return client_ask(c, token, &rq);
+}
+
+int client_get(struct client *c, uint32_t token, const struct block *b,
+	       const uint8_t *etag, size_t etag_len)
+{
+	return send_pdu(c, c->up ? make_get(c->session, token, b, etag, etag_len) : NULL);
 }

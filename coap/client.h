@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * client.h - one DTLS connection to the clinic and the requests on it; a thin shell around libcoap.
+ * client.h - one DTLS connection to the clinic and the requests on it; a thin shell around libcoap. There may
+ * be several clients.
  *
  * It decides nothing about when to connect or what to send: supervisor.h and forward.h
  * do. No libcoap or wolfSSL name leaves coap/.
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "coap/fetch.h"
 #include "coap/forward.h"
 #include "hub/core/config.h"
 #include "hub/rt/rt.h"
@@ -19,8 +21,9 @@ struct client;
 enum client_loss {
 	CLIENT_LOST = 1, /* no route, no answer, or the transport ended it */
 	CLIENT_GOODBYE,	 /* the server closed it in order */
-	CLIENT_REFUSED,	 /* handshake failed: certificate, version, alert */
+	CLIENT_REFUSED, /* handshake failed: certificate, version, alert; also right after its end */
 	CLIENT_IDENTITY, /* chain and dates good, but not the configured name or pin */
+	CLIENT_CHAIN, /* the server's chain does not lead to our root, or is not good any more */
 };
 
 /*
@@ -34,6 +37,8 @@ struct client_handlers {
 	void (*down)(void *arg, enum client_loss why);
 	/* An authenticated answer; r is borrowed, its token may be unknown. */
 	void (*response)(void *arg, const struct forward_response *r);
+	/* The same to a request of client_get. */
+	void (*part)(void *arg, const struct fetch_part *p);
 	/* The library resent a request. */
 	void (*retransmitted)(void *arg);
 	/* A request was given up, or reset by the server. */
@@ -47,20 +52,33 @@ struct client_config {
 	const char *root_pem; /* what the server must chain to */
 };
 
-/* client_new - Returns 0 with *ret, -EBADMSG (certificate or key), or -ENOMEM. */
+/* client_new - cfg: NULL: none yet. Returns 0 with *ret, -EBADMSG (certificate or key), or -ENOMEM. */
 int client_new(struct rt *rt, const struct client_config *cfg,
 	       const struct client_handlers *h, void *arg, struct client **ret);
 void client_free(struct client *c); /* NULL is fine */
 
 /*
+ * client_set_identity - from the next client_connect on this one; NULL: none, and nothing connects. What is up is released;
+ * no handler runs.
+ *
+ * Returns as client_new; on failure there is none.
+ */
+int client_set_identity(struct client *c, const struct client_config *cfg);
+
+/* Where to, and how. */
+struct client_target {
+	const struct config_endpoint *endpoint; /* copied; its address is not looked at */
+	const uint8_t *addr; /* 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d */
+	bool small; /* a handshake of small datagrams, for ways that lose larger ones */
+};
+
+/*
  * client_connect - begin a handshake with an endpoint; what was connected before must
  * have been released.
  *
- * ep   copied
- *
- * Returns 0 (up or down will follow), or -EIO: no route, no socket, no memory.
+ * Returns 0 (up or down will follow), -ENETUNREACH: no packet can leave, or -EIO: no socket, no memory.
  */
-int client_connect(struct client *c, const struct config_endpoint *ep);
+int client_connect(struct client *c, const struct client_target *to);
 
 /* client_release - end the connection, whatever state it is in. No handler runs. */
 void client_release(struct client *c);
@@ -72,10 +90,46 @@ void client_release(struct client *c);
  */
 int client_send(struct client *c, uint32_t token, const uint8_t *body, size_t len);
 
+/* What is asked for, in one datagram. */
+struct client_request {
+	const char *path;    /* "est/sen" */
+	const char *query;   /* NULL: none */
+	unsigned format;     /* Content-Format of the body, 1..65535; 0: not said */
+	const uint8_t *body; /* NULL: it is a GET, else a POST */
+	size_t len;
+};
+
+/*
+ * client_ask - a request on the connection that is up; 'response' brings the answer.
+ *
+ * token   1..FETCH_TOKEN_FIRST - 1
+ *
+ * Returns 0, or -EIO: the connection is of no use any more.
+ */
+int client_ask(struct client *c, uint32_t token, const struct client_request *rq);
+
+/*
+ * client_get - GET a block of /hub/cfg on the connection that is up.
+ *
+ * token      FETCH_TOKEN_FIRST or above
+ * etag       of bytes that need not be sent again; etag_len 0: none
+ *
+ * Returns 0, or -EIO: the connection is of no use any more.
+ */
+int client_get(struct client *c, uint32_t token, const struct block *b,
+	       const uint8_t *etag, size_t etag_len);
+
+/* client_set_patience - how requests are sent again, see tune.h; without effect unless up. */
+void client_set_patience(struct client *c, uint32_t ack_timeout_ms, uint16_t retransmits);
+
+/* client_peer_end_ms - when the certificate of the server ends, UTC in ms since 1970; 0: not up. */
+int64_t client_peer_end_ms(const struct client *c);
+
 /*
  * client_set_time_floor - it is at least this late; never lowered.
  *
  * The dates of the server's certificate are judged by the later of this and the system's
- * clock. It starts with the time of the build and of our own certificate's making.
+ * clock; if that is the floor, one that has not begun is taken too, as nobody knows whether it has. It starts
+ * with the time of the build and of our own certificate's making.
  */
 void client_set_time_floor(int64_t utc_ms);

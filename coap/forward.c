@@ -6,6 +6,7 @@
  *   SENT  -> READY on loss of the session, request given up, wait asked for, useless answer
  *   SENT  -> DONE  on an answer that settles the batch, in forward_on_response
  *   DONE  -> FREE  when hub-store is told, in next_ack
+ *   SENT, READY -> DONE  too large, in on_refused and recut: hub-store makes smaller ones of its records
  *   any   -> FREE  on loss of hub-store, which still has the records
  *
  * Must never: change a byte of a batch; acknowledge what a reply does not name.
@@ -18,6 +19,12 @@
  *   4. Credits given to hub-store + batches held <= FORWARD_SLOTS.
  *   5. After a useless answer nothing is sent for a growing pause; after FORWARD_TROUBLE_MAX in a row
  *      the session is given up. So no server can make us send without bound.
+ *   6. A batch is made smaller only if it can be: not a heartbeat, and not what is one record alone.
+ *
+ * Size: a request that is given up, or a session that ends while a request on it was resent, is a loss. If
+ * FORWARD_LARGE_LOST_MAX requests above the least size are lost, none of more than half the size passes, and
+ * small ones pass (the handshake did, or the session would not be), batches are halved for a day: some paths lose
+ * large datagrams and say nothing.
  */
 #include <string.h>
 
@@ -30,6 +37,7 @@ enum verdict {
 	VERDICT_BAD_SERVER = 0, /* nothing we can do here: another endpoint, later */
 	VERDICT_REPLY,		/* look into the body */
 	VERDICT_REFUSED,	/* this batch will not be taken as it is */
+	VERDICT_TOO_LARGE,	/* nor this one, but a smaller one may be */
 	VERDICT_WAIT,		/* not now */
 	VERDICT_FORBIDDEN,	/* not us */
 };
@@ -39,9 +47,9 @@ static enum verdict judge(int code)
 	switch (code) {
 	case COAP_CODE_CHANGED: return VERDICT_REPLY;
 	case COAP_CODE_BAD_REQUEST:
-	case COAP_CODE_BAD_OPTION:
+	case COAP_CODE_BAD_OPTION: return VERDICT_REFUSED;
 	case COAP_CODE_INCOMPLETE:
-	case COAP_CODE_TOO_LARGE: return VERDICT_REFUSED;
+	case COAP_CODE_TOO_LARGE: return VERDICT_TOO_LARGE;
 	case COAP_CODE_TOO_MANY:
 	case COAP_CODE_UNAVAILABLE: return VERDICT_WAIT;
 	case COAP_CODE_UNAUTHORIZED:
@@ -100,6 +108,21 @@ static struct forward_slot *first_ready(struct forward *f)
 	return best;
 }
 
+static void settle(struct forward_slot *s, const struct reply *r)
+{
+	s->state = FORWARD_SLOT_DONE;
+	s->recut = s->good = false;
+	s->reply = *r;
+}
+
+static void recut(struct forward_slot *s)
+{
+	s->state = FORWARD_SLOT_DONE;
+	s->recut = true;
+	s->good = false;
+	s->reply = (struct reply){ 0 };
+}
+
 static void pause_for(struct forward *f, uint64_t ms, struct mono now)
 {
 	struct mono until = mono_add(now, ms);
@@ -116,6 +139,8 @@ static bool is_paused(const struct forward *f, struct mono now)
 
 static size_t window(const struct forward *f)
 {
+	if (f->probing)
+		return 1;
 	return f->server_window && f->server_window < f->window ? f->server_window
 								: f->window;
 }
@@ -142,15 +167,59 @@ static void leave(struct forward *f, bool forbidden)
 	f->leave_forbidden = forbidden;
 }
 
-/* Highest seq that a reply claims to be durable. */
-static uint64_t reply_top(const struct reply *r)
+/* One record, with nothing beside it, or no record at all. */
+static bool is_whole(const struct forward_slot *s)
 {
-	return r->range_count ? r->ranges[r->range_count - 1].last : r->contig;
+	return s->batch.first == s->batch.last;
 }
 
+static void set_size(struct forward *f, uint16_t size)
+{
+	f->size = size;
+	f->size_told = false;
+	f->large_lost = 0;
+}
+
+static void halve_size(struct forward *f, struct mono now)
+{
+	uint16_t half = f->size / 2;
+
+	set_size(f, half > BATCH_BYTES_LEAST ? half : BATCH_BYTES_LEAST);
+	f->small_until = mono_add(now, FORWARD_SMALL_MS);
+}
+
+/* A smaller one might get through where this one does not. */
+static bool is_large(const struct forward *f, const struct forward_slot *s)
+{
+	return f->size > BATCH_BYTES_LEAST && s->batch.len > BATCH_BYTES_LEAST;
+}
+
+/* A large one did not get through, as far as can be told. */
+static void note_loss(struct forward *f, const struct forward_slot *s)
+{
+	f->large_lost += is_large(f, s);
+}
+
+/* Smaller from now on, larger again; and what is still too large is made anew once hub-store knows. */
+static void adapt_size(struct forward *f, struct mono now)
+{
+	if (f->large_lost >= FORWARD_LARGE_LOST_MAX)
+		halve_size(f, now);
+	if (f->size < BATCH_BYTES_FULL && mono_reached(now, f->small_until))
+		set_size(f, BATCH_BYTES_FULL);
+	for (size_t i = 0; f->size_told && i < FORWARD_SLOTS; i++) {
+		struct forward_slot *s = &f->slots[i];
+
+		if (s->state == FORWARD_SLOT_READY && s->batch.len > f->size &&
+		    !is_whole(s))
+			recut(s);
+	}
+}
+
+/* One more for each round trip without a loss, as TCP does past its slow start (RFC 5681, 3.1). */
 static void count_clean(struct forward *f, const struct forward_slot *s)
 {
-	if (!s->clean || ++f->clean < FORWARD_CLEAN_TO_GROW)
+	if (!s->clean || ++f->clean < f->window)
 		return;
 	f->clean = 0;
 	if (f->window < FORWARD_SLOTS)
@@ -183,12 +252,6 @@ static void take_time(struct forward *f, const struct forward_slot *s,
 	f->time_at = now;
 }
 
-static void settle(struct forward_slot *s, const struct reply *r)
-{
-	s->state = FORWARD_SLOT_DONE;
-	s->reply = *r;
-}
-
 static void on_reply(struct forward *f, struct forward_slot *s,
 		     const struct forward_response *r, struct mono now)
 {
@@ -199,10 +262,10 @@ static void on_reply(struct forward *f, struct forward_slot *s,
 		note_trouble(f, now);
 		return;
 	}
-	if (f->highest_known && reply_top(&reply) > f->highest) {
-		/* The clinic claims what this hub never made:
-		 * it lies, or our store went back in time. */
-		s->state = FORWARD_SLOT_READY;
+	if (f->highest_known && reply_highest(&reply) > f->highest) {
+		/* The clinic claims what this hub never made: it lies, or our store went back in time. hub-store
+		 * forgets nothing for such a reply, but must hear of it to count on behind the clinic's numbers. */
+		settle(s, &reply);
 		f->incident = INCIDENT_ROLLBACK;
 		leave(f, false);
 		return;
@@ -211,8 +274,15 @@ static void on_reply(struct forward *f, struct forward_slot *s,
 	if (reply.window)
 		f->server_window = reply.window;
 	count_clean(f, s);
+	if (s->batch.len > f->size / 2) /* what is wanted now gets through */
+		f->large_lost = 0;
+	if (reply.resync_from) { /* all at once would be much, and may be a lie */
+		f->window = 1;
+		f->clean = 0;
+	}
 	take_time(f, s, &reply, now);
 	settle(s, &reply);
+	s->good = true;
 }
 
 /*
@@ -230,7 +300,7 @@ static void on_refused(struct forward *f, struct forward_slot *s, int code,
 		s->state = FORWARD_SLOT_READY;
 		return;
 	}
-	if (s->batch.first == s->batch.last && code != COAP_CODE_INCOMPLETE) {
+	if (is_whole(s) && code != COAP_CODE_INCOMPLETE) {
 		reply.refused_count = 1;
 		reply.refused[0].seq = s->batch.first;
 		reply.refused[0].reason = code == COAP_CODE_TOO_LARGE ? REFUSED_TOO_LARGE
@@ -238,6 +308,21 @@ static void on_refused(struct forward *f, struct forward_slot *s, int code,
 		f->incident = INCIDENT_REFUSED;
 	}
 	settle(s, &reply);
+}
+
+/* Smaller ones, as long as that is possible; then as any that is refused. */
+static void on_too_large(struct forward *f, struct forward_slot *s, int code,
+			 struct mono now)
+{
+	bool cut_already = s->batch.len > f->size;
+
+	if (is_whole(s) || (f->size == BATCH_BYTES_LEAST && !cut_already)) {
+		on_refused(f, s, code, now);
+		return;
+	}
+	if (!cut_already)
+		halve_size(f, now);
+	s->state = FORWARD_SLOT_READY; /* adapt_size makes it anew */
 }
 
 static void on_wait(struct forward *f, struct forward_slot *s, uint32_t max_age_s,
@@ -263,6 +348,8 @@ void forward_init(struct forward *f)
 	memset(f, 0, sizeof(*f));
 	f->window = FORWARD_WINDOW_START;
 	f->token = FORWARD_TOKEN_FIRST - 1;
+	f->size = BATCH_BYTES_FULL;
+	f->size_told = true; /* nobody assumes anything else */
 	f->heartbeat_ms = CONFIG_HEARTBEAT_MAX_S * 1000ULL;
 }
 
@@ -271,15 +358,23 @@ void forward_on_config(struct forward *f, uint16_t heartbeat_s)
 	f->heartbeat_ms = heartbeat_s * 1000ULL;
 }
 
+void forward_report_at(struct forward *f, struct mono at)
+{
+	f->report = true;
+	f->report_at = at;
+}
+
 void forward_on_store_up(struct forward *f)
 {
 	f->store_up = true;
+	f->size_told = f->size == BATCH_BYTES_FULL;
 }
 
 void forward_on_store_down(struct forward *f)
 {
 	f->store_up = false;
 	f->granted = 0;
+	f->alarm_waits = false;
 	f->heartbeat_asked = false;
 	f->time_asked = false;
 	for (size_t i = 0; i < FORWARD_SLOTS; i++)
@@ -305,6 +400,7 @@ int forward_on_batch(struct forward *f, const struct msg_batch *batch)
 void forward_on_queue_state(struct forward *f, const struct msg_queue_state *q)
 {
 	f->highest_known = true;
+	f->alarm_waits = q->alarm;
 	if (q->highest > f->highest)
 		f->highest = q->highest;
 }
@@ -319,13 +415,27 @@ void forward_on_session_up(struct forward *f)
 	f->halved = false;
 	f->leave = false;
 	f->leave_forbidden = false;
+	f->probing = false; /* the handshake has passed */
 	want_time(f);
+}
+
+/* The session is over: was one of those that had been resent a large one? */
+static bool lost_large(const struct forward *f)
+{
+	for (size_t i = 0; i < FORWARD_SLOTS; i++) {
+		const struct forward_slot *s = &f->slots[i];
+
+		if (s->state == FORWARD_SLOT_SENT && !s->clean && is_large(f, s))
+			return true;
+	}
+	return false;
 }
 
 void forward_on_session_down(struct forward *f)
 {
 	f->session_up = false;
 	f->leave = false;
+	f->large_lost += lost_large(f);
 	for (size_t i = 0; i < FORWARD_SLOTS; i++)
 		if (f->slots[i].state == FORWARD_SLOT_SENT)
 			f->slots[i].state = FORWARD_SLOT_READY;
@@ -338,9 +448,11 @@ bool forward_on_response(struct forward *f, const struct forward_response *r,
 
 	if (!s)
 		return false;
+	f->probing = false;
 	switch (judge(r->code)) {
 	case VERDICT_REPLY: on_reply(f, s, r, now); break;
 	case VERDICT_REFUSED: on_refused(f, s, r->code, now); break;
+	case VERDICT_TOO_LARGE: on_too_large(f, s, r->code, now); break;
 	case VERDICT_WAIT: on_wait(f, s, r->max_age_s, dice, now); break;
 	case VERDICT_FORBIDDEN:
 		s->state = FORWARD_SLOT_READY;
@@ -363,8 +475,10 @@ void forward_on_retransmitted(struct forward *f, struct mono now)
 		return;
 	f->halved = true;
 	f->halved_at = now;
-	if (f->window > 1)
-		f->window /= 2;
+	if (f->window >
+	    FORWARD_WINDOW_START) /* one alone may be lost so often that the session seems dead */
+		f->window = f->window / 2 > FORWARD_WINDOW_START ? f->window / 2
+								 : FORWARD_WINDOW_START;
 }
 
 void forward_on_undelivered(struct forward *f, uint32_t token, struct mono now)
@@ -374,6 +488,7 @@ void forward_on_undelivered(struct forward *f, uint32_t token, struct mono now)
 	if (!s)
 		return;
 	s->state = FORWARD_SLOT_READY;
+	note_loss(f, s);
 	note_trouble(f, now);
 }
 
@@ -384,7 +499,10 @@ static bool next_ack(struct forward *f, struct forward_action *ret)
 	if (!s)
 		return false;
 	ret->what = FORWARD_ACK;
-	ret->ack = (struct msg_ack){ .batch = s->batch.id, .reply = s->reply };
+	ret->good = s->good;
+	ret->ack = (struct msg_ack){ .batch = s->batch.id,
+				     .recut = s->recut,
+				     .reply = s->reply };
 	s->state = FORWARD_SLOT_FREE;
 	return true;
 }
@@ -417,7 +535,8 @@ static bool heartbeat_due(const struct forward *f, struct mono now)
 {
 	if (!f->store_up || count(f, FORWARD_SLOT_FREE) < FORWARD_SLOTS)
 		return false;
-	return !f->sent || mono_since(now, f->sent_at) >= f->heartbeat_ms;
+	return !f->sent || mono_since(now, f->sent_at) >= f->heartbeat_ms ||
+	       (f->report && mono_reached(now, f->report_at));
 }
 
 static bool next_want(struct forward *f, struct mono now, struct forward_action *ret)
@@ -430,29 +549,34 @@ static bool next_want(struct forward *f, struct mono now, struct forward_action 
 	bool heartbeat = f->session_up && !f->heartbeat_asked && !is_paused(f, now) &&
 			 (heartbeat_due(f, now) || force);
 
-	if (!f->store_up || (unused == 0 && !heartbeat && !ask_time))
+	if (!f->store_up || (unused == 0 && !heartbeat && !ask_time && f->size_told))
 		return false;
+	f->size_told = true;
 	f->granted += (unsigned)unused;
 	f->time_asked = f->time_asked || ask_time;
 	f->time_forced = f->time_forced || ask_time;
 	f->heartbeat_asked = f->heartbeat_asked || heartbeat;
+	f->report &= !(heartbeat && mono_reached(now, f->report_at));
 	ret->what = FORWARD_WANT;
 	ret->want = (struct msg_want){ .batches = (uint8_t)unused,
 				       .heartbeat = heartbeat,
-				       .want_time = ask_time };
+				       .want_time = ask_time,
+				       .size = f->size };
 	return true;
 }
 
 static bool next_send(struct forward *f, struct mono now, struct forward_action *ret)
 {
-	struct forward_slot *s;
+	struct forward_slot *s = first_ready(f);
 
-	if (!f->session_up || is_paused(f, now) ||
+	if (!s || !f->session_up || is_paused(f, now) ||
 	    count(f, FORWARD_SLOT_SENT) >= window(f))
 		return false;
-	s = first_ready(f);
-	if (!s)
-		return false;
+	if (f->sent && mono_since(now, f->sent_at) >= FORWARD_IDLE_MS) {
+		f->window = FORWARD_WINDOW_START;
+		f->clean = 0;
+		f->probing = true;
+	}
 	s->state = FORWARD_SLOT_SENT;
 	s->token = ++f->token;
 	s->sent_at = now;
@@ -484,6 +608,7 @@ bool forward_next(struct forward *f, struct mono now, struct forward_action *ret
 {
 	*ret = (struct forward_action){ 0 };
 	expire(f, now);
+	adapt_size(f, now);
 	return next_ack(f, ret) || next_fact(f, ret) || next_want(f, now, ret) ||
 	       next_send(f, now, ret);
 }
@@ -503,7 +628,9 @@ bool forward_has_alarm(const struct forward *f)
 		    is_alarm(s))
 			return true;
 	}
-	return false;
+	/* all slots are taken by what came before it: it is next when there is an answer */
+	return f->alarm_waits &&
+	       count(f, FORWARD_SLOT_READY) + count(f, FORWARD_SLOT_SENT) > 0;
 }
 
 bool forward_is_owed(const struct forward *f)
@@ -519,6 +646,8 @@ struct mono forward_deadline(const struct forward *f, struct mono now)
 		d = mono_add(f->sent_at, f->heartbeat_ms);
 	if (is_paused(f, now) && f->pause_until.ms < d.ms)
 		d = f->pause_until;
+	if (f->report && f->report_at.ms > now.ms && f->report_at.ms < d.ms)
+		d = f->report_at;
 	for (size_t i = 0; i < FORWARD_SLOTS; i++) {
 		const struct forward_slot *s = &f->slots[i];
 		struct mono end = mono_add(s->sent_at, FORWARD_REPLY_MS);

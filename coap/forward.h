@@ -21,8 +21,6 @@ enum {
 	FORWARD_WINDOW_START = 2,
 	/* Two bytes on the wire from the first request on. */
 	FORWARD_TOKEN_FIRST = 256,
-	/* Exchanges without retransmission for one step of the window. */
-	FORWARD_CLEAN_TO_GROW = 16,
 	/* Retransmissions this close to each other are one loss. */
 	FORWARD_HALVE_MS = 2000,
 	/* Without an answer for so long a request is sent
@@ -37,6 +35,12 @@ enum {
 	FORWARD_WAIT_MAX_S = 3600,
 	/* The clinic's time is asked for again after so long. */
 	FORWARD_TIME_REFRESH_MS = 6 * 3600 * 1000,
+	/* So many losses of large batches without one that passed, and batches are halved. */
+	FORWARD_LARGE_LOST_MAX = 2,
+	/* After so long larger ones are tried again. */
+	FORWARD_SMALL_MS = 24 * 3600 * 1000,
+	/* After so long without a request the path is taken for a new one. */
+	FORWARD_IDLE_MS = 3600 * 1000,
 };
 
 enum forward_slot_state {
@@ -53,6 +57,8 @@ struct forward_slot {
 	uint32_t token; /* SENT: names the request on this session */
 	uint64_t order; /* of arrival */
 	struct mono sent_at;
+	bool good;  /* DONE: the clinic acknowledges, and nothing that cannot be */
+	bool recut; /* DONE: to be made anew, smaller; .reply is empty */
 	struct reply reply; /* DONE */
 	struct msg_batch batch;
 };
@@ -72,6 +78,7 @@ struct forward_action {
 	uint32_t token;
 	const struct msg_batch *batch; /* borrowed until the next call */
 	bool forbidden;
+	bool good; /* ACK: the clinic acknowledges, and nothing that cannot be */
 	enum incident incident;
 	union {
 		struct msg_want want;
@@ -97,19 +104,27 @@ struct forward {
 	uint64_t order;	  /* of the last batch that arrived */
 	uint64_t highest; /* highest seq known to exist; valid if highest_known */
 	bool highest_known;
+	bool alarm_waits;	/* at hub-store, with no credit for it */
 	uint32_t token;		/* of the last request */
 	unsigned window;	/* ours */
 	unsigned server_window; /* 0: none given */
 	unsigned clean;		/* exchanges towards the next step of the window */
-	bool halved;		/* halved_at is valid */
+	bool probing; /* after an idle hour: one request until there is an answer */
+	bool halved;  /* halved_at is valid */
 	struct mono halved_at;
 	bool paused; /* nothing is sent before pause_until */
 	struct mono pause_until;
 	unsigned trouble; /* useless answers in a row */
+	uint16_t size;	  /* that a batch may have, BATCH_BYTES_LEAST..BATCH_BYTES_FULL */
+	bool size_told;	  /* hub-store knows it */
+	unsigned large_lost;	 /* since a large one passed */
+	struct mono small_until; /* of a size below the full one */
 	uint64_t heartbeat_ms;
 	bool sent;	      /* sent_at is valid */
 	struct mono sent_at;  /* when a request last went out */
 	bool heartbeat_asked; /* hub-store owes us one */
+	bool report;	      /* a heartbeat is due at report_at, if not before */
+	struct mono report_at;
 	bool time_wanted, has_time;
 	bool time_asked;  /* hub-store knows that it is wanted */
 	bool time_forced; /* it was asked for once already since it is wanted */
@@ -126,6 +141,9 @@ void forward_init(struct forward *f);
 
 /* heartbeat_s: something goes up at least this often. */
 void forward_on_config(struct forward *f, uint16_t heartbeat_s);
+
+/* forward_report_at - the clinic should hear from us at this time, whether or not a heartbeat is due. */
+void forward_report_at(struct forward *f, struct mono at);
 
 /*
  * forward_on_store_up, _down - the link to hub-store. Down forgets every batch: hub-store
@@ -144,7 +162,7 @@ void forward_on_queue_state(struct forward *f, const struct msg_queue_state *q);
 
 /* A new session starts with a small window and wants the time. */
 void forward_on_session_up(struct forward *f);
-/* Whatever was unanswered is sent again on the next one, same bytes. */
+/* Whatever was unanswered is sent again on the next one, same bytes; unless it seems too large for the path. */
 void forward_on_session_down(struct forward *f);
 
 /*
@@ -167,7 +185,7 @@ bool forward_next(struct forward *f, struct mono now, struct forward_action *ret
 
 /* forward_has_work - is there anything that needs a session, now? */
 bool forward_has_work(const struct forward *f, struct mono now);
-/* forward_has_alarm - is an urgent batch waiting or unanswered? */
+/* forward_has_alarm - is an urgent batch waiting or unanswered, here or at hub-store? */
 bool forward_has_alarm(const struct forward *f);
 /* forward_is_owed - is a request of this session unanswered? */
 bool forward_is_owed(const struct forward *f);

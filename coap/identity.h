@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,20 @@ int identity_pin(const uint8_t *der, size_t len,
 		 uint8_t ret_pin[static IDENTITY_PIN_LEN]);
 
 /*
+ * identity_check_form - is this a certificate such as the clinic makes? wolfSSL takes more.
+ *
+ * der, len   one X.509 certificate of a chain, at most 65535 bytes; borrowed for the call
+ * leaf       it is the peer's own
+ *
+ * Returns 0, or
+ *   -EMSGSIZE  empty or too long
+ *   -EBADMSG   does not parse
+ *   -ENOTSUP   signed with anything but ECDSA and SHA-256
+ *   -EACCES    a leaf that is a CA: whoever may sign others is nobody's peer
+ */
+int identity_check_form(const uint8_t *der, size_t len, bool leaf);
+
+/*
  * identity_check_dns - does the certificate carry this DNS SubjectAltName, byte for byte?
  *
  * der, len   one X.509 certificate, at most 65535 bytes; borrowed for the call
@@ -37,3 +52,12 @@ int identity_pin(const uint8_t *der, size_t len,
  *   -ENOENT    it parses, but no DNS name is equal
  */
 int identity_check_dns(const uint8_t *der, size_t len, const char *name);
+
+/*
+ * identity_end - the second after which a certificate is no longer valid, since 1970.
+ *
+ * der, len   one X.509 certificate, at most 65535 bytes; borrowed for the call
+ *
+ * Returns 0 with *ret_s, -EMSGSIZE, or -EBADMSG: does not parse.
+ */
+int identity_end(const uint8_t *der, size_t len, int64_t *ret_s);

@@ -201,6 +201,19 @@ void library_profile(enum dtls_profile profile)
 							: MEND_PROFILE_DTLS13);
 }
 
+void library_profile_both(void)
+{
+	mend_set_profile(MEND_PROFILE_BOTH);
+}
+
+void library_addr_text(const coap_address_t *a, char ret[static LIBRARY_ADDR_TEXT_MAX])
+{
+	size_t n = a ? coap_print_addr(a, (unsigned char *)ret, LIBRARY_ADDR_TEXT_MAX - 1)
+		     : 0;
+
+	ret[n < LIBRARY_ADDR_TEXT_MAX ? n : 0] = '\0';
+}
+
 void library_addr(const uint8_t addr[static 16], uint16_t port, coap_address_t *ret)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };

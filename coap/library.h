@@ -15,7 +15,7 @@
 /* Certificates of one side, as PEM texts. */
 struct library_identity {
 	char *pair; /* certificate chain, then private key */
-	char *root; /* the one root that the peer must chain to */
+	char *root; /* the one root that the peer must chain to; of a server also CAs below it */
 };
 
 /* library_start - initialise libcoap once per process and send its log through ours. */
@@ -42,8 +42,15 @@ coap_dtls_pki_t library_pki(const struct library_identity *id, const char *name)
 /* library_profile - the next DTLS context speaks this, and nothing else. */
 void library_profile(enum dtls_profile profile);
 
+/* library_profile_both - the same with DTLS 1.3, and 1.2 for who has no other. For a server. */
+void library_profile_both(void);
+
 /* library_addr - 16 bytes, IPv4 as ::ffff:a.b.c.d, to libcoap's form. */
 void library_addr(const uint8_t addr[static 16], uint16_t port, coap_address_t *ret);
+
+/* library_addr_text - "192.0.2.1:5684" or "[2001:db8::1]:5684"; "" if it cannot be said. */
+enum { LIBRARY_ADDR_TEXT_MAX = 64 };
+void library_addr_text(const coap_address_t *a, char ret[static LIBRARY_ADDR_TEXT_MAX]);
 
 /*
  * library_kick - must follow every call into libcoap that is made outside its callbacks and is not

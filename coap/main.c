@@ -2,8 +2,8 @@
  * main.c - hub-coap: carries sealed, signed batches from hub-store to the clinic and its
  * answers back.
  *
- * It has a network and therefore nothing worth stealing but its DTLS key: no database, no reading
- * in clear, no disk beyond its identity, which it reads once, before the sandbox closes.
+ * It has a network and therefore nothing worth stealing but its DTLS keys: no database, no reading in clear, no disk
+ * beyond its identity. That it reads before the sandbox closes, and later writes nothing but files of identity_store.h there.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,58 +12,43 @@
 #include "coap/uplink.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
-#include "hub/rt/file.h"
 #include "hub/rt/log.h"
 #include "hub/rt/notify.h"
 #include "hub/rt/options.h"
 #include "hub/rt/rt.h"
 #include "hub/rt/sandbox.h"
 
-enum { PEM_MAX = 8192 };
-
-struct pem {
-	char text[PEM_MAX + 1];
-};
-
-static int read_pem(const char *dir, const char *name, struct pem *ret)
+/* A hub that was added by hand has a credential from its bundle, others get one from the clinic. */
+static int open_enrolling(struct rt *rt, const struct options *o, struct enrolling **ret)
 {
-	int n = file_read(dir, name, (uint8_t *)ret->text, PEM_MAX);
+	int r = enrolling_new(rt, o->state_dir, ret);
 
-	if (n < 0) {
+	if (r < 0)
 		log_err("identity",
-			"file=%s/%s error=\"%s\" do=\"copy the hub's bundle there\"", dir,
-			name, err_text(n));
-		return n;
-	}
-	ret->text[n] = '\0';
-	return 0;
+			"folder=%s error=\"%s\" do=\"check the folder and the disk; if "
+			"the "
+			"device key is lost this hub needs a new label\"",
+			o->state_dir, err_text(r));
+	return r;
 }
 
-static int open_uplink(struct rt *rt, const struct options *o, struct uplink **ret)
+static int open_uplink(struct rt *rt, const struct options *o, struct enrolling *e,
+		       struct uplink **ret)
 {
-	static struct pem cert, key, root;
-	struct uplink_config cfg = { .identity = { cert.text, key.text, root.text },
-				     .run_dir = o->run_dir,
-				     .same_user = o->same_user };
-	int r = read_pem(o->state_dir, "identity.crt", &cert);
+	const struct uplink_config cfg = { .enrolling = e,
+					   .run_dir = o->run_dir,
+					   .same_user = o->same_user };
+	int r = uplink_new(rt, &cfg, ret);
 
-	if (r == 0)
-		r = read_pem(o->state_dir, "identity.key", &key);
-	if (r == 0)
-		r = read_pem(o->state_dir, "root.crt", &root);
-	if (r == 0) {
-		r = uplink_new(rt, &cfg, ret);
-		if (r < 0)
-			log_err("start", "error=\"%s\" do=\"check the PEM files in %s\"",
-				err_text(r), o->state_dir);
-	}
-	crypto_wipe(&key, sizeof(key));
+	if (r < 0)
+		log_err("start", "error=\"%s\"", err_text(r));
 	return r;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options;
+	struct enrolling *enrolling;
 	struct uplink *uplink;
 	struct rt *rt;
 
@@ -77,17 +62,20 @@ int main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	rt = rt_new();
-	if (open_uplink(rt, &options, &uplink))
+	if (open_enrolling(rt, &options, &enrolling) ||
+	    open_uplink(rt, &options, enrolling, &uplink))
 		return EX_NOINPUT;
 	if (sandbox_enter()) {
 		log_err("sandbox", "error=\"could not be entered\"");
 		return EX_OSERR;
 	}
+	uplink_enrol(uplink);
 	notify_ready(rt);
 	rt_run(rt);
 
 	notify_stopping();
 	uplink_free(uplink);
+	enrolling_free(enrolling);
 	rt_free(rt);
 	crypto_done();
 	return EX_OK;

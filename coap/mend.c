@@ -13,6 +13,8 @@
  *   certificate, hides those of a failed chain; with allow_expired_certs any CA will do.
  *   Now our verifier alone, and a certificate is always demanded.
  * - clock_gettime: libcoap's timers follow the wall clock. Now CLOCK_MONOTONIC.
+ * - send: an ICMP error that waits on the socket is told instead of sending, and libcoap gives the
+ *   session up, though anybody can forge one. Now the datagram is sent, or is lost like others.
  *
  * Invariants
  *   1. Nothing set, nothing accepted: no profile, no context; no verifier, no peer.
@@ -27,6 +29,8 @@
 #include <wolfssl/wolfcrypt/types.h>
 
 #include <errno.h>
+#include <stdbool.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "mend.h"
@@ -49,6 +53,8 @@ static const char *suite(void)
 	switch (mend.profile) {
 	case MEND_PROFILE_DTLS13: return "TLS13-AES128-GCM-SHA256";
 	case MEND_PROFILE_DTLS12: return "ECDHE-ECDSA-AES128-GCM-SHA256";
+	case MEND_PROFILE_BOTH:
+		return "TLS13-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256";
 	}
 	return NULL;
 }
@@ -62,6 +68,7 @@ static WOLFSSL_METHOD *method(void)
 	switch (mend.profile) {
 	case MEND_PROFILE_DTLS13: return wolfDTLSv1_3_method();
 	case MEND_PROFILE_DTLS12: return wolfDTLSv1_2_method();
+	case MEND_PROFILE_BOTH: return wolfDTLS_method();
 	}
 	return NULL;
 }
@@ -120,6 +127,7 @@ int mend_no_key_shares(WOLFSSL *ssl);
 void mend_ssl_set_verify(WOLFSSL *ssl, int mode, VerifyCallback theirs);
 void mend_ctx_set_verify(WOLFSSL_CTX *ctx, int mode, VerifyCallback theirs);
 int mend_clock_gettime(clockid_t id, struct timespec *ret_now);
+ssize_t mend_send(int fd, const void *buf, size_t len, int flags);
 
 int mend_dtls_retransmit(WOLFSSL *ssl)
 {
@@ -181,4 +189,31 @@ void mend_ctx_set_verify(WOLFSSL_CTX *ctx, int mode, VerifyCallback theirs)
 int mend_clock_gettime(clockid_t id, struct timespec *ret_now)
 {
 	return clock_gettime(id == CLOCK_REALTIME ? CLOCK_MONOTONIC : id, ret_now);
+}
+
+/* What ICMP and routes say of a datagram socket. Nothing of it is known to be true, or to last. */
+static bool says_the_path(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case EMSGSIZE:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENONET:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP: return true;
+	}
+	return false;
+}
+
+ssize_t mend_send(int fd, const void *buf, size_t len, int flags)
+{
+	ssize_t sent = send(fd, buf, len, flags);
+
+	/* Telling an error has taken it off the socket. */
+	if (sent < 0 && says_the_path(errno))
+		sent = send(fd, buf, len, flags);
+	return sent < 0 && says_the_path(errno) ? (ssize_t)len : sent;
 }

@@ -1,7 +1,7 @@
 /*
  * mend.h - what of libcoap 4.3.5 on wolfSSL is decided by us and not by libcoap.
  *
- * libcoap's archives are built with seven of their imports renamed to functions of mend.c
+ * libcoap's archives are built with eight of their imports renamed to functions of mend.c
  * (rootfs/deps/libcoap.syms): a program that links them without mend.c does not link, so a mend
  * cannot get lost, and only libcoap is affected: our own calls of clock_gettime() or wolfSSL stay.
  */
@@ -10,10 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a DTLS context may speak: exactly one version and one suite, never a choice. */
+/* What a DTLS context may speak: exactly one version and one suite; or, of a server for clients of other people, either. */
 enum mend_profile {
 	MEND_PROFILE_DTLS13 = 1, /* TLS_AES_128_GCM_SHA256 */
 	MEND_PROFILE_DTLS12,	 /* ECDHE-ECDSA-AES128-GCM-SHA256 */
+	MEND_PROFILE_BOTH,	 /* 1.3, and 1.2 with who has no other */
 };
 
 /*

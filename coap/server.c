@@ -1,24 +1,22 @@
 /*
- * server.c - libcoap as a DTLS server: POSTs of admitted keys go to one handler, all else is refused.
- *
- * Must never: call the handler without the SPKI of the key that DTLS proved; assemble
- * blocks; answer a request that the handler wants unanswered (no empty acknowledgement
- * either, it would stop the client from sending again).
+ * server.c - libcoap as a DTLS server for admitted keys; what their requests get is in requests.c.
  *
  * Invariants
  *   1. One coap_context per server; before each call into the library its own verifier is set.
- *   2. A peer's certificate must have a good chain and dates, and admit() must say yes to its key.
- *   3. A session's SPKI is read from its own DTLS state and kept with the session; it goes with it.
- *   4. One datagram is one request: whatever carries Block1 is 4.13.
+ *   2. A peer's certificate must have a good chain, form and dates, and admit() must say yes to its key. With any_chain
+ *      its own certificate may have any chain, any dates and be a CA, and nothing above it is accepted that is not good.
+ *   3. Requests that have arrived are gathered, and answered in the same turn of the loop; as long as some of them
+ *      wait for a later turn, no datagram is read.
  *
- * libcoap runs the handler again for a datagram that comes twice; the handler is idempotent
- * (server.h).
+ * What libcoap itself does wrong for a server is mended by rootfs/deps/patches/libcoap-*.patch.
  */
 #include <wolfssl/options.h>
 
 #include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/error-crypt.h>
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,41 +25,76 @@
 #include "coap/identity.h"
 #include "coap/library.h"
 #include "coap/mend.h"
+#include "coap/requests.h"
 #include "coap/server.h"
+#include "coap/tune.h"
 #include "hub/core/err.h"
 
 enum {
-	IDLE_SESSIONS_MAX = 2000, /* libcoap walks all of them on each turn */
-	HANDSHAKES_MAX = 100,
+	/* 35 KiB each; a message costs the same with one as with all of them */
+	IDLE_SESSIONS_MAX = 10000,
+	HANDSHAKES_MAX = 500,	       /* whose address is proved; then the oldest goes */
 	SESSION_TIMEOUT_S = 2 * 86400, /* libcoap's own, 300 s, is exactly a heartbeat */
-	PATH_MAX_LEN = 64,
-	CONTENT_FORMAT_CBOR = 60,
-	CODE_NEVER_SENT = 32, /* 1.00 is no code: libcoap drops such a response */
 };
 
 struct coap_server {
 	struct coap_server_config cfg; /* address and PEM texts are not kept */
 	struct library_identity identity;
+	struct requests requests;
+	/* the peer whose key was refused last, until the library says whose handshake that was */
+	bool has_refused;
+	uint8_t refused[PIN_LEN];
 	coap_context_t *ctx;
 	struct rt_fd *fd;
+	struct rt_timer *more; /* for a next turn if nothing arrives */
 	uint16_t port;
+	size_t sessions;
 };
 
-/* The key of one session's peer. */
-struct peer {
-	uint8_t spki[PIN_LEN];
-};
+/* What may be wrong with a certificate of which the key alone counts. */
+static bool of_chain(int error)
+{
+	switch (error) {
+	case 0:
+	case ASN_SELF_SIGNED_E:
+	case ASN_NO_SIGNER_E:
+	case ASN_BEFORE_DATE_E:
+	case ASN_AFTER_DATE_E: return true;
+	}
+	return false;
+}
 
 static int verify(void *user, const uint8_t *der, size_t len, int depth, int error)
 {
 	struct coap_server *s = user;
+	bool own = depth == 0 && s->cfg.any_chain;
 	uint8_t spki[PIN_LEN];
 
-	if (error != 0)
+	if ((own ? !of_chain(error) : error != 0) ||
+	    identity_check_form(der, len, depth == 0 && !own))
 		return 0;
 	if (depth > 0)
 		return 1;
-	return identity_pin(der, len, spki) == 0 && s->cfg.admit(s->cfg.arg, spki);
+	if (identity_pin(der, len, spki) != 0)
+		return 0;
+	if (s->cfg.admit(s->cfg.arg, spki))
+		return 1;
+	s->has_refused = true;
+	memcpy(s->refused, spki, PIN_LEN);
+	return 0;
+}
+
+/* The refusal is told while the datagram that brought the key is looked at, so it is of this session. */
+static void tell_refused(struct coap_server *s, const coap_session_t *session)
+{
+	char from[LIBRARY_ADDR_TEXT_MAX];
+
+	if (!s->has_refused)
+		return;
+	s->has_refused = false;
+	library_addr_text(coap_session_get_addr_remote(session), from);
+	if (s->cfg.refused)
+		s->cfg.refused(s->cfg.arg, s->refused, from);
 }
 
 static int read_spki(const coap_session_t *session, uint8_t ret[static PIN_LEN])
@@ -80,130 +113,21 @@ static int read_spki(const coap_session_t *session, uint8_t ret[static PIN_LEN])
 	return r;
 }
 
-static void forget_peer(coap_session_t *session)
-{
-	free(coap_session_get_app_data(session));
-	coap_session_set_app_data(session, NULL);
-}
-
-/* NULL if the peer has no certificate that we could read: its requests are not for us. */
-static const struct peer *peer_of(coap_session_t *session)
-{
-	struct peer *p = coap_session_get_app_data(session);
-
-	if (p)
-		return p;
-	p = malloc(sizeof(*p));
-	if (!p)
-		return NULL;
-	if (read_spki(session, p->spki)) {
-		free(p);
-		return NULL;
-	}
-	coap_session_set_app_data(session, p);
-	return p;
-}
-
 static int on_event(coap_session_t *session, const coap_event_t event)
-{
-	if (event == COAP_EVENT_DTLS_CONNECTED || event == COAP_EVENT_SERVER_SESSION_DEL)
-		forget_peer(session);
-	return 0;
-}
-
-static void answer(coap_pdu_t *response, const struct coap_server_response *r)
-{
-	uint8_t buf[4];
-
-	if (r->code == 0 || r->len > sizeof(r->body)) {
-		coap_pdu_set_code(response, (coap_pdu_code_t)CODE_NEVER_SENT);
-		return;
-	}
-	coap_pdu_set_code(response, (coap_pdu_code_t)r->code);
-	if (r->len)
-		coap_add_option(
-			response, COAP_OPTION_CONTENT_FORMAT,
-			coap_encode_var_safe(buf, sizeof(buf), CONTENT_FORMAT_CBOR), buf);
-	if (r->code == COAP_CODE_UNAVAILABLE)
-		coap_add_option(response, COAP_OPTION_MAXAGE,
-				coap_encode_var_safe(buf, sizeof(buf), r->max_age_s),
-				buf);
-	if (r->len && !coap_add_data(response, r->len, r->body))
-		coap_pdu_set_code(response, (coap_pdu_code_t)CODE_NEVER_SENT);
-}
-
-/* The Uri-Path as text with '/' between; false if it does not fit or holds a zero byte. */
-static bool read_path(const coap_pdu_t *request, char path[static PATH_MAX_LEN])
-{
-	coap_string_t *p = coap_get_uri_path(request);
-	bool good = p && p->length < PATH_MAX_LEN && !memchr(p->s, '\0', p->length);
-
-	if (good) {
-		memcpy(path, p->s, p->length);
-		path[p->length] = '\0';
-	}
-	coap_delete_string(p);
-	return good;
-}
-
-static void on_post(coap_resource_t *resource, coap_session_t *session,
-		    const coap_pdu_t *request, const coap_string_t *query,
-		    coap_pdu_t *response)
 {
 	struct coap_server *s =
 		coap_context_get_app_data(coap_session_get_context(session));
-	const struct peer *peer = peer_of(session);
-	struct coap_server_response r = { 0 };
-	struct coap_server_request rq = { 0 };
-	char path[PATH_MAX_LEN];
-	coap_opt_iterator_t it;
 
-	(void)resource;
-	(void)query;
-	if (!coap_get_data(request, &rq.len, &rq.body))
-		rq.len = 0;
-	if (!peer) {
-		r.code = COAP_CODE_FORBIDDEN;
-	} else if (coap_check_option(request, COAP_OPTION_BLOCK1, &it)) {
-		r.code = COAP_CODE_TOO_LARGE;
-	} else if (!read_path(request, path)) {
-		r.code = COAP_CODE_NOT_FOUND;
-	} else {
-		rq.spki = peer->spki;
-		rq.path = path;
-		s->cfg.request(s->cfg.arg, &rq, &r);
-	}
-	answer(response, &r);
-}
-
-static void on_other(coap_resource_t *resource, coap_session_t *session,
-		     const coap_pdu_t *request, const coap_string_t *query,
-		     coap_pdu_t *response)
-{
-	(void)resource;
-	(void)session;
-	(void)request;
-	(void)query;
-	coap_pdu_set_code(response, (coap_pdu_code_t)COAP_CODE_NOT_ALLOWED);
-}
-
-/* One resource stands for every path, .well-known/core
- * included: which of them exist is the handler's affair. */
-static int add_resource(coap_context_t *ctx)
-{
-	static const coap_request_t others[] = {
-		COAP_REQUEST_GET,   COAP_REQUEST_PUT,	COAP_REQUEST_DELETE,
-		COAP_REQUEST_FETCH, COAP_REQUEST_PATCH, COAP_REQUEST_IPATCH
-	};
-	coap_resource_t *r = coap_resource_unknown_init2(
-		on_other, COAP_RESOURCE_HANDLE_WELLKNOWN_CORE);
-
-	if (!r)
-		return -ENOMEM;
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-		coap_register_request_handler(r, others[i], on_other);
-	coap_register_request_handler(r, COAP_REQUEST_POST, on_post);
-	coap_add_resource(ctx, r);
+	if (event == COAP_EVENT_DTLS_ERROR || event == COAP_EVENT_SERVER_SESSION_DEL)
+		tell_refused(s, session);
+	if (event == COAP_EVENT_DTLS_CONNECTED || event == COAP_EVENT_SERVER_SESSION_DEL)
+		requests_forget(session);
+	if (event == COAP_EVENT_DTLS_CONNECTED)
+		tune_size(session); /* to take the largest batch, too */
+	if (event == COAP_EVENT_SERVER_SESSION_NEW)
+		s->sessions++;
+	if (event == COAP_EVENT_SERVER_SESSION_DEL)
+		s->sessions--;
 	return 0;
 }
 
@@ -249,13 +173,43 @@ static int check_port_free(const coap_address_t *at)
 	return r;
 }
 
-static void on_readable(void *arg, int events)
+static bool is_readable(const struct coap_server *s)
+{
+	struct pollfd p = { coap_context_get_coap_fd(s->ctx), POLLIN, 0 };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* The library reads one datagram at a time. One request alone does not wait for another. */
+static void gather(struct coap_server *s)
+{
+	struct mono end = mono_add(rt_mono(), COAP_SERVER_GROUP_MS);
+
+	do {
+		coap_io_process(s->ctx, COAP_IO_NO_WAIT);
+	} while (s->requests.count > 0 && s->requests.count < COAP_SERVER_GROUP_MAX &&
+		 is_readable(s) && !mono_reached(rt_mono(), end));
+}
+
+static void on_turn(void *arg)
 {
 	struct coap_server *s = arg;
 
-	(void)events;
 	mend_set_verifier(verify, s);
-	coap_io_process(s->ctx, COAP_IO_NO_WAIT);
+	if (s->requests.count == 0)
+		gather(s);
+	if (s->requests.count == 0)
+		return;
+	requests_answer(&s->requests);
+	library_kick(s->ctx);
+	if (s->requests.count > 0)
+		rt_timer_set(s->more, rt_mono());
+}
+
+static void on_readable(void *arg, int events)
+{
+	(void)events;
+	on_turn(arg);
 }
 
 static int open_endpoint(struct coap_server *s, const struct coap_server_config *cfg)
@@ -266,7 +220,10 @@ static int open_endpoint(struct coap_server *s, const struct coap_server_config 
 
 	if (parse_address(cfg->address, cfg->port, &at) || check_port_free(&at))
 		return -EIO;
-	library_profile(cfg->profile);
+	if (cfg->both)
+		library_profile_both();
+	else
+		library_profile(cfg->profile);
 	mend_set_verifier(verify, s);
 	if (!coap_context_set_pki(s->ctx, &pki))
 		return -EBADMSG;
@@ -294,12 +251,19 @@ static int start(struct coap_server *s, struct rt *rt,
 	coap_context_set_max_handshake_sessions(s->ctx, HANDSHAKES_MAX);
 	coap_context_set_session_timeout(s->ctx, SESSION_TIMEOUT_S);
 	coap_register_event_handler(s->ctx, on_event);
-	r = add_resource(s->ctx);
+	s->requests = (struct requests){ .read_spki = read_spki,
+					 .gets = s->cfg.gets,
+					 .request = s->cfg.request,
+					 .settle = s->cfg.settle,
+					 .get = s->cfg.get,
+					 .arg = s->cfg.arg };
+	r = requests_add(s->ctx, &s->requests);
 	if (r == 0)
 		r = open_endpoint(s, cfg);
 	if (r < 0)
 		return r;
 	library_kick(s->ctx);
+	s->more = rt_timer_new(rt, on_turn, s);
 	s->fd = rt_fd_new(rt, coap_context_get_coap_fd(s->ctx), RT_READ, on_readable, s);
 	return 0;
 }
@@ -328,11 +292,18 @@ uint16_t coap_server_port(const struct coap_server *s)
 	return s->port;
 }
 
+size_t coap_server_sessions(const struct coap_server *s)
+{
+	return s->sessions;
+}
+
 void coap_server_free(struct coap_server *s)
 {
 	if (!s)
 		return;
 	rt_fd_free(s->fd);
+	rt_timer_free(s->more);
+	requests_done(&s->requests);
 	if (s->ctx)
 		coap_free_context(s->ctx);
 	library_identity_done(&s->identity);

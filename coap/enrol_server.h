@@ -1,0 +1,37 @@
+#pragma once
+
+/*
+ * enrol_server.h - EST over CoAP (RFC 9148) as a server sees it: which path, which formats, and what an answer looks like.
+ * What is decided about a request is clinic/enroller.h's affair.
+ *
+ * Paths are those of a short root "est" and of ".well-known/est". Pure.
+ */
+#include "coap/server.h"
+
+enum enrol_path {
+	ENROL_PATH_NONE = 0,
+	ENROL_PATH_CRTS, /* GET: the certificate that a server's must chain to */
+	ENROL_PATH_SEN,	 /* POST: a first certificate */
+	ENROL_PATH_SREN, /* POST: the next one */
+};
+
+enum {
+	ENROL_FORMAT_PKCS7 = 281,  /* application/pkcs7-mime; smime-type=certs-only */
+	ENROL_FORMAT_PKCS10 = 286, /* application/pkcs10 */
+	ENROL_FORMAT_CERT = 287,   /* application/pkix-cert */
+};
+
+enum enrol_path enrol_server_path(const char *path);
+
+/*
+ * enrol_server_check - is this request one that can be looked at?
+ *
+ * Returns 0, or the code to answer with: 4.04, 4.05, 4.06, 4.15.
+ */
+int enrol_server_check(const struct coap_server_request *rq);
+
+/* enrol_server_say - a code, with a word for whoever looks for the cause; "" none. Max-Age stays as it is. */
+void enrol_server_say(struct coap_server_response *ret, int code, const char *word);
+/* enrol_server_give - 2.04 or 2.05 with a certificate; len at most COAP_SERVER_REPLY_MAX. */
+void enrol_server_give(struct coap_server_response *ret, int code, const uint8_t *der,
+		       size_t len);

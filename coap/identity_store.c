@@ -1,0 +1,586 @@
+/*
+ * identity_store.c - see identity_store.h.
+ *
+ * Order of writes
+ *   promotion   enrol-a and -b (epoch, no tries); next -> current, by a rename; identity.key and .crt removed
+ *   new key     enrol-a and -b (tries); next
+ *   reset       enrol-a and -b (resetting); all but these and the device key removed; enrol-a and -b (not resetting)
+ */
+#include "coap/identity_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <wolfssl/options.h>
+#include <wolfssl/wolfcrypt/asn.h>
+#include <wolfssl/wolfcrypt/asn_public.h>
+#include <wolfssl/wolfcrypt/ecc.h>
+
+#include "coap/identity.h"
+#include "hub/core/err.h"
+#include "hub/crypto/rng.h"
+#include "hub/rt/failpoint.h"
+#include "hub/rt/file.h"
+
+struct identity_store {
+	const char *dir;
+	struct identity_state state;
+	struct identity_key device, current, next;
+	struct enrol_validity current_dates, next_dates;
+	bool trusted;
+	bool old_form; /* current is identity.key and identity.crt */
+	unsigned damaged;
+};
+
+/* --- certificates --------------------------------------------------------------------------------- */
+
+static int date_ms(const byte *date, int len, int64_t *ret)
+{
+	const byte *digits;
+	byte format;
+	struct tm tm;
+	int n;
+
+	if (!date || wc_GetDateInfo(date, len, &digits, &format, &n) != 0 ||
+	    wc_GetDateAsCalendarTime(digits, n, format, &tm) != 0)
+		return -EBADMSG;
+	*ret = (int64_t)timegm(&tm) * 1000;
+	return 0;
+}
+
+static bool is_hub(const DecodedCert *c, const uint8_t hub[static HUB_ID_LEN])
+{
+	static const char digits[] = "0123456789abcdef";
+	char hex[2 * HUB_ID_LEN];
+
+	for (size_t i = 0; i < HUB_ID_LEN; i++) {
+		hex[2 * i] = digits[hub[i] >> 4];
+		hex[2 * i + 1] = digits[hub[i] & 15];
+	}
+	return c->subjectCN && c->subjectCNLen == (int)sizeof(hex) &&
+	       memcmp(c->subjectCN, hex, sizeof(hex)) == 0;
+}
+
+/* hub NULL: not looked at. */
+static int look_at(const uint8_t *der, size_t len, const uint8_t *hub,
+		   struct enrol_validity *ret)
+{
+	struct enrol_validity v;
+	DecodedCert c;
+	int r = 0;
+
+	if (len == 0 || len > IDENTITY_CERT_MAX)
+		return -EMSGSIZE;
+	wc_InitDecodedCert(&c, der, (word32)len, NULL);
+	if (wc_ParseCert(&c, CERT_TYPE, NO_VERIFY, NULL) != 0 ||
+	    date_ms(c.beforeDate, c.beforeDateLen, &v.begin_ms) != 0 ||
+	    date_ms(c.afterDate, c.afterDateLen, &v.end_ms) != 0)
+		r = -EBADMSG;
+	else if (hub && !is_hub(&c, hub))
+		r = -EKEYREJECTED;
+	wc_FreeDecodedCert(&c);
+	if (r == 0)
+		*ret = v;
+	return r;
+}
+
+/* Is the certificate for this key? */
+static int match(const struct identity_key *k, const uint8_t *der, size_t len)
+{
+	uint8_t spki[SHA256_LEN], pin[IDENTITY_PIN_LEN];
+	int r = csr_spki(k->private, spki);
+
+	if (r == 0)
+		r = identity_pin(der, len, pin);
+	if (r == 0 && !crypto_equal(spki, pin, sizeof(spki)))
+		r = -EKEYREJECTED;
+	return r;
+}
+
+/* --- reading -------------------------------------------------------------------------------------- */
+
+/* Returns true if the key is there, whole, and its certificate, if there is one, is for it. */
+static bool read_key(struct identity_store *s, const char *name, struct identity_key *ret,
+		     struct enrol_validity *ret_dates)
+{
+	uint8_t buf[IDENTITY_FILE_MAX];
+	int n = file_read(s->dir, name, buf, sizeof(buf));
+	int r = n < 0 ? n : identity_key_decode(buf, (size_t)n, ret);
+
+	crypto_wipe(buf, sizeof(buf));
+	if (r == 0 && ret->cert_len) {
+		r = match(ret, ret->cert, ret->cert_len);
+		if (r == 0)
+			r = look_at(ret->cert, ret->cert_len, NULL, ret_dates);
+	}
+	if (r == 0)
+		return true;
+	s->damaged += r != -ENOENT;
+	crypto_wipe(ret, sizeof(*ret));
+	return false;
+}
+
+static int write_key(const struct identity_store *s, const char *name,
+		     const struct identity_key *k)
+{
+	uint8_t buf[IDENTITY_FILE_MAX];
+	int r = file_replace(s->dir, name, buf, identity_key_encode(k, buf));
+
+	crypto_wipe(buf, sizeof(buf));
+	return r;
+}
+
+static void read_state(struct identity_store *s, const char *name)
+{
+	uint8_t buf[IDENTITY_STATE_LEN];
+	struct identity_state one;
+	int n = file_read(s->dir, name, buf, sizeof(buf));
+	int r = n < 0 ? n : identity_state_decode(buf, (size_t)n, &one);
+
+	s->damaged += r < 0 && r != -ENOENT;
+	if (r < 0)
+		return;
+	/* of two that differ the one that asks for more care: what is too high or too much costs nothing */
+	if (one.epoch > s->state.epoch)
+		s->state.epoch = one.epoch;
+	if (one.tries > s->state.tries)
+		s->state.tries = one.tries;
+	s->state.resetting |= one.resetting;
+}
+
+static int write_state(struct identity_store *s, struct identity_state state)
+{
+	uint8_t buf[IDENTITY_STATE_LEN];
+	int r;
+
+	identity_state_encode(&state, buf);
+	r = file_replace(s->dir, "enrol-a", buf, sizeof(buf));
+	FAILPOINT("identity.state.between");
+	if (r == 0)
+		r = file_replace(s->dir, "enrol-b", buf, sizeof(buf));
+	if (r == 0)
+		s->state = state;
+	return r;
+}
+
+/* The PEM files of 'hub add'. */
+static bool read_old_form(struct identity_store *s)
+{
+	uint8_t pem[8192], der[256];
+	struct identity_key k = { .there = true, .epoch = 1 };
+	word32 at = 0, private_len = P256_PRIVATE_LEN;
+	bool good = false;
+	ecc_key key;
+	int n = file_read(s->dir, "identity.crt", pem, sizeof(pem)), cert_len;
+
+	if (n <= 0 || wc_ecc_init(&key) != 0)
+		return false;
+	cert_len = wc_CertPemToDer(pem, n, k.cert, sizeof(k.cert), CERT_TYPE);
+	n = file_read(s->dir, "identity.key", pem, sizeof(pem));
+	if (n > 0)
+		n = wc_KeyPemToDer(pem, n, der, sizeof(der), NULL);
+	if (cert_len > 0 && n > 0 &&
+	    wc_EccPrivateKeyDecode(der, &at, &key, (word32)n) == 0 &&
+	    wc_ecc_export_private_only(&key, k.private, &private_len) == 0) {
+		k.cert_len = (size_t)cert_len;
+		good = private_len == P256_PRIVATE_LEN &&
+		       match(&k, k.cert, k.cert_len) == 0 &&
+		       look_at(k.cert, k.cert_len, NULL, &s->current_dates) == 0;
+	}
+	if (good)
+		s->current = k;
+	wc_ecc_free(&key);
+	crypto_wipe(&k, sizeof(k));
+	crypto_wipe(pem, sizeof(pem));
+	crypto_wipe(der, sizeof(der));
+	return good;
+}
+
+/* --- the device key ------------------------------------------------------------------------------- */
+
+static int keep_device(struct identity_store *s, const uint8_t *private)
+{
+	int n;
+
+	s->device = (struct identity_key){ .there = true };
+	memcpy(s->device.private, private, P256_PRIVATE_LEN);
+	n = bootstrap_make(private, s->device.cert);
+	if (n < 0)
+		return n;
+	s->device.cert_len = (size_t)n;
+	/* the copy first: a hub is not known by a key that it may lose again */
+	n = write_key(s, "device.copy", &s->device);
+	FAILPOINT("identity.device.between");
+	return n ? n : write_key(s, "device", &s->device);
+}
+
+/* Nothing of an earlier life is there, not even damaged. */
+static bool is_first_start(const struct identity_store *s)
+{
+	static const char *const names[] = { "device",	    "device.copy", "current",
+					     "next",	    "enrol-a",	   "enrol-b",
+					     "identity.key" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!file_is_gone(s->dir, names[i]))
+			return false;
+	return true;
+}
+
+static int open_device(struct identity_store *s)
+{
+	uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN];
+	struct identity_key copy = { 0 };
+	struct enrol_validity ignored;
+	bool has_copy = read_key(s, "device.copy", &copy, &ignored);
+	int r = 0;
+
+	if (read_key(s, "device", &s->device, &ignored))
+		r = has_copy ? 0 : write_key(s, "device.copy", &s->device);
+	else if (has_copy) {
+		s->device = copy;
+		r = write_key(s, "device", &copy);
+	}
+	crypto_wipe(&copy, sizeof(copy));
+	if (s->device.there)
+		return r;
+	if (s->old_form)
+		return keep_device(s, s->current.private);
+	if (is_first_start(s)) {
+		p256_generate(private, public);
+		r = keep_device(s, private);
+		crypto_wipe(private, sizeof(private));
+	}
+	return r;
+}
+
+/* --- opening -------------------------------------------------------------------------------------- */
+
+static int forget(struct identity_store *s)
+{
+	static const char *const names[] = { "clinic.trust", "next",	     "current",
+					     "identity.key", "identity.crt", "root.crt" };
+	struct identity_state state = { .resetting = true, .epoch = s->state.epoch };
+	int r;
+
+	if (s->current.there && s->current.epoch > state.epoch)
+		state.epoch = s->current.epoch;
+	r = write_state(s, state);
+	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(*names); i++) {
+		r = file_remove(s->dir, names[i]);
+		FAILPOINT("identity.forget.between");
+	}
+	state.resetting = false;
+	if (r == 0)
+		r = write_state(s, state);
+	if (r < 0)
+		return r;
+	crypto_wipe(&s->current, sizeof(s->current));
+	crypto_wipe(&s->next, sizeof(s->next));
+	s->trusted = s->old_form = false;
+	return 0;
+}
+
+static int open_all(struct identity_store *s)
+{
+	int r;
+
+	read_state(s, "enrol-a");
+	read_state(s, "enrol-b");
+	if (!read_key(s, "current", &s->current, &s->current_dates) &&
+	    file_is_gone(s->dir, "current"))
+		s->old_form = read_old_form(s);
+	if (s->current.there && s->current.cert_len == 0)
+		crypto_wipe(&s->current, sizeof(s->current));
+	read_key(s, "next", &s->next, &s->next_dates);
+	s->trusted = file_exists(s->dir, "clinic.trust");
+	r = open_device(s);
+	if (r == 0 && s->state.resetting)
+		r = forget(s);
+	return s->current.there ? 0 : r;
+}
+
+int identity_store_open(const char *dir, struct identity_store **ret)
+{
+	struct identity_store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->dir = dir;
+	r = open_all(s);
+	if (r == 0)
+		*ret = s;
+	else
+		identity_store_free(s);
+	return r;
+}
+
+void identity_store_free(struct identity_store *s)
+{
+	if (!s)
+		return;
+	crypto_wipe(s, sizeof(*s));
+	free(s);
+}
+
+struct enrol_kept identity_store_kept(const struct identity_store *s)
+{
+	const struct identity_key *current = &s->current, *next = &s->next;
+	struct enrol_kept k = { .trusted = s->trusted,
+				.epoch = s->state.epoch,
+				.tries = s->state.tries,
+				.has_current = current->there,
+				.has_key = next->there,
+				.has_next = next->there && next->cert_len > 0 };
+
+	if (k.has_current) {
+		k.current_epoch = current->epoch;
+		k.current = s->current_dates;
+	}
+	if (k.has_key) {
+		k.next_epoch = next->epoch;
+		k.next_renewal = next->renewal;
+	}
+	if (k.has_next)
+		k.next = s->next_dates;
+	if (k.current_epoch > k.epoch)
+		k.epoch = k.current_epoch;
+	return k;
+}
+
+const char *identity_store_dir(const struct identity_store *s)
+{
+	return s->dir;
+}
+
+unsigned identity_store_damaged(const struct identity_store *s)
+{
+	return s->damaged;
+}
+
+int identity_store_spki(const struct identity_store *s, uint8_t ret[static SHA256_LEN])
+{
+	return s->device.there && csr_spki(s->device.private, ret) == 0 ? 0 : -ENOENT;
+}
+
+int identity_store_label(const char *dir, uint8_t ret[static SHA256_LEN])
+{
+	struct identity_store s = { .dir = dir };
+	struct enrol_validity ignored;
+	int r;
+
+	if (!read_key(&s, "device", &s.device, &ignored))
+		(void)read_key(&s, "device.copy", &s.device, &ignored);
+	r = identity_store_spki(&s, ret);
+	crypto_wipe(&s, sizeof(s));
+	return r;
+}
+
+int identity_store_hub(const struct identity_store *s, uint8_t ret[static HUB_ID_LEN])
+{
+	uint8_t spki[SHA256_LEN];
+	int r = identity_store_spki(s, spki);
+
+	if (r == 0)
+		memcpy(ret, spki, HUB_ID_LEN);
+	return r;
+}
+
+/* --- changes -------------------------------------------------------------------------------------- */
+
+static int keep_trust(struct identity_store *s, const uint8_t *file, size_t len)
+{
+	int r = len > IDENTITY_TRUST_MAX
+			? -EMSGSIZE
+			: file_replace(s->dir, "clinic.trust", file, len);
+
+	s->trusted |= r == 0;
+	return r;
+}
+
+static int replace_next(struct identity_store *s, const struct identity_key *k)
+{
+	int r = write_key(s, "next", k);
+
+	if (r == 0)
+		s->next = *k;
+	return r;
+}
+
+static int make_key(struct identity_store *s, const struct enrol_action *a)
+{
+	struct identity_state state = s->state;
+	struct identity_key k = { .there = true,
+				  .renewal = a->renewal,
+				  .epoch = a->epoch };
+	uint8_t hub[HUB_ID_LEN], public[P256_PUBLIC_LEN];
+	int r = identity_store_hub(s, hub), n;
+
+	if (r < 0)
+		return r;
+	state.tries = a->tries;
+	r = write_state(s, state);
+	FAILPOINT("identity.key.between");
+	if (r < 0)
+		return r;
+	p256_generate(k.private, public);
+	n = csr_make(k.private, hub, k.request);
+	k.request_len = n < 0 ? 0 : (size_t)n;
+	r = n < 0 ? n : replace_next(s, &k);
+	crypto_wipe(&k, sizeof(k));
+	return r;
+}
+
+static int keep_cert(struct identity_store *s, const struct enrol_action *a,
+		     const uint8_t *der, size_t len)
+{
+	struct identity_key k = s->next;
+	struct enrol_validity dates;
+	int r = k.there ? identity_store_fits(s, der, len, &dates) : -ENOENT;
+
+	if (r == 0) {
+		memcpy(k.cert, der, len);
+		k.cert_len = len;
+		k.epoch = a->epoch;
+		k.renewal = a->renewal;
+		r = replace_next(s, &k);
+	}
+	if (r == 0)
+		s->next_dates = dates;
+	crypto_wipe(&k, sizeof(k));
+	return r;
+}
+
+static int keep_epoch(struct identity_store *s, const struct enrol_action *a)
+{
+	struct identity_key k = s->next;
+	int r;
+
+	if (!k.there)
+		return -ENOENT;
+	k.epoch = a->epoch;
+	r = replace_next(s, &k);
+	crypto_wipe(&k, sizeof(k));
+	return r;
+}
+
+static int promote(struct identity_store *s, const struct enrol_action *a)
+{
+	struct identity_state state = s->state;
+	int r;
+
+	if (!s->next.there || s->next.cert_len == 0)
+		return -ENOENT;
+	state.tries = 0;
+	if (a->epoch > state.epoch)
+		state.epoch = a->epoch;
+	r = write_state(s, state);
+	FAILPOINT("identity.promote.between");
+	if (r == 0)
+		r = file_rename(s->dir, "next", "current");
+	if (r < 0)
+		return r;
+	s->current = s->next;
+	s->current_dates = s->next_dates;
+	crypto_wipe(&s->next, sizeof(s->next));
+	/* from here on 'current' counts, whether these go or stay */
+	(void)file_remove(s->dir, "identity.key");
+	(void)file_remove(s->dir, "identity.crt");
+	s->old_form = false;
+	return 0;
+}
+
+int identity_store_do(struct identity_store *s, const struct enrol_action *a,
+		      const uint8_t *der, size_t len)
+{
+	switch (a->what) {
+	case ENROL_KEEP_TRUST: return keep_trust(s, der, len);
+	case ENROL_MAKE_KEY: return make_key(s, a);
+	case ENROL_KEEP_CERT: return keep_cert(s, a, der, len);
+	case ENROL_KEEP_EPOCH: return keep_epoch(s, a);
+	case ENROL_PROMOTE: return promote(s, a);
+	case ENROL_FORGET: return forget(s);
+	case ENROL_NOTHING:
+	case ENROL_SEND:
+	case ENROL_USE:
+	case ENROL_CALL: break;
+	}
+	return -EINVAL;
+}
+
+/* --- what is asked for ---------------------------------------------------------------------------- */
+
+int identity_store_fits(const struct identity_store *s, const uint8_t *der, size_t len,
+			struct enrol_validity *ret)
+{
+	uint8_t hub[HUB_ID_LEN];
+	int r = len > IDENTITY_CERT_MAX ? -EMSGSIZE : identity_check_form(der, len, true);
+
+	if (r == 0 && (!s->next.there || identity_store_hub(s, hub) != 0))
+		r = -EKEYREJECTED;
+	if (r == 0)
+		r = match(&s->next, der, len);
+	return r ? r : look_at(der, len, hub, ret);
+}
+
+int identity_store_request(const struct identity_store *s, const uint8_t **ret)
+{
+	if (!s->next.there || s->next.request_len == 0)
+		return -ENOENT;
+	*ret = s->next.request;
+	return (int)s->next.request_len;
+}
+
+static int key_to_pem(const struct identity_key *k, char ret[static IDENTITY_PEM_MAX])
+{
+	uint8_t der[256];
+	ecc_key key;
+	int n = -1;
+
+	if (wc_ecc_init(&key) != 0)
+		return -EIO;
+	if (wc_ecc_import_private_key_ex(k->private, P256_PRIVATE_LEN, NULL, 0, &key,
+					 ECC_SECP256R1) == 0 &&
+	    wc_ecc_make_pub_ex(&key, NULL, crypto_rng()) == 0)
+		n = wc_EccKeyToDer(&key, der, sizeof(der));
+	if (n > 0)
+		n = wc_DerToPem(der, (word32)n, (byte *)ret, IDENTITY_PEM_MAX - 1,
+				ECC_PRIVATEKEY_TYPE);
+	wc_ecc_free(&key);
+	crypto_wipe(der, sizeof(der));
+	if (n <= 0)
+		return -EIO;
+	ret[n] = '\0';
+	return 0;
+}
+
+int identity_store_pem(const struct identity_store *s, enum identity_which which,
+		       struct identity_pem *ret)
+{
+	const struct identity_key *k = which == IDENTITY_DEVICE	   ? &s->device
+				       : which == IDENTITY_CURRENT ? &s->current
+								   : &s->next;
+	int n;
+
+	if (!k->there || k->cert_len == 0)
+		return -ENOENT;
+	if (which == IDENTITY_CURRENT && s->old_form) /* a chain, maybe */
+		n = file_read(s->dir, "identity.crt", (uint8_t *)ret->cert,
+			      IDENTITY_PEM_MAX - 1);
+	else
+		n = wc_DerToPem(k->cert, (word32)k->cert_len, (byte *)ret->cert,
+				IDENTITY_PEM_MAX - 1, CERT_TYPE);
+	if (n <= 0)
+		return -EIO;
+	ret->cert[n] = '\0';
+	return key_to_pem(k, ret->key);
+}
+
+int identity_store_trust(const struct identity_store *s,
+			 uint8_t ret[static IDENTITY_TRUST_MAX])
+{
+	return file_read(s->dir, "clinic.trust", ret, IDENTITY_TRUST_MAX);
+}

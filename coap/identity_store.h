@@ -1,0 +1,103 @@
+#pragma once
+
+/*
+ * identity_store.h - who this hub is, on disk: its device key, the credential in use, and the one that is to replace it.
+ *
+ *   device, device.copy   the device key and its bootstrap certificate; made at first start, never again
+ *   current               key, certificate and epoch of the credential in use
+ *   next                  the same of the one that is not confirmed, or its key and request only
+ *   enrol-a, enrol-b      highest epoch in use so far, keys used up, a reset that was begun; equal but for a power cut
+ *   clinic.trust          as it came (its signature is looked at by whoever reads it)
+ *   identity.key, identity.crt   PEM, as 'clinicctl hub add' makes them: a credential in use, if there is no 'current'.
+ *                         Its key then is the device key too, as the hub's id comes from it
+ *
+ * All are in hub-coap's state folder, mode 0600. Each change is one rename, with what must be known before it written
+ * before; so that after a kill at any moment identity_store_open finds what was, or what was to be. A file that is
+ * damaged is as none; 'device' is made whole from its copy, and never made anew while anything hints that there was one.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "coap/enrol.h"
+#include "coap/identity_file.h"
+
+enum {
+	IDENTITY_PEM_MAX = 2400,
+	IDENTITY_TRUST_MAX = 4608,
+};
+
+struct identity_store;
+
+enum identity_which {
+	IDENTITY_DEVICE = 1, /* with the bootstrap certificate */
+	IDENTITY_CURRENT,
+	IDENTITY_NEXT,
+};
+
+/* NUL-terminated. Wipe it after use. */
+struct identity_pem {
+	char cert[IDENTITY_PEM_MAX];
+	char key[IDENTITY_PEM_MAX];
+};
+
+/*
+ * identity_store_open - read all, make whole what can be, finish a reset, make the device key if there never was one.
+ *
+ * dir   borrowed for life
+ *
+ * Returns 0 with *ret, -ENOMEM, -EACCES, -ENOSPC or -EIO. A credential in use is opened even if all else is lost.
+ */
+int identity_store_open(const char *dir, struct identity_store **ret);
+void identity_store_free(struct identity_store *s); /* wipes; NULL is fine */
+
+/* What enrol_init wants. */
+struct enrol_kept identity_store_kept(const struct identity_store *s);
+
+/* The folder that it was opened with. */
+const char *identity_store_dir(const struct identity_store *s);
+
+/* How many files were there and damaged. */
+unsigned identity_store_damaged(const struct identity_store *s);
+
+/* identity_store_spki - what the label says: SHA-256 of the device key's SubjectPublicKeyInfo. Returns 0, or -ENOENT: the
+ * device key is lost. */
+int identity_store_spki(const struct identity_store *s, uint8_t ret[static SHA256_LEN]);
+/* identity_store_label - the same from the files of dir, of which none is changed. Returns 0 or -ENOENT. */
+int identity_store_label(const char *dir, uint8_t ret[static SHA256_LEN]);
+/* identity_store_hub - this hub's id, the first half of it. Returns 0 or -ENOENT. */
+int identity_store_hub(const struct identity_store *s, uint8_t ret[static HUB_ID_LEN]);
+
+/*
+ * identity_store_do - what enrol_next says is to be kept.
+ *
+ * der, len   ENROL_KEEP_TRUST: the file clinic.trust. ENROL_KEEP_CERT: the certificate, for which
+ *            identity_store_fits returned 0. Else not looked at
+ *
+ * Returns 0 when it is durable; else nothing has changed but what the next try will repeat: -ENOENT (no such key),
+ * -EMSGSIZE, -EINVAL (not to be kept), -ENOSPC, -EACCES or -EIO.
+ */
+int identity_store_do(struct identity_store *s, const struct enrol_action *a,
+		      const uint8_t *der, size_t len);
+
+/*
+ * identity_store_fits - is this a certificate of this hub for the next key?
+ *
+ * Who signed it is not looked at: the clinic's server, whose identity was checked, has sent it, and ours judges it again.
+ *
+ * Returns 0 with its dates, -EKEYREJECTED (another key, another hub), or -EBADMSG, -EMSGSIZE, -ENOTSUP, -EACCES: see
+ * identity_check_form.
+ */
+int identity_store_fits(const struct identity_store *s, const uint8_t *der, size_t len,
+			struct enrol_validity *ret);
+
+/* identity_store_request - the next key's request, PKCS#10; borrowed until the next change. Returns the length or -ENOENT. */
+int identity_store_request(const struct identity_store *s, const uint8_t **ret);
+
+/* identity_store_pem - Returns 0, -ENOENT (not there, or without certificate), or -EIO. */
+int identity_store_pem(const struct identity_store *s, enum identity_which which,
+		       struct identity_pem *ret);
+
+/* identity_store_trust - the file clinic.trust. Returns the length, or an error as of file_read. */
+int identity_store_trust(const struct identity_store *s,
+			 uint8_t ret[static IDENTITY_TRUST_MAX]);

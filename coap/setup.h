@@ -1,0 +1,50 @@
+#pragma once
+
+/*
+ * setup.h - a hub learns its clinic: clinic.trust from the boot partition goes into hub-coap's state folder.
+ *
+ * Runs once per start, before hub-coap and as its user, without a network. Only a hub in FACTORY takes one: it knows no
+ * clinic and has no key of an enrolment. The file stays on the boot partition, so that at each later start the same one is
+ * met again, and nothing is done.
+ */
+#include <stdint.h>
+
+#include "coap/identity_store.h"
+#include "hub/core/trust.h"
+
+enum setup_trust {
+	SETUP_TRUST_NONE = 0, /* no file there */
+	SETUP_TRUST_TAKEN,    /* it is durable */
+	SETUP_TRUST_SAME,     /* it is the one in use */
+	SETUP_TRUST_IGNORED, /* another one, good or not: this hub knows a clinic already */
+	SETUP_TRUST_REFUSED, /* for 'err' */
+	SETUP_TRUST_UNKEPT, /* good, but could not be written, for 'err'; at the next start again */
+};
+
+struct setup_trust_file {
+	int err;	   /* 0: it is good, and what follows is filled */
+	const char *field; /* of -EBADMSG, -ERANGE, -EMSGSIZE, -ENOTSUP: where; or NULL */
+	struct trust trust;
+	char fingerprint[TRUST_FINGERPRINT_MAX];
+};
+
+/*
+ * setup_take_trust - BOOT/clinic.trust, if there is one.
+ *
+ * now_s   UTC; how late it is at least, as far as this machine knows
+ * ret     the file that was found; not of SETUP_TRUST_NONE, and not filled of one that cannot be read
+ *
+ * err: -EKEYREJECTED (not signed by its root), -ESTALE (it is later than the file says it may be put in), -EMSGSIZE (longer
+ * than any), or as trust_open and file_read.
+ */
+enum setup_trust setup_take_trust(struct identity_store *s, const char *boot,
+				  int64_t now_s, struct setup_trust_file *ret);
+
+/*
+ * setup_held_trust - the one in use. Returns false if there is none; else *ret, with .err if it is damaged.
+ */
+bool setup_held_trust(const char *dir, struct setup_trust_file *ret);
+
+/* setup_refusal - why a file was refused, and what to do, for a person. Static. */
+const char *setup_refusal(int err);
+const char *setup_advice(int err);
