@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/rt/file.h"
+
 /* Bytes that grow. */
 struct pile {
 	uint8_t *p;
@@ -37,16 +39,11 @@ static int pile_room(struct pile *b, size_t more)
 	return 0;
 }
 
-static int from_errno(int e)
-{
-	return e == ENOENT ? -ENOENT : e == EACCES || e == EPERM ? -EACCES : -EIO;
-}
-
 static int read_file(int at, const char *name, struct pile *b)
 {
 	int fd = openat(at, name, O_RDONLY | O_CLOEXEC);
 	ssize_t n = 1;
-	int r = fd < 0 ? from_errno(errno) : 0;
+	int r = fd < 0 ? file_error(errno) : 0;
 
 	while (r == 0 && n > 0) {
 		r = pile_room(b, AUDIT_PAGE);
@@ -72,8 +69,10 @@ static int read_folder(const char *path, struct pile *b)
 {
 	DIR *d = opendir(path);
 	struct dirent *e;
-	int r = d ? 0 : from_errno(errno);
+	int r = 0;
 
+	if (!d)
+		return file_error(errno);
 	while (r == 0) {
 		errno = 0;
 		e = readdir(d);
@@ -84,8 +83,7 @@ static int read_folder(const char *path, struct pile *b)
 		if (is_segment_name(e->d_name))
 			r = read_file(dirfd(d), e->d_name, b);
 	}
-	if (d)
-		closedir(d);
+	closedir(d);
 	return r;
 }
 
@@ -176,15 +174,22 @@ int audit_log_parse(const uint8_t *bytes, size_t len, struct audit_log *ret)
 	return 0;
 }
 
-int audit_log_load(const char *path, struct audit_log *ret)
+static int read_path(const char *path, struct pile *b)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return file_error(errno);
+	return S_ISDIR(st.st_mode) ? read_folder(path, b) : read_file(AT_FDCWD, path, b);
+}
+
+int audit_log_load(char *const *paths, size_t count, struct audit_log *ret)
 {
 	struct pile b = { 0 };
-	struct stat st;
-	int r = stat(path, &st) ? from_errno(errno) : 0;
+	int r = 0;
 
-	if (r == 0)
-		r = S_ISDIR(st.st_mode) ? read_folder(path, &b)
-					: read_file(AT_FDCWD, path, &b);
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = read_path(paths[i], &b);
 	if (r == 0)
 		r = audit_log_parse(b.p, b.len, ret);
 	free(b.p);

@@ -3,9 +3,9 @@
 /*
  * audit_report.h - an audit log from files, and what the verifier found in one line for a person.
  *
- * For 'clinicctl audit verify HUB|FILE':
+ * For 'clinicctl audit verify' (ctl_audit.c):
  *
- *   r = audit_log_load(path, &log); ... fill in hub, keys, witnessed ...
+ *   r = audit_log_load(paths, count, &log); ... fill in hub, keys, witnessed ...
  *   in.segments = log.segments; in.segment_count = log.count;
  *   code = audit_check(&in, stdout);
  */
@@ -37,11 +37,11 @@ struct audit_log {
 /*
  * audit_log_load - segments as the hub keeps them (audit-1, audit-2 ...) or exports them.
  *
- * path   a folder with audit-* files, or one file with segments of either form, one after the other
+ * paths  each a folder with audit-* files, or one file with segments of either form, one after the other
  *
  * What does not parse stays in as it is: the verifier shall see it. Returns 0, -ENOENT, -EACCES, -EIO, -EMSGSIZE, -ENOMEM.
  */
-int audit_log_load(const char *path, struct audit_log *ret);
+int audit_log_load(char *const *paths, size_t count, struct audit_log *ret);
 /* audit_log_parse - the same from memory, one file's bytes; copied. */
 int audit_log_parse(const uint8_t *bytes, size_t len, struct audit_log *ret);
 void audit_log_done(struct audit_log *log);

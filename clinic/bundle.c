@@ -1,6 +1,6 @@
 /*
  * bundle.c - makes a hub's keys, certificate and config; see bundle.h. Of the keys the clinic
- * keeps only public parts.
+ * keeps only public parts, but for the audit log's: with it it can tell who wrote what.
  */
 #include "clinic/bundle.h"
 
@@ -10,7 +10,10 @@
 
 #include "clinic/conf.h"
 #include "clinic/files.h"
+#include "clinic/keyfile.h"
+#include "clinic/keyring.h"
 #include "clinic/pki.h"
+#include "clinic/signing.h"
 #include "hub/core/cose.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
@@ -53,7 +56,7 @@ static int make_identity(const char *dir, const char *out, int64_t now_ms, struc
 			 char why[static FOLDER_WHY_MAX])
 {
 	struct pki_pair root, hub;
-	int r = folder_read_text(dir, FILES_ROOT_KEY, root.key, sizeof(root.key), why);
+	int r = keyfile_read_pem(dir, FILES_ROOT_KEY, root.key, why);
 
 	if (r == 0)
 		r = folder_read_text(dir, FILES_ROOT_CRT, root.cert, sizeof(root.cert),
@@ -88,37 +91,18 @@ static int make_sign_key(const char *out, struct hub *h)
 	return r;
 }
 
-static int fill_endpoint(const char *dir, struct config_endpoint *e,
-			 char why[static FOLDER_WHY_MAX])
+static int make_audit_key(const char *out, uint8_t ret[static KEY_LEN])
 {
-	char cert[PKI_PEM_MAX];
-	struct conf conf;
-	int r = folder_read_conf(dir, &conf, why);
-
-	if (r == 0)
-		r = folder_read_text(dir, FILES_SERVER_CRT, cert, sizeof(cert), why);
-	if (r < 0)
-		return r;
-	r = pki_spki(cert, e->pins[0]);
-	if (r < 0) {
-		snprintf(why, FOLDER_WHY_MAX, "%s/%s is not a certificate", dir,
-			 FILES_SERVER_CRT);
-		return r;
-	}
-	memcpy(e->name, conf.name, sizeof(e->name));
-	memcpy(e->addr, conf.addr, sizeof(e->addr));
-	e->port = conf.port;
-	e->profile = DTLS_PROFILE_13_CID;
-	e->pin_count = 1;
-	return 0;
+	crypto_random(ret, KEY_LEN);
+	return put(out, "store", "audit.key", ret, KEY_LEN);
 }
 
 static int fill_config(const char *dir, const struct bundle_wish *wish,
 		       const struct hub *h, struct config *c,
 		       char why[static FOLDER_WHY_MAX])
 {
-	uint8_t seal[FILES_SEAL_LEN];
-	int r = folder_read(dir, FILES_SEAL_PUB, seal, sizeof(seal), why);
+	struct keyring_seal seal;
+	int r = keyring_seal(dir, &seal, why);
 
 	if (r < 0)
 		return r;
@@ -131,17 +115,26 @@ static int fill_config(const char *dir, const struct bundle_wish *wish,
 		.change_utc_s = wish->change_utc_s,
 		.change_offset_min = wish->change_offset_min,
 		.heartbeat_s = wish->heartbeat_s,
-		.seal_key_id = seal[0],
+		.seal_key_id = seal.now.id,
+		.has_next_seal = seal.has_next,
 		.device_count = wish->device_count,
-		.endpoint_count = 1,
+		.endpoint_count = wish->endpoints.count,
+		.signer_count = wish->signer_count,
 	};
 	memcpy(c->hub, h->id, sizeof(c->hub));
-	memcpy(c->seal_public, seal + 1, sizeof(c->seal_public));
+	memcpy(c->seal_public, seal.now.public, sizeof(c->seal_public));
+	if (seal.has_next)
+		c->next_seal = seal.next;
 	memcpy(c->devices, wish->devices, sizeof(c->devices));
+	memcpy(c->signers, wish->signers, sizeof(c->signers));
 	if (wish->window_min)
 		c->window = (struct config_window){ .id = FIRST_WINDOW,
 						    .minutes = wish->window_min };
-	return fill_endpoint(dir, &c->endpoints[0], why);
+	memcpy(c->endpoints, wish->endpoints.at, sizeof(c->endpoints));
+	if (c->endpoint_count > 0)
+		return 0;
+	c->endpoint_count = 1;
+	return bundle_own_endpoint(dir, &c->endpoints[0], why);
 }
 
 /* Read back before it is signed: a config that a hub would refuse must not leave the clinic. */
@@ -164,22 +157,22 @@ int bundle_sign(const char *dir, const struct config *c,
 		uint8_t cose[static BUNDLE_COSE_MAX], char why[static FOLDER_WHY_MAX])
 {
 	static uint8_t payload[CONFIG_BYTES_MAX];
-	uint8_t private[P256_PRIVATE_LEN];
+	struct signing *key;
 	int len = encode_config(c, payload, sizeof(payload), why), r;
 
 	if (len < 0)
 		return len;
-	r = folder_read(dir, FILES_CONFIG_KEY, private, sizeof(private), why);
+	r = signing_open(signing_used(), dir, FILES_CONFIG_KEY, &key, why);
 	if (r < 0)
 		return r;
-	r = sign1_make(SIGN_CONTEXT_CONFIG, private, payload, (size_t)len, cose,
-		       BUNDLE_COSE_MAX);
-	crypto_wipe(private, sizeof(private));
+	r = signing_sign1(key, SIGN_CONTEXT_CONFIG, payload, (size_t)len, cose,
+			  BUNDLE_COSE_MAX);
+	signing_close(key);
 	crypto_wipe(payload, sizeof(payload));
 	if (r < 0)
 		snprintf(why, FOLDER_WHY_MAX,
-			 "the hub's configuration could not be signed with %s/%s: %s",
-			 dir, FILES_CONFIG_KEY, err_text(r));
+			 "the hub's configuration could not be signed with %s: %s",
+			 signing_used() ? signing_used() : FILES_CONFIG_KEY, err_text(r));
 	return r;
 }
 
@@ -206,7 +199,7 @@ static int make_config(const char *dir, const char *out, const struct config *c,
 
 int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish,
 		int64_t now_ms, struct hub *ret, struct config *ret_config,
-		char why[static FOLDER_WHY_MAX])
+		uint8_t ret_audit[static KEY_LEN], char why[static FOLDER_WHY_MAX])
 {
 	struct hub h = { .epoch = FIRST_EPOCH, .state = HUB_ACTIVE, .added_ms = now_ms };
 	struct config c;
@@ -214,6 +207,8 @@ int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish
 
 	if (r == 0)
 		r = make_sign_key(out, &h);
+	if (r == 0)
+		r = make_audit_key(out, ret_audit);
 	if (r < 0) {
 		snprintf(why, FOLDER_WHY_MAX, "%s cannot be written: %s", out,
 			 err_text(r));

@@ -4,6 +4,7 @@
  * bundle.h - what a new hub needs, as a folder that is copied to its state folder.
  *
  *   store/sign.key                               P-256 scalar that signs its batches
+ *   store/audit.key                              key 0 of its audit log (hub/crypto/audit_chain.h)
  *   coap/identity.key, identity.crt, root.crt    PEM
  *   hubd/config.cose                             signed config (hub/core/config.h)
  *   hubd/clinic.pub                              public key that signs configs
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clinic/endpoint_list.h"
 #include "clinic/folder.h"
 #include "clinic/store.h"
 #include "hub/core/config.h"
@@ -25,7 +27,10 @@ struct bundle_wish {
 	int64_t change_utc_s;
 	int16_t change_offset_min;
 	uint16_t heartbeat_s;
-	uint16_t window_min; /* pairing window for all devices; 0: none */
+	uint16_t window_min;		/* pairing window for all devices; 0: none */
+	struct endpoint_list endpoints; /* with all they need; none: the clinic's own */
+	size_t signer_count;		/* whose orders it obeys */
+	struct signer signers[SIGNERS_MAX];
 };
 
 /*
@@ -36,13 +41,32 @@ struct bundle_wish {
  * out      an empty folder
  * ret      filled on success, but for the name: the row to be added
  * ret_config   filled on success; to be kept in the store, and wiped
+ * ret_audit    the same: key 0 of its audit log
  * why      as in folder.h
  *
  * Returns 0 or an error as in folder.h, also -ENOSPC; out may then hold part of the files.
  */
 int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish,
 		int64_t now_ms, struct hub *ret, struct config *ret_config,
-		char why[static FOLDER_WHY_MAX]);
+		uint8_t ret_audit[static KEY_LEN], char why[static FOLDER_WHY_MAX]);
+
+/* bundle_own_endpoint - the clinic's own server, as clinic.conf and server.crt say. Returns 0 or an error as above. */
+int bundle_own_endpoint(const char *dir, struct config_endpoint *ret,
+			char why[static FOLDER_WHY_MAX]);
+
+enum { BUNDLE_HEARTBEAT_S = 300 };
+
+/*
+ * bundle_first_config - what a hub that has enrolled by itself starts from: version 0, nobody's, without devices, at the
+ * clinic's own server. Returns 0 or an error as above.
+ *
+ * bundle_last_config - the last one that was signed for a hub, as the next one starts from it; the first, if there is none.
+ * Of another life it is nobody's. why: "" if it was the store.
+ */
+int bundle_first_config(const char *dir, const struct hub *h, struct config *ret,
+			char why[static FOLDER_WHY_MAX]);
+int bundle_last_config(const char *dir, struct store *store, const struct hub *h,
+		       struct config *ret, char why[static FOLDER_WHY_MAX]);
 
 enum { BUNDLE_COSE_MAX = CONFIG_BYTES_MAX + COSE_OVERHEAD_MAX };
 

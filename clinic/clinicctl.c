@@ -8,14 +8,31 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clinic/ctl.h"
+#include "clinic/files.h"
+#include "clinic/passphrase.h"
+#include "clinic/signing.h"
+#include "clinic/usage.h"
 #include "hub/crypto/crypto.h"
 
-static const struct ctl_verb *const verbs[] = { &ctl_init, &ctl_hub, &ctl_readings,
-						&ctl_status };
+static const struct ctl_verb *const verbs[] = {
+	&ctl_init,    &ctl_hub,	   &ctl_readings,   &ctl_status,     &ctl_gaps,
+	&ctl_recover, &ctl_audit,  &ctl_held,	    &ctl_claim,	     &ctl_trust,
+	&ctl_label,   &ctl_visit,  &ctl_conf,	    &ctl_enrol,	     &ctl_assign,
+	&ctl_signer,  &ctl_lock,   &ctl_release,    &ctl_test,	     &ctl_reboot,
+	&ctl_command, &ctl_keys,   &ctl_person,	    &ctl_completion, &ctl_replace,
+	&ctl_lost,    &ctl_retire, &ctl_passphrase,
+};
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+const struct ctl_verb *const *ctl_verbs(size_t *ret_count)
+{
+	*ret_count = VERBS;
+	return verbs;
+}
 
 __attribute__((format(printf, 1, 0))) static void complain(const char *fmt, va_list ap)
 {
@@ -77,13 +94,39 @@ bool ctl_operands(const struct ctl_verb *v, int argc, char **argv, int at, int w
 	return false;
 }
 
+static void print_far(FILE *to)
+{
+	fputs("\nCLINIC may also be a socket of clinicd, or a person's folder, for:\n ",
+	      to);
+	for (size_t i = 0; i < VERBS; i++) {
+		const struct ctl_verb *v = verbs[i];
+
+		if (!v->remote)
+			continue;
+		fprintf(to, " %s", v->name);
+		if (strcmp(v->remote, "*") != 0)
+			fprintf(to, " (%s)", v->remote);
+	}
+	fputs("\nAll others need the clinic's folder.\n", to);
+}
+
 static void help(FILE *to)
 {
-	fputs("Usage: clinicctl VERB DIR ...\n"
-	      "Keeps a clinic's keys, hubs and readings. DIR is the clinic's folder.\n\n",
+	fputs("Usage: clinicctl [--clinic CLINIC] [--key KEY] [--passphrase-file FILE] "
+	      "VERB "
+	      "...\n"
+	      "Keeps a clinic's keys, hubs and readings. Without --clinic or "
+	      "CLINICCTL_CLINIC in the\n"
+	      "environment a verb's first operand is the clinic: DIR, its folder.\n"
+	      "KEY signs configurations: a file, or pkcs11:token=LABEL;object=LABEL; "
+	      "else "
+	      "CLINICCTL_KEY, or\n"
+	      "config.key in DIR. FILE has its passphrase or PIN, which is asked for "
+	      "otherwise.\n\n",
 	      to);
 	for (size_t i = 0; i < VERBS; i++)
-		fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->what);
+		fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->what);
+	print_far(to);
 	fputs("\nEach verb: clinicctl VERB --help. Manual: clinicctl(1).\n", to);
 }
 
@@ -120,10 +163,80 @@ static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 	return r;
 }
 
+/* --- which clinic --------------------------------------------------------------------- */
+
+/* Is this word one of the list with spaces between? */
+static bool has_word(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = list; n > 0 && (p = strstr(p, word)) != NULL; p += n)
+		if ((p == list || p[-1] == ' ') && (p[n] == '\0' || p[n] == ' '))
+			return true;
+	return false;
+}
+
+/* Only the clinic's folder has everything. */
+static bool needs_folder(const struct ctl_verb *v, const char *part, const char *clinic)
+{
+	char conf[4096];
+
+	if (v->remote && (strcmp(v->remote, "*") == 0 || has_word(v->remote, part)))
+		return false;
+	snprintf(conf, sizeof(conf), "%s/%s", clinic, FILES_CONF);
+	return access(conf, F_OK) != 0;
+}
+
+/* The verb with the clinic as its first operand: "hub", "list", CLINIC, ... */
+static int run_with(const struct ctl_verb *v, const char *clinic, int argc, char **argv)
+{
+	const char *part =
+		argc > 1 && usage_has_part(v->usage, v->name, argv[1]) ? argv[1] : "";
+	int at = *part ? 2 : 1, r;
+	char **all;
+
+	if (!clinic || v->no_clinic || !usage_takes_clinic(v->usage, v->name, part))
+		return run_verb(v, argc, argv);
+	if (needs_folder(v, part, clinic))
+		return ctl_misused(v, "%s%s%s needs the clinic's folder; %s is none",
+				   v->name, *part ? " " : "", part, clinic);
+	all = calloc((size_t)argc + 2, sizeof(*all));
+	if (!all)
+		return ctl_complain(CTL_FAILED, "there is no memory");
+	memcpy(all, argv, (size_t)at * sizeof(*all));
+	all[at] = (char *)(uintptr_t)clinic;
+	memcpy(all + at + 1, argv + at, (size_t)(argc - at) * sizeof(*all));
+	r = run_verb(v, argc + 1, all);
+	free(all);
+	return r;
+}
+
+/* What stands before the verb. */
+static bool take_option(const char *option, const char *value, const char **ret_clinic)
+{
+	if (strcmp(option, "--clinic") == 0)
+		*ret_clinic = value;
+	else if (strcmp(option, "--key") == 0)
+		signing_use(value);
+	else if (strcmp(option, "--passphrase-file") == 0)
+		(void)passphrase_from(value);
+	else
+		return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
+	const char *clinic = getenv("CLINICCTL_CLINIC");
 	const struct ctl_verb *v;
 
+	if (clinic && !*clinic)
+		clinic = NULL;
+	signing_use(getenv("CLINICCTL_KEY"));
+	while (argc > 2 && take_option(argv[1], argv[2], &clinic)) {
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc < 2) {
 		help(stderr);
 		return CTL_USAGE;
@@ -142,5 +255,5 @@ int main(int argc, char **argv)
 			     argv[1]);
 		return CTL_USAGE;
 	}
-	return run_verb(v, argc - 1, argv + 1);
+	return run_with(v, clinic, argc - 1, argv + 1);
 }

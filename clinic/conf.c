@@ -9,11 +9,22 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE_MAX_BYTES = 512 };
+enum { LINE_MAX_BYTES = 640, ENROL_TEXT_MAX = 256 };
 
-enum conf_key { CONF_KEY_NAME = 0, CONF_KEY_ADDRESS, CONF_KEY_PORT, CONF_KEY_COUNT };
+enum conf_key {
+	CONF_KEY_NAME = 0,
+	CONF_KEY_ADDRESS, /* may be absent */
+	CONF_KEY_PORT,
+	CONF_KEY_DATABASE, /* may be absent */
+	CONF_KEY_ENROL,	   /* may be absent */
+	CONF_KEY_APPROVE,  /* may be absent */
+	CONF_KEY_COUNT
+};
 
-static const char *const key_names[CONF_KEY_COUNT] = { "name", "address", "port" };
+static const char *const key_names[CONF_KEY_COUNT] = { "name",	"address",
+						       "port",	"database",
+						       "enrol", "enrol-approve" };
+static const unsigned keys_needed = 1U << CONF_KEY_NAME | 1U << CONF_KEY_PORT;
 
 bool conf_name_ok(const char *name)
 {
@@ -62,6 +73,19 @@ int conf_parse_port(const char *text, uint16_t *ret)
 	return 0;
 }
 
+bool conf_database_ok(const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n < 1 || n > CONF_DATABASE_MAX)
+		return false;
+	for (; *text; text++) {
+		if (!isprint((unsigned char)*text))
+			return false;
+	}
+	return true;
+}
+
 char *conf_address_text(const uint8_t addr[static 16], char *buf, size_t cap)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -96,6 +120,15 @@ static int set_value(struct conf *c, enum conf_key key, const char *value)
 	case CONF_KEY_ADDRESS:
 		return conf_parse_address(value, c->addr) == 0 ? 0 : -ERANGE;
 	case CONF_KEY_PORT: return conf_parse_port(value, &c->port);
+	case CONF_KEY_DATABASE:
+		if (!conf_database_ok(value))
+			return -ERANGE;
+		memcpy(c->database, value, strlen(value) + 1);
+		return 0;
+	case CONF_KEY_ENROL: return conf_parse_port(value, &c->enrol);
+	case CONF_KEY_APPROVE:
+		c->enrol_asks = strcmp(value, "ask") == 0;
+		return c->enrol_asks || strcmp(value, "auto") == 0 ? 0 : -ERANGE;
 	case CONF_KEY_COUNT: break;
 	}
 	return -EBADMSG;
@@ -146,7 +179,7 @@ int conf_parse(const char *text, struct conf *ret, unsigned *ret_line)
 		}
 		text += n + (text[n] == '\n');
 	}
-	if (seen != (1U << CONF_KEY_COUNT) - 1) {
+	if ((seen & keys_needed) != keys_needed) {
 		*ret_line = 0;
 		return -EBADMSG;
 	}
@@ -156,15 +189,30 @@ int conf_parse(const char *text, struct conf *ret, unsigned *ret_line)
 
 int conf_format(const struct conf *c, char *buf, size_t cap)
 {
-	char addr[INET6_ADDRSTRLEN];
-	int n = snprintf(buf, cap,
-			 "# How hubs reach this clinic. It is written into the "
-			 "configuration of each\n"
-			 "# hub when the hub is added: a change here does not reach hubs "
-			 "added before.\n"
-			 "name = %s\naddress = %s\nport = %u\n",
-			 c->name, conf_address_text(c->addr, addr, sizeof(addr)),
-			 c->port);
+	static const uint8_t none[sizeof(c->addr)];
+	bool has_addr = memcmp(c->addr, none, sizeof(none)) != 0;
+	char addr[INET6_ADDRSTRLEN], enrol[ENROL_TEXT_MAX] = "";
+	int n;
+
+	if (c->enrol)
+		snprintf(enrol, sizeof(enrol),
+			 "# UDP port at which hubs that were claimed get their "
+			 "certificates; enrol-approve = ask: a\n"
+			 "# person has to say so each time.\n"
+			 "enrol = %u\nenrol-approve = %s\n",
+			 c->enrol, c->enrol_asks ? "ask" : "auto");
+	n = snprintf(buf, cap,
+		     "# How hubs reach this clinic. It is written into the "
+		     "configuration of each\n"
+		     "# hub when the hub is added: a change here does not reach hubs "
+		     "added before,\n"
+		     "# 'clinicctl hub endpoints' does.\n"
+		     "name = %s\n%s%s%sport = %u\n%s%s%s%s",
+		     c->name, has_addr ? "address = " : "",
+		     has_addr ? conf_address_text(c->addr, addr, sizeof(addr)) : "",
+		     has_addr ? "\n" : "", c->port,
+		     *c->database ? "# Where the clinic's data are.\ndatabase = " : "",
+		     c->database, *c->database ? "\n" : "", enrol);
 
 	return n < 0 || (size_t)n >= cap ? -ENOSPC : n;
 }

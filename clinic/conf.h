@@ -8,6 +8,13 @@
  *	name = clinic.example
  *	address = 192.0.2.10
  *	port = 5684
+ *	database = host=db1,db2 dbname=clinic user=clinicd
+ *	enrol = 5685
+ *	enrol-approve = ask
+ *
+ * 'address' may be left out: then hubs look the name up. 'database' may be left out: then the clinic's data are in
+ * the file clinic.db of the folder. 'enrol' may be left out: then hubs cannot enrol here. 'enrol-approve' is 'auto' (who
+ * was claimed may enrol) or 'ask' (and each time a person says so).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,12 +25,18 @@
 enum {
 	CONF_TEXT_MAX = 4096,
 	CONF_PORT = 5684, /* CoAP over DTLS, RFC 7252 12.7 */
+	CONF_DATABASE_MAX = 511,
 };
 
 struct conf {
 	char name[CONFIG_NAME_MAX + 1]; /* DNS name in the server's certificate */
-	uint8_t addr[16];		/* IPv6, or IPv4 as ::ffff:a.b.c.d */
+	uint8_t addr
+		[16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d; all zero: what the name leads to */
 	uint16_t port;
+	/* conninfo of a PostgreSQL server as libpq has it, URL or 'key=value ...'; "": the file */
+	char database[CONF_DATABASE_MAX + 1];
+	uint16_t enrol;	 /* UDP port, 0 none */
+	bool enrol_asks; /* a person approves each enrolment */
 };
 
 /* conf_name_ok - letters, digits, hyphens and dots as in a DNS name, 1..CONFIG_NAME_MAX. Pure. */
@@ -35,8 +48,11 @@ int conf_parse_port(const char *text, uint16_t *ret);
 /* conf_address_text - as people write it; at least 46 bytes. Returns buf. Pure. */
 char *conf_address_text(const uint8_t addr[static 16], char *buf, size_t cap);
 
+/* conf_database_ok - printable, one line, 1..CONF_DATABASE_MAX; whether libpq likes it is another question. Pure. */
+bool conf_database_ok(const char *text);
+
 /*
- * conf_parse - all three must be there once; unknown keys are refused.
+ * conf_parse - name and port must be there once, address and database may; unknown keys are refused.
  *
  * text       NUL-terminated
  * ret_line   line that is wrong, from 1; 0: a key is missing; written on failure only

@@ -6,29 +6,52 @@
  * Results go to stdout, complaints to stderr. A complaint says what, where, and what to do.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum ctl_exit {
 	CTL_OK = 0,
 	CTL_FAILED = 1, /* tried, did not work; or part of the output could not be made */
+	CTL_LOSSES = 3, /* done; what is told is complete, but not all good */
 	CTL_USAGE = 64, /* the command line is wrong; nothing was done */
 	CTL_NO_INPUT = 66,    /* no such folder, file or hub */
 	CTL_CANT_CREATE = 73, /* exists already, or cannot be written */
+	CTL_IO = 74,	      /* CTL_FAILED, of 'audit', where 1 says what a log is */
 	CTL_NO_PERM = 77,
 };
 
 struct ctl_verb {
 	const char *name;
-	const char *what;  /* one line for the list of verbs */
-	const char *usage; /* the whole of VERB --help */
+	const char *what; /* one line for the list of verbs */
+	/*
+	 * The whole of VERB --help. Its synopsis, "clinicctl VERB [WORD] ...", is also what completion is made from: a
+	 * word in small letters behind VERB is a part of it; each --option stands somewhere in the text.
+	 */
+	const char *usage;
+	/* Its parts that can ask a clinicd (remote.h), a space between them; "*": all. NULL: needs the clinic's folder. */
+	const char *remote;
+	bool no_clinic; /* its first operand is no clinic that is there already */
 	int (*run)(int argc,
 		   char **argv); /* argv[0] is the verb; returns enum ctl_exit */
 };
 
-extern const struct ctl_verb ctl_init, ctl_hub, ctl_readings, ctl_status;
+extern const struct ctl_verb ctl_init, ctl_hub, ctl_readings, ctl_status, ctl_gaps,
+	ctl_recover, ctl_audit, ctl_held, ctl_claim, ctl_trust, ctl_label, ctl_visit,
+	ctl_conf, ctl_enrol, ctl_assign, ctl_signer, ctl_lock, ctl_release, ctl_test,
+	ctl_reboot, ctl_command, ctl_keys, ctl_person, ctl_completion, ctl_replace,
+	ctl_lost, ctl_retire, ctl_passphrase;
 
-/* clinicctl hub pair-window, a part of ctl_hub. */
+/* All of them, in the order in which they are shown. */
+const struct ctl_verb *const *ctl_verbs(size_t *ret_count);
+
+/* clinicctl hub pair-window, hub endpoints, hub list and hub show, parts of ctl_hub. */
 int ctl_pair_window(int argc, char **argv);
+int ctl_endpoints(int argc, char **argv);
+int ctl_hub_list(int argc, char **argv);
+int ctl_hub_show(int argc, char **argv);
+
+/* clinicctl config edit, a part of ctl_conf. */
+int ctl_conf_edit(int argc, char **argv);
 
 /* Prints "clinicctl: ..." and returns code. */
 int ctl_complain(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,6 @@
 /*
  * ctl_hub.c - clinicctl hub add: makes what a hub needs, and the row that lets it in; and the
- * way to clinicctl hub pair-window (ctl_window.c).
+ * way to clinicctl hub pair-window (ctl_window.c) and hub endpoints (ctl_endpoints.c).
  *
  * Order: keys and bundle in a new folder, row, the folder under its final name, COMMIT. A
  * failure before COMMIT leaves neither; a power cut between the last two leaves a bundle
@@ -13,10 +13,16 @@
 #include <time.h>
 
 #include "clinic/bundle.h"
-#include "clinic/ctl.h"
+#include "clinic/ctl_config.h"
+#include "clinic/ctl_decide.h"
+#include "clinic/endpoint_args.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/spec.h"
+#include "clinic/store_assign.h"
+#include "clinic/store_claim.h"
+#include "clinic/store_command.h"
+#include "clinic/witness.h"
 #include "clinic/words.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
@@ -32,6 +38,7 @@ enum {
 struct args {
 	const char *dir, *name, *out;
 	struct bundle_wish wish;
+	struct endpoint_args endpoints;
 	bool has_offset;
 };
 
@@ -131,6 +138,7 @@ static int parse_options(int argc, char **argv, struct args *a)
 	static const struct option options[] = {
 		{ "out", required_argument, NULL, 'o' },
 		{ "device", required_argument, NULL, 'd' },
+		{ "endpoint", required_argument, NULL, 'e' },
 		{ "utc-offset", required_argument, NULL, 'u' },
 		{ "heartbeat", required_argument, NULL, 'b' },
 		{ "pair-window", required_argument, NULL, 'w' },
@@ -143,6 +151,9 @@ static int parse_options(int argc, char **argv, struct args *a)
 		switch (c) {
 		case 'o': a->out = optarg; break;
 		case 'd': r = add_device(a, optarg); break;
+		case 'e':
+			r = endpoint_args_take(&a->endpoints, "--endpoint", optarg);
+			break;
 		case 'u': r = set_offset(a, optarg); break;
 		case 'b': r = set_heartbeat(a, optarg); break;
 		case 'w': r = set_window(a, optarg); break;
@@ -197,13 +208,39 @@ static int cannot_write(const char *out, int err)
 			    err_text(err));
 }
 
-static int register_hub(struct store *store, const struct hub *h, const struct config *c,
-			const char *temp, const struct args *a)
+/* Nor may it be that of a hub that is claimed and will come. */
+static int name_is_free(struct store *store, const char *name)
 {
+	struct claim c;
+	int r = claim_by_name(store, name, &c);
+
+	return r == 0 ? -EEXIST : r == -ENOENT ? 0 : r;
+}
+
+static int register_hub(struct store *store, const struct hub *h, const struct config *c,
+			const uint8_t audit[static KEY_LEN], const char *temp,
+			const struct args *a)
+{
+	static uint8_t cose[BUNDLE_COSE_MAX];
+	char why[FOLDER_WHY_MAX] = "", other[HUB_NAME_MAX + 1];
+	size_t len, at = 0;
 	int r = store_begin(store);
 
 	if (r == 0)
+		r = name_is_free(store, a->name);
+	if (r == 0)
 		r = store_hub_put(store, h);
+	if (r == 0)
+		r = store_device_user(store, h->id, c->devices, c->device_count, other,
+				      &at);
+	if (r == 1) {
+		store_rollback(store);
+		return ctl_complain(CTL_CANT_CREATE,
+				    "device %u measures for the patient of hub '%s'; "
+				    "'clinicctl assign %s %s --unassign' first, or "
+				    "'clinicctl replace'; nothing was added",
+				    c->devices[at].num, other, a->dir, other);
+	}
 	if (r == -EEXIST) {
 		store_rollback(store);
 		return ctl_complain(CTL_CANT_CREATE,
@@ -212,7 +249,10 @@ static int register_hub(struct store *store, const struct hub *h, const struct c
 				    a->name);
 	}
 	if (r == 0)
-		r = store_config_put(store, c);
+		r = ctl_config_sign(a->dir, store, c, cose, &len, why);
+	crypto_wipe(cose, sizeof(cose));
+	if (r == 0)
+		r = witness_key_put(store, h->id, h->epoch, audit);
 	if (r == 0) {
 		r = files_publish(temp, a->out);
 		if (r < 0) {
@@ -224,6 +264,8 @@ static int register_hub(struct store *store, const struct hub *h, const struct c
 			files_discard(a->out);
 	}
 	store_rollback(store);
+	if (r < 0 && why[0])
+		return ctl_complain(ctl_exit_code(r), "%s", why);
 	if (r < 0)
 		return ctl_complain(CTL_FAILED, "%s/%s could not be written: %s", a->dir,
 				    FILES_DB, err_text(r));
@@ -261,8 +303,10 @@ static void print_offset(const struct args *a)
 		       words_zone(a->wish.change_offset_min, after));
 }
 
-static void report(const struct args *a, const struct hub *h)
+static void report(const struct args *a, const struct hub *h, const struct config *c)
 {
+	struct endpoint_list endpoints = { .count = c->endpoint_count };
+
 	printf("Hub '%s' is added; its uploads are accepted from now on.\n\n  hub id   ",
 	       a->name);
 	for (size_t i = 0; i < HUB_ID_LEN; i++)
@@ -270,6 +314,10 @@ static void report(const struct args *a, const struct hub *h)
 	for (size_t i = 0; i < a->wish.device_count; i++)
 		print_device(&a->wish.devices[i]);
 	print_offset(a);
+	printf("  reaches the clinic at%s\n",
+	       c->endpoint_count > 1 ? " (tried in this order)" : "");
+	memcpy(endpoints.at, c->endpoints, sizeof(endpoints.at));
+	endpoint_print_list(stdout, h->id, &endpoints, NULL);
 	if (a->wish.window_min)
 		printf("  pairing window: %u minutes from when the hub is first on\n",
 		       a->wish.window_min);
@@ -283,20 +331,28 @@ static void report(const struct args *a, const struct hub *h)
 }
 
 /* The folder temp is there; on failure the caller removes it. */
-static int fill_and_register(const struct args *a, struct store *store, const char *temp)
+static int fill_and_register(struct args *a, struct store *store, const char *temp)
 {
 	char why[FOLDER_WHY_MAX];
+	uint8_t audit[KEY_LEN];
 	struct config c;
 	struct hub h;
-	int r = bundle_make(a->dir, temp, &a->wish, ctl_now_ms(), &h, &c, why);
+	struct config people;
+	int r = store_signers_config(store, &people);
 
+	if (r < 0)
+		return ctl_store_failed(a->dir, NULL, r);
+	a->wish.signer_count = people.signer_count;
+	memcpy(a->wish.signers, people.signers, sizeof(people.signers));
+	r = bundle_make(a->dir, temp, &a->wish, ctl_now_ms(), &h, &c, audit, why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
 	snprintf(h.name, sizeof(h.name), "%s", a->name);
-	r = register_hub(store, &h, &c, temp, a);
-	crypto_wipe(&c, sizeof(c)); /* passkeys */
+	r = register_hub(store, &h, &c, audit, temp, a);
 	if (r == CTL_OK)
-		report(a, &h);
+		report(a, &h, &c);
+	crypto_wipe(&c, sizeof(c)); /* passkeys */
+	crypto_wipe(audit, sizeof(audit));
 	return r;
 }
 
@@ -312,6 +368,11 @@ static int add(int argc, char **argv)
 	r = folder_open_store(a.dir, &store, why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = endpoint_args_add(&a.endpoints, a.dir, &a.wish.endpoints);
+	if (r != CTL_OK) {
+		store_close(store);
+		return r;
+	}
 	r = files_make_folder(a.out, temp);
 	if (r < 0) {
 		r = cannot_write(a.out, r);
@@ -328,63 +389,122 @@ static int run(int argc, char **argv)
 {
 	if (argc >= 2 && strcmp(argv[1], "add") == 0)
 		return add(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "list") == 0)
+		return ctl_hub_list(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "show") == 0)
+		return ctl_hub_show(argc, argv);
 	if (argc >= 2 && strcmp(argv[1], "pair-window") == 0)
 		return ctl_pair_window(argc, argv);
-	return ctl_misused(&ctl_hub, "hub: 'add' and 'pair-window' are what can be done");
+	if (argc >= 2 && strcmp(argv[1], "endpoints") == 0)
+		return ctl_endpoints(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "suspend") == 0)
+		return ctl_hub_suspend(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "resume") == 0)
+		return ctl_hub_resume(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "withdraw") == 0)
+		return ctl_hub_withdraw(argc, argv);
+	return ctl_misused(&ctl_hub,
+			   "hub: 'add', 'list', 'show', 'pair-window', "
+			   "'endpoints', 'suspend', 'resume' and 'withdraw' are "
+			   "what can be done");
 }
 
 const struct ctl_verb ctl_hub = {
 	.name = "hub",
-	.what = "add a hub and make what it needs; open a pairing window",
-	.usage = "Usage: clinicctl hub add DIR NAME --out BUNDLE --device SPEC [--device "
-		 "SPEC]...\n"
-		 "           [--utc-offset MINUTES] [--dst-change INSTANT,MINUTES]\n"
-		 "           [--pair-window MINUTES] [--heartbeat SECONDS]\n"
-		 "Adds a hub under NAME (not the patient's) and writes what it needs to "
-		 "the "
-		 "new\n"
-		 "folder BUNDLE, whose content goes to /var/lib/hub on the hub.\n\n"
-		 "  --device SPEC  KIND,ADDRESS,OPTION,... with passkey= or justworks "
-		 "among "
-		 "them\n"
-		 "      KIND           bp, weight (or scale), glucose, spo2, temp, hr, "
-		 "cgm, "
-		 "ghs\n"
-		 "      ADDRESS        Bluetooth address, like AA:BB:CC:DD:EE:FF, with "
-		 "/random "
-		 "behind\n"
-		 "                     it if it is one; any: found while the window is "
-		 "open\n"
-		 "      passkey=NNNNNN six digits from the device's label or manual\n"
-		 "      justworks      it has no such number, or shows a new one each "
-		 "time\n"
-		 "      user=N         the patient is number N on a device of several\n"
-		 "      user=sole      nobody but the patient uses it\n"
-		 "      consent=NNNN   the code that a scale shows for that number\n"
-		 "      history=all    take also what it has stored so far; default new\n"
-		 "      serial=TEXT    it must say this serial number\n"
-		 "  --utc-offset MINUTES   local time of the home, like 60 for UTC+1; "
-		 "default: as here\n"
-		 "  --dst-change INSTANT,MINUTES   next change of it, like "
-		 "2027-03-28T01:00Z,120\n"
-		 "  --pair-window MINUTES  how long the hub pairs when it is first on; "
-		 "default "
-		 "10,\n"
-		 "                         0: not at all\n"
-		 "  --heartbeat SECONDS    how often the hub calls without a reading; "
-		 "default "
-		 "300\n\n"
-		 "Usage: clinicctl hub pair-window DIR NAME DEVICE [--minutes N] "
-		 "[--repair] "
-		 "--out FILE\n"
-		 "Writes a new configuration that orders a pairing window for one device "
-		 "of "
-		 "the hub;\n"
-		 "copy FILE over /var/lib/hub/hubd/config.cose on the hub.\n\n"
-		 "  DEVICE       its number as 'hub add' said it, or 'all': each that is "
-		 "not "
-		 "paired\n"
-		 "  --minutes N  1 to 120, default 10\n"
-		 "  --repair     it is paired already: forget that first\n",
+	.what = "add a hub and make what it needs; open a pairing window; "
+		"say where it reaches the clinic; suspend it",
+	.usage =
+		"Usage: clinicctl hub add DIR NAME --out BUNDLE --device SPEC [--device "
+		"SPEC]...\n"
+		"           [--endpoint SPEC]... [--utc-offset MINUTES]\n"
+		"           [--dst-change INSTANT,MINUTES]\n"
+		"           [--pair-window MINUTES] [--heartbeat SECONDS]\n"
+		"Adds a hub under NAME (not the patient's) and writes what it needs to "
+		"the "
+		"new\n"
+		"folder BUNDLE, whose content goes to /var/lib/hub on the hub.\n\n"
+		"  --device SPEC  KIND,ADDRESS,OPTION,... with passkey= or justworks "
+		"among "
+		"them\n"
+		"      KIND           bp, weight (or scale), glucose, spo2, temp, hr, "
+		"cgm, "
+		"ghs\n"
+		"      ADDRESS        Bluetooth address, like AA:BB:CC:DD:EE:FF, with "
+		"/random "
+		"behind\n"
+		"                     it if it is one; any: found while the window is "
+		"open\n"
+		"      passkey=NNNNNN six digits from the device's label or manual\n"
+		"      justworks      it has no such number, or shows a new one each "
+		"time\n"
+		"      user=N         the patient is number N on a device of several\n"
+		"      user=sole      nobody but the patient uses it\n"
+		"      consent=NNNN   the code that a scale shows for that number\n"
+		"      history=all    take also what it has stored so far; default new\n"
+		"      serial=TEXT    it must say this serial number\n"
+		"  --endpoint SPEC  where the hub reaches the clinic, up to 4, see "
+		"below; "
+		"default\n"
+		"                   one: name, address and port of clinic.conf\n"
+		"  --utc-offset MINUTES   local time of the home, like 60 for UTC+1; "
+		"default: as here\n"
+		"  --dst-change INSTANT,MINUTES   next change of it, like "
+		"2027-03-28T01:00Z,120\n"
+		"  --pair-window MINUTES  how long the hub pairs when it is first on; "
+		"default "
+		"10,\n"
+		"                         0: not at all\n"
+		"  --heartbeat SECONDS    how often the hub calls without a reading; "
+		"default "
+		"300\n\n"
+		"Usage: clinicctl hub list DIR [--json]\n"
+		"       clinicctl hub show DIR NAME [--json]\n"
+		"Which hubs there are, also those that are claimed ('clinicctl claim') "
+		"and have never\n"
+		"been here; and of one of them its label and who claimed it.\n\n"
+		"Usage: clinicctl hub pair-window DIR NAME DEVICE [--minutes N] "
+		"[--repair] "
+		"[--out FILE]\n"
+		"Signs a new configuration that orders a pairing window for one device "
+		"of "
+		"the hub;\n"
+		"the hub fetches it when it calls next.\n\n"
+		"  DEVICE       its number as 'hub add' said it, or 'all': each that is "
+		"not "
+		"paired\n"
+		"  --minutes N  1 to 120, default 10\n"
+		"  --repair     it is paired already: forget that first\n"
+		"  --out FILE   write it to FILE, too, for a hub that does not reach the "
+		"clinic: copy it\n"
+		"               over /var/lib/hub/hubd/config.cose there\n\n"
+		"Usage: clinicctl hub endpoints DIR NAME [--show] [--json]\n"
+		"       clinicctl hub endpoints DIR NAME [--remove ENDPOINT]... [--add "
+		"SPEC]...\n"
+		"           [--out FILE] [--json]\n"
+		"       clinicctl hub endpoints DIR NAME --set SPEC [--set SPEC]...\n"
+		"           [--out FILE] [--json]\n"
+		"Shows where the hub reaches the clinic, or signs a new configuration "
+		"that changes it;\n"
+		"the hub fetches it when it calls next. If no new endpoint answers, the "
+		"hub "
+		"goes on with\n"
+		"the ones before.\n\n"
+		"  --show             the default if nothing else is said\n"
+		"  --remove ENDPOINT  its name or its address, with :PORT if there are "
+		"several\n"
+		"  --add SPEC         one more; what is to be removed goes first\n"
+		"  --set SPEC         instead of all that there are\n"
+		"  --json             one object, for programs\n\n" ENDPOINT_ARGS_HELP
+		"\n"
+		"Usage: clinicctl hub suspend DIR NAME --reason TEXT [--by NAME]\n"
+		"       clinicctl hub resume DIR NAME [--reason TEXT] [--by NAME]\n"
+		"       clinicctl hub withdraw DIR NAME ASSIGNMENT --reason TEXT [--by "
+		"NAME] [--undo]\n"
+		"What a suspended hub sends is kept and not filed ('clinicctl held'), "
+		"until it is resumed;\n"
+		"so are its readings of an assignment that is withdrawn: it cannot be "
+		"said any more whose\n"
+		"they are. What is filed stays filed.\n",
+	.remote = "list show pair-window",
 	.run = run,
 };

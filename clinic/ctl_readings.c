@@ -11,18 +11,21 @@
 #include <string.h>
 
 #include "clinic/ctl.h"
+#include "clinic/ctl_decide.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/hub_list.h"
 #include "clinic/joining.h"
+#include "clinic/json.h"
 #include "clinic/opening.h"
 #include "clinic/show.h"
+#include "clinic/store_held.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 
 struct args {
 	const char *dir, *hub;
-	bool json, raw;
+	bool json, raw, recovered;
 };
 
 struct walk {
@@ -31,7 +34,7 @@ struct walk {
 	struct opening_key key;
 	struct hub hub; /* whose records are walked over */
 	struct joining joining;
-	uint64_t shown, unreadable;
+	uint64_t shown, unreadable, held;
 	bool begun; /* something was printed */
 };
 
@@ -54,11 +57,15 @@ static int on_joining(void *arg, const struct sealed *rec)
 static int on_record(void *arg, const struct sealed *rec)
 {
 	struct walk *w = arg;
-	struct shown s = { .hub = &w->hub, .rec = rec, .with_raw = w->args->raw };
+	struct shown s = { .hub = &w->hub,
+			   .rec = rec,
+			   .with_raw = w->args->raw,
+			   .recovered_from = w->args->recovered ? "set aside" : NULL };
 	struct reading rd;
 	const char *why = NULL;
 
-	if (joining_is_joined(&w->joining, rec))
+	/* accounts of what was given, not of what was measured: 'clinicctl gaps' reads them */
+	if (rec->record.kind == READING_MANIFEST || joining_is_joined(&w->joining, rec))
 		return 0;
 	s.context = joining_context(&w->joining, rec, &s.context_seq);
 	if (opening_open(&w->key, rec, &rd, &why) == 0)
@@ -78,14 +85,53 @@ static int on_record(void *arg, const struct sealed *rec)
 	return ferror(stdout) ? -EIO : 0;
 }
 
+/* What came from the hub's card; a glucose's context stands alone there. */
+static int on_recovered(void *arg, const struct sealed *rec, enum quarantine_reason why)
+{
+	return why == QUARANTINE_RECOVERED ? on_record(arg, rec) : 0;
+}
+
+static int count_held(void *arg, const struct held_group *g)
+{
+	*(uint64_t *)arg += g->count;
+	return 0;
+}
+
+/* What came and is not among the readings: said, so that nobody takes them for all there are. */
+static int show_held(struct walk *w)
+{
+	uint64_t n = 0;
+	int r = store_held_groups(w->store, w->hub.id, count_held, &n);
+	cJSON *o;
+
+	if (r < 0 || n == 0)
+		return r;
+	w->held += n;
+	if (!w->args->json)
+		return 0;
+	o = json_object();
+	json_text(o, "hub", w->hub.name);
+	json_hex(o, "hub_id", w->hub.id, HUB_ID_LEN);
+	json_uint(o, "not_filed", n);
+	json_print(o);
+	return 0;
+}
+
 static int walk_hub(struct walk *w)
 {
-	int r = store_record_each(w->store, w->hub.id, on_joining, w);
+	int r;
+
+	if (w->args->recovered)
+		return store_quarantine_each(w->store, w->hub.id, w->hub.epoch,
+					     on_recovered, w);
+	r = store_record_each(w->store, w->hub.id, on_joining, w);
 
 	if (r == 0)
 		r = joining_settle(&w->joining);
 	if (r == 0)
 		r = store_record_each(w->store, w->hub.id, on_record, w);
+	if (r == 0)
+		r = show_held(w);
 	joining_free(&w->joining);
 	return r;
 }
@@ -110,20 +156,6 @@ static int walk_one(struct walk *w)
 	return r < 0 ? r : walk_hub(w);
 }
 
-static int load_key(const struct args *a, struct opening_key *ret)
-{
-	uint8_t file[FILES_SEAL_LEN];
-	char why[FOLDER_WHY_MAX];
-	int r = folder_read(a->dir, FILES_SEAL_KEY, file, sizeof(file), why);
-
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	ret->id = file[0];
-	memcpy(ret->private, file + 1, sizeof(ret->private));
-	crypto_wipe(file, sizeof(file));
-	return CTL_OK;
-}
-
 static int conclude(const struct walk *w, int r)
 {
 	const struct args *a = w->args;
@@ -142,6 +174,9 @@ static int conclude(const struct walk *w, int r)
 	else if (!a->json)
 		printf("\n%llu reading%s.\n", (unsigned long long)w->shown,
 		       w->shown == 1 ? "" : "s");
+	if (!a->json && w->held > 0)
+		printf("%llu more came and %s not filed: 'clinicctl held %s' says why.\n",
+		       (unsigned long long)w->held, w->held == 1 ? "is" : "are", a->dir);
 	if (w->unreadable > 0)
 		return ctl_complain(
 			CTL_FAILED,
@@ -159,7 +194,7 @@ static int walk(const struct args *a)
 
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = load_key(a, &w.key);
+	r = ctl_load_key(a->dir, &w.key);
 	if (r == CTL_OK)
 		r = conclude(&w, a->hub ? walk_one(&w) : walk_all(&w));
 	crypto_wipe(&w.key, sizeof(w.key));
@@ -173,6 +208,7 @@ static int run(int argc, char **argv)
 		{ "hub", required_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "raw", no_argument, NULL, 'r' },
+		{ "recovered", no_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct args a = { .dir = NULL };
@@ -183,6 +219,7 @@ static int run(int argc, char **argv)
 		case 'h': a.hub = optarg; break;
 		case 'j': a.json = true; break;
 		case 'r': a.raw = true; break;
+		case 'c': a.recovered = true; break;
 		default: return ctl_misused(&ctl_readings, "readings: nothing was read");
 		}
 	}
@@ -195,11 +232,15 @@ static int run(int argc, char **argv)
 const struct ctl_verb ctl_readings = {
 	.name = "readings",
 	.what = "open and show what arrived",
-	.usage = "Usage: clinicctl readings DIR [--hub NAME] [--raw] [--json]\n"
+	.usage = "Usage: clinicctl readings DIR [--hub NAME] [--recovered] [--raw] "
+		 "[--json]\n"
 		 "Opens the readings that arrived and shows them, by hub and in the "
 		 "order in which the\n"
 		 "hub took them. Needs seal.key.\n\n"
 		 "  --hub NAME  only of this hub\n"
+		 "  --recovered  instead those that 'clinicctl recover' set aside; they "
+		 "are "
+		 "not signed\n"
 		 "  --raw       also the bytes as the device sent them\n"
 		 "  --json      one JSON object a line\n\n"
 		 "Exit status 1 if a record could not be opened; it is listed with the "

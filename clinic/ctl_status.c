@@ -1,22 +1,36 @@
 /*
- * ctl_status.c - clinicctl status: which hubs there are, when they were heard of, what is missing.
+ * ctl_status.c - clinicctl status: which hubs there are, when they were heard of, what is missing, which devices are
+ * silent and why.
  *
  * Each number up to the highest one known here is one of three: a record, given up by the hub with its cause,
  * or missing: on its way, or unknown.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "clinic/config_state.h"
 #include "clinic/ctl.h"
-#include "clinic/files.h"
-#include "clinic/folder.h"
-#include "clinic/hub_list.h"
+#include "clinic/ctl_assign.h"
 #include "clinic/json.h"
+#include "clinic/remote.h"
+#include "clinic/silence_show.h"
+#include "clinic/spec.h"
 #include "clinic/words.h"
-#include "hub/core/err.h"
 
-enum { RANGES_SHOWN = 8 };
+enum { RANGES_SHOWN = 8, HOURS_MAX = 24 * 365, HOUR_MS = 3600 * 1000 };
+
+/* What was asked. */
+struct args {
+	const char *dir, *hub; /* NULL: all of them */
+	bool json;
+	int64_t silent_after_ms; /* -1: as the kinds of devices say */
+	int64_t now_ms;
+	struct remote *clinic;
+};
 
 static uint64_t given_up(const struct store_counts *c)
 {
@@ -30,7 +44,7 @@ static uint64_t given_up(const struct store_counts *c)
 /* Seqs up to the highest one known here of which nothing is known. */
 static uint64_t missing(const struct store_counts *c)
 {
-	uint64_t known = c->records + given_up(c);
+	uint64_t known = c->records + c->held + c->discarded + given_up(c);
 
 	return c->highest > known ? c->highest - known : 0;
 }
@@ -71,9 +85,10 @@ static int print_range(void *arg, const struct tombstone *t)
 }
 
 /* One line for each cause that a hub has given. */
-static int print_given_up(struct store *store, const struct hub *h,
-			  const struct store_counts *c)
+static int print_given_up(const struct args *a, const struct hub_facts *f)
 {
+	const struct hub *h = &f->hub;
+	const struct store_counts *c = &f->counts;
 	char text[WORDS_GIVEN_UP_MAX];
 	int r = 0;
 
@@ -84,7 +99,7 @@ static int print_given_up(struct store *store, const struct hub *h,
 			continue;
 		printf("  %s: %s:", h->name,
 		       words_given_up(c->given_up[cause], l.cause, text));
-		r = store_given_up_each(store, h->id, h->epoch, print_range, &l);
+		r = remote_given_up(a->clinic, h->name, print_range, &l);
 		end_range(&l);
 		if (l.more > 0)
 			printf(" and %" PRIu64 " more, see --json", l.more);
@@ -94,9 +109,11 @@ static int print_given_up(struct store *store, const struct hub *h,
 }
 
 /* Things that a person must look at, in words. */
-static int print_warnings(struct store *store, const struct hub *h,
-			  const struct store_counts *c)
+static int print_warnings(const struct args *a, const struct hub_facts *f)
 {
+	const struct hub *h = &f->hub;
+	const struct store_counts *c = &f->counts;
+
 	if (missing(c) > 0)
 		printf("  %s: %" PRIu64 " of the readings before number %" PRIu64
 		       " not here (yet); the first missing is number %" PRIu64 "\n",
@@ -104,6 +121,43 @@ static int print_warnings(struct store *store, const struct hub *h,
 	if (c->quarantined > 0)
 		printf("  %s: %" PRIu64 " records in quarantine\n", h->name,
 		       c->quarantined);
+	if (c->held > c->held_unassigned)
+		printf("  %s: %" PRIu64
+		       " records are held in quarantine: they came while the hub was "
+		       "suspended, or said that it was tampered with; see 'clinicctl "
+		       "held'\n",
+		       h->name, c->held - c->held_unassigned);
+	if (c->held_unassigned > 0)
+		printf("  %s: %" PRIu64
+		       " readings are not filed: it is not known whose they are; see "
+		       "'clinicctl held'\n",
+		       h->name, c->held_unassigned);
+	if (c->discarded > 0)
+		printf("  %s: %" PRIu64 " records were discarded by a person: "
+		       "'clinicctl held --journal'\n",
+		       h->name, c->discarded);
+	if (h->again_ms)
+		printf("  %s: was reset, was active: it enrolled again and has no "
+		       "patient "
+		       "since; 'clinicctl assign' gives it one\n",
+		       h->name);
+	if (h->state == HUB_SUSPENDED && h->drain.kind)
+		printf("  %s: is suspended to the end of its life (%s): numbers up to "
+		       "%" PRIu64 " are filed, others are held\n",
+		       h->name, life_drain_text(h->drain.kind), h->drain.upto);
+	else if (h->state == HUB_SUSPENDED)
+		printf("  %s: is suspended: what it sends is held; 'clinicctl hub "
+		       "resume' ends this\n",
+		       h->name);
+	if (c->recovered > 0)
+		printf("  %s: %" PRIu64 " records from its card are set aside: they are "
+		       "not signed\n",
+		       h->name, c->recovered);
+	if (h->seen_ms && h->highest < c->highest)
+		printf("  %s: says that it has given numbers up to %" PRIu64
+		       " only, but number %" PRIu64
+		       " is here: its storage is older than it was; have it looked at\n",
+		       h->name, h->highest, c->highest);
 	if (h->rolled_back)
 		printf("  %s: used one number for two readings: its storage was set back "
 		       "or copied; "
@@ -114,20 +168,66 @@ static int print_warnings(struct store *store, const struct hub *h,
 		       " readings are here, but only %" PRIu64
 		       " are: was an old backup restored?\n",
 		       h->name, h->acked, c->contig);
-	return print_given_up(store, h, c);
+	if (f->witness.distrusted)
+		printf("  %s: its audit log went back: its storage was set back or "
+		       "copied; "
+		       "keep its card, "
+		       "and see 'clinicctl audit'\n",
+		       h->name);
+	return print_given_up(a, f);
 }
 
-static int print_text(struct store *store, const struct hub *h,
-		      const struct store_counts *c)
+/* What became of its numbers, in a line; the proof is another verb's. */
+static void print_ledger(const struct hub *h, const struct store_counts *c)
 {
+	if (c->highest == 0) {
+		printf("  %s: no number has come yet\n", h->name);
+		return;
+	}
+	printf("  %s: of the numbers 1 to %" PRIu64 ", %" PRIu64 " are here, ", h->name,
+	       c->highest, c->records);
+	if (c->held + c->discarded > 0)
+		printf("%" PRIu64 " are not filed, ", c->held + c->discarded);
+	printf("%" PRIu64 " were given up, %" PRIu64
+	       " are missing; 'clinicctl gaps' proves it\n",
+	       given_up(c), missing(c));
+}
+
+static struct silence_view view_of(const struct args *a, const struct hub_facts *f)
+{
+	return (struct silence_view){
+		.facts = f,
+		.now_ms = a->now_ms,
+		.silent_after_ms = a->silent_after_ms,
+	};
+}
+
+static const struct status *status_of(const struct hub_facts *f)
+{
+	return f->has_status ? &f->status.status : NULL;
+}
+
+/* The hub, its devices, its numbers. */
+static int print_silence(const struct args *a, const struct hub_facts *f)
+{
+	struct silence_view v = view_of(a, f);
+
+	silence_print(&v);
+	config_state_print(stdout, &f->hub, status_of(f));
+	ctl_assign_print(f);
+	print_ledger(&f->hub, &f->counts);
+	return 0;
+}
+
+static int print_text(const struct args *a, const struct hub_facts *f)
+{
+	const struct hub *h = &f->hub;
+	const struct store_counts *c = &f->counts;
 	char age[WORDS_SPAN_MAX];
 
-	(void)store;
-
 	printf("%-16s %-10s %-18s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
-	       h->name, hub_state_text(h->state),
-	       words_age(h->seen_ms, ctl_now_ms(), age), c->records, h->queued,
-	       given_up(c), missing(c));
+	       h->name, hub_state_text(h->state), words_age(h->seen_ms, a->now_ms, age),
+	       c->records - c->manifests, h->queued, given_up(c), missing(c));
 	return 0;
 }
 
@@ -145,9 +245,11 @@ static int add_given_up(void *arg, const struct tombstone *t)
 	return 0;
 }
 
-static int print_json(struct store *store, const struct hub *h,
-		      const struct store_counts *c)
+static int print_json(const struct args *a, const struct hub_facts *f)
 {
+	const struct hub *h = &f->hub;
+	const struct store_counts *c = &f->counts;
+	struct silence_view v = view_of(a, f);
 	char time[WORDS_TIME_MAX];
 	cJSON *o = json_object();
 	int r;
@@ -156,22 +258,34 @@ static int print_json(struct store *store, const struct hub *h,
 	json_hex(o, "hub_id", h->id, HUB_ID_LEN);
 	json_uint(o, "epoch", h->epoch);
 	json_text(o, "state", hub_state_text(h->state));
+	json_text(o, "drain", life_drain_text(h->drain.kind));
 	if (h->seen_ms)
 		json_text(o, "seen", words_time(h->seen_ms, 0, true, time));
 	else
 		json_null(o, "seen");
 	json_uint(o, "records", c->records);
+	json_uint(o, "manifests", c->manifests);
 	json_uint(o, "contig", c->contig);
 	json_uint(o, "highest", c->highest);
 	json_uint(o, "given_up", given_up(c));
-	r = store_given_up_each(store, h->id, h->epoch, add_given_up,
-				json_array_in(o, "given_up_numbers"));
+	r = remote_given_up(a->clinic, h->name, add_given_up,
+			    json_array_in(o, "given_up_numbers"));
 	json_uint(o, "missing", missing(c));
 	json_uint(o, "quarantined", c->quarantined);
+	json_uint(o, "held", c->held);
+	json_uint(o, "held_unassigned", c->held_unassigned);
+	json_uint(o, "discarded", c->discarded);
+	json_uint(o, "recovered", c->recovered);
 	json_uint(o, "hub_queued", h->queued);
 	json_uint(o, "hub_highest", h->highest);
 	json_uint(o, "hub_acked", h->acked);
 	json_bool(o, "rolled_back", h->rolled_back);
+	json_bool(o, "older", h->seen_ms && h->highest < c->highest);
+	json_uint(o, "audit_witnessed", f->witness.size);
+	json_bool(o, "audit_distrusted", f->witness.distrusted);
+	ctl_assign_add_json(f, o);
+	config_state_add(o, h, status_of(f));
+	silence_add_json(&v, o);
 	if (r == 0)
 		json_print(o);
 	else
@@ -179,91 +293,153 @@ static int print_json(struct store *store, const struct hub *h,
 	return r;
 }
 
-typedef int print_fn(struct store *store, const struct hub *h,
-		     const struct store_counts *c);
+/* --- all that were asked for ------------------------------------------------------------ */
 
-static int each(struct store *store, const struct hub_list *l, print_fn *print)
+/* The facts of each, asked once: the list is printed several times over. */
+struct facts_list {
+	struct hub_facts *facts;
+	size_t count, room;
+};
+
+static int on_hub(void *arg, const struct hub *h)
 {
-	struct store_counts c;
-	int r = 0;
+	struct facts_list *l = arg;
 
-	for (size_t i = 0; r == 0 && i < l->count; i++) {
-		r = store_counts(store, l->hubs[i].id, l->hubs[i].epoch, &c);
-		if (r == 0)
-			r = print(store, &l->hubs[i], &c);
+	if (l->count == l->room) {
+		size_t room = l->room ? 2 * l->room : 16;
+		struct hub_facts *more = reallocarray(l->facts, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		l->facts = more;
+		l->room = room;
+	}
+	l->facts[l->count++].hub = *h;
+	return 0;
+}
+
+static int load(const struct args *a, struct facts_list *ret)
+{
+	struct door_request rq;
+	struct hub h = { 0 };
+	int r = a->hub ? remote_request(DOOR_FACTS, a->hub, &rq) : 0;
+
+	if (r == 0 && a->hub)
+		memcpy(h.name, rq.name, sizeof(h.name));
+	if (r == 0)
+		r = a->hub ? on_hub(ret, &h) : remote_hubs(a->clinic, on_hub, ret);
+	for (size_t i = 0; r == 0 && i < ret->count; i++) {
+		h = ret->facts[i].hub;
+		r = remote_facts(a->clinic, h.name, &ret->facts[i]);
 	}
 	return r;
 }
 
-static int print_all(struct store *store, const struct hub_list *l, bool json)
+typedef int print_fn(const struct args *a, const struct hub_facts *f);
+
+static int each(const struct args *a, const struct facts_list *l, print_fn *print)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < l->count; i++)
+		r = print(a, &l->facts[i]);
+	return r;
+}
+
+static int print_all(const struct args *a, const struct facts_list *l)
 {
 	int r;
 
-	if (json)
-		return each(store, l, print_json);
+	if (a->json)
+		return each(a, l, print_json);
 	if (l->count == 0) {
 		puts("No hubs yet; 'clinicctl hub add' adds one.");
 		return 0;
 	}
 	printf("%-16s %-10s %-18s %9s %9s %9s %9s\n", "HUB", "STATE", "LAST HEARD OF",
 	       "READINGS", "WAITING", "GIVEN UP", "MISSING");
-	r = each(store, l, print_text);
+	r = each(a, l, print_text);
 	if (r == 0)
 		puts("\nWAITING: on the hub, when it was last heard of. GIVEN UP: the "
 		     "hub "
 		     "says that they\nwill not come, and why. MISSING: holes in the "
 		     "numbers.");
-	return r < 0 ? r : each(store, l, print_warnings);
+	if (r == 0)
+		r = each(a, l, print_silence);
+	return r < 0 ? r : each(a, l, print_warnings);
 }
 
-static int status(const char *dir, bool json)
+static int status(struct args *a)
 {
+	struct facts_list l = { 0 };
 	char why[FOLDER_WHY_MAX];
-	struct hub_list l;
-	struct store *store;
-	int r = folder_open_store(dir, &store, why);
+	int r = remote_open(a->dir, &a->clinic, why);
 
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = hub_list_load(store, &l);
+	r = load(a, &l);
 	if (r == 0)
-		r = print_all(store, &l, json);
-	hub_list_free(&l);
-	store_close(store);
-	if (r < 0)
-		return ctl_complain(CTL_FAILED, "%s/%s could not be read: %s", dir,
-				    FILES_DB, err_text(r));
-	return CTL_OK;
+		r = print_all(a, &l);
+	r = r < 0 ? remote_failed(a->clinic, a->hub, r) : CTL_OK;
+	free(l.facts);
+	remote_close(a->clinic);
+	return r;
+}
+
+static bool set_silent_after(struct args *a, const char *text)
+{
+	long hours;
+
+	if (spec_parse_number(text, 0, HOURS_MAX, &hours))
+		return false;
+	a->silent_after_ms = hours * (int64_t)HOUR_MS;
+	return true;
 }
 
 static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "silent-after", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool json = false;
+	struct args a = { .silent_after_ms = -1, .now_ms = ctl_now_ms() };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
+		if (c == 's' && !set_silent_after(&a, optarg))
+			return ctl_misused(
+				&ctl_status,
+				"status: --silent-after takes 0 to %d hours, not '%s'",
+				HOURS_MAX, optarg);
+		if (c != 'j' && c != 's')
 			return ctl_misused(&ctl_status, "status: nothing was read");
-		json = true;
+		a.json |= c == 'j';
 	}
-	if (!ctl_operands(&ctl_status, argc, argv, optind, 1))
+	if (!ctl_operands(&ctl_status, argc, argv, optind, argc - optind == 2 ? 2 : 1))
 		return CTL_USAGE;
-	return status(argv[optind], json);
+	a.dir = argv[optind];
+	a.hub = argv[optind + 1]; /* NULL behind the last one */
+	return status(&a);
 }
 
 const struct ctl_verb ctl_status = {
 	.name = "status",
 	.what = "hubs: last heard of, what waits, what is missing",
-	.usage = "Usage: clinicctl status DIR [--json]\n"
+	.usage = "Usage: clinicctl status DIR [HUB] [--json] [--silent-after HOURS]\n"
 		 "Shows each hub: when it was last heard of, how many readings are here, "
 		 "how many wait on\n"
 		 "the hub, how many it has given up, how many are missing between those "
 		 "that are here, and\n"
-		 "what needs a person.\n\n"
-		 "  --json  one JSON object a line\n",
+		 "what needs a person. Of each device: when its last reading came, and "
+		 "if it is silent, why,\n"
+		 "in a word and in words: none, offline, locked, bond, battery, clock, "
+		 "device-unseen,\n"
+		 "no-measurement.\n\n"
+		 "  --json                one JSON object a line\n"
+		 "  --silent-after HOURS  a device is silent after so long without a "
+		 "reading; else after\n"
+		 "                        36 hours, a CGM after 3\n",
+	.remote = "*",
 	.run = run,
 };

@@ -6,9 +6,13 @@
  *   clinic.conf              what hubs are told: name, address, port (conf.h)
  *   root.key, root.crt       certificate authority, PEM
  *   server.key, server.crt   clinicd's own, PEM
+ *   enrol.key, enrol.crt     CA below the root for hubs that enrol, PEM; clinicd reads it if they do
  *   config.key, config.pub   signs what hubs obey: P-256 scalar, point
  *   seal.key, seal.pub       readings are sealed to it: key id u8, X25519 private or public key
+ *   seal-N.key, *-next.*, *-old.*   keys that change, see keyring.h
+ *   signer-NAME.key          of a person who may sign orders, if it was made here: P-256 scalar
  *   store.key                database key and salt
+ *   door.conf                a person's folder only: where clinicd's door is (person_folder.h)
  *   clinic.db                the database (and clinic.db-wal, clinic.db-shm)
  *
  * All is made in a folder beside the final one and moved there at the end, so that it is
@@ -25,12 +29,18 @@ enum {
 #define FILES_ROOT_CRT "root.crt"
 #define FILES_SERVER_KEY "server.key"
 #define FILES_SERVER_CRT "server.crt"
+#define FILES_ENROL_KEY "enrol.key"
+#define FILES_ENROL_CRT "enrol.crt"
 #define FILES_CONFIG_KEY "config.key"
 #define FILES_CONFIG_PUB "config.pub"
 #define FILES_SEAL_KEY "seal.key"
 #define FILES_SEAL_PUB "seal.pub"
 #define FILES_STORE_KEY "store.key"
 #define FILES_DB "clinic.db"
+/* a person's folder: */
+#define FILES_DOOR "door.conf"
+#define FILES_PERSON_KEY "person.key"
+#define FILES_PERSON_CRT "person.crt"
 
 /* files_path - "dir/name" into buf. Returns 0 or -EMSGSIZE. */
 int files_path(const char *dir, const char *name, char buf[static FILES_PATH_MAX]);

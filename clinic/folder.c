@@ -84,18 +84,18 @@ int folder_read_conf(const char *dir, struct conf *ret, char why[static FOLDER_W
 	r = conf_parse(text, ret, &line);
 	if (r < 0 && line == 0)
 		snprintf(why, FOLDER_WHY_MAX,
-			 "%s/%s needs the three lines name, address and port", dir,
-			 FILES_CONF);
+			 "%s/%s needs the lines name and port, and may have address, "
+			 "database, enrol and enrol-approve",
+			 dir, FILES_CONF);
 	else if (r < 0)
 		snprintf(why, FOLDER_WHY_MAX,
-			 "%s/%s, line %u: not 'name', 'address' or 'port' with a proper "
-			 "value",
+			 "%s/%s, line %u: not 'name', 'address', 'port', 'database', "
+			 "'enrol' or 'enrol-approve' with a proper value",
 			 dir, FILES_CONF, line);
 	return r < 0 ? -EBADMSG : 0;
 }
 
-int folder_open_store(const char *dir, struct store **ret,
-		      char why[static FOLDER_WHY_MAX])
+static int open_file(const char *dir, struct store **ret, char why[static FOLDER_WHY_MAX])
 {
 	uint8_t key[STORE_KEY_LEN];
 	char path[FILES_PATH_MAX];
@@ -121,4 +121,40 @@ int folder_open_store(const char *dir, struct store **ret,
 	else if (r < 0)
 		return explain(r, dir, FILES_DB, why);
 	return r;
+}
+
+/* The server's own words are the best there are; they name no password. */
+static int open_server(const char *dir, const char *conninfo, struct store **ret,
+		       char why[static FOLDER_WHY_MAX])
+{
+	char said[STORE_WHY_MAX] = "";
+	int r = store_open_server(conninfo, ret, said);
+
+	if (r == -ENOTSUP)
+		snprintf(why, FOLDER_WHY_MAX,
+			 "the database that %s/%s names was changed by a newer version; "
+			 "update this program",
+			 dir, FILES_CONF);
+	else if (r == -ENOENT && !*said)
+		snprintf(why, FOLDER_WHY_MAX,
+			 "the database that %s/%s names has no clinic's tables; name the "
+			 "right one, or make them with 'clinicctl init --database'",
+			 dir, FILES_CONF);
+	else if (r < 0)
+		snprintf(why, FOLDER_WHY_MAX,
+			 "the database that %s/%s names cannot be used: %s", dir,
+			 FILES_CONF, *said ? said : err_text(r));
+	return r;
+}
+
+int folder_open_store(const char *dir, struct store **ret,
+		      char why[static FOLDER_WHY_MAX])
+{
+	struct conf conf;
+	int r = folder_read_conf(dir, &conf, why);
+
+	if (r < 0)
+		return r;
+	return *conf.database ? open_server(dir, conf.database, ret, why)
+			      : open_file(dir, ret, why);
 }

@@ -4,8 +4,15 @@
 #include "clinic/ingest.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "clinic/store_command.h"
+#include "clinic/store_config.h"
+#include "clinic/store_held.h"
+#include "clinic/store_life.h"
+#include "clinic/store_status.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/failpoint.h"
 
@@ -21,6 +28,7 @@ const char *ingest_outcome_text(enum ingest_outcome o)
 	case INGEST_FOREIGN: return "foreign-hub";
 	case INGEST_STORE_DOWN: return "store-down";
 	case INGEST_IN_DOUBT: return "commit-failed";
+	case INGEST_FLOOD: return "flood";
 	}
 	return "?";
 }
@@ -30,12 +38,19 @@ void ingest_init(struct ingest *in, struct store *store)
 	*in = (struct ingest){ .store = store };
 }
 
+static bool may(const struct hub *h, enum life_right right)
+{
+	struct hub_life l = hub_life_of(h);
+
+	return life_may(&l, right);
+}
+
 bool ingest_admit(struct ingest *in, const uint8_t spki[static PIN_LEN])
 {
 	struct hub h;
 	int r = store_hub_by_spki(in->store, spki, &h);
 
-	return r == 0 ? h.state == HUB_ACTIVE : r != -ENOENT;
+	return r == 0 ? may(&h, LIFE_MAY_UPLOAD) : r != -ENOENT;
 }
 
 /* A bad signature is answered like a wrong row and not like a bad
@@ -49,7 +64,7 @@ enum ingest_outcome ingest_judge(const struct hub *h, const uint8_t *body, size_
 	int r;
 
 	*ret_code = COAP_CODE_FORBIDDEN;
-	if (h->state != HUB_ACTIVE)
+	if (!may(h, LIFE_MAY_UPLOAD))
 		return INGEST_UNKNOWN_HUB;
 	if (len > INGEST_BODY_MAX) {
 		*ret_code = COAP_CODE_TOO_LARGE;
@@ -119,6 +134,9 @@ struct reply ingest_reply(const struct batch *b, uint64_t contig, struct wall no
 
 	while (next_brought(b, &record, &tombstone, &g) && name_range(&r, g))
 		;
+	/* once it was all here: this is an older backup */
+	if (contig < b->acked)
+		r.resync_from = contig + 1;
 	if (b->flags & BATCH_WANT_TIME) {
 		r.has_time = true;
 		r.utc_ms = now.ms;
@@ -127,51 +145,83 @@ struct reply ingest_reply(const struct batch *b, uint64_t contig, struct wall no
 	return r;
 }
 
+uint64_t ingest_config_version(const struct hub *h, uint64_t used)
+{
+	return may(h, LIFE_MAY_CONFIG) && h->config_wanted != used ? h->config_wanted : 0;
+}
+
 /* The second body of a seq, with everything else the batch said of it. */
 static int set_aside(struct store *s, const struct batch *b, size_t i, int64_t now_ms)
 {
 	struct sealed rec = { .epoch = b->epoch,
 			      .record = b->records[i],
 			      .received_ms = now_ms };
-	int r;
 
 	memcpy(rec.hub, b->hub, HUB_ID_LEN);
-	r = store_quarantine_put(s, &rec, QUARANTINE_SEQ_CONFLICT);
-	return r < 0 ? r : store_hub_rolled_back(s, b->hub);
+	return store_quarantine_put(s, &rec, QUARANTINE_SEQ_CONFLICT);
 }
 
-static int store_records(struct store *s, const struct batch *b, int64_t now_ms,
-			 struct ingest_note *note)
+static int store_records(struct store *s, const struct hub *h, const struct batch *b,
+			 int64_t now_ms, struct ingest_note *note)
 {
+	enum quarantine_reason why[BATCH_RECORDS_MAX];
 	enum insert_result result[BATCH_RECORDS_MAX];
-	int r = store_record_insert_batch(s, b, now_ms, result);
+	int r = store_file_batch(s, h, b, now_ms, why, result);
 
 	for (size_t i = 0; r == 0 && i < b->record_count; i++) {
 		switch (result[i]) {
-		case INSERT_STORED: note->stored++; break;
+		case INSERT_STORED:
+			note->stored += why[i] == QUARANTINE_NONE;
+			note->held += why[i] != QUARANTINE_NONE;
+			note->unassigned += filing_of_assignment(why[i]);
+			break;
 		case INSERT_DUPLICATE: note->duplicate++; break;
 		case INSERT_CONFLICT:
 			note->conflict++;
-			r = set_aside(s, b, i, now_ms);
+			r = why[i] == QUARANTINE_NONE ? set_aside(s, b, i, now_ms) : 0;
+			if (r == 0)
+				r = store_hub_rolled_back(s, b->hub);
 			break;
 		}
 	}
 	return r;
 }
 
-/* Everything between BEGIN and COMMIT. */
-static int store_batch(struct store *s, const struct batch *b, int64_t now_ms,
-		       struct ingest_note *note, uint64_t *ret_contig)
+static int store_status(struct store *s, const struct hub *h, const struct batch *b,
+			int64_t now_ms, struct ingest_note *note)
 {
-	int r = store_records(s, b, now_ms, note);
+	int r = b->status_len == 0 ? 0
+				   : store_status_put(s, b->hub, b->epoch, b->status,
+						      b->status_len, now_ms);
 
+	note->bad_status = r == -EBADMSG;
+	if (note->bad_status || r < 0 || b->status_len == 0)
+		return note->bad_status ? 0 : r;
+	r = store_order_note(s, h, b->status, b->status_len, now_ms);
+	return r < 0 ? r
+		     : store_config_note(s, h, b->status, b->status_len,
+					 &note->config_used);
+}
+
+/* Everything between BEGIN and COMMIT. */
+static int store_batch(struct store *s, const struct hub *h, const struct batch *b,
+		       int64_t now_ms, struct ingest_note *note, uint64_t *ret_contig)
+{
+	int r = store_hub_take(s, h, b, now_ms);
+
+	if (r == 0)
+		r = store_records(s, h, b, now_ms, note);
 	if (r == 0)
 		r = store_tombstones_put(s, b, now_ms);
 	if (r == 0)
 		r = store_record_contig(s, b->hub, b->epoch, ret_contig);
+	note->config_used = h->config_used;
 	if (r == 0)
-		r = store_hub_seen(s, b, now_ms);
-	return r;
+		r = store_status(s, h, b, now_ms, note);
+	if (r == 0)
+		r = store_life_settle(s, h, b, *ret_contig, note->conflict > 0, now_ms);
+	note->retired = r == 1;
+	return r < 0 ? r : 0;
 }
 
 static enum ingest_outcome store_down(int err, struct coap_server_response *ret,
@@ -179,43 +229,107 @@ static enum ingest_outcome store_down(int err, struct coap_server_response *ret,
 {
 	note->err = err;
 	ret->code = COAP_CODE_UNAVAILABLE;
-	ret->max_age_s = err == -EAGAIN ? INGEST_RETRY_BUSY_S : INGEST_RETRY_S;
+	ret->max_age_s =
+		err == -EAGAIN || err == -ESTALE ? INGEST_RETRY_BUSY_S : INGEST_RETRY_S;
 	return INGEST_STORE_DOWN;
 }
 
-/* -EIO: a sync or write failed, nobody knows what is on the
- * disk. Else the database says that it is rolled back. */
-static enum ingest_outcome commit(struct store *s, struct coap_server_response *ret,
-				  struct ingest_note *note)
+static uint64_t now_us(void)
 {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* -EIO, -ECONNRESET: nobody knows what is on the disk. Else the database says that it is rolled back. */
+static int commit(struct ingest *in, uint64_t *ret_us)
+{
+	uint64_t begin;
 	int r;
 
 	FAILPOINT("clinic.commit.before");
-	r = store_commit(s);
-	if (r == -EIO) {
-		note->err = r;
-		return INGEST_IN_DOUBT;
-	}
-	if (r < 0)
-		return store_down(r, ret, note);
-	FAILPOINT("clinic.commit.after");
-	return INGEST_STORED;
+	begin = now_us();
+	r = store_commit(in->store);
+	in->open = false;
+	*ret_us = now_us() - begin + 1;
+	pace_on_commit(&in->pace, *ret_us);
+	if (r == 0)
+		FAILPOINT("clinic.commit.after");
+	return r;
 }
 
-/* Row, body, records: what the request did. The transaction is open on entry. */
-static enum ingest_outcome handle_locked(struct ingest *in,
-					 const uint8_t spki[static PIN_LEN],
-					 const uint8_t *body, size_t len, struct wall now,
+static bool in_doubt(int err)
+{
+	return err == -EIO || err == -ECONNRESET;
+}
+
+static void roll_back(struct ingest *in)
+{
+	if (in->open)
+		store_rollback(in->store);
+	in->open = false;
+}
+
+/* An order is judged by the time that the same reply says. */
+static int add_order(struct store *s, const struct hub *h, struct wall now,
+		     struct reply *reply)
+{
+	int r = store_order_next(s, h, now.ms, reply->command, &reply->command_counter);
+
+	if (r <= 0)
+		return r;
+	reply->command_len = (size_t)r;
+	reply->has_time = true;
+	reply->utc_ms = now.ms;
+	reply->time_quality = now.quality;
+	return 0;
+}
+
+/* Records, mark, audit log, and the answer that is true once it is committed: what a good batch does. */
+static enum ingest_outcome handle_locked(struct ingest *in, const struct hub *h,
+					 const struct batch *b, struct wall now,
 					 struct coap_server_response *ret,
 					 struct ingest_note *note)
 {
-	enum ingest_outcome outcome;
+	struct witness_receipt receipt = { 0 };
 	struct reply reply;
-	struct batch b;
 	uint64_t contig = 0;
-	struct hub h;
-	int r = store_hub_by_spki(in->store, spki, &h);
+	int r = store_batch(in->store, h, b, now.ms, note, &contig);
 
+	if (r == 0)
+		r = witness_take(in->store, h, b->checkpoint, b->checkpoint_len, now.ms,
+				 &note->checkpoint, &receipt);
+	if (r < 0)
+		return store_down(r, ret, note);
+	note->behind = contig < b->acked;
+	note->older = contig > b->highest && note->stored + note->held == 0;
+	reply = ingest_reply(b, contig, now);
+	reply.config_version = ingest_config_version(h, note->config_used);
+	r = add_order(in->store, h, now, &reply);
+	if (r < 0)
+		return store_down(r, ret, note);
+	reply.window = pace_window(&in->pace);
+	reply.receipt_size = receipt.size;
+	memcpy(reply.receipt_hash, receipt.hash, sizeof(receipt.hash));
+	r = reply_encode(&reply, ret->body, sizeof(ret->body));
+	if (r < 0)
+		return store_down(r, ret, note);
+	ret->len = (size_t)r;
+	return INGEST_STORED;
+}
+
+/* Row and body, then the transaction, which looks at the row again. INGEST_STORED: to be committed. The caller rolls back. */
+static enum ingest_outcome try_once(struct ingest *in, const struct ingest_request *rq,
+				    struct ingest_note *note)
+{
+	struct coap_server_response *ret = rq->ret;
+	enum ingest_outcome outcome;
+	struct batch b;
+	struct hub h;
+	int r = store_hub_by_spki(in->store, rq->spki, &h);
+
+	note->began = in->open;
 	if (r == -ENOENT) {
 		ret->code = COAP_CODE_FORBIDDEN;
 		return INGEST_UNKNOWN_HUB;
@@ -224,44 +338,184 @@ static enum ingest_outcome handle_locked(struct ingest *in,
 		return store_down(r, ret, note);
 	note->has_hub = true;
 	memcpy(note->hub, h.id, HUB_ID_LEN);
-	outcome = ingest_judge(&h, body, len, &b, &ret->code);
+	outcome = ingest_judge(&h, rq->body, rq->len, &b, &ret->code);
 	if (outcome != INGEST_STORED)
 		return outcome;
-	r = store_batch(in->store, &b, now.ms, note, &contig);
+	r = in->open ? 0 : store_begin(in->store);
 	if (r < 0)
 		return store_down(r, ret, note);
-	note->behind = contig < b.acked;
-	reply = ingest_reply(&b, contig, now);
-	r = reply_encode(&reply, ret->body, sizeof(ret->body));
-	if (r < 0)
-		return store_down(r, ret, note);
-	ret->len = (size_t)r;
-	return commit(in->store, ret, note);
+	in->open = note->began = true;
+	return handle_locked(in, &h, &b, rq->now, ret, note);
+}
+
+/* Others were in the way within the transaction, or the row was changed meanwhile. Who could not begin has waited long
+ * enough already. */
+static bool again(const struct ingest_note *n)
+{
+	return n->outcome == INGEST_STORE_DOWN && n->began &&
+	       (n->err == -EAGAIN || n->err == -ESTALE);
+}
+
+static void start(struct ingest_request *rq)
+{
+	rq->note = (struct ingest_note){ 0 };
+	rq->ret->code = 0;
+	rq->ret->max_age_s = 0;
+	rq->ret->len = 0;
+}
+
+static void finish(struct ingest *in, struct ingest_request *rq)
+{
+	struct ingest_note *note = &rq->note;
+
+	if (note->outcome != INGEST_STORED) {
+		rq->ret->len = 0;
+		note->stored = note->duplicate = note->conflict = note->held = 0;
+		note->unassigned = 0;
+		note->retired = false;
+		note->checkpoint = WITNESS_NONE;
+	}
+	if (note->outcome == INGEST_IN_DOUBT)
+		rq->ret->code = 0;
+	in->count[note->outcome]++;
+	rq->final = true;
+}
+
+static void commit_alone(struct ingest *in, struct ingest_request *rq)
+{
+	struct ingest_note *note = &rq->note;
+	int r = commit(in, &note->commit_us);
+
+	if (in_doubt(r)) {
+		note->err = r;
+		note->outcome = INGEST_IN_DOUBT;
+	} else if (r < 0) {
+		note->outcome = store_down(r, rq->ret, note);
+	}
+}
+
+static void handle_alone(struct ingest *in, struct ingest_request *rq)
+{
+	for (unsigned try = 1; try <= STORE_TRIES; try++) {
+		start(rq);
+		rq->note.outcome = try_once(in, rq, &rq->note);
+		if (rq->note.outcome == INGEST_STORED)
+			commit_alone(in, rq);
+		roll_back(in);
+		if (!again(&rq->note))
+			break;
+		in->repeated++;
+		store_pause(try);
+	}
+	finish(in, rq);
 }
 
 void ingest_handle(struct ingest *in, const uint8_t spki[static PIN_LEN],
 		   const uint8_t *body, size_t len, struct wall now,
 		   struct coap_server_response *ret, struct ingest_note *note)
 {
-	int r;
+	struct ingest_request rq = {
+		.spki = spki, .body = body, .len = len, .now = now, .ret = ret
+	};
 
 	FAILPOINT("clinic.request.received");
-	*note = (struct ingest_note){ 0 };
-	ret->code = 0;
-	ret->max_age_s = 0;
-	ret->len = 0;
-	/* The row is read under the same lock as it is acted upon. */
-	r = store_begin(in->store);
-	if (r < 0)
-		note->outcome = store_down(r, ret, note);
-	else
-		note->outcome = handle_locked(in, spki, body, len, now, ret, note);
-	if (note->outcome != INGEST_STORED) {
-		store_rollback(in->store);
-		ret->len = 0;
-		note->stored = note->duplicate = note->conflict = 0;
+	handle_alone(in, &rq);
+	*note = rq.note;
+}
+
+/* --- groups -------------------------------------------------------------------------- */
+
+static void break_up(struct ingest *in)
+{
+	roll_back(in);
+	in->alone = true;
+	in->repeated++;
+}
+
+void ingest_add(struct ingest *in, const uint8_t spki[static PIN_LEN],
+		const uint8_t *body, size_t len, struct wall now,
+		struct coap_server_response *ret)
+{
+	struct ingest_request *rq = &in->group[in->group_count];
+
+	FAILPOINT("clinic.request.received");
+	if (in->group_count == INGEST_GROUP_MAX)
+		abort(); /* our own bug */
+	in->group_count++;
+	*rq = (struct ingest_request){
+		.spki = spki, .body = body, .len = len, .now = now, .ret = ret
+	};
+	ret->waits = true;
+	if (in->alone)
+		return;
+	start(rq);
+	rq->note.outcome = try_once(in, rq, &rq->note);
+	if (rq->note.outcome == INGEST_STORE_DOWN && in->open)
+		break_up(in);
+	else if (rq->note.outcome != INGEST_STORED)
+		finish(in, rq);
+}
+
+/* All that have no outcome yet. */
+static void finish_all(struct ingest *in, enum ingest_outcome outcome, int err,
+		       uint64_t commit_us)
+{
+	for (size_t i = 0; i < in->group_count; i++) {
+		struct ingest_request *rq = &in->group[i];
+
+		if (rq->final)
+			continue;
+		rq->note.outcome = outcome;
+		rq->note.err = err;
+		rq->note.commit_us = commit_us;
+		commit_us = 0;
+		finish(in, rq);
 	}
-	if (note->outcome == INGEST_IN_DOUBT)
-		ret->code = 0;
-	in->count[note->outcome]++;
+}
+
+/* One COMMIT, one outcome for all that it had in it. */
+static void commit_group(struct ingest *in)
+{
+	uint64_t us;
+	int r = commit(in, &us);
+
+	if (r < 0 && !in_doubt(r)) {
+		break_up(in);
+		return;
+	}
+	finish_all(in, r < 0 ? INGEST_IN_DOUBT : INGEST_STORED, r, us);
+}
+
+static void handle_first(struct ingest *in)
+{
+	struct ingest_request *rq = in->group;
+
+	while (rq->final)
+		rq++;
+	handle_alone(in, rq);
+	if (rq->note.outcome == INGEST_IN_DOUBT && rq->note.err == -EIO)
+		finish_all(in, INGEST_IN_DOUBT, -EIO,
+			   0); /* the store is not to be used again */
+}
+
+void ingest_settle(struct ingest *in, ingest_note_fn *fn, void *arg)
+{
+	size_t left = 0;
+
+	if (in->open)
+		commit_group(in);
+	if (in->alone)
+		handle_first(in);
+	for (size_t i = 0; i < in->group_count; i++) {
+		struct ingest_request *rq = &in->group[i];
+
+		if (rq->final) {
+			rq->ret->waits = false;
+			fn(arg, &rq->note);
+		} else {
+			in->group[left++] = *rq;
+		}
+	}
+	in->group_count = left;
+	in->alone = left > 0;
 }

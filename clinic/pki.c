@@ -5,6 +5,8 @@
  *   root     CA:TRUE, path length 1 (a CA for enrolment may come between), keyCertSign, cRLSign
  *   server   digitalSignature, serverAuth, SAN = the one name
  *   hub      digitalSignature, clientAuth
+ *   person   as a hub's, with a name for people
+ *   enrol    CA:TRUE, path length 0, keyCertSign, clientAuth: what it signs is a client's whatever it says of itself
  */
 #include "clinic/pki.h"
 
@@ -25,7 +27,6 @@
 enum {
 	DER_MAX = 1500,
 	SPKI_MAX = 128,
-	SERIAL_LEN = 16,
 	DATE_TAG_UTC = 0x17,
 	DATE_TAG_GENERALIZED = 0x18,
 	SAN_DNS = 0x82,
@@ -65,8 +66,8 @@ static void init_cert(Cert *c, int64_t now_ms, int days)
 	wc_InitCert(c);
 	c->sigType = CTC_SHA256wECDSA;
 	c->selfSigned = 0;
-	c->serialSz = SERIAL_LEN;
-	crypto_random(c->serial, SERIAL_LEN);
+	c->serialSz = PKI_SERIAL_LEN;
+	crypto_random(c->serial, PKI_SERIAL_LEN);
 	/* Positive, and not so short that an encoder would drop a leading zero. */
 	c->serial[0] = (uint8_t)((c->serial[0] & 0x3f) | 0x40);
 	c->beforeDateSz = put_date(now_ms - DAY_MS, c->beforeDate);
@@ -135,12 +136,11 @@ static int key_to_pem(ecc_key *key, char pem[static PKI_PEM_MAX])
 	return r;
 }
 
-/* Signs c with its issuer's key, or with its own if issuer is NULL, and writes PEM. */
+/* Signs c with its issuer's key, or with its own if issuer is NULL. Returns the length of the DER, or -EIO. */
 static int sign_cert(Cert *c, ecc_key *key, struct issuer *issuer,
-		     char pem[static PKI_PEM_MAX])
+		     uint8_t der[static DER_MAX])
 {
 	ecc_key *signer = issuer ? &issuer->key : key;
-	uint8_t der[DER_MAX];
 	int n;
 
 	if (wc_SetSubjectKeyIdFromPublicKey_ex(c, ECC_TYPE, key) != 0 ||
@@ -150,11 +150,20 @@ static int sign_cert(Cert *c, ecc_key *key, struct issuer *issuer,
 		return -EIO;
 	if (!issuer)
 		c->selfSigned = 1;
-	if (wc_MakeCert_ex(c, der, sizeof(der), ECC_TYPE, key, crypto_rng()) < 0)
+	if (wc_MakeCert_ex(c, der, DER_MAX, ECC_TYPE, key, crypto_rng()) < 0)
 		return -EIO;
-	n = wc_SignCert_ex(c->bodySz, c->sigType, der, sizeof(der), ECC_TYPE, signer,
+	n = wc_SignCert_ex(c->bodySz, c->sigType, der, DER_MAX, ECC_TYPE, signer,
 			   crypto_rng());
-	return n < 0 ? -EIO : to_pem(der, n, CERT_TYPE, pem);
+	return n < 0 ? -EIO : n;
+}
+
+static int sign_to_pem(Cert *c, ecc_key *key, struct issuer *issuer,
+		       char pem[static PKI_PEM_MAX])
+{
+	uint8_t der[DER_MAX];
+	int n = sign_cert(c, key, issuer, der);
+
+	return n < 0 ? n : to_pem(der, n, CERT_TYPE, pem);
 }
 
 static int load_issuer(const struct pki_pair *root, struct issuer *ret)
@@ -196,7 +205,7 @@ static int make_pair(const struct pki_pair *root, int64_t now_ms, int days, fill
 	if (r == 0)
 		r = fill(&cert, arg);
 	if (r == 0)
-		r = sign_cert(&cert, &key, root ? &issuer : NULL, ret->cert);
+		r = sign_to_pem(&cert, &key, root ? &issuer : NULL, ret->cert);
 	if (r == 0)
 		r = key_to_pem(&key, ret->key);
 	wc_ecc_free(&issuer.key);
@@ -224,16 +233,41 @@ static int fill_server(Cert *c, const void *dns)
 	return put_alt_name(c, dns);
 }
 
-/* The name follows from the key, which make_pair has just made: arg is the pair it fills. */
+static int fill_enrol(Cert *c, const void *arg)
+{
+	(void)arg;
+	snprintf(c->subject.commonName, sizeof(c->subject.commonName), "hub enrolment");
+	c->isCA = 1;
+	c->basicConstCrit = 1;
+	c->pathLen = 0;
+	c->pathLenSet = 1;
+	if (wc_SetKeyUsage(c, "keyCertSign") != 0 ||
+	    wc_SetExtKeyUsage(c, "clientAuth") != 0)
+		return -EIO;
+	return 0;
+}
+
+/* arg: its name, HUB_ID_LEN octets. */
 static int fill_hub(Cert *c, const void *arg)
 {
-	const struct pki_pair *pair = arg;
+	const uint8_t *id = arg;
 	char hex[2 * HUB_ID_LEN + 1];
 
 	for (size_t i = 0; i < HUB_ID_LEN; i++)
-		snprintf(hex + 2 * i, 3, "%02x", pair->spki[i]);
+		snprintf(hex + 2 * i, 3, "%02x", id[i]);
 	snprintf(c->subject.commonName, sizeof(c->subject.commonName), "%s", hex);
 	snprintf(c->subject.serialDev, sizeof(c->subject.serialDev), "%s", hex);
+	if (wc_SetKeyUsage(c, "digitalSignature") != 0 ||
+	    wc_SetExtKeyUsage(c, "clientAuth") != 0)
+		return -EIO;
+	return 0;
+}
+
+static int fill_person(Cert *c, const void *arg)
+{
+	const char *name = arg;
+
+	snprintf(c->subject.commonName, sizeof(c->subject.commonName), "%s", name);
 	if (wc_SetKeyUsage(c, "digitalSignature") != 0 ||
 	    wc_SetExtKeyUsage(c, "clientAuth") != 0)
 		return -EIO;
@@ -254,10 +288,101 @@ int pki_make_server(const struct pki_pair *root, const char *dns, int64_t now_ms
 int pki_make_hub(const struct pki_pair *root, int64_t now_ms, struct pki_pair *ret,
 		 uint8_t ret_hub[static HUB_ID_LEN])
 {
-	int r = make_pair(root, now_ms, PKI_HUB_DAYS, fill_hub, ret, ret);
+	/* the name follows from the key, which make_pair makes before it fills in the name */
+	int r = make_pair(root, now_ms, PKI_HUB_DAYS, fill_hub, ret->spki, ret);
 
 	if (r == 0)
 		memcpy(ret_hub, ret->spki, HUB_ID_LEN);
+	return r;
+}
+
+int pki_make_person(const struct pki_pair *root, const char *person, int64_t now_ms,
+		    struct pki_pair *ret)
+{
+	return make_pair(root, now_ms, PKI_PERSON_DAYS, fill_person, person, ret);
+}
+
+int pki_root_scalar(const struct pki_pair *p, uint8_t ret[static P256_PRIVATE_LEN])
+{
+	word32 len = P256_PRIVATE_LEN;
+	struct issuer i;
+	int r;
+
+	wc_ecc_init(&i.key);
+	r = load_issuer(p, &i);
+	if (r == 0 && (wc_ecc_export_private_only(&i.key, ret, &len) != 0 ||
+		       len != P256_PRIVATE_LEN))
+		r = -EBADMSG;
+	wc_ecc_free(&i.key);
+	return r;
+}
+
+int pki_make_enrol(const struct pki_pair *root, int64_t now_ms, struct pki_pair *ret)
+{
+	return make_pair(root, now_ms, PKI_ENROL_DAYS, fill_enrol, NULL, ret);
+}
+
+int pki_sign_hub(const struct pki_pair *ca, const uint8_t hub[static HUB_ID_LEN],
+		 const uint8_t *public, int64_t now_ms, int days, struct pki_cert *ret)
+{
+	uint8_t der[DER_MAX];
+	struct issuer issuer;
+	ecc_key key;
+	Cert cert;
+	int n = 0, r;
+
+	wc_ecc_init(&key);
+	wc_ecc_init(&issuer.key);
+	init_cert(&cert, now_ms, days);
+	r = load_issuer(ca, &issuer);
+	if (r == 0 &&
+	    wc_ecc_import_x963_ex(public, P256_PUBLIC_LEN, &key, ECC_SECP256R1) != 0)
+		r = -ERANGE;
+	if (r == 0)
+		r = fill_hub(&cert, hub);
+	if (r == 0)
+		n = sign_cert(&cert, &key, &issuer, der);
+	if (r == 0 && (n < 0 || n > PKI_DER_MAX))
+		r = -EIO;
+	if (r == 0) {
+		ret->len = (size_t)n;
+		memcpy(ret->der, der, (size_t)n);
+		memcpy(ret->serial, cert.serial, PKI_SERIAL_LEN);
+		ret->ends_ms = now_ms + (int64_t)days * DAY_MS;
+	}
+	wc_ecc_free(&issuer.key);
+	wc_ecc_free(&key);
+	return r;
+}
+
+int pki_der(const char *cert, struct pki_cert *ret)
+{
+	uint8_t der[DER_MAX];
+	int n = wc_CertPemToDer((const byte *)cert, (int)strlen(cert), der, sizeof(der),
+				CERT_TYPE);
+
+	if (n <= 0 || n > PKI_DER_MAX)
+		return -EBADMSG;
+	*ret = (struct pki_cert){ .len = (size_t)n };
+	memcpy(ret->der, der, (size_t)n);
+	return 0;
+}
+
+int pki_public_spki(const char *pem, uint8_t ret[static PIN_LEN])
+{
+	uint8_t der[SPKI_MAX];
+	word32 at = 0;
+	ecc_key key;
+	int n = wc_PubKeyPemToDer((const byte *)pem, (int)strlen(pem), der, sizeof(der));
+	int r = -EBADMSG;
+
+	wc_ecc_init(&key);
+	if (n > 0 && wc_EccPublicKeyDecode(der, &at, &key, (word32)n) == 0 &&
+	    wc_ecc_get_curve_id(key.idx) == ECC_SECP256R1)
+		r = key_spki(
+			&key,
+			ret); /* as a certificate has it, whatever form the file is in */
+	wc_ecc_free(&key);
 	return r;
 }
 

@@ -10,7 +10,10 @@
 #include "hub/rt/file.h"
 
 enum {
-	QUEUE_SCHEMA = 2, /* of storage/queue.c; the test reads what that writes */
+	/* of storage/queue.c; the test reads what that writes. The card may be an older hub's: the tables that are read
+	 * here are the same since the first of these */
+	QUEUE_SCHEMA = 3,
+	QUEUE_SCHEMA_OLDEST = 2,
 	CACHE_PAGES = 128,
 	PATH_BYTES = 1024,
 };
@@ -30,15 +33,15 @@ int recover_key(const struct recovery *r, const struct opening_key *key,
 {
 	const struct recovery_entry *e = recovery_find(r, purpose, segment);
 	uint8_t ad[RECOVERY_AD_LEN], plain[RECOVERY_KEY_LEN];
-	int id;
+	const uint8_t *private;
 
 	if (!e)
 		return -ENOENT;
-	id = sealed_key_id(e->sealed, sizeof(e->sealed));
-	if (id != key->id)
+	private = opening_private(key, sealed_key_id(e->sealed, sizeof(e->sealed)));
+	if (!private)
 		return -ENOTSUP;
 	recovery_ad(r, e, ad);
-	if (unseal(key->private, ad, sizeof(ad), e->sealed, sizeof(e->sealed), plain))
+	if (unseal(private, ad, sizeof(ad), e->sealed, sizeof(e->sealed), plain))
 		return -EKEYREJECTED;
 	memcpy(ret->key, plain, DB_KEY_LEN);
 	memcpy(ret->salt, plain + DB_KEY_LEN, DB_SALT_LEN);
@@ -89,25 +92,38 @@ static int count_given_up(struct db *db, uint64_t *ret)
 	return r == 1 ? 0 : r < 0 ? r : -EBADMSG;
 }
 
+/* Whichever of the versions it has. */
+static int open_queue(const char *path, const struct db_key *key, struct db **ret)
+{
+	struct db_options o = { .path = path,
+				.key = key,
+				.shared = true,
+				.read_only = true,
+				.cache_pages = CACHE_PAGES,
+				.schema_version = QUEUE_SCHEMA };
+	int err = db_open(&o, ret);
+
+	while (err == -ENOTSUP && --o.schema_version >= QUEUE_SCHEMA_OLDEST)
+		err = db_open(&o, ret);
+	return err;
+}
+
 int recover_queue(const char *dir, const struct recovery *r, uint32_t segment,
 		  const struct db_key *key, store_record_fn *fn, void *arg,
 		  struct recover_counts *ret)
 {
 	struct recover_counts c = { 0 };
 	char path[PATH_BYTES];
-	const struct db_options o = { .path = path,
-				      .key = key,
-				      .shared = true,
-				      .read_only = true,
-				      .cache_pages = CACHE_PAGES,
-				      .schema_version = QUEUE_SCHEMA };
 	struct db *db;
 	int err;
 
 	if (snprintf(path, sizeof(path), "%s/queue-%u.db", dir, segment) >=
 	    (int)sizeof(path))
 		return -ENOENT;
-	err = db_open(&o, &db);
+	err = open_queue(path, key, &db);
+	if (err == -ENOENT && snprintf(path, sizeof(path), "%s/queue-%u.db.aside", dir,
+				       segment) < (int)sizeof(path))
+		err = open_queue(path, key, &db);
 	if (err)
 		return err;
 	err = each_row(db, "SELECT seq, asg, kind, 2, body FROM q_alarm ORDER BY seq", r,

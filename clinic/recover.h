@@ -31,7 +31,8 @@ int recover_key(const struct recovery *r, const struct opening_key *key,
 		enum slot_purpose purpose, uint32_t segment, struct db_key *ret);
 
 /*
- * recover_queue - every record of one segment, alarms first, then routine, then refused ones, each ascending.
+ * recover_queue - every record of one segment, alarms first, then routine, then refused ones, each ascending. If the hub
+ * has set it aside as damaged: of 'queue-N.db.aside', as far as it reads.
  *
  * fn    called with each, sealed as it is; what it returns, if not 0, ends the work; may be NULL
  * ret   filled on success
@@ -41,3 +42,31 @@ int recover_key(const struct recovery *r, const struct opening_key *key,
 int recover_queue(const char *dir, const struct recovery *r, uint32_t segment,
 		  const struct db_key *key, store_record_fn *fn, void *arg,
 		  struct recover_counts *ret);
+
+/* One file of the spool. */
+struct recover_segment {
+	uint64_t records;
+	uint64_t damaged; /* blocks that are neither empty nor whole */
+};
+
+/* Whose spool it is, if no file 'recovery' says so. */
+struct recover_owner {
+	uint8_t hub[HUB_ID_LEN];
+	uint32_t epoch;
+};
+
+/*
+ * recover_spool - every record of one file of the spool, in the order in which they were written. They need no key: only
+ * their bodies are sealed. Records that the clinic has, or that the hub gave up, may be among them.
+ *
+ * name   of the file in dir: 'spool-1', 'spool-2.aside', ...
+ * owner  the file must be of this hub and enrolment; one whose head is damaged is tried as such
+ * fn     as recover_queue
+ * ret    filled on success
+ *
+ * Returns 0, what fn returned, -ENOENT, -EACCES, -EIO, or -EPROTO (of another hub or enrolment).
+ */
+int recover_spool(const char *dir, const char *name, const struct recover_owner *owner,
+		  store_record_fn *fn, void *arg, struct recover_segment *ret);
+/* The owner that a file of the spool names. Returns as recover_spool, or -EBADMSG: it is empty or damaged. */
+int recover_spool_owner(const char *dir, const char *name, struct recover_owner *ret);

@@ -5,12 +5,14 @@
  */
 #include "clinic/sql.h"
 
-enum { SCHEMA_VERSION = 3 };
+enum { SCHEMA_VERSION = 14 };
 
 /*
  * schema_migrate - bring the tables from the version found to SCHEMA_VERSION, in one transaction.
  *
- * Returns 0, -ENOTSUP (the tables are newer than this program), or an error of sql.h. Two
- * programs that do it at once: one waits, then finds nothing to do.
+ * create   make them; else they must be there
+ *
+ * Returns 0, -EEXIST (create: they are there), -ENOTSUP (they are newer, and not for this program), -ENOENT or -EIO (no
+ * clinic's tables), or an error of sql.h. Programs that do it at once: one does it, the others wait, then find it done.
  */
 int schema_migrate(struct sql *db, bool create);

@@ -16,6 +16,10 @@ struct shown {
 	/* what belongs to this glucose, and its number; NULL: nothing */
 	const struct reading *context;
 	uint64_t context_seq;
+	/* not a signed record: from this file of a hub's card, or "card"; NULL: a record */
+	const char *recovered_from;
+	/* why it is held and not filed, as filing_reason_name; NULL: it is filed */
+	const char *held_for;
 	bool with_raw;
 };
 

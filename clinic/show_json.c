@@ -331,7 +331,14 @@ void show_json(const struct shown *s)
 	json_uint(o, "assignment", rec->record.assignment);
 	json_text(o, "class", words_class(rec->record.class));
 	json_text(o, "kind", reading_kind_text((enum reading_kind)rec->record.kind));
-	add_time(o, "received", rec->received_ms, 0);
+	if (rec->received_ms)
+		add_time(o, "received", rec->received_ms, 0);
+	else
+		json_null(o, "received");
+	if (s->recovered_from)
+		json_text(o, "recovered_from", s->recovered_from);
+	if (s->held_for)
+		json_text(o, "held_for", s->held_for);
 	if (s->reading)
 		add_reading(o, s);
 	else

@@ -120,8 +120,10 @@ static void print_hub_clock(const struct shown *s)
 		       words_time(rd->captured.wall.ms, rd->utc_offset_min, false, time),
 		       clock_quality_text(rd->captured.wall.quality),
 		       words_uncertainty(rd->captured.wall.uncertainty_ms, unsure));
-	printf("; here %s\n",
-	       words_time(s->rec->received_ms, rd->utc_offset_min, false, time));
+	if (s->rec->received_ms)
+		printf("; here %s",
+		       words_time(s->rec->received_ms, rd->utc_offset_min, false, time));
+	printf("\n");
 }
 
 static void print_device(const struct reading *rd)
@@ -245,4 +247,9 @@ void show_text(const struct shown *s, bool first)
 	else
 		printf("%-12s %6" PRIu64 "  NOT OPENED: %s\n", s->hub->name,
 		       s->rec->record.seq, s->why);
+	if (s->held_for)
+		printf("%s%-10s %s: not filed\n", indent, "HELD", s->held_for);
+	if (s->recovered_from)
+		printf("%s%-10s from the hub's card (%s), not signed\n", indent,
+		       "RECOVERED", s->recovered_from);
 }

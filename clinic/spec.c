@@ -5,6 +5,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "clinic/store.h"
@@ -210,6 +212,68 @@ int spec_parse_device(char *text, struct config_device *ret, const char **ret_wh
 	}
 	*ret = d;
 	return 0;
+}
+
+static const char *kind_text(enum reading_kind kind)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].name;
+	return "?";
+}
+
+/* What follows the address; a serial number of 32 is the longest of it. */
+__attribute__((format(printf, 2, 3))) static void append(char *buf, const char *fmt, ...)
+{
+	size_t at = strlen(buf);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf + at, SPEC_TEXT_MAX - at, fmt, ap);
+	va_end(ap);
+}
+
+char *spec_device_text(const struct config_device *d, bool secrets,
+		       char buf[static SPEC_TEXT_MAX])
+{
+	const uint8_t *a = d->addr;
+
+	buf[0] = '\0';
+	append(buf, "%s,", kind_text(d->kind));
+	if (d->has_addr)
+		append(buf, "%02X:%02X:%02X:%02X:%02X:%02X%s", a[0], a[1], a[2], a[3],
+		       a[4], a[5], d->addr_type == ADDR_RANDOM ? "/random" : "");
+	else
+		append(buf, "any");
+	if (d->passkey != CONFIG_NO_PASSKEY && secrets)
+		append(buf, ",passkey=%06u", d->passkey);
+	else if (d->passkey != CONFIG_NO_PASSKEY)
+		append(buf, ",passkey=******");
+	if (d->just_works)
+		append(buf, ",justworks");
+	if (d->has_user)
+		append(buf, ",user=%u", d->user);
+	else if (d->sole_user)
+		append(buf, ",user=sole");
+	if (d->has_consent && secrets)
+		append(buf, ",consent=%04u", d->consent);
+	else if (d->has_consent)
+		append(buf, ",consent=****");
+	if (d->import)
+		append(buf, ",history=all");
+	if (d->serial[0])
+		append(buf, ",serial=%s", d->serial);
+	return buf;
+}
+
+char *spec_change_text(int64_t utc_s, int16_t offset_min,
+		       char buf[static SPEC_CHANGE_MAX])
+{
+	struct date_time t = date_time_from_ms(utc_s * 1000);
+
+	snprintf(buf, SPEC_CHANGE_MAX, "%04u-%02u-%02uT%02u:%02uZ,%d", t.year, t.month,
+		 t.day, t.hour, t.minute, offset_min);
+	return buf;
 }
 
 /* The n digits at 'at', which are there. */

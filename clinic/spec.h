@@ -29,6 +29,22 @@
  */
 int spec_parse_device(char *text, struct config_device *ret, const char **ret_why);
 
+enum { SPEC_TEXT_MAX = 256, SPEC_CHANGE_MAX = 40 };
+
+/*
+ * spec_device_text - as spec_parse_device takes it.
+ *
+ * secrets   with passkey and consent code; else stars are in their places
+ *
+ * Returns buf. Pure.
+ */
+char *spec_device_text(const struct config_device *d, bool secrets,
+		       char buf[static SPEC_TEXT_MAX]);
+
+/* spec_change_text - as spec_parse_change takes it; seconds are left out. Returns buf. Pure. */
+char *spec_change_text(int64_t utc_s, int16_t offset_min,
+		       char buf[static SPEC_CHANGE_MAX]);
+
 /* spec_parse_change - "2027-03-28T01:00Z,120": from then on the offset from UTC is another.
  * Returns 0 or -EBADMSG. Pure. */
 int spec_parse_change(const char *text, int64_t *ret_utc_s, int16_t *ret_offset_min);

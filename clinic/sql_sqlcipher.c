@@ -7,8 +7,6 @@
  * Invariant: a statement is prepared once and kept; each sql_start ends in sql_end, which
  * frees its locks.
  */
-#include "clinic/sql.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,13 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clinic/sql_inside.h"
 #include "hub/crypto/crypto.h"
 #include "storage/db.h"
 
 _Static_assert((int)SQL_KEY_LEN == DB_KEY_LEN + DB_SALT_LEN, "key and salt");
 
 enum {
-	KEPT_MAX = 32, /* more different statements than store.c and schema.c have */
 	CACHE_PAGES = 2000,
 	CHECKPOINT_PAGES = 500,
 };
@@ -32,10 +30,127 @@ struct kept {
 	struct db_stmt *statement;
 };
 
-struct sql {
+struct file {
+	struct sql door;
 	struct db *db;
 	size_t kept_count;
-	struct kept kept[KEPT_MAX];
+	struct kept kept[SQL_KEPT_MAX];
+};
+
+static struct file *of(struct sql *door)
+{
+	return (struct file *)door;
+}
+
+static void file_close(struct sql *door)
+{
+	struct file *f = of(door);
+
+	for (size_t i = 0; i < f->kept_count; i++)
+		db_stmt_free(f->kept[i].statement);
+	db_close(f->db);
+	free(f);
+}
+
+static int file_run(struct sql *door, const char *text)
+{
+	return db_exec(of(door)->db, text);
+}
+
+static int file_begin(struct sql *door)
+{
+	return db_begin(of(door)->db);
+}
+
+static int file_begin_read(struct sql *door)
+{
+	return db_exec(of(door)->db, "BEGIN DEFERRED");
+}
+
+static int file_commit(struct sql *door)
+{
+	return db_commit(of(door)->db);
+}
+
+static void file_rollback(struct sql *door)
+{
+	db_rollback(of(door)->db);
+}
+
+static void *file_prepare(struct sql *door, const char *text, int *ret_err)
+{
+	struct file *f = of(door);
+	struct db_stmt *st;
+	int r;
+
+	for (size_t i = 0; i < f->kept_count; i++) {
+		if (f->kept[i].text == text)
+			return f->kept[i].statement;
+	}
+	if (f->kept_count == SQL_KEPT_MAX)
+		abort(); /* our own bug: the number of statements is fixed */
+	r = db_prepare(f->db, text, &st);
+	if (r < 0) {
+		*ret_err = r;
+		return NULL;
+	}
+	f->kept[f->kept_count++] = (struct kept){ text, st };
+	return st;
+}
+
+static void file_bind_int(void *st, int at, int64_t v)
+{
+	db_bind_i64(st, at, v);
+}
+
+static void file_bind_bytes(void *st, int at, const uint8_t *p, size_t n)
+{
+	db_bind_blob(st, at, p, n);
+}
+
+static void file_bind_text(void *st, int at, const char *s)
+{
+	db_bind_text(st, at, s);
+}
+
+static int file_step(void *st)
+{
+	return db_step(st);
+}
+
+static int file_get_int(void *st, int column, int64_t *ret)
+{
+	*ret = db_i64(st, column);
+	return 0;
+}
+
+static const uint8_t *file_get_bytes(void *st, int column, size_t *ret_len)
+{
+	return db_blob(st, column, ret_len);
+}
+
+static int file_reset(void *st)
+{
+	db_reset(st);
+	return 0;
+}
+
+static const struct sql_backend file_backend = {
+	.close = file_close,
+	.begin = file_begin,
+	.begin_read = file_begin_read,
+	.begin_schema = file_begin,
+	.commit = file_commit,
+	.rollback = file_rollback,
+	.run = file_run,
+	.prepare = file_prepare,
+	.bind_int = file_bind_int,
+	.bind_bytes = file_bind_bytes,
+	.bind_text = file_bind_text,
+	.step = file_step,
+	.get_int = file_get_int,
+	.get_bytes = file_get_bytes,
+	.reset = file_reset,
 };
 
 /* A new file is made by us, so that nobody else can read it from its first byte on. */
@@ -71,156 +186,23 @@ int sql_open(const char *path, const uint8_t key[static SQL_KEY_LEN], bool creat
 		.cache_pages = CACHE_PAGES,
 		.checkpoint_pages = CHECKPOINT_PAGES,
 	};
-	struct sql *db;
+	struct file *f;
 	int r = check_file(path, create);
 
 	if (r < 0)
 		return r;
-	db = calloc(1, sizeof(*db));
-	if (!db)
+	f = calloc(1, sizeof(*f));
+	if (!f)
 		return -ENOMEM;
 	memcpy(split.key, key, DB_KEY_LEN);
 	memcpy(split.salt, key + DB_KEY_LEN, DB_SALT_LEN);
-	r = db_open(&options, &db->db);
+	r = db_open(&options, &f->db);
 	crypto_wipe(&split, sizeof(split));
 	if (r < 0) {
-		free(db);
+		free(f);
 		return r == -EBADMSG ? -EKEYREJECTED : r;
 	}
-	*ret = db;
+	f->door.backend = &file_backend;
+	*ret = &f->door;
 	return 0;
-}
-
-void sql_close(struct sql *db)
-{
-	if (!db)
-		return;
-	for (size_t i = 0; i < db->kept_count; i++)
-		db_stmt_free(db->kept[i].statement);
-	db_close(db->db);
-	free(db);
-}
-
-int sql_run(struct sql *db, const char *text)
-{
-	return db_exec(db->db, text);
-}
-
-int sql_begin(struct sql *db)
-{
-	return db_begin(db->db);
-}
-
-int sql_commit(struct sql *db)
-{
-	return db_commit(db->db);
-}
-
-void sql_rollback(struct sql *db)
-{
-	db_rollback(db->db);
-}
-
-static struct db_stmt *keep(struct sql *db, const char *text, int *ret_err)
-{
-	struct db_stmt *st;
-	int r;
-
-	for (size_t i = 0; i < db->kept_count; i++) {
-		if (db->kept[i].text == text)
-			return db->kept[i].statement;
-	}
-	if (db->kept_count == KEPT_MAX)
-		abort(); /* our own bug: the number of statements is fixed */
-	r = db_prepare(db->db, text, &st);
-	if (r < 0) {
-		*ret_err = r;
-		return NULL;
-	}
-	db->kept[db->kept_count++] = (struct kept){ text, st };
-	return st;
-}
-
-void sql_start(struct sql *db, struct sql_query *q, const char *text)
-{
-	*q = (struct sql_query){ 0 };
-	q->statement = keep(db, text, &q->err);
-}
-
-void sql_bind_int(struct sql_query *q, int at, int64_t v)
-{
-	if (q->err == 0)
-		db_bind_i64(q->statement, at, v);
-}
-
-void sql_bind_bytes(struct sql_query *q, int at, const uint8_t *p, size_t n)
-{
-	if (q->err == 0)
-		db_bind_blob(q->statement, at, p, n);
-}
-
-void sql_bind_text(struct sql_query *q, int at, const char *s)
-{
-	if (q->err == 0)
-		db_bind_text(q->statement, at, s);
-}
-
-bool sql_row(struct sql_query *q)
-{
-	int r = q->err == 0 ? db_step(q->statement) : 0;
-
-	if (r < 0)
-		q->err = r;
-	return r == 1;
-}
-
-int64_t sql_get_int(struct sql_query *q, int column)
-{
-	return q->err == 0 ? db_i64(q->statement, column) : 0;
-}
-
-const uint8_t *sql_get_bytes(struct sql_query *q, int column, size_t *ret_len)
-{
-	*ret_len = 0;
-	return q->err == 0 ? db_blob(q->statement, column, ret_len) : NULL;
-}
-
-void sql_get_fixed(struct sql_query *q, int column, uint8_t *dst, size_t n)
-{
-	size_t len;
-	const uint8_t *p = sql_get_bytes(q, column, &len);
-
-	if (q->err == 0 && len != n)
-		q->err = -EIO;
-	if (q->err == 0)
-		memcpy(dst, p, n);
-	else
-		memset(dst, 0, n);
-}
-
-void sql_get_text(struct sql_query *q, int column, char *dst, size_t cap)
-{
-	const char *s = q->err == 0 ? db_text(q->statement, column) : NULL;
-	size_t len = s ? strlen(s) : 0;
-
-	if (len >= cap) {
-		q->err = -EIO;
-		len = 0;
-	}
-	if (len > 0)
-		memcpy(dst, s, len);
-	dst[len] = '\0';
-}
-
-int sql_end(struct sql_query *q)
-{
-	if (q->statement)
-		db_reset(q->statement);
-	return q->err;
-}
-
-int sql_finish(struct sql_query *q)
-{
-	sql_row(q);
-	return sql_end(q);
 }

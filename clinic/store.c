@@ -1,49 +1,36 @@
 /*
  * store.c - hubs, records, tombstones and quarantine in SQL; see store.h. All SQL of the clinic is
- * here and in schema.c.
+ * here, in witness.c and in schema.c.
  */
 #include "clinic/store.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "clinic/filing.h"
 #include "clinic/schema.h"
-#include "clinic/sql.h"
+#include "clinic/store_held.h"
+#include "clinic/store_inside.h"
+#include "hub/core/reading.h"
 
 _Static_assert((int)STORE_KEY_LEN == (int)SQL_KEY_LEN, "one key");
 
-struct store {
-	struct sql *db;
-};
-
-const char *hub_state_text(enum hub_state s)
-{
-	switch (s) {
-	case HUB_NONE: break;
-	case HUB_PREREGISTERED: return "preregistered";
-	case HUB_ISSUED: return "issued";
-	case HUB_ACTIVE: return "active";
-	case HUB_SUSPENDED: return "suspended";
-	case HUB_RETIRED: return "retired";
-	case HUB_LOST: return "lost";
-	}
-	return "?";
-}
-
 /* --- session ------------------------------------------------------------------------ */
 
-static int store_make(const char *path, const uint8_t key[static STORE_KEY_LEN],
-		      bool create, struct store **ret)
+/* Takes db over, whatever comes. */
+static int make(struct sql *db, bool create, struct store **ret)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	int r;
 
-	if (!s)
+	if (!s) {
+		sql_close(db);
 		return -ENOMEM;
-	r = sql_open(path, key, create, STORE_WAIT_MS, &s->db);
-	if (r == 0)
-		r = schema_migrate(s->db, create);
+	}
+	s->db = db;
+	r = schema_migrate(db, create);
 	if (r < 0) {
 		store_close(s);
 		return r;
@@ -52,16 +39,50 @@ static int store_make(const char *path, const uint8_t key[static STORE_KEY_LEN],
 	return 0;
 }
 
+static int make_file(const char *path, const uint8_t key[static STORE_KEY_LEN],
+		     bool create, struct store **ret)
+{
+	struct sql *db;
+	int r = sql_open(path, key, create, STORE_WAIT_MS, &db);
+
+	return r < 0 ? r : make(db, create, ret);
+}
+
 int store_create(const char *path, const uint8_t key[static STORE_KEY_LEN],
 		 struct store **ret)
 {
-	return store_make(path, key, true, ret);
+	return make_file(path, key, true, ret);
 }
 
 int store_open(const char *path, const uint8_t key[static STORE_KEY_LEN],
 	       struct store **ret)
 {
-	return store_make(path, key, false, ret);
+	return make_file(path, key, false, ret);
+}
+
+_Static_assert((int)STORE_WHY_MAX == (int)SQL_WHY_MAX, "handed through");
+
+static int make_server(const char *conninfo, bool create, struct store **ret,
+		       char why[static STORE_WHY_MAX])
+{
+	struct sql *db;
+	int r;
+
+	why[0] = '\0';
+	r = sql_open_server(conninfo, &db, why);
+	return r < 0 ? r : make(db, create, ret);
+}
+
+int store_create_server(const char *conninfo, struct store **ret,
+			char why[static STORE_WHY_MAX])
+{
+	return make_server(conninfo, true, ret, why);
+}
+
+int store_open_server(const char *conninfo, struct store **ret,
+		      char why[static STORE_WHY_MAX])
+{
+	return make_server(conninfo, false, ret, why);
 }
 
 void store_close(struct store *s)
@@ -77,6 +98,11 @@ int store_begin(struct store *s)
 	return sql_begin(s->db);
 }
 
+int store_begin_read(struct store *s)
+{
+	return sql_begin_read(s->db);
+}
+
 int store_commit(struct store *s)
 {
 	return sql_commit(s->db);
@@ -87,12 +113,23 @@ void store_rollback(struct store *s)
 	sql_rollback(s->db);
 }
 
+void store_pause(unsigned try)
+{
+	struct timespec t = { 0 };
+	uint8_t dice;
+
+	crypto_random(&dice, sizeof(dice));
+	t.tv_nsec = (long)try * (dice + 1L) * 40000; /* up to 10 ms for each try before */
+	nanosleep(&t, NULL);
+}
+
 /* --- hubs --------------------------------------------------------------------------- */
 
 #define HUB_COLUMNS                                                                      \
 	"hub_id, name, epoch, state, spki, sign_public, added_ms, seen_ms, queued, "     \
 	"highest,"                                                                       \
-	" acked, rolled_back"
+	" acked, rolled_back, config_wanted, config_used, orders, "                      \
+	"drain, drain_upto, drain_ms, drain_end_ms, again_ms"
 
 static void get_hub(struct sql_query *q, struct hub *ret)
 {
@@ -108,6 +145,13 @@ static void get_hub(struct sql_query *q, struct hub *ret)
 	ret->highest = (uint64_t)sql_get_int(q, 9);
 	ret->acked = (uint64_t)sql_get_int(q, 10);
 	ret->rolled_back = sql_get_int(q, 11) != 0;
+	ret->config_wanted = (uint64_t)sql_get_int(q, 12);
+	ret->config_used = (uint64_t)sql_get_int(q, 13);
+	ret->orders = sql_get_int(q, 14) != 0;
+	ret->drain = (struct life_drain){ (enum life_drain_kind)sql_get_int(q, 15),
+					  (uint64_t)sql_get_int(q, 16),
+					  sql_get_int(q, 17), sql_get_int(q, 18) };
+	ret->again_ms = sql_get_int(q, 19);
 }
 
 static int one_hub(struct sql_query *q, struct hub *ret)
@@ -146,13 +190,23 @@ int store_hub_by_name(struct store *s, const char *name, struct hub *ret)
 	return one_hub(&q, ret);
 }
 
+int store_hub_by_id(struct store *s, const uint8_t id[static HUB_ID_LEN], struct hub *ret)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q, "SELECT " HUB_COLUMNS " FROM hub WHERE hub_id = ?1");
+	sql_bind_bytes(&q, 1, id, HUB_ID_LEN);
+	return one_hub(&q, ret);
+}
+
 int store_hub_put(struct store *s, const struct hub *h)
 {
 	struct sql_query q;
 
 	sql_start(s->db, &q,
 		  "INSERT INTO hub (" HUB_COLUMNS ")"
-		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0)");
+		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
+		  " 0, 0, 0)");
 	sql_bind_bytes(&q, 1, h->id, sizeof(h->id));
 	sql_bind_text(&q, 2, h->name);
 	sql_bind_int(&q, 3, h->epoch);
@@ -178,6 +232,8 @@ int store_config_put(struct store *s, const struct config *c)
 	sql_bind_bytes(&q, 2, buf, (size_t)n);
 	r = sql_finish(&q);
 	crypto_wipe(buf, sizeof(buf));
+	if (r == 0 && c->assignment != 0)
+		r = store_assignment_give(s, c->hub, c->epoch, c->assignment);
 	return r;
 }
 
@@ -213,19 +269,37 @@ static int64_t clamp(uint64_t v)
 	return v > INT64_MAX ? INT64_MAX : (int64_t)v;
 }
 
-int store_hub_seen(struct store *s, const struct batch *b, int64_t now_ms)
+/* The change of the row is the lock: a second transaction waits here until the first has ended, and what it
+ * reads afterwards is what the first has left. */
+int store_hub_take(struct store *s, const struct hub *h, const struct batch *b,
+		   int64_t now_ms)
 {
+	struct hub now;
 	struct sql_query q;
+	int r;
 
 	sql_start(s->db, &q,
 		  "UPDATE hub SET seen_ms = ?2, queued = ?3, highest = ?4, acked = ?5"
-		  " WHERE hub_id = ?1");
-	sql_bind_bytes(&q, 1, b->hub, HUB_ID_LEN);
+		  " WHERE hub_id = ?1 RETURNING " HUB_COLUMNS);
+	sql_bind_bytes(&q, 1, h->id, HUB_ID_LEN);
 	sql_bind_int(&q, 2, now_ms);
 	sql_bind_int(&q, 3, clamp(b->queued));
 	sql_bind_int(&q, 4, clamp(b->highest));
 	sql_bind_int(&q, 5, clamp(b->acked));
-	return sql_finish(&q);
+	r = one_hub(&q, &now);
+	if (r == -ENOENT)
+		return -ESTALE;
+	if (r < 0)
+		return r;
+	return now.epoch == h->epoch && now.state == h->state &&
+			       now.drain.kind == h->drain.kind &&
+			       now.drain.upto == h->drain.upto &&
+			       now.drain.end_ms == h->drain.end_ms &&
+			       memcmp(now.spki, h->spki, sizeof(h->spki)) == 0 &&
+			       memcmp(now.sign_public, h->sign_public,
+				      sizeof(h->sign_public)) == 0
+		       ? 0
+		       : -ESTALE;
 }
 
 int store_hub_rolled_back(struct store *s, const uint8_t hub[static HUB_ID_LEN])
@@ -493,39 +567,101 @@ static int read_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 	return sql_end(&q);
 }
 
-/* Each record is walked over once in its life, when the mark passes it. */
-/* Over the records that follow *contig without a hole. */
+/* Each record is walked over once in its life, when the mark passes it: over the records that follow *contig
+ * without a hole, some at a time. Returns 1 if there may be more. */
 static int walk_records(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 			uint32_t epoch, uint64_t *contig)
 {
+	enum { STEP = 64 }; /* as in the statement */
 	struct sql_query q;
+	int n = 0, r;
 
 	sql_start(s->db, &q,
 		  "SELECT seq FROM record WHERE hub_id = ?1 AND epoch = ?2 AND seq > ?3 "
-		  "ORDER BY seq");
+		  "ORDER BY seq LIMIT 64");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
 	sql_bind_int(&q, 2, epoch);
 	sql_bind_int(&q, 3, (int64_t)*contig);
-	while (sql_row(&q) && (uint64_t)sql_get_int(&q, 0) == *contig + 1)
+	for (; sql_row(&q) && (uint64_t)sql_get_int(&q, 0) == *contig + 1; n++)
 		++*contig;
+	r = sql_end(&q);
+	return r < 0 ? r : n == STEP;
+}
+
+/* *ret: how far that which is no record goes on from 'at': the end of a tombstone over it, or itself if it is
+ * held in quarantine. 0: it is missing. */
+static int find_cover(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		      uint32_t epoch, uint64_t at, uint64_t *ret)
+{
+	uint64_t held;
+	struct sql_query q;
+	int r;
+
+	sql_start(s->db, &q,
+		  "SELECT coalesce((SELECT hi FROM tombstone WHERE hub_id = ?1 AND epoch "
+		  "= ?2 AND lo <= ?3 ORDER BY lo DESC LIMIT 1), 0),"
+		  " coalesce((SELECT seq FROM quarantine WHERE hub_id = ?1 AND epoch = "
+		  "?2 AND seq = ?3 AND reason >= 3 LIMIT 1), 0)");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	sql_bind_int(&q, 3, (int64_t)at);
+	*ret = 0;
+	if (sql_row(&q)) {
+		*ret = (uint64_t)sql_get_int(&q, 0);
+		held = (uint64_t)sql_get_int(&q, 1);
+		if (held > *ret)
+			*ret = held;
+	}
+	r = sql_end(&q);
+	if (r == 0 && *ret < at)
+		*ret = 0;
+	return r;
+}
+
+/* Where the walk begins, and up to where there is anything but records: *ret_others. */
+static int read_marks(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		      uint32_t epoch, uint64_t *ret_contig, uint64_t *ret_others)
+{
+	uint64_t held;
+	struct sql_query q;
+
+	*ret_contig = *ret_others = 0;
+	sql_start(s->db, &q,
+		  "SELECT coalesce((SELECT contig FROM hub_epoch WHERE hub_id = ?1 AND "
+		  "epoch = ?2), 0),"
+		  " coalesce((SELECT hi FROM tombstone WHERE hub_id = ?1 AND epoch = ?2 "
+		  "ORDER BY lo DESC LIMIT 1), 0),"
+		  " coalesce((SELECT seq FROM quarantine WHERE hub_id = ?1 AND epoch = "
+		  "?2 AND reason >= 3 ORDER BY seq DESC LIMIT 1), 0)");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	if (sql_row(&q)) {
+		*ret_contig = (uint64_t)sql_get_int(&q, 0);
+		*ret_others = (uint64_t)sql_get_int(&q, 1);
+		held = (uint64_t)sql_get_int(&q, 2);
+		if (held > *ret_others)
+			*ret_others = held;
+	}
 	return sql_end(&q);
 }
 
 /* A tombstone may end on the largest number of all: *contig + 1 fits an int64_t only before that. */
 static int walk_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
-		       uint32_t epoch, uint64_t *contig)
+		       uint32_t epoch, uint64_t others, uint64_t *contig)
 {
-	uint64_t end = *contig, before;
+	uint64_t end;
 	int r;
 
 	do {
-		before = *contig;
+		end = 0;
 		r = walk_records(s, hub, epoch, contig);
-		if (r == 0 && *contig < INT64_MAX)
-			r = find_tombstone_end(s, hub, epoch, *contig + 1, &end);
-		if (r == 0 && end > *contig)
+		if (r != 0)
+			continue;
+		if (*contig < others)
+			r = find_cover(s, hub, epoch, *contig + 1, &end);
+		if (end > *contig)
 			*contig = end;
-	} while (r == 0 && *contig > before);
+	} while (r > 0 || (r == 0 && end > 0));
 	return r;
 }
 
@@ -546,13 +682,13 @@ static int write_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 int store_record_contig(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 			uint32_t epoch, uint64_t *ret_contig)
 {
-	uint64_t before, contig;
-	int r = read_contig(s, hub, epoch, &before);
+	uint64_t before, contig, others;
+	int r = read_marks(s, hub, epoch, &before, &others);
 
 	if (r < 0)
 		return r;
 	contig = before;
-	r = walk_contig(s, hub, epoch, &contig);
+	r = walk_contig(s, hub, epoch, others, &contig);
 	if (r == 0 && contig != before)
 		r = write_contig(s, hub, epoch, contig);
 	if (r == 0)
@@ -578,6 +714,59 @@ int store_quarantine_put(struct store *s, const struct sealed *rec,
 	return sql_finish(&q);
 }
 
+/* Is the number taken by a record, or held? *ret: as if it came now; INSERT_STORED if neither. */
+static int find_taken(struct store *s, const struct sealed *rec,
+		      const uint8_t hash[static SHA256_LEN], enum insert_result *ret)
+{
+	uint8_t taken[SHA256_LEN];
+	struct sql_query q;
+
+	*ret = INSERT_STORED;
+	sql_start(s->db, &q,
+		  "SELECT body_hash FROM record WHERE hub_id = ?1 AND epoch = ?2 AND seq "
+		  "= ?3 UNION ALL SELECT body_hash FROM quarantine WHERE hub_id = ?1 AND "
+		  "epoch = ?2 AND seq = ?3 AND reason <> 2 LIMIT 8");
+	sql_bind_bytes(&q, 1, rec->hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, rec->epoch);
+	sql_bind_int(&q, 3, (int64_t)rec->record.seq);
+	while (*ret != INSERT_DUPLICATE && sql_row(&q)) {
+		sql_get_fixed(&q, 0, taken, sizeof(taken));
+		*ret = memcmp(taken, hash, SHA256_LEN) == 0 ? INSERT_DUPLICATE
+							    : INSERT_CONFLICT;
+	}
+	return sql_end(&q);
+}
+
+static int hold_one(struct store *s, const struct sealed *rec, enum quarantine_reason why,
+		    enum insert_result *ret)
+{
+	uint8_t hash[SHA256_LEN];
+	int r;
+
+	crypto_sha256(rec->record.body, rec->record.body_len, hash);
+	r = find_taken(s, rec, hash, ret);
+	if (r < 0 || *ret == INSERT_DUPLICATE)
+		return r;
+	return store_quarantine_put(
+		s, rec, *ret == INSERT_CONFLICT ? QUARANTINE_SEQ_CONFLICT : why);
+}
+
+int store_quarantine_batch(struct store *s, const struct batch *b,
+			   enum quarantine_reason why, int64_t now_ms,
+			   enum insert_result *ret)
+{
+	struct sealed rec = { .epoch = b->epoch, .received_ms = now_ms };
+	int r = 0;
+
+	memcpy(rec.hub, b->hub, HUB_ID_LEN);
+	for (size_t i = 0; r == 0 && i < b->record_count; i++) {
+		rec.record = b->records[i];
+		r = rec.record.seq > INT64_MAX ? -ERANGE
+					       : hold_one(s, &rec, why, &ret[i]);
+	}
+	return r;
+}
+
 static int count_given_up(void *arg, const struct tombstone *t)
 {
 	struct store_counts *c = arg;
@@ -590,28 +779,75 @@ static int count_given_up(void *arg, const struct tombstone *t)
 	return 0;
 }
 
+static int count_records(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+			 uint32_t epoch, struct store_counts *c)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "SELECT count(*), coalesce(max(seq), 0),"
+		  " coalesce(sum(CASE WHEN kind = ?3 THEN 1 ELSE 0 END), 0)"
+		  " FROM record WHERE hub_id = ?1 AND epoch = ?2");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	sql_bind_int(&q, 3, READING_MANIFEST);
+	if (sql_row(&q)) {
+		c->records = (uint64_t)sql_get_int(&q, 0);
+		c->highest = (uint64_t)sql_get_int(&q, 1);
+		c->manifests = (uint64_t)sql_get_int(&q, 2);
+	}
+	return sql_end(&q);
+}
+
+static void count_held(struct store_counts *c, enum quarantine_reason why,
+		       enum held_verdict verdict, uint64_t n)
+{
+	bool open = verdict == HELD_OPEN;
+
+	if (why == QUARANTINE_SEQ_CONFLICT)
+		c->quarantined += open ? n : 0;
+	if (why == QUARANTINE_RECOVERED)
+		c->recovered += open ? n : 0;
+	if (!filing_holds_number(why))
+		return;
+	c->held += open ? n : 0;
+	c->held_unassigned += open && filing_of_assignment(why) ? n : 0;
+	c->discarded += verdict == HELD_DISCARDED ? n : 0;
+}
+
+static int count_quarantine(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+			    uint32_t epoch, struct store_counts *c)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "SELECT reason, verdict, count(*), max(seq) FROM quarantine"
+		  " WHERE hub_id = ?1 AND epoch = ?2 GROUP BY reason, verdict");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	while (sql_row(&q)) {
+		enum quarantine_reason why = (enum quarantine_reason)sql_get_int(&q, 0);
+		uint64_t highest = (uint64_t)sql_get_int(&q, 3);
+
+		count_held(c, why, (enum held_verdict)sql_get_int(&q, 1),
+			   (uint64_t)sql_get_int(&q, 2));
+		if (filing_holds_number(why) && highest > c->highest)
+			c->highest = highest;
+	}
+	return sql_end(&q);
+}
+
 int store_counts(struct store *s, const uint8_t hub[static HUB_ID_LEN], uint32_t epoch,
 		 struct store_counts *ret)
 {
 	struct store_counts c = { 0 };
-	struct sql_query q;
 	int r = read_contig(s, hub, epoch, &c.contig);
 
 	if (r < 0)
 		return r;
-	sql_start(
-		s->db, &q,
-		"SELECT count(*), coalesce(max(seq), 0), (SELECT count(*) FROM quarantine"
-		" WHERE hub_id = ?1 AND epoch = ?2) FROM record WHERE hub_id = ?1 AND "
-		"epoch = ?2");
-	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
-	sql_bind_int(&q, 2, epoch);
-	if (sql_row(&q)) {
-		c.records = (uint64_t)sql_get_int(&q, 0);
-		c.highest = (uint64_t)sql_get_int(&q, 1);
-		c.quarantined = (uint64_t)sql_get_int(&q, 2);
-	}
-	r = sql_end(&q);
+	r = count_records(s, hub, epoch, &c);
+	if (r == 0)
+		r = count_quarantine(s, hub, epoch, &c);
 	if (r == 0)
 		r = store_given_up_each(s, hub, epoch, count_given_up, &c);
 	if (r == 0)
@@ -650,4 +886,54 @@ int store_record_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 	}
 	err = sql_end(&q);
 	return err < 0 ? err : r;
+}
+
+int store_quarantine_walk(struct sql_query *q, const uint8_t hub[static HUB_ID_LEN],
+			  store_quarantine_fn *fn, void *arg)
+{
+	struct sealed rec = { 0 };
+	int r = 0, err;
+
+	memcpy(rec.hub, hub, HUB_ID_LEN);
+	while (r == 0 && sql_row(q)) {
+		enum quarantine_reason why = (enum quarantine_reason)sql_get_int(q, 7);
+
+		if (get_sealed(q, &rec) == 0)
+			r = fn(arg, &rec, why);
+	}
+	err = sql_end(q);
+	return err < 0 ? err : r;
+}
+
+int store_quarantine_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+			  uint32_t epoch, store_quarantine_fn *fn, void *arg)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "SELECT epoch, seq, assignment, class, kind, body, received_ms, reason"
+		  " FROM quarantine WHERE hub_id = ?1 AND epoch = ?2"
+		  " ORDER BY seq, received_ms, body_hash");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	return store_quarantine_walk(&q, hub, fn, arg);
+}
+
+int store_record_has(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		     uint32_t epoch, uint64_t seq)
+{
+	struct sql_query q;
+	bool has;
+	int r;
+
+	if (seq > INT64_MAX)
+		return 0;
+	sql_start(s->db, &q,
+		  "SELECT 1 FROM record WHERE hub_id = ?1 AND epoch = ?2 AND seq = ?3");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, epoch);
+	sql_bind_int(&q, 3, (int64_t)seq);
+	has = sql_row(&q);
+	r = sql_end(&q);
+	return r < 0 ? r : has;
 }

@@ -47,6 +47,7 @@ const char *words_cause(enum tombstone_cause c)
 	case TOMBSTONE_SKIPPED: return "skipped";
 	case TOMBSTONE_DISCARDED: return "discarded";
 	case TOMBSTONE_REFUSED: return "refused";
+	case TOMBSTONE_DELIVERED: return "delivered";
 	}
 	return "?";
 }
@@ -72,6 +73,10 @@ char *words_given_up(uint64_t count, enum tombstone_cause c,
 					"the hub",
 					"readings were refused here and were put aside "
 					"on the hub" },
+		[TOMBSTONE_DELIVERED] = { "reading was here once and is lost here; the "
+					  "hub had let it go",
+					  "readings were here once and are lost here; "
+					  "the hub had let them go" },
 	};
 
 	snprintf(buf, WORDS_GIVEN_UP_MAX, "%" PRIu64 " %s", count,

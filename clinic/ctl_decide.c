@@ -1,0 +1,153 @@
+/*
+ * ctl_decide.c - see ctl_decide.h.
+ */
+#include "clinic/ctl_decide.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clinic/files.h"
+#include "clinic/folder.h"
+#include "clinic/keyring.h"
+#include "hub/core/err.h"
+#include "hub/crypto/crypto.h"
+#include "hub/rt/file.h"
+
+bool ctl_is_line(const char *text, size_t max)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			return false;
+	return n > 0 && n <= max && strspn(text, " ") < n;
+}
+
+int ctl_check_signature(const struct ctl_verb *v, const struct ctl_signature *s)
+{
+	if (!s->why)
+		return ctl_misused(v, "%s: --reason says why; it is kept in the journal",
+				   v->name);
+	if (!ctl_is_line(s->why, JOURNAL_WHY_MAX))
+		return ctl_misused(v, "--reason must be one line of 1 to %d bytes",
+				   JOURNAL_WHY_MAX);
+	if (s->who && !ctl_is_line(s->who, JOURNAL_WHO_MAX))
+		return ctl_misused(v, "--by must be one line of 1 to %d bytes",
+				   JOURNAL_WHO_MAX);
+	return CTL_OK;
+}
+
+void ctl_sign(struct journal_entry *e, const struct ctl_signature *by)
+{
+	const struct passwd *user = getpwuid(getuid());
+
+	if (by->who)
+		snprintf(e->who, sizeof(e->who), "%s", by->who);
+	else if (user)
+		snprintf(e->who, sizeof(e->who), "%s", user->pw_name);
+	else
+		snprintf(e->who, sizeof(e->who), "uid %lu", (unsigned long)getuid());
+	snprintf(e->why, sizeof(e->why), "%s", by->why ? by->why : "");
+	e->at_ms = ctl_now_ms();
+}
+
+static int try_once(struct store *store, const char *hub, struct journal_entry *e,
+		    ctl_decision *fn, void *arg, void *ret)
+{
+	struct hub h;
+	int r = store_begin(store), changed = 0;
+
+	if (r == 0)
+		r = store_hub_lock(store, hub, &h);
+	if (r == 0)
+		r = store_journal_next(store, h.id, &e->number);
+	if (r == 0)
+		r = changed = fn(store, &h, e, arg, ret);
+	if (r > 0)
+		r = store_journal_add(store, h.id, e);
+	if (r == 0 && changed)
+		r = store_commit(store);
+	store_rollback(store);
+	return r < 0 ? r : changed;
+}
+
+int ctl_decide(struct store *store, const char *hub, const struct ctl_signature *by,
+	       struct journal_entry *e, ctl_decision *fn, void *arg, void *ret)
+{
+	int r = -EAGAIN;
+
+	ctl_sign(e, by);
+	for (unsigned try = 1; r == -EAGAIN && try <= STORE_TRIES; try++) {
+		if (try > 1)
+			store_pause(try);
+		r = try_once(store, hub, e, fn, arg, ret);
+	}
+	return r;
+}
+
+int ctl_store_failed(const char *dir, const char *hub, int err)
+{
+	if (err == -ENOENT && hub)
+		return ctl_complain(
+			CTL_NO_INPUT,
+			"there is no hub '%s' in %s; 'clinicctl status %s' lists them",
+			hub, dir, dir);
+	if (err == -EAGAIN)
+		return ctl_complain(CTL_FAILED,
+				    "%s: others write for this hub all the time; nothing "
+				    "was changed, do it again",
+				    dir);
+	return ctl_complain(CTL_FAILED, "%s/%s could not be read or written: %s", dir,
+			    FILES_DB, err_text(err));
+}
+
+/* What is damaged among them opens nothing, and what it should open is told with its reason. */
+static void add_key(const char *dir, const char *name, struct opening_key *ret)
+{
+	uint8_t file[FILES_SEAL_LEN];
+
+	if (ret->other_count < OPENING_OTHERS_MAX &&
+	    file_read(dir, name, file, sizeof(file)) == FILES_SEAL_LEN &&
+	    !opening_private(ret, file[0])) {
+		ret->others[ret->other_count].id = file[0];
+		memcpy(ret->others[ret->other_count++].private, file + 1, X25519_LEN);
+	}
+	crypto_wipe(file, sizeof(file));
+}
+
+/* The latest first: there is room for so many only. */
+static void read_others(const char *dir, struct opening_key *ret)
+{
+	char name[KEYRING_SEAL_NAME_MAX];
+
+	add_key(dir, KEYRING_SEAL_NEXT, ret);
+	for (int id = UINT8_MAX; id >= 0; id--)
+		add_key(dir, keyring_seal_name((uint8_t)id, name), ret);
+}
+
+int ctl_read_key(const char *dir, struct opening_key *ret,
+		 char why[static FOLDER_WHY_MAX])
+{
+	uint8_t file[FILES_SEAL_LEN];
+	int r = folder_read(dir, FILES_SEAL_KEY, file, sizeof(file), why);
+
+	*ret = (struct opening_key){ 0 };
+	if (r == 0) {
+		ret->id = file[0];
+		memcpy(ret->private, file + 1, sizeof(ret->private));
+		read_others(dir, ret);
+	}
+	crypto_wipe(file, sizeof(file));
+	return r;
+}
+
+int ctl_load_key(const char *dir, struct opening_key *ret)
+{
+	char why[FOLDER_WHY_MAX];
+	int r = ctl_read_key(dir, ret, why);
+
+	return r < 0 ? ctl_complain(ctl_exit_code(r), "%s", why) : CTL_OK;
+}

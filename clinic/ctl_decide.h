@@ -1,0 +1,62 @@
+#pragma once
+
+/*
+ * ctl_decide.h - what the verbs share by which a person decides about a hub: who and why, one transaction that holds the
+ * hub's row, a line in its journal.
+ */
+#include "clinic/ctl.h"
+#include "clinic/folder.h"
+#include "clinic/opening.h"
+#include "clinic/store_held.h"
+
+/* NULL: not said. */
+struct ctl_signature {
+	const char *who, *why;
+};
+
+/* ctl_is_line - one line of text, not empty, of at most max bytes. */
+bool ctl_is_line(const char *text, size_t max);
+/* ctl_sign - fills in who, why and when; who nobody named is the user of this machine. */
+void ctl_sign(struct journal_entry *e, const struct ctl_signature *by);
+
+/* ctl_check_signature - complains if there is no reason, or text that no line of a journal can hold. Returns CTL_OK or
+ * CTL_USAGE. */
+int ctl_check_signature(const struct ctl_verb *v, const struct ctl_signature *s);
+
+/* ctl_sign - who, why and when, into a line of the journal. */
+void ctl_sign(struct journal_entry *e, const struct ctl_signature *by);
+
+/*
+ * A decision: what is changed within the transaction.
+ *
+ * e     the line, with its number; may be completed
+ * arg   of the caller
+ * ret   of the caller; may be written more than once, as the transaction may be repeated
+ *
+ * Returns 1: changed, write the line; 0: there was nothing to change; or an error of store.h.
+ */
+typedef int ctl_decision(struct store *s, const struct hub *h, struct journal_entry *e,
+			 void *arg, void *ret);
+
+/*
+ * ctl_decide - runs it, repeated if others were in the way.
+ *
+ * e   act and assignment; the rest is filled in
+ *
+ * Returns what fn returned, -ENOENT (no such hub), or an error of store.h.
+ */
+int ctl_decide(struct store *store, const char *hub, const struct ctl_signature *by,
+	       struct journal_entry *e, ctl_decision *fn, void *arg, void *ret);
+
+/* Complains of an error of store.h; hub may be NULL. Returns the exit code. */
+int ctl_store_failed(const char *dir, const char *hub, int err);
+/* The clinic's sealing key, and those before it; to be wiped. Returns 0 or as folder_read, with the reason in 'why'. */
+int ctl_read_key(const char *dir, struct opening_key *ret,
+		 char why[static FOLDER_WHY_MAX]);
+/* The same. Returns CTL_OK, or an exit code after a complaint. */
+int ctl_load_key(const char *dir, struct opening_key *ret);
+
+/* clinicctl hub suspend, resume and withdraw: parts of ctl_hub. */
+int ctl_hub_suspend(int argc, char **argv);
+int ctl_hub_resume(int argc, char **argv);
+int ctl_hub_withdraw(int argc, char **argv);

@@ -1,0 +1,313 @@
+/*
+ * ctl_signer.c - clinicctl signer: the people whose orders hubs obey, and telling a hub of them.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clinic/ctl.h"
+#include "clinic/ctl_config.h"
+#include "clinic/ctl_decide.h"
+#include "clinic/ctl_order.h"
+#include "clinic/folder.h"
+#include "clinic/json.h"
+#include "clinic/spec.h"
+#include "hub/core/err.h"
+#include "hub/crypto/crypto.h"
+#include "hub/rt/file.h"
+
+struct args {
+	const char *dir, *name, *role, *public;
+	bool json;
+};
+
+static int parse(int argc, char **argv, int operands, struct args *a)
+{
+	static const struct option options[] = {
+		{ "role", required_argument, NULL, 'r' },
+		{ "public", required_argument, NULL, 'p' },
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	*a = (struct args){ 0 };
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'r': a->role = optarg; break;
+		case 'p': a->public = optarg; break;
+		case 'j': a->json = true; break;
+		default: return ctl_misused(&ctl_signer, "signer: nothing was changed");
+		}
+	}
+	if (!ctl_operands(&ctl_signer, argc, argv, optind, operands + 1))
+		return CTL_USAGE;
+	a->dir = argv[optind + 1];
+	a->name = operands > 1 ? argv[optind + 2] : NULL;
+	return CTL_OK;
+}
+
+static int open_store(const struct args *a, struct store **ret)
+{
+	char why[FOLDER_WHY_MAX];
+	int r = folder_open_store(a->dir, ret, why);
+
+	return r < 0 ? ctl_complain(ctl_exit_code(r), "%s", why) : CTL_OK;
+}
+
+/* --- add ------------------------------------------------------------------------------------------ */
+
+static int read_public(const char *path, uint8_t ret[static SIGNER_PUBLIC_LEN])
+{
+	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX];
+	int r;
+
+	if (strlen(path) >= sizeof(copy))
+		return ctl_misused(&ctl_signer, "--public '%s' is too long", path);
+	snprintf(copy, sizeof(copy), "%s", path);
+	snprintf(base, sizeof(base), "%s", basename(copy));
+	snprintf(copy, sizeof(copy), "%s", path);
+	r = file_read(dirname(copy), base, ret, SIGNER_PUBLIC_LEN);
+	if (r != SIGNER_PUBLIC_LEN || ret[0] != 4)
+		return ctl_complain(
+			r < 0 ? ctl_exit_code(r) : CTL_NO_INPUT, "%s: %s", path,
+			r < 0 ? err_text(r) : "not a P-256 point of 65 bytes: 04, x, y");
+	return CTL_OK;
+}
+
+/* His key is made here and lies beside the clinic's own; he may take it with him. The file goes first: a row without a key
+ * would let nobody sign, a key without a row nobody obeys. */
+static int make_key(const struct args *a, uint8_t ret[static SIGNER_PUBLIC_LEN])
+{
+	uint8_t private[P256_PRIVATE_LEN];
+	char name[ORDER_KEY_NAME_MAX];
+	int r;
+
+	order_key_name(a->name, name);
+	if (!file_is_gone(a->dir, name))
+		return ctl_complain(CTL_CANT_CREATE,
+				    "%s/%s is there already; nothing was changed", a->dir,
+				    name);
+	p256_generate(private, ret);
+	r = file_replace(a->dir, name, private, sizeof(private));
+	crypto_wipe(private, sizeof(private));
+	return r < 0 ? ctl_complain(CTL_CANT_CREATE, "%s/%s could not be written: %s",
+				    a->dir, name, err_text(r))
+		     : CTL_OK;
+}
+
+static int put(struct store *s, struct signer_row *row)
+{
+	int r = store_begin(s);
+
+	if (r == 0)
+		r = store_signer_add(s, row);
+	if (r == 0)
+		r = store_commit(s);
+	store_rollback(s);
+	return r;
+}
+
+static int add_row(const struct args *a, struct store *store, struct signer_row *row)
+{
+	char name[ORDER_KEY_NAME_MAX];
+	int r = a->public ? read_public(a->public, row->signer.public)
+			  : make_key(a, row->signer.public);
+
+	if (r != CTL_OK)
+		return r;
+	r = put(store, row);
+	order_key_name(a->name, name);
+	if (r < 0 && !a->public)
+		(void)file_remove(a->dir, name); /* it is good for nothing */
+	if (r == -EEXIST)
+		return ctl_complain(CTL_CANT_CREATE,
+				    "there is a signer of this name or with this key "
+				    "already; nothing was changed");
+	if (r == -ENOSPC)
+		return ctl_complain(CTL_CANT_CREATE, "there are %d signers already",
+				    SIGNERS_MAX);
+	if (r < 0)
+		return ctl_store_failed(a->dir, NULL, r);
+	printf("'%s' may sign orders as %s, number %u.\n", row->name,
+	       signer_role_text(row->signer.role), row->signer.person);
+	if (!a->public)
+		printf("The private key is %s/%s: it belongs into that person's hands "
+		       "alone.\n",
+		       a->dir, name);
+	printf("Hubs that are added from now on obey; tell the others: 'clinicctl signer "
+	       "give %s HUB'.\n",
+	       a->dir);
+	return CTL_OK;
+}
+
+static int add(int argc, char **argv)
+{
+	struct signer_row row = { 0 };
+	struct store *store;
+	struct args a;
+	int r = parse(argc, argv, 2, &a);
+
+	if (r != CTL_OK)
+		return r;
+	if (!spec_name_ok(a.name))
+		return ctl_misused(&ctl_signer,
+				   "'%s' cannot be a signer's name: 1 to %d letters, "
+				   "digits, '.', '_', '-'",
+				   a.name, SIGNER_NAME_MAX);
+	row.signer.role = a.role ? signer_role_named(a.role) : SIGNER_NONE;
+	if (row.signer.role == SIGNER_NONE)
+		return ctl_misused(&ctl_signer,
+				   "--role is clinician, technician, clinic-security or "
+				   "manufacturer");
+	snprintf(row.name, sizeof(row.name), "%s", a.name);
+	row.added_ms = ctl_now_ms();
+	r = open_store(&a, &store);
+	if (r != CTL_OK)
+		return r;
+	r = add_row(&a, store, &row);
+	store_close(store);
+	return r;
+}
+
+/* --- list, remove, give --------------------------------------------------------------------------- */
+
+static void print_row(const struct signer_row *row, bool json)
+{
+	cJSON *o;
+
+	if (!json) {
+		printf("  %-3u %-16s %s\n", row->signer.person,
+		       signer_role_text(row->signer.role), row->name);
+		return;
+	}
+	o = json_object();
+	json_uint(o, "person", row->signer.person);
+	json_text(o, "name", row->name);
+	json_text(o, "role", signer_role_text(row->signer.role));
+	json_hex(o, "public", row->signer.public, sizeof(row->signer.public));
+	json_int(o, "added_ms", row->added_ms);
+	json_print(o);
+}
+
+static int list(int argc, char **argv)
+{
+	struct signer_row rows[SIGNERS_MAX];
+	struct store *store;
+	struct args a;
+	size_t n = 0;
+	int r = parse(argc, argv, 1, &a);
+
+	if (r == CTL_OK)
+		r = open_store(&a, &store);
+	if (r != CTL_OK)
+		return r;
+	r = store_signers(store, rows, &n);
+	store_close(store);
+	if (r < 0)
+		return ctl_store_failed(a.dir, NULL, r);
+	for (size_t i = 0; i < n; i++)
+		print_row(&rows[i], a.json);
+	if (n == 0 && !a.json)
+		printf("  nobody may sign orders: 'clinicctl signer add'\n");
+	return CTL_OK;
+}
+
+static int remove_locked(const struct args *a, struct store *store)
+{
+	int r = store_begin(store);
+
+	if (r == 0)
+		r = store_signer_remove(store, a->name, ctl_now_ms());
+	if (r == 0)
+		r = store_commit(store);
+	store_rollback(store);
+	if (r == -ENOENT)
+		return ctl_complain(CTL_NO_INPUT, "there is no signer '%s'", a->name);
+	return r < 0 ? ctl_store_failed(a->dir, NULL, r) : CTL_OK;
+}
+
+static int remove_signer(int argc, char **argv)
+{
+	struct store *store;
+	struct args a;
+	int r = parse(argc, argv, 2, &a);
+
+	if (r == CTL_OK)
+		r = open_store(&a, &store);
+	if (r != CTL_OK)
+		return r;
+	r = remove_locked(&a, store);
+	store_close(store);
+	if (r == CTL_OK)
+		printf("'%s' signs nothing more here. A hub obeys that key until it has "
+		       "a "
+		       "new configuration:\n'clinicctl signer give %s HUB', for each.\n",
+		       a.name, a.dir);
+	return r;
+}
+
+/* ctl_config_sign puts the list in. */
+static int nothing_else(void *arg, struct store *store, struct config *c)
+{
+	(void)arg;
+	(void)store;
+	(void)c;
+	return CTL_OK;
+}
+
+static int give(int argc, char **argv)
+{
+	const struct ctl_config_out out = { 0 };
+	struct config c;
+	struct args a;
+	int r = parse(argc, argv, 2, &a);
+
+	if (r != CTL_OK)
+		return r;
+	r = ctl_config_next(a.dir, a.name, &out, nothing_else, NULL, &c);
+	if (r == CTL_OK)
+		printf("Hub '%s' gets the list of signers with configuration %llu.\n",
+		       a.name, (unsigned long long)c.version);
+	if (r == CTL_OK)
+		ctl_config_print_next(stdout, &out);
+	crypto_wipe(&c, sizeof(c));
+	return r;
+}
+
+static int run(int argc, char **argv)
+{
+	if (argc >= 2 && strcmp(argv[1], "add") == 0)
+		return add(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "list") == 0)
+		return list(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "remove") == 0)
+		return remove_signer(argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "give") == 0)
+		return give(argc, argv);
+	return ctl_misused(&ctl_signer, "signer: 'add', 'list', 'remove' and 'give' are "
+					"what can be done");
+}
+
+const struct ctl_verb ctl_signer = {
+	.name = "signer",
+	.what = "the people whose orders hubs obey",
+	.usage = "Usage: clinicctl signer add DIR NAME --role ROLE [--public FILE]\n"
+		 "       clinicctl signer list DIR [--json]\n"
+		 "       clinicctl signer remove DIR NAME\n"
+		 "       clinicctl signer give DIR HUB\n"
+		 "Says whose signature hubs obey ('clinicctl lock' and others). A hub "
+		 "knows those that are\n"
+		 "in its configuration: 'give' signs a new one with the list as it is "
+		 "now.\n\n"
+		 "  --role ROLE    clinician, technician, clinic-security or "
+		 "manufacturer; two signatures\n"
+		 "                 count as two if the roles differ\n"
+		 "  --public FILE  the person has a key already: its P-256 point, 65 "
+		 "bytes. Otherwise one\n"
+		 "                 is made, signer-NAME.key in DIR\n"
+		 "  --json         one object on one line for each, for programs\n",
+	.run = run,
+};

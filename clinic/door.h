@@ -1,0 +1,136 @@
+#pragma once
+
+/*
+ * door.h - what a person's program and clinicd say to each other: one question, one answer. Pure.
+ *
+ * The clinic's data stay at clinicd; the keys that sign and that open readings stay with the person. Between them is this
+ * one door: a fixed list of operations, each with the roles that may use it. Byte tables: docs/MESSAGES.md, 'The clinic's
+ * door'; why it is so: docs/adr/0015.
+ *
+ * Invariants
+ *   1. An operation that is not in the table, or not for the role, is not done (door_may).
+ *   2. Who asks is never said in a question: it is the uid at the other end of the Unix socket, or the key that TLS has
+ *      proved.
+ *   3. A question and an answer have at most DOOR_BYTES_MAX bytes; a list comes in pages.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clinic/store_assign.h"
+#include "clinic/store_claim.h"
+#include "clinic/store_held.h"
+
+enum {
+	DOOR_VERSION = 1,
+	DOOR_BYTES_MAX = 256 * 1024,
+	DOOR_HEAD = 4,	       /* length of what follows, u32 big-endian */
+	DOOR_COSE_MAX = 33000, /* a signed config: CONFIG_BYTES_MAX and its frame */
+	DOOR_PAGE = 200,       /* rows in an answer */
+};
+
+/* The numbers are on the wire and in the clinic's record of what was asked. */
+enum door_op {
+	DOOR_NONE = 0,
+	DOOR_HELLO = 1,	 /* -> [name, role] of who asks, as clinicd knows them */
+	DOOR_HUBS = 2,	 /* 'number' skipped -> [hub...], by name as the database sorts */
+	DOOR_CLAIMS = 3, /* the same -> [claim...] */
+	DOOR_FACTS = 4,	 /* of the hub 'name' -> struct hub_facts */
+	DOOR_GIVEN_UP = 5, /* of the hub 'name', behind 'number' -> [tombstone...] */
+	DOOR_KNOWN = 6,	   /* all that is kept under 'name' -> struct door_known */
+	DOOR_CLAIM =
+		7, /* 'key', 'name', 'site', 'other' -> enum claim_result, the claim that is there now or stands against it */
+	DOOR_CLAIM_CANCEL = 8, /* 'key', 'why' -> enum claim_result */
+	DOOR_CONFIG =
+		9, /* of the hub 'name' -> hub, config with its passkeys, own endpoint */
+	/* 'cose' for the hub 'name': kept, and what the hub shall have; 'number': the version that it was made from */
+	DOOR_CONFIG_PUT = 10,
+	DOOR_ASSIGNED = 11, /* of the hub 'name' -> facts as DOOR_FACTS, [assigned...] */
+	/* as DOOR_CONFIG_PUT, and with it the assignment to 'patient' ("": none), with 'why' */
+	DOOR_ASSIGN = 12,
+	DOOR_OPS = 13,
+};
+
+/* What a person is at the clinic; the numbers are in the database. */
+enum door_role {
+	DOOR_ROLE_NONE = 0,
+	DOOR_ROLE_CLINICIAN = 1,
+	DOOR_ROLE_TECHNICIAN = 2, /* never a reading, never whose they are */
+	DOOR_ROLE_SECURITY = 3,
+	DOOR_ROLE_AUDITOR = 4, /* looks, changes nothing */
+	DOOR_ROLE_OWNER =
+		5, /* has the clinic's folder anyway: the user that clinicd runs as, and root */
+	DOOR_ROLES = 6,
+};
+
+/* What became of a question; the numbers are on the wire. */
+enum door_code {
+	DOOR_OK = 0,
+	DOOR_MALFORMED = 1,
+	DOOR_DENIED = 2,
+	DOOR_ABSENT = 3,
+	DOOR_BUSY = 4,	  /* ask again */
+	DOOR_STALE = 5,	  /* it was changed meanwhile */
+	DOOR_FAILED = 6,  /* the store; what became of a change is not known */
+	DOOR_UNKNOWN = 7, /* no such operation: clinicd is older than clinicctl */
+	DOOR_REJECTED =
+		8, /* the signature is not the clinic's, or what it covers is no config for this hub */
+	DOOR_EXISTS = 9,
+	DOOR_REFUSED = 10, /* it would change nothing, or must not be changed */
+	DOOR_CODES = 11,
+};
+
+/* A question; what an operation does not need is zero or "". */
+struct door_request {
+	enum door_op op;
+	char name[HUB_NAME_MAX + 1];
+	bool has_key;
+	uint8_t key[PIN_LEN];
+	char site[CLAIM_SITE_MAX + 1];
+	char other[HUB_NAME_MAX + 1];
+	char why[JOURNAL_WHY_MAX + 1];
+	char patient[PATIENT_TEXT_MAX + 1];
+	uint64_t number;
+	const uint8_t *cose; /* borrowed */
+	size_t cose_len;
+	/* who signs in the journal; looked at only if the one who asks is the owner: others are known by name */
+	char who[JOURNAL_WHO_MAX + 1];
+};
+
+/* door_may - may this role do that? Pure. */
+bool door_may(enum door_role role, enum door_op op);
+/* door_changes - does this operation write? Pure. */
+bool door_changes(enum door_op op);
+/* "hub-list", for the record and for people; static. */
+const char *door_op_text(enum door_op op);
+const char *door_role_text(enum door_role role);
+/* door_role_parse - the opposite. The owner is nobody's role. Returns DOOR_ROLE_NONE if there is no such role. */
+enum door_role door_role_parse(const char *text);
+
+/* door_error - the negative errno for a code; door_code - the opposite. Pure. */
+int door_error(enum door_code code);
+enum door_code door_code(int err);
+
+/* door_request_encode - Returns the length, or -ENOSPC. Pure. */
+int door_request_encode(const struct door_request *rq, uint8_t *buf, size_t cap);
+/*
+ * door_request_decode - ret->cose is borrowed from buf.
+ *
+ * Returns 0, -EBADMSG, -ERANGE, -EMSGSIZE, or -ENOTSUP (another version, or an operation that is not known).
+ */
+int door_request_decode(const uint8_t *buf, size_t len, struct door_request *ret);
+
+/*
+ * door_answer_begin - the head of an answer, after which the payload of DOOR_OK follows: one item.
+ * door_answer_open - c stands before the payload then. Returns 0, door_error of the code, or -EBADMSG.
+ */
+void door_answer_begin(struct writer *w, enum door_code code);
+int door_answer_open(struct cb *c, const uint8_t *buf, size_t len);
+
+/* What became of DOOR_ASSIGN; the numbers are on the wire. */
+enum door_assigned {
+	DOOR_ASSIGN_DONE = 1,
+	DOOR_ASSIGN_SAME = 2, /* it is that patient's already, or has none already */
+	DOOR_ASSIGN_USED = 3, /* a device of it measures for the patient of another hub */
+	DOOR_ASSIGN_GONE = 4, /* the hub is retired or lost */
+};

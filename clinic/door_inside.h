@@ -1,0 +1,28 @@
+#pragma once
+
+/*
+ * door_inside.h - what door_answer.c and door_config.c share and nobody else sees.
+ */
+#include "clinic/door_answer.h"
+#include "clinic/door_rows.h"
+
+/* One question that is being answered. */
+struct door_asking {
+	struct store *store;
+	const char *dir;
+	const struct door_asker *asker;
+	const struct door_request *rq;
+	int64_t now_ms;
+	char who[JOURNAL_WHO_MAX + 1]; /* for journals */
+	bool undo;	 /* the answer is good, but nothing of it is to be kept */
+	bool committing; /* from here on an error may be a change all the same */
+};
+
+/* The hub that rq names. Returns also -ENOENT. */
+int door_load_facts(struct door_asking *a, struct hub_facts *ret);
+
+/* Answers of door_config.c: the payload into w. Return 0 or an error of door_error. */
+int door_answer_config(struct door_asking *a, struct writer *w);
+int door_answer_config_put(struct door_asking *a, struct writer *w);
+int door_answer_assigned(struct door_asking *a, struct writer *w);
+int door_answer_assign(struct door_asking *a, struct writer *w);

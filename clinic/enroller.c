@@ -1,0 +1,489 @@
+/*
+ * enroller.c - requests of hubs that enrol; see enroller.h.
+ */
+#include "clinic/enroller.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clinic/ingest.h"
+#include "clinic/store_claim.h"
+#include "coap/enrol_server.h"
+#include "hub/core/cbor.h"
+#include "hub/crypto/csr.h"
+#include "hub/rt/failpoint.h"
+
+enum {
+	BODY_MAP_MAX = 16,
+	VERSION_TEXT_MAX = 64,
+};
+
+/* One request on its way. */
+struct job {
+	const uint8_t *spki; /* proved */
+	struct enrolment_request rq;
+	struct csr csr;		/* of an enrolment or a renewal */
+	struct enrol_said said; /* of a confirmation */
+	struct wall now;
+	uint8_t hub[HUB_ID_LEN];
+};
+
+const char *enroller_outcome_text(enum enroller_outcome o)
+{
+	switch (o) {
+	case ENROLLER_NONE:
+	case ENROLLER_OUTCOMES: break;
+	case ENROLLER_ISSUED: return "issued";
+	case ENROLLER_REPEATED: return "repeated";
+	case ENROLLER_CONFIRMED: return "confirmed";
+	case ENROLLER_CONFIRMED_AGAIN: return "confirmed-again";
+	case ENROLLER_WAITS: return "waits";
+	case ENROLLER_REFUSED: return "refused";
+	case ENROLLER_MALFORMED: return "malformed";
+	case ENROLLER_STORE_DOWN: return "store-down";
+	case ENROLLER_IN_DOUBT: return "commit-failed";
+	case ENROLLER_FLOOD: return "flood";
+	case ENROLLER_ROOT: return "root";
+	}
+	return "?";
+}
+
+int enroller_init(struct enroller *e, struct store *store, const struct pki_pair *ca,
+		  const char *root, bool ask)
+{
+	int r = 0;
+
+	*e = (struct enroller){ .store = store, .ask = ask, .has_ca = ca != NULL };
+	if (ca) {
+		e->ca = *ca;
+		r = pki_der(root, &e->root);
+	}
+	return r;
+}
+
+void enroller_done(struct enroller *e)
+{
+	crypto_wipe(&e->ca, sizeof(e->ca));
+}
+
+bool enroller_admit(struct enroller *e, const uint8_t spki[static PIN_LEN],
+		    int64_t now_ms)
+{
+	struct enrol_row row;
+	int r = enrol_store_find(e->store, spki, &row);
+
+	if (r < 0)
+		return r != -ENOENT;
+	switch (enrolment_role(&row.e, spki, now_ms)) {
+	case ENROLMENT_ROLE_DEVICE:
+	case ENROLMENT_ROLE_ACTIVE:
+	case ENROLMENT_ROLE_ENDED: return true;
+	case ENROLMENT_ROLE_NONE:
+	case ENROLMENT_ROLE_ISSUED: break;
+	}
+	return false;
+}
+
+bool enroller_admit_issued(struct enroller *e, const uint8_t spki[static PIN_LEN],
+			   int64_t now_ms)
+{
+	struct enrol_row row;
+
+	return enrol_store_find(e->store, spki, &row) == 0 &&
+	       enrolment_role(&row.e, spki, now_ms) == ENROLMENT_ROLE_ISSUED;
+}
+
+/* --- bodies --------------------------------------------------------------------------- */
+
+int enroller_said_decode(const uint8_t *body, size_t len, struct enrol_said *ret)
+{
+	struct enrol_said said = { 0 };
+	unsigned seen = 0;
+	size_t n, text_len;
+	struct cb c;
+	int r;
+
+	cb_init(&c, body, len);
+	n = cb_get_map(&c, BODY_MAP_MAX);
+	while (n-- > 0) {
+		uint64_t key = cb_get_uint(&c);
+
+		if (key < 5 && (seen & 1U << key))
+			cb_fail(&c, -EBADMSG);
+		seen |= key < 5 ? 1U << key : 0;
+		switch (key) {
+		case 1: said.epoch = (uint32_t)cb_get_uint_max(&c, UINT32_MAX); break;
+		case 2:
+			cb_get_text(&c, &text_len);
+			if (text_len > VERSION_TEXT_MAX)
+				cb_fail(&c, -ERANGE);
+			break;
+		case 3: cb_get_fixed(&c, said.sign_public, P256_PUBLIC_LEN); break;
+		case 4:
+			said.has_audit = true;
+			cb_get_fixed(&c, said.audit_key, KEY_LEN);
+			break;
+		default: cb_skip(&c);
+		}
+	}
+	if (said.epoch == 0 || said.sign_public[0] != 0x04)
+		cb_fail(&c, -ERANGE);
+	if ((seen & 0x0e) != 0x0e)
+		cb_fail(&c, -EBADMSG);
+	r = cb_finish(&c);
+	if (r == 0)
+		*ret = said;
+	crypto_wipe(&said, sizeof(said));
+	return r;
+}
+
+int enroller_confirm_answer(struct wall now, uint64_t config_version, uint8_t *buf,
+			    size_t cap)
+{
+	struct writer w;
+
+	writer_init(&w, buf, cap);
+	cb_put_map(&w, config_version ? 2 : 1);
+	cb_put_uint(&w, 1);
+	cb_put_array(&w, 2);
+	cb_put_int(&w, now.ms);
+	cb_put_uint(&w, now.quality);
+	if (config_version) {
+		cb_put_uint(&w, 2);
+		cb_put_uint(&w, config_version);
+	}
+	return writer_len(&w);
+}
+
+int enroller_epoch_answer(uint32_t epoch, uint8_t *buf, size_t cap)
+{
+	struct writer w;
+
+	writer_init(&w, buf, cap);
+	cb_put_map(&w, 1);
+	cb_put_uint(&w, 3);
+	cb_put_uint(&w, epoch);
+	return writer_len(&w);
+}
+
+/* --- one transaction ------------------------------------------------------------------ */
+
+static void finish(struct coap_server_response *ret, struct enroller_note *note,
+		   enum enroller_outcome outcome, int code, const char *why)
+{
+	note->outcome = outcome;
+	note->why = why;
+	enrol_server_say(ret, code, why);
+}
+
+static void store_down(struct coap_server_response *ret, struct enroller_note *note,
+		       int err)
+{
+	note->err = err;
+	finish(ret, note, ENROLLER_STORE_DOWN, COAP_CODE_UNAVAILABLE, "");
+	ret->max_age_s =
+		err == -EAGAIN || err == -ESTALE ? INGEST_RETRY_BUSY_S : INGEST_RETRY_S;
+}
+
+static void refuse(struct coap_server_response *ret, struct enroller_note *note,
+		   const struct enrolment_answer *a)
+{
+	int n;
+
+	finish(ret, note, a->action == ENROLMENT_WAIT ? ENROLLER_WAITS : ENROLLER_REFUSED,
+	       enrolment_code(a), enrolment_reason_name(a->reason));
+	ret->max_age_s = a->max_age_s;
+	if (a->reason != ENROLMENT_OTHER_EPOCH)
+		return;
+	n = enroller_epoch_answer(a->epoch, ret->body, sizeof(ret->body));
+	ret->kind = COAP_SERVER_CBOR;
+	ret->len = n < 0 ? 0 : (size_t)n;
+}
+
+static int issue(struct enroller *e, const struct job *j, struct enrol_row *row,
+		 struct coap_server_response *ret, struct enroller_note *note)
+{
+	struct pki_cert cert;
+	int r = pki_sign_hub(&e->ca, row->hub, j->csr.public, j->now.ms, ENROLMENT_DAYS,
+			     &cert);
+
+	if (r < 0)
+		return -EIO;
+	row->e.issued.ends_ms = cert.ends_ms;
+	r = enrol_store_issue(e->store, row, &cert);
+	if (r == 0)
+		r = enrol_store_put(e->store, row, j->now.ms);
+	if (r < 0)
+		return r;
+	note->outcome = ENROLLER_ISSUED;
+	note->epoch = row->e.issued.epoch;
+	note->renewal = row->e.issued.renewal;
+	enrol_server_give(ret, COAP_CODE_CHANGED, cert.der, cert.len);
+	return 0;
+}
+
+static int repeat(struct enroller *e, const struct enrolment_key *k,
+		  struct coap_server_response *ret, struct enroller_note *note)
+{
+	struct pki_cert cert;
+	int r = enrol_store_certificate(e->store, k->spki, &cert);
+
+	if (r < 0)
+		return r == -ENOENT ? -EIO : r;
+	note->outcome = ENROLLER_REPEATED;
+	note->epoch = k->epoch;
+	note->renewal = k->renewal;
+	enrol_server_give(ret, COAP_CODE_CHANGED, cert.der, cert.len);
+	return 0;
+}
+
+/* The version that the hub is told of, as with an upload; 0: none. */
+static int wanted_config(struct enroller *e, const struct enrol_row *row, uint64_t *ret)
+{
+	struct hub h;
+	int r = store_hub_by_id(e->store, row->hub, &h);
+
+	*ret = r == 0 ? ingest_config_version(&h, 0) : 0;
+	return r;
+}
+
+static int confirmed(struct enroller *e, const struct job *j, const struct enrol_row *row,
+		     bool again, struct coap_server_response *ret,
+		     struct enroller_note *note)
+{
+	uint64_t version;
+	int r = again ? enrol_store_agrees(e->store, row, &j->said)
+		      : enrol_store_activate(e->store, row, &j->said, j->now.ms);
+
+	if ((again && r == 0) || r == -EEXIST) {
+		finish(ret, note, ENROLLER_REFUSED, COAP_CODE_BAD_REQUEST, "other-keys");
+		return -EEXIST;
+	}
+	if (r >= 0)
+		r = wanted_config(e, row, &version);
+	if (r < 0)
+		return r;
+	note->outcome = again ? ENROLLER_CONFIRMED_AGAIN : ENROLLER_CONFIRMED;
+	note->epoch = row->e.active.epoch;
+	note->renewal = row->e.active.renewal;
+	r = enroller_confirm_answer(j->now, version, ret->body, sizeof(ret->body));
+	if (r < 0)
+		return -EIO;
+	ret->code = COAP_CODE_CHANGED;
+	ret->kind = COAP_SERVER_CBOR;
+	ret->len = (size_t)r;
+	return 0;
+}
+
+static int act(struct enroller *e, const struct job *j, struct enrol_row *row,
+	       const struct enrolment_answer *a, struct coap_server_response *ret,
+	       struct enroller_note *note)
+{
+	switch (a->action) {
+	case ENROLMENT_REFUSE: refuse(ret, note, a); return 0;
+	case ENROLMENT_WAIT:
+		refuse(ret, note, a);
+		return enrol_store_put(e->store, row, j->now.ms);
+	case ENROLMENT_ISSUE: return issue(e, j, row, ret, note);
+	case ENROLMENT_SEND_ISSUED: return repeat(e, &row->e.issued, ret, note);
+	case ENROLMENT_SEND_ACTIVE: return repeat(e, &row->e.active, ret, note);
+	case ENROLMENT_ACTIVATE: return confirmed(e, j, row, false, ret, note);
+	case ENROLMENT_CONFIRMED: return confirmed(e, j, row, true, ret, note);
+	case ENROLMENT_CHANGED: break;
+	}
+	return -EIO;
+}
+
+/* A claim is told that its hub was here, whatever comes of the request. Nobody takes it back until the end. */
+static int note_contact(struct enroller *e, const struct job *j)
+{
+	int r = claim_contacted(e->store, j->spki, j->now.ms);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Between BEGIN and COMMIT. -EEXIST: answered, and nothing of it is to stay. */
+static int decide(struct enroller *e, const struct job *j,
+		  struct coap_server_response *ret, struct enroller_note *note)
+{
+	struct enrolment_request rq = j->rq;
+	struct enrolment_answer a;
+	struct enrol_row row;
+	int r = note_contact(e, j);
+
+	if (r == 0)
+		r = enrol_store_take(e->store, j->hub, j->now.ms, &row);
+	if (r == 0 && rq.key)
+		r = enrol_store_taken(e->store, j->hub, rq.key);
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	rq.key_taken = r == 1;
+	a = enrolment_on(&row.e, &rq);
+	return act(e, j, &row, &a, ret, note);
+}
+
+static void commit(struct enroller *e, struct coap_server_response *ret,
+		   struct enroller_note *note)
+{
+	int r;
+
+	FAILPOINT("clinic.enrol.commit.before");
+	r = store_commit(e->store);
+	if (r == 0)
+		FAILPOINT("clinic.enrol.commit.after");
+	if (r == -EIO || r == -ECONNRESET) {
+		note->outcome = ENROLLER_IN_DOUBT;
+		note->err = r;
+		ret->code = 0;
+	} else if (r < 0) {
+		store_down(ret, note, r);
+	}
+}
+
+static bool try_once(struct enroller *e, const struct job *j,
+		     struct coap_server_response *ret, struct enroller_note *note)
+{
+	int r = store_begin(e->store);
+	bool began = r == 0;
+
+	if (r == 0)
+		r = decide(e, j, ret, note);
+	if (r == 0)
+		commit(e, ret, note);
+	else if (r != -EEXIST)
+		store_down(ret, note, r);
+	if (r < 0 || note->outcome == ENROLLER_STORE_DOWN)
+		store_rollback(e->store);
+	return !(began && note->outcome == ENROLLER_STORE_DOWN &&
+		 (note->err == -EAGAIN || note->err == -ESTALE));
+}
+
+static void run(struct enroller *e, const struct job *j, struct coap_server_response *ret,
+		struct enroller_note *note)
+{
+	for (unsigned try = 1; try <= STORE_TRIES; try++) {
+		if (try_once(e, j, ret, note))
+			return;
+		store_pause(try);
+	}
+}
+
+/* --- requests ------------------------------------------------------------------------- */
+
+/* False: answered. */
+static bool find_hub(struct enroller *e, struct job *j, struct coap_server_response *ret,
+		     struct enroller_note *note)
+{
+	struct enrol_row row;
+	int r = enrol_store_find(e->store, j->spki, &row);
+
+	if (r == -ENOENT)
+		finish(ret, note, ENROLLER_REFUSED, COAP_CODE_FORBIDDEN,
+		       enrolment_reason_name(ENROLMENT_UNKNOWN_KEY));
+	else if (r < 0)
+		store_down(ret, note, r);
+	if (r < 0)
+		return false;
+	memcpy(j->hub, row.hub, HUB_ID_LEN);
+	memcpy(note->hub, row.hub, HUB_ID_LEN);
+	note->has_hub = true;
+	return true;
+}
+
+static bool is_name_of(const char *text, const uint8_t hub[static HUB_ID_LEN])
+{
+	char hex[2 * HUB_ID_LEN + 1];
+
+	for (size_t i = 0; i < HUB_ID_LEN; i++)
+		snprintf(hex + 2 * i, 3, "%02x", hub[i]);
+	return strcmp(text, hex) == 0;
+}
+
+static const char *csr_word(int err)
+{
+	switch (err) {
+	case -EMSGSIZE: return "csr-length";
+	case -ENOTSUP: return "csr-not-p256-sha256";
+	case -ERANGE: return "csr-serial-number";
+	case -EKEYREJECTED: return "csr-signature";
+	}
+	return "csr-form";
+}
+
+/* 0, or what is wrong with it. */
+static const char *read_request(const struct coap_server_request *rq, struct job *j)
+{
+	int r = csr_read(rq->body, rq->len, &j->csr);
+
+	if (r < 0)
+		return csr_word(r);
+	if (!is_name_of(j->csr.serial_number, j->hub))
+		return "csr-other-hub";
+	j->rq.key = j->csr.spki;
+	return NULL;
+}
+
+static void begin(struct job *j, const struct coap_server_request *rq,
+		  enum enrolment_event event, struct wall now,
+		  struct coap_server_response *ret, struct enroller_note *note)
+{
+	*note = (struct enroller_note){ .why = "" };
+	ret->code = 0;
+	ret->max_age_s = 0;
+	ret->kind = COAP_SERVER_CBOR;
+	ret->len = 0;
+	*j = (struct job){ .spki = rq->spki,
+			   .now = now,
+			   .rq = { .event = event, .now_ms = now.ms, .by = rq->spki } };
+}
+
+void enroller_handle(struct enroller *e, const struct coap_server_request *rq,
+		     struct wall now, struct coap_server_response *ret,
+		     struct enroller_note *note)
+{
+	bool renew = enrol_server_path(rq->path) == ENROL_PATH_SREN;
+	int code = enrol_server_check(rq);
+	const char *why;
+	struct job j;
+
+	FAILPOINT("clinic.enrol.received");
+	begin(&j, rq, renew ? ENROLMENT_RENEW : ENROLMENT_ENROL, now, ret, note);
+	j.rq.ask = e->ask;
+	if (code != 0) {
+		finish(ret, note, ENROLLER_MALFORMED, code, "");
+		return;
+	}
+	if (!find_hub(e, &j, ret, note))
+		return;
+	if (rq->get) {
+		note->outcome = ENROLLER_ROOT;
+		enrol_server_give(ret, COAP_CODE_CONTENT, e->root.der, e->root.len);
+		return;
+	}
+	why = read_request(rq, &j);
+	if (why)
+		finish(ret, note, ENROLLER_MALFORMED, COAP_CODE_BAD_REQUEST, why);
+	else
+		run(e, &j, ret, note);
+}
+
+void enroller_confirm(struct enroller *e, const struct coap_server_request *rq,
+		      struct wall now, struct coap_server_response *ret,
+		      struct enroller_note *note)
+{
+	struct job j;
+
+	FAILPOINT("clinic.confirm.received");
+	begin(&j, rq, ENROLMENT_CONFIRM, now, ret, note);
+	if (!find_hub(e, &j, ret, note))
+		return;
+	if (enroller_said_decode(rq->body, rq->len, &j.said) < 0) {
+		finish(ret, note, ENROLLER_MALFORMED, COAP_CODE_BAD_REQUEST,
+		       "confirm-form");
+		return;
+	}
+	j.rq.epoch = j.said.epoch;
+	run(e, &j, ret, note);
+	crypto_wipe(&j.said, sizeof(j.said));
+}

@@ -1,0 +1,112 @@
+#pragma once
+
+/*
+ * enroller.h - a hub asks for a certificate, or confirms the one it got: from the request to the answer, one transaction each.
+ *
+ * Invariants
+ *   1. The row of the key that DTLS proved decides, read for each request, and again when the transaction holds it.
+ *   2. A certificate leaves only after the COMMIT that has it; a confirmation is answered after the COMMIT that makes it
+ *      true. If nobody knows what became of that, there is no answer, and the request comes again.
+ *   3. What decides is enrolment.h; here is only what it cannot know.
+ *   4. No certificate for a key whose private half the peer has not used to sign its request, and none with another name
+ *      than the hub's id.
+ *
+ *   request -> a path and formats of ours?   no: 4.04, 4.05, 4.06, 4.15
+ *           -> is there a row?               no: 4.03
+ *           -> a good request for this hub?  no: 4.00
+ *           -> BEGIN, what enrolment_on says, certificate, COMMIT
+ *           -> answer
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clinic/enrol_store.h"
+#include "clinic/pki.h"
+#include "coap/server.h"
+#include "hub/core/time.h"
+
+/* What became of a request, for the log and the counters. */
+enum enroller_outcome {
+	ENROLLER_NONE = 0,
+	ENROLLER_ISSUED = 1,	/* a new certificate */
+	ENROLLER_REPEATED = 2,	/* one that was issued before */
+	ENROLLER_CONFIRMED = 3, /* a key is in use from now on */
+	ENROLLER_CONFIRMED_AGAIN = 4,
+	ENROLLER_WAITS = 5,	/* for a person: 5.03 */
+	ENROLLER_REFUSED = 6,	/* by the row */
+	ENROLLER_MALFORMED = 7, /* no request that can be looked at */
+	ENROLLER_STORE_DOWN = 8,
+	ENROLLER_IN_DOUBT =
+		9, /* COMMIT failed: no answer; after -EIO the store must not be used again */
+	ENROLLER_FLOOD = 10, /* seen by who calls us: 4.29 */
+	ENROLLER_ROOT = 11,  /* was given */
+	ENROLLER_OUTCOMES = 12,
+};
+
+const char *enroller_outcome_text(enum enroller_outcome o);
+
+/* What one request did. */
+struct enroller_note {
+	enum enroller_outcome outcome;
+	const char *why; /* a word, "" none */
+	int err;	 /* from the store, or 0 */
+	bool has_hub;
+	uint8_t hub[HUB_ID_LEN];
+	uint32_t epoch; /* issued or confirmed */
+	bool renewal;
+};
+
+/* Fields are private. */
+struct enroller {
+	struct store *store;
+	bool ask;
+	bool has_ca;
+	struct pki_pair ca;
+	struct pki_cert root;
+};
+
+/*
+ * enroller_init - store is borrowed until the last call.
+ *
+ * ca, root   PEM; copied. NULL: no certificates are made here, confirmations are taken all the same
+ * ask        a person must approve each enrolment
+ *
+ * Returns 0, or -EBADMSG (root does not parse).
+ */
+int enroller_init(struct enroller *e, struct store *store, const struct pki_pair *ca,
+		  const char *root, bool ask);
+void enroller_done(struct enroller *e); /* wipes the key */
+
+/*
+ * enroller_admit - may a peer with this key finish its handshake on the enrol port? True for a hub's own key and for the one
+ * it uses, unless nothing is taken from the hub any more (life.h); also if the store cannot be asked.
+ * enroller_admit_issued - the same on the port of uploads, for a key that waits for its confirmation. False if the store cannot
+ * be asked: that is ingest_admit's to say.
+ */
+bool enroller_admit(struct enroller *e, const uint8_t spki[static PIN_LEN],
+		    int64_t now_ms);
+bool enroller_admit_issued(struct enroller *e, const uint8_t spki[static PIN_LEN],
+			   int64_t now_ms);
+
+/* enroller_handle - one request on the enrol port. ret and note are filled always; code 0: send no answer. */
+void enroller_handle(struct enroller *e, const struct coap_server_request *rq,
+		     struct wall now, struct coap_server_response *ret,
+		     struct enroller_note *note);
+
+/* enroller_confirm - POST "hub/confirm" on the port of uploads. No transaction may be open. */
+void enroller_confirm(struct enroller *e, const struct coap_server_request *rq,
+		      struct wall now, struct coap_server_response *ret,
+		      struct enroller_note *note);
+
+/*
+ * enroller_said_decode - the body of a confirmation; enroller_confirm_answer - of its answer.
+ *
+ * {1: epoch, 2: version text, 3: sign_public 65, 4: audit key 32}; further keys are skipped.
+ * {1: [UTC ms, quality], 2: version of the wanted config}; without 2 there is none. Of 4.09: {3: the epoch that will do}.
+ *
+ * enroller_said_decode returns 0 or -EBADMSG, -ERANGE, -EMSGSIZE; ret is to be wiped. The others return the length. Pure.
+ */
+int enroller_said_decode(const uint8_t *body, size_t len, struct enrol_said *ret);
+int enroller_confirm_answer(struct wall now, uint64_t config_version, uint8_t *buf,
+			    size_t cap);
+int enroller_epoch_answer(uint32_t epoch, uint8_t *buf, size_t cap);

@@ -1,0 +1,48 @@
+#pragma once
+
+/*
+ * remote.h - a clinic as a verb of clinicctl sees it, wherever it is: what is asked of it through the door (door.h).
+ *
+ *   DIR with clinic.conf    the clinic's own folder: the answers are made here, by the same code as in clinicd
+ *   a Unix socket           clinicd on this machine knows the user
+ *   DIR with door.conf      a person's folder, as 'clinicctl person add' makes it: clinicd anywhere, over TLS 1.3
+ *
+ * Errors: a negative errno as door_error has them, -ECONNREFUSED if nobody answers, -ECONNRESET if the connection broke
+ * before the answer came: what was asked may have been done.
+ */
+#include "clinic/door.h"
+#include "clinic/folder.h"
+#include "clinic/hub_facts.h"
+#include "hub/core/cbor.h"
+
+struct remote;
+
+/* remote_open - where is borrowed until remote_close. Returns 0, or an error with words in why. */
+int remote_open(const char *where, struct remote **ret, char why[static FOLDER_WHY_MAX]);
+void remote_close(struct remote *r); /* NULL is fine */
+
+/* remote_is_folder - is it the clinic's own folder? */
+bool remote_is_folder(const struct remote *r);
+
+/*
+ * remote_ask - one question, asked again if others were in the way.
+ *
+ * ret   stands before the payload; what is read from it is borrowed until the next question
+ */
+int remote_ask(struct remote *r, const struct door_request *rq, struct cb *ret);
+
+/* remote_request - a question about a hub or claim; name may be NULL. Returns 0, or -ENOENT: nobody can have this name. */
+int remote_request(enum door_op op, const char *name, struct door_request *ret);
+
+/* remote_failed - complains of an error of remote_ask; hub may be NULL. Returns the exit code. */
+int remote_failed(const struct remote *r, const char *hub, int err);
+
+/*
+ * remote_hubs, remote_claims - all of them, by name, page by page. fn as in store_hub_each, and it must not ask.
+ * remote_facts - what is known of one hub; also -ENOENT.
+ */
+int remote_hubs(struct remote *r, store_hub_fn *fn, void *arg);
+int remote_claims(struct remote *r, claim_fn *fn, void *arg);
+int remote_facts(struct remote *r, const char *hub, struct hub_facts *ret);
+/* remote_given_up - as store_given_up_each. */
+int remote_given_up(struct remote *r, const char *hub, store_given_up_fn *fn, void *arg);

@@ -1,0 +1,185 @@
+/*
+ * store_life.c - the end of hubs' lives in SQL; see store_life.h.
+ */
+#include "clinic/store_life.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clinic/store_inside.h"
+
+/* As in enrol_store.c: 1 issued, 2 active, 3 dead. Of a lost hub the active one stays: it may be found. */
+static int end_keys(struct store *s, const uint8_t *hub, bool all)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "UPDATE hub_key SET state = 3 WHERE hub_id = ?1"
+		  " AND (state = 1 OR (state = 2 AND ?2 = 1))");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, all);
+	return sql_finish(&q);
+}
+
+static int put(struct store *s, const struct hub *h)
+{
+	struct sql_query q;
+	int r;
+
+	sql_start(s->db, &q,
+		  "UPDATE hub SET state = ?2, drain = ?3, drain_upto = ?4, drain_ms = ?5,"
+		  " drain_end_ms = ?6 WHERE hub_id = ?1");
+	sql_bind_bytes(&q, 1, h->id, HUB_ID_LEN);
+	sql_bind_int(&q, 2, h->state);
+	sql_bind_int(&q, 3, h->drain.kind);
+	sql_bind_int(&q, 4, (int64_t)h->drain.upto);
+	sql_bind_int(&q, 5, h->drain.since_ms);
+	sql_bind_int(&q, 6, h->drain.end_ms);
+	r = sql_finish(&q);
+	if (r < 0 || (h->state != HUB_RETIRED && h->state != HUB_LOST))
+		return r;
+	return end_keys(s, h->id, h->state == HUB_RETIRED);
+}
+
+int store_life_on(struct store *s, struct hub *h, const struct life_request *rq)
+{
+	struct hub_life l = hub_life_of(h);
+	enum life_result done = life_on(&l, rq);
+	int r;
+
+	if (done != LIFE_CHANGED)
+		return (int)done;
+	h->state = l.state;
+	h->drain = l.drain;
+	r = put(s, h);
+	return r < 0 ? r : (int)done;
+}
+
+int store_life_told(struct store *s, const struct hub *h, uint64_t *ret)
+{
+	struct store_counts c;
+	int r = store_counts(s, h->id, h->epoch, &c);
+
+	if (r == 0)
+		*ret = c.highest > h->highest ? c.highest : h->highest;
+	return r;
+}
+
+static int write_line(struct store *s, const struct hub *h, uint64_t contig,
+		      int64_t now_ms)
+{
+	struct journal_entry e = {
+		.act = JOURNAL_DRAINED,
+		.at_ms = now_ms,
+		.count = contig,
+		.who = "clinicd",
+		.why = "every number that it told of is here, held, or "
+		       "given up, and nothing waits"
+	};
+	int r = store_journal_next(s, h->id, &e.number);
+
+	return r < 0 ? r : store_journal_add(s, h->id, &e);
+}
+
+int store_life_settle(struct store *s, const struct hub *h, const struct batch *b,
+		      uint64_t contig, bool suspect, int64_t now_ms)
+{
+	struct life_request rq = { .event = LIFE_DRAINED, .now_ms = now_ms };
+	struct life_ledger k = { .contig = contig,
+				 .highest = b->highest > h->highest ? b->highest
+								    : h->highest,
+				 .queued = b->queued,
+				 .rolled_back = suspect || h->rolled_back,
+				 .now_ms = now_ms };
+	struct hub_life l = hub_life_of(h);
+	struct hub copy = *h;
+	int r;
+
+	if (!life_drained(&l, &k))
+		return 0;
+	r = store_life_on(s, &copy, &rq);
+	if (r == LIFE_CHANGED)
+		r = write_line(s, h, contig, now_ms);
+	return r < 0 ? r : 1;
+}
+
+/* --- who stands in whose place --------------------------------------------------------- */
+
+int store_successor_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+			uint8_t ret[static HUB_ID_LEN])
+{
+	struct sql_query q;
+	bool found;
+	int r;
+
+	sql_start(s->db, &q, "SELECT successor_id FROM successor WHERE hub_id = ?1");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	found = sql_row(&q);
+	if (found)
+		sql_get_fixed(&q, 0, ret, HUB_ID_LEN);
+	r = sql_end(&q);
+	return r < 0 || found ? r : -ENOENT;
+}
+
+int store_successor_put(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+			const uint8_t successor[static HUB_ID_LEN], int64_t now_ms)
+{
+	uint8_t is[HUB_ID_LEN];
+	struct sql_query q;
+	int r;
+
+	sql_start(s->db, &q,
+		  "INSERT INTO successor (hub_id, successor_id, at_ms)"
+		  " VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_bytes(&q, 2, successor, HUB_ID_LEN);
+	sql_bind_int(&q, 3, now_ms);
+	r = sql_finish(&q);
+	if (r == 0)
+		r = store_successor_get(s, hub, is);
+	if (r == -ENOENT || (r == 0 && memcmp(is, successor, HUB_ID_LEN) != 0))
+		return -EEXIST;
+	return r;
+}
+
+/* --- calls that are refused ------------------------------------------------------------ */
+
+int store_call_add(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		   const struct refused_call *c)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "INSERT INTO refused_call (hub_id, at_ms, address, calls)"
+		  " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (hub_id) DO UPDATE"
+		  " SET at_ms = ?2, address = ?3, calls = refused_call.calls + ?4");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	sql_bind_int(&q, 2, c->at_ms);
+	sql_bind_text(&q, 3, c->address);
+	sql_bind_int(&q, 4, (int64_t)c->calls);
+	return sql_finish(&q);
+}
+
+int store_call_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		   struct refused_call *ret)
+{
+	struct refused_call c = { 0 };
+	struct sql_query q;
+	bool found;
+	int r;
+
+	sql_start(s->db, &q,
+		  "SELECT at_ms, address, calls FROM refused_call WHERE hub_id = ?1");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	found = sql_row(&q);
+	if (found) {
+		c.at_ms = sql_get_int(&q, 0);
+		sql_get_text(&q, 1, c.address, sizeof(c.address));
+		c.calls = (uint64_t)sql_get_int(&q, 2);
+	}
+	r = sql_end(&q);
+	if (r == 0 && found)
+		*ret = c;
+	return r < 0 || found ? r : -ENOENT;
+}
