@@ -58,6 +58,8 @@ static void detach(struct bluez *b, enum bluez_state state)
 	b->state = state;
 	b->adapter[0] = '\0';
 	b->powered = b->powering = b->arm_again = b->listing = b->list_again = false;
+	b->removing = 0;
+	b->purged = false;
 	objects_clear(&b->objects);
 	tell_radio(b);
 	tell_all(b);
@@ -341,7 +343,7 @@ static void listed_more(struct bluez *b, const struct bluez_call *call, int err,
 }
 
 /* The objects of those who are ours since now. */
-static void list_more(struct bluez *b)
+void bluez_list_more(struct bluez *b)
 {
 	b->list_again = false;
 	b->listing = true;
@@ -408,7 +410,7 @@ static void on_retry(void *arg)
 	case BLUEZ_REGISTERING:
 	case BLUEZ_ATTACHED:
 		if (b->list_again)
-			list_more(b);
+			bluez_list_more(b);
 		if (b->arm_again) {
 			b->arm_again = false;
 			look_after_all(b);
@@ -437,13 +439,14 @@ void bluez_set_devices(struct bluez *b, const struct config_device *devices, siz
 {
 	objects_set_configured(&b->objects, devices, count);
 	b->configured = true;
+	b->purged = false;
 	if (b->state < BLUEZ_REGISTERING) {
 		bluez_attach(b);
 		return;
 	}
 	look_after_all(b);
 	tell_all(b);
-	list_more(b);
+	bluez_list_more(b);
 }
 
 bool bluez_is_listing(const struct bluez *b)

@@ -118,6 +118,13 @@ void bluez_watch_candidates(struct bluez *b, bool on);
 /* What is known of bluetoothd's objects; borrowed, valid until the loop runs again. */
 struct objects *bluez_objects(struct bluez *b);
 
+/*
+ * bluez_purge - have bluetoothd forget whoever is paired, bonded or trusted, configured or not; once in each turn.
+ *
+ * Returns true when a list made after the last removal has nobody any more; false: not yet, or not attached or powered.
+ */
+bool bluez_purge(struct bluez *b);
+
 /* bluez_adapter - address of the adapter in use. Returns false if there is none. */
 bool bluez_adapter(const struct bluez *b, uint8_t ret[PERIPHERAL_ADDR_LEN]);
 

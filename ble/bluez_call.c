@@ -2,6 +2,7 @@
  * bluez_call.c - calls to bluetoothd and what its errors mean; see bluez.h and bluez_internal.h.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +117,9 @@ int bluez_call_send(struct bluez *b, sd_bus_message *m, uint64_t timeout_ms,
 	call->b = b;
 	call->generation = b->generation;
 	call->fn = fn;
-	strncpy(call->path, sd_bus_message_get_path(m), sizeof(call->path) - 1);
+	if (!call->path[0])
+		snprintf(call->path, sizeof(call->path), "%s",
+			 sd_bus_message_get_path(m));
 	r = sd_bus_call_async(bus_sd(b->bus), &slot, m, on_reply, call,
 			      timeout_ms * 1000);
 	sd_bus_message_unref(m);

@@ -54,6 +54,8 @@ struct bluez {
 	bool arm_again;		/* a StartNotify failed */
 	bool listing;		/* objects of new devices are asked for, while attached */
 	bool list_again;	/* and that failed */
+	unsigned removing;	/* answers to bluez_purge that are due */
+	bool purged;		/* a list was asked for since nobody was left */
 	bool hold;		/* the bus is not read */
 	struct rt_timer *retry; /* reconnect, attach, power, StartNotify */
 };
@@ -69,7 +71,7 @@ struct bluez_call {
 	enum bluez_op op;
 	size_t device;
 	unsigned tag;
-	char path[OBJECT_PATH_MAX]; /* of the object called */
+	char path[OBJECT_PATH_MAX]; /* what it is about; not given: the object called */
 };
 
 /* bluez_call_new - a method call to bluetoothd, to be
@@ -81,7 +83,7 @@ sd_bus_message *bluez_call_new(struct bluez *b, const char *path, const char *in
  * bluez_call_send - send it; fn gets the answer unless bluetoothd or the bus went away. m
  * is taken, NULL is fine.
  *
- * like   op, device and tag for the answer; NULL: none
+ * like   op, device, tag and path for the answer; NULL: none
  *
  * Returns 0, -EIO or -ENOMEM.
  */
@@ -116,6 +118,8 @@ void bluez_set_owner(struct bluez *b, const char *owner);
 void bluez_look_after(struct bluez *b, struct object_device *d);
 /* Bring the radio to where it shall be, and tell where it is. */
 void bluez_follow_power(struct bluez *b);
+/* Ask for all objects once more, while attached. */
+void bluez_list_more(struct bluez *b);
 bool bluez_is_on_adapter(const struct bluez *b, const char *path);
 
 /* bluez_watch.c: reading lists and signals. */

@@ -520,3 +520,16 @@ bool clock_should_set(const struct clock_track *t, struct wall utc, struct mono 
 		return false;
 	return t->wants_set || distance(hub_ms, run_on(c, now)) > CLOCK_TOLERANCE_MS;
 }
+
+bool clock_error(const struct clock_track *t, struct wall utc, struct mono now,
+		 int16_t utc_offset_min, int64_t *ret_ms)
+{
+	const struct clock_coincidence *c = &t->last;
+
+	if (c->source == OFFSET_NONE || c->scale == CLOCK_SCALE_TICKS ||
+	    utc.quality < CLOCK_QUALITY_NTP)
+		return false;
+	*ret_ms = utc.ms + shift_ms(CLOCK_SCALE_UTC, c->scale, utc_offset_min) -
+		  run_on(c, now);
+	return true;
+}

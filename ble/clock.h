@@ -289,3 +289,13 @@ bool clock_may_set(struct wall utc);
  */
 bool clock_should_set(const struct clock_track *t, struct wall utc, struct mono now,
 		      int16_t utc_offset_min, bool readable);
+
+/*
+ * clock_error - how far the device's clock is behind, by its newest reading of any connection; after it was set,
+ * what is left.
+ *
+ * Returns false if it cannot be said: never measured, a tick counter, or the hub itself does not know the time
+ * from NTP or the clinic.
+ */
+bool clock_error(const struct clock_track *t, struct wall utc, struct mono now,
+		 int16_t utc_offset_min, int64_t *ret_ms);

@@ -315,6 +315,24 @@ static struct mono run_machines(struct devices *ds, struct mono now)
 	return next;
 }
 
+/* Shall the radio be off for a moment, for the sake of a device that was paused? */
+static bool is_reviving(struct devices *ds, struct mono now, struct mono *next)
+{
+	struct revive_view v = {
+		.radio_off = bluez_is_off(ds->bluez),
+		.window = pairing_window_state(&ds->pairing) == WINDOW_OPEN,
+	};
+	bool was = ds->revive.off, is;
+
+	for (size_t i = 0; i < ds->count; i++)
+		v.linked |= ds->devices[i].linked;
+	is = revive_turn(&ds->revive, v, now);
+	if (is && !was)
+		log_info("radio-renewed", "reason=pause");
+	sooner(next, revive_deadline(&ds->revive, v));
+	return is;
+}
+
 static bool is_stopped(const struct devices *ds, struct mono now)
 {
 	return ds->stopping &&
@@ -326,20 +344,28 @@ static void run(void *arg)
 {
 	struct devices *ds = arg;
 	struct mono now = rt_mono();
-	bool ready = handover_is_ready(ds->handover) && !ds->stopping;
+	bool ready = handover_is_ready(ds->handover) && !ds->stopping &&
+		     devices_may_connect(ds);
+	bool power = ready && ds->configured;
 	struct mono next;
 
 	follow_all(ds, ready, now);
 	/* switched off by us is not out of order */
-	doctor_ear_on_adapter(&ds->ear, ds->radio || !(ready && ds->configured));
+	doctor_ear_on_adapter(&ds->ear,
+			      ds->radio || ds->revive.off || !(ready && ds->configured));
 	next = run_machines(ds, now);
-	bluez_want_power(ds->bluez, ready && ds->configured); /* after the farewells */
+	if (is_reviving(ds, now, &next))
+		power = false;
+	if (parting_is_on(&ds->parting))
+		power = devices_part(ds) && !ds->stopping;
+	bluez_want_power(ds->bluez, power); /* after the farewells */
 	sooner(&next, devices_finish_values(ds, now));
 	/* What a device sends on request comes faster than it can be saved. */
 	bluez_hold(ds->bluez, handover_is_full(ds->handover));
 	for (size_t i = 0; ds->radio && i < ds->count; i++) {
 		tell_state(ds, i);
 		tell_reason(ds, i);
+		devices_tell_health(ds, i, now);
 	}
 	tell_window(ds);
 	if (ds->stopping)
@@ -361,7 +387,8 @@ static void on_radio(void *arg, bool on)
 	ds->radio = on;
 	log_info("radio", "on=%d", (int)on);
 	pairing_on_radio(&ds->pairing, on);
-	report_adapter(ds->report, on);
+	if (on || !ds->revive.off)
+		report_adapter(ds->report, on);
 }
 
 static void on_bondable(void *arg, bool on)
@@ -389,6 +416,8 @@ static void on_durable(void *arg, const struct backlog_entry *e)
 		  (unsigned long long)mono_since(rt_mono(), e->raw.captured.mono));
 	if (e->device < ds->count)
 		session_on_durable(&ds->devices[e->device].session, rt_mono());
+	if (e->device < ds->count)
+		devices_health_on_durable(&ds->devices[e->device], e);
 }
 
 static void on_store_violation(void *arg, unsigned count)
@@ -420,8 +449,7 @@ struct places {
 	bool stays[CONFIG_DEVICES_MAX];
 };
 
-/* What it sent and still waits gets what is known of it now. */
-static void finish_device(struct devices *ds, size_t i)
+void devices_finish(struct devices *ds, size_t i)
 {
 	struct mono now = rt_mono();
 
@@ -490,7 +518,7 @@ static void find_places(const struct devices *ds, const struct msg_ble_config *c
 	}
 }
 
-static void set_devices(struct devices *ds, const struct msg_ble_config *c)
+void devices_set(struct devices *ds, const struct msg_ble_config *c)
 {
 	struct config_device found[CONFIG_DEVICES_MAX];
 	struct places places = { 0 };
@@ -499,7 +527,7 @@ static void set_devices(struct devices *ds, const struct msg_ble_config *c)
 	for (size_t i = 0; i < ds->count; i++) {
 		if (places.stays[i])
 			continue;
-		finish_device(ds, i);
+		devices_finish(ds, i);
 		handover_disown(ds->handover, i);
 	}
 	report_forget(ds->report);
@@ -512,6 +540,7 @@ static void set_devices(struct devices *ds, const struct msg_ble_config *c)
 		if (!places.stays[i])
 			set_device(d, &c->devices[n], &c->pins[n]);
 		d->told = d->told_reason = -1;
+		devices_health_forget(d);
 		found[i] = d->cfg;
 		found[i].has_addr = d->has_addr;
 		found[i].addr_type = d->who.addr_type;
@@ -532,18 +561,16 @@ static bool is_same(const struct devices *ds, const struct msg_ble_config *c)
 	return same;
 }
 
-/* Another patient: what the devices measured until now, and still keep, is not his. hubd says since when. */
+/* Another patient, though hubd has asked for no hand-over: what the devices keep is not his. */
 static void set_assignment(struct devices *ds, const struct msg_ble_config *c)
 {
 	bool changed = ds->configured && ds->assignment != c->assignment;
 
-	ds->assignment = c->assignment;
 	for (size_t i = 0; i < ds->count; i++) {
 		struct device *d = &ds->devices[i];
 
 		if (changed) {
-			finish_device(ds, i);
-			devices_memory_forget(ds, i);
+			devices_finish(ds, i);
 			if (d->linked) /* what it keeps is asked for anew on the next link */
 				session_close(&d->session, rt_mono());
 		}
@@ -551,6 +578,8 @@ static void set_assignment(struct devices *ds, const struct msg_ble_config *c)
 			if (c->devices[n].num == d->cfg.num && c->pins[n].known)
 				d->pin.since_ms = c->pins[n].since_ms;
 	}
+	ds->assignment = c->assignment; /* what was open was the old one's */
+	devices_memory_drop_foreign(ds);
 }
 
 static void on_config(void *arg, const struct msg_ble_config *c)
@@ -561,13 +590,14 @@ static void on_config(void *arg, const struct msg_ble_config *c)
 	ds->has_change = c->has_change;
 	ds->change_utc_ms = c->change_utc_s * 1000;
 	ds->change_offset_min = c->change_offset_min;
+	parting_on_config(&ds->parting);
 	set_assignment(ds, c);
 	if (is_same(ds, c)) {
 		run(ds);
 		return;
 	}
 	log_info("configured", "devices=%u", c->device_count);
-	set_devices(ds, c);
+	devices_set(ds, c);
 	run(ds);
 }
 
@@ -577,6 +607,18 @@ static void on_window(void *arg, const struct msg_window *w)
 
 	pairing_on_window(&ds->pairing, w, rt_mono());
 	run(ds);
+}
+
+/* A longer one takes the place of a shorter one; hubd says it again when it is there anew. */
+static void on_test(void *arg, const struct msg_test *t)
+{
+	struct devices *ds = arg;
+	struct mono now = rt_mono();
+
+	if (mono_reached(now, ds->test_until))
+		ds->test_from = now;
+	ds->test_until = mono_add(now, t->ms_left);
+	log_info("test-readings", "ms-left=%u", t->ms_left);
 }
 
 static void on_time(void *arg, const struct msg_time *t)
@@ -661,6 +703,8 @@ static const struct report_handlers report_handlers = {
 	.config = on_config,
 	.time = on_time,
 	.window = on_window,
+	.test = on_test,
+	.fence = devices_on_fence,
 };
 
 /* What the process before this one died of, if a decoder was at work. */
@@ -715,6 +759,7 @@ int devices_new(struct rt *rt, const struct options *opt, devices_stopped_fn *st
 	}
 	look_back(ds);
 	ds->window_told = -1;
+	revive_init(&ds->revive);
 	ds->timer = rt_timer_new(rt, run, ds);
 	ds->bluez = bluez_new(rt, opt->bus, &bluez_handlers, ds);
 	*ret = ds;
@@ -726,7 +771,7 @@ void devices_stop(struct devices *ds)
 	ds->stopping = true;
 	ds->stop_by = mono_add(rt_mono(), STOP_MS);
 	for (size_t i = 0; i < ds->count; i++)
-		finish_device(ds, i);
+		devices_finish(ds, i);
 	rt_timer_set(ds->timer, rt_mono());
 }
 

@@ -8,6 +8,8 @@
  *   devices_steps.c   the steps of a session: reads, clock, consent
  *   devices_memory.c  stored records, and how far they are durable
  *   devices_info.c    what a device says of itself, compared with what it said before
+ *   devices_fence.c   the hand-over to another assignment: nothing of the old one stays
+ *   devices_health.c  when it was there last, and what hubd tells the clinic of it
  *   devices_value.c   from a value over the air to the two messages for hub-store
  */
 #include "ble/bluez.h"
@@ -22,9 +24,11 @@
 #include "ble/doctor.h"
 #include "ble/handover.h"
 #include "ble/pairing.h"
+#include "ble/parting.h"
 #include "ble/profile.h"
 #include "ble/racp.h"
 #include "ble/report.h"
+#include "ble/revive.h"
 #include "ble/segment.h"
 #include "ble/session.h"
 #include "ble/stream.h"
@@ -72,6 +76,16 @@ struct info {
 	uint8_t battery; /* 0..100, BAS_UNKNOWN */
 };
 
+/* For hubd. Fields are private to devices_health.c; all zero at first. */
+struct device_health {
+	struct mono seen_at, seen_told; /* advertised or connected; 0: never */
+	struct mono read_at,
+		read_told; /* capture of its newest durable reading; 0: none */
+	bool battery_told, clock_told;
+	uint8_t battery;
+	int64_t clock_told_ms;
+};
+
 struct device {
 	struct config_device cfg;
 	struct device_pin pin;
@@ -115,8 +129,9 @@ struct device {
 	enum session_step doing; /* what that operation is for */
 	struct mono op_before;	 /* when it began */
 	int64_t op_local_ms;	 /* what it sets */
-	int told;		 /* enum device_state told to hubd, -1: none */
-	int told_reason;	 /* enum silence_reason, -1: none */
+	struct device_health health;
+	int told;	 /* enum device_state told to hubd, -1: none */
+	int told_reason; /* enum silence_reason, -1: none */
 };
 
 struct devices {
@@ -133,7 +148,7 @@ struct devices {
 	struct mono stop_by;
 	bool has_time;
 	struct msg_time time; /* of the clinic */
-	uint32_t assignment;
+	uint32_t assignment;  /* 0: no patient */
 	int16_t utc_offset_min;
 	bool has_change; /* of daylight saving */
 	int64_t change_utc_ms;
@@ -141,8 +156,12 @@ struct devices {
 	uint8_t level;
 	struct crashes *crashes; /* outlives us */
 	struct pairing pairing;
+	struct parting parting;
+	struct revive revive;
 	struct doctor_ear ear;
 	struct durable_memory memories[MEMORIES_MAX];
+	struct mono test_from,
+		test_until; /* by order: what is measured meanwhile is a test */
 	uint32_t window_id;
 	int window_told; /* enum window_state, -1: none */
 	size_t count;
@@ -162,6 +181,18 @@ void devices_incident(struct devices *ds, enum incident what, size_t i);
 
 /* Find the row of its model; name NULL: as known. */
 void devices_choose_traits(struct device *d, const char *name);
+
+/* devices.c. What it sent and still waits gets what is known of it now. */
+void devices_finish(struct devices *ds, size_t i);
+/* devices.c. These, and no others, are ours; none: count 0. */
+void devices_set(struct devices *ds, const struct msg_ble_config *c);
+
+/* devices_fence.c. hubd asks for a step of the hand-over. */
+void devices_on_fence(void *arg, const struct msg_fence *ask);
+/* One turn of it. Returns whether the radio shall be on. */
+bool devices_part(struct devices *ds);
+/* May devices connect? Not during a hand-over; while there is no patient only in a pairing window. */
+bool devices_may_connect(const struct devices *ds);
 
 /* devices_value.c. A value of device i came over the air. */
 void devices_on_value(void *arg, size_t i, uint16_t service, uint16_t uuid,
@@ -228,6 +259,8 @@ enum racp_verdict devices_memory_on_record(struct devices *ds, size_t i,
 					   struct mono now);
 /* The life of the memory that a record taken now comes from. */
 uint32_t devices_memory_history(const struct devices *ds, size_t i);
+/* What is known of memories under another assignment than ours is of no use. */
+void devices_memory_drop_foreign(struct devices *ds);
 /* Another device than before is behind this number. */
 void devices_memory_forget(struct devices *ds, size_t i);
 void devices_memory_begin(struct devices *ds, size_t i, struct mono now);
@@ -246,3 +279,11 @@ const struct profile *devices_info_profile(void);
 void devices_info_put(struct device *d, uint16_t uuid, const uint8_t *value, size_t len);
 /* All that can be read on this connection has been read. */
 void devices_info_done(struct devices *ds, size_t i, struct mono now);
+
+/* devices_health.c. It advertises; a value of it is durable. */
+void devices_health_on_seen(struct device *d, struct mono now);
+void devices_health_on_durable(struct device *d, const struct backlog_entry *e);
+/* hubd is to hear all of it again. */
+void devices_health_forget(struct device *d);
+/* Tell hubd what it does not know. */
+void devices_tell_health(struct devices *ds, size_t i, struct mono now);

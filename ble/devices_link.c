@@ -35,6 +35,7 @@ void devices_act(struct devices *ds, size_t i, enum session_action action,
 	case SESSION_ARM:
 		bluez_do(ds->bluez, BLUEZ_TRUST, i, 0);
 		bluez_do(ds->bluez, BLUEZ_CONNECT, i, 0);
+		revive_on_armed(&ds->revive, (unsigned)i, now);
 		break;
 	}
 }
@@ -105,6 +106,7 @@ static void on_linked(struct devices *ds, size_t i, struct mono now)
 		devices_fill_unproven(d, now);
 		verify_on_linked(&d->verify, now);
 		session_on_linked(&d->session, now);
+		revive_on_linked(&ds->revive, (unsigned)i);
 		doctor_on_linked(&d->doctor, now);
 	}
 	verify_on_resolved(&d->verify, d->has_services, now);
@@ -198,6 +200,8 @@ void devices_on_object(void *arg, size_t i, struct object_device *o)
 	if (o) {
 		devices_choose_traits(d, o->name);
 		doctor_on_seen(&d->doctor, o->rssi, rt_mono());
+		if (o->rssi != DOCTOR_RSSI_UNKNOWN)
+			devices_health_on_seen(d, rt_mono());
 	}
 	pairing_set_traits(&ds->pairing, i, d->traits);
 	tell_pairing(ds, i, o != NULL);

@@ -38,10 +38,13 @@ static uint64_t anchor_of(const struct device *d)
 	return address;
 }
 
-static struct durable_memory *find(struct devices *ds, uint16_t num, uint16_t service)
+static struct durable_memory *find(struct devices *ds, uint32_t assignment, uint16_t num,
+				   uint16_t service)
 {
 	for (size_t k = 0; k < MEMORIES_MAX; k++)
-		if (ds->memories[k].m.num == num && ds->memories[k].m.service == service)
+		if (ds->memories[k].m.num == num &&
+		    ds->memories[k].m.service == service &&
+		    (num == 0 || ds->memories[k].m.assignment == assignment))
 			return &ds->memories[k];
 	return NULL;
 }
@@ -49,12 +52,19 @@ static struct durable_memory *find(struct devices *ds, uint16_t num, uint16_t se
 /* More than there is room for cannot be durable: it will be asked for again. */
 static void put(struct devices *ds, const struct msg_memory *m)
 {
-	struct durable_memory *at = find(ds, m->num, m->service);
+	struct durable_memory *at = find(ds, m->assignment, m->num, m->service);
 
 	if (!at)
-		at = find(ds, 0, 0);
+		at = find(ds, 0, 0, 0);
 	if (at)
 		*at = (struct durable_memory){ .m = *m };
+}
+
+void devices_memory_drop_foreign(struct devices *ds)
+{
+	for (size_t k = 0; k < MEMORIES_MAX; k++)
+		if (ds->memories[k].m.assignment != ds->assignment)
+			ds->memories[k] = (struct durable_memory){ 0 };
 }
 
 void devices_memory_forget(struct devices *ds, size_t i)
@@ -72,7 +82,8 @@ void devices_memory_forget(struct devices *ds, size_t i)
 static struct racp_mark mark_of(struct devices *ds, size_t i)
 {
 	const struct device *d = &ds->devices[i];
-	const struct durable_memory *at = find(ds, d->cfg.num, d->memory.where.service);
+	const struct durable_memory *at =
+		find(ds, ds->assignment, d->cfg.num, d->memory.where.service);
 	uint64_t anchor = anchor_of(d);
 
 	if (!at)
@@ -224,6 +235,7 @@ static void on_done(struct devices *ds, size_t i, struct mono now)
 		m->mark_due = true;
 		m->next = (struct msg_memory){ .num = d->cfg.num,
 					       .service = m->where.service,
+					       .assignment = ds->assignment,
 					       .history = r->mark.history,
 					       .anchor = anchor_of(d),
 					       .empty = r->mark.kind == RACP_MARK_EMPTY,
@@ -249,9 +261,12 @@ static bool same_mark(const struct msg_memory *a, const struct msg_memory *b)
 
 static void record_mark(struct devices *ds, struct memory *m)
 {
-	const struct durable_memory *at = find(ds, m->next.num, m->next.service);
+	const struct durable_memory *at =
+		find(ds, m->next.assignment, m->next.num, m->next.service);
 
 	m->mark_due = false;
+	if (m->next.assignment != ds->assignment)
+		return;
 	if (at && !at->is_void && same_mark(&at->m, &m->next))
 		return;
 	if (at && at->is_void && m->next.history < at->m.history)
@@ -303,7 +318,8 @@ struct mono devices_memory_run(struct devices *ds, size_t i, struct mono now)
 void devices_on_memory(void *arg, const struct msg_memory *msg)
 {
 	struct devices *ds = arg;
-	const struct durable_memory *at = find(ds, msg->num, msg->service);
+	const struct durable_memory *at =
+		find(ds, msg->assignment, msg->num, msg->service);
 
 	/* What we know is newer than what hub-store has heard of it. */
 	if (!at)

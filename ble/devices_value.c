@@ -80,6 +80,7 @@ void devices_take(struct devices *ds, size_t i, const struct profile *p,
 	memcpy(captured.boot, ds->boot, BOOT_ID_LEN);
 	raw = capture_raw(p, &d->who, value, len, &captured,
 			  devices_offset_min(ds, captured.wall), link_at(d, at, now));
+	raw.assignment = ds->assignment;
 	e = handover_raw(ds->handover, i, &raw);
 	if (!e) {
 		log_err("value-lost",
@@ -310,6 +311,21 @@ static bool is_test(struct devices *ds, const struct backlog_entry *e, struct mo
 	return e->raw.kind != d->test_kind && e->raw.captured.mono.ms < d->test_until.ms;
 }
 
+/* What a device has stored, or measured before, is no test. */
+static bool is_ordered_test(const struct devices *ds, const struct backlog_entry *e)
+{
+	const struct capture_time *c = &e->raw.captured;
+	int64_t since_ms;
+
+	if (c->mono.ms < ds->test_from.ms || c->mono.ms >= ds->test_until.ms ||
+	    e->history)
+		return false;
+	since_ms = c->wall.ms - (int64_t)mono_since(c->mono, ds->test_from);
+	return c->wall.quality == CLOCK_QUALITY_NONE || since_ms <= 0 ||
+	       capture_age(&e->decoded, &ds->devices[e->device].clock, c,
+			   ds->utc_offset_min, since_ms) != CAPTURE_BEFORE;
+}
+
 static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
 {
 	struct device *d = &ds->devices[e->device];
@@ -331,7 +347,9 @@ static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
 		e->decoded = decode(ds, e->device, p, e->raw.raw, e->raw.raw_len);
 	if (e->decoded.marks & MARK_UNDECODED)
 		devices_incident(ds, INCIDENT_RADIO_GARBAGE, e->device);
-	facts.test = is_test(ds, e, now);
+	/* without a patient there is nothing but tests */
+	facts.test =
+		is_test(ds, e, now) || is_ordered_test(ds, e) || e->raw.assignment == 0;
 	if (e->decoded.has_device_time && !e->decoded.time_is_utc && ds->has_change &&
 	    clock_is_ambiguous(&e->decoded.device_time, ds->change_utc_ms,
 			       ds->utc_offset_min, ds->change_offset_min))

@@ -233,6 +233,11 @@ void handover_memory(struct handover *h, const struct msg_memory *m)
 	pump(h);
 }
 
+void handover_forget_memories(struct handover *h)
+{
+	h->memory_count = 0;
+}
+
 void handover_disown(struct handover *h, size_t device)
 {
 	backlog_disown(&h->backlog, device);

@@ -73,6 +73,9 @@ void handover_discard(struct handover *h, struct backlog_entry *e);
  */
 void handover_memory(struct handover *h, const struct msg_memory *m);
 
+/* handover_forget_memories - what hub-store has not been told yet is of no use any more. */
+void handover_forget_memories(struct handover *h);
+
 /* handover_disown - another device comes to this place: its values belong to no place any more. */
 void handover_disown(struct handover *h, size_t device);
 

@@ -10,8 +10,8 @@
 #include "hub/rt/log.h"
 
 enum {
-	STATES_MAX =
-		2 * CONFIG_DEVICES_MAX + 2, /* device and reason each, adapter, window */
+	DEVICE_STATES = 6, /* device, reason, seen, reading, battery, clock */
+	STATES_MAX = DEVICE_STATES * CONFIG_DEVICES_MAX + 2, /* and adapter, window */
 	INCIDENTS_MAX = 32,
 	QUIET_MS = 10000,
 	RETRY_MS = 1000
@@ -134,6 +134,10 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 		r->h.time(r->arg, &m->time);
 	else if (m->kind == MSG_WINDOW)
 		r->h.window(r->arg, &m->window);
+	else if (m->kind == MSG_TEST)
+		r->h.test(r->arg, &m->test);
+	else if (m->kind == MSG_FENCE)
+		r->h.fence(r->arg, &m->fence);
 }
 
 static void on_violation(void *arg, struct ipc *link, unsigned count)
@@ -167,10 +171,10 @@ int report_new(struct rt *rt, const struct options *opt, const struct report_han
 	return 0;
 }
 
-/* Of a device there is one state and one reason, of all else one state. */
+/* Of a device there is one state of each kind, of all else one. */
 static void set_state(struct report *r, enum status_what what, uint64_t a, uint64_t b)
 {
-	bool each = what == STATUS_DEVICE || what == STATUS_REASON;
+	bool each = what != STATUS_ADAPTER && what != STATUS_WINDOW;
 	struct state *s = NULL;
 
 	for (size_t i = 0; i < r->state_count && !s; i++)
@@ -200,6 +204,11 @@ void report_device(struct report *r, uint16_t num, enum device_state state)
 void report_reason(struct report *r, uint16_t num, enum silence_reason reason)
 {
 	set_state(r, STATUS_REASON, num, (uint64_t)reason);
+}
+
+void report_health(struct report *r, enum status_what what, uint16_t num, uint64_t b)
+{
+	set_state(r, what, num, b);
 }
 
 void report_window(struct report *r, uint32_t id, enum window_state state)
@@ -240,6 +249,13 @@ void report_incident(struct report *r, enum incident what, uint16_t subject)
 	if (c->count < UINT32_MAX)
 		c->count++;
 	rt_timer_set(r->timer, rt_mono());
+}
+
+bool report_fenced(struct report *r, const struct msg_fence *done)
+{
+	const struct msg m = { .kind = MSG_FENCED, .fence = *done };
+
+	return ipc_is_up(r->link) && ipc_send(r->link, &m) == 0;
 }
 
 void report_forget(struct report *r)

@@ -135,6 +135,7 @@ static void on_failure(struct session *s, struct mono now)
 		return;
 	s->action = SESSION_DISARM;
 	s->disarmed = true;
+	s->again = false;
 	enter(s, SESSION_PAUSED, mono_add(now, s->pause_ms));
 	s->pause_ms *= 2;
 	if (s->pause_ms > longest)
@@ -151,6 +152,8 @@ void session_on_gone(struct session *s, struct mono now)
 	s->settled = true;
 	s->place = STEP_COUNT;
 	s->action = SESSION_NOTHING;
+	s->again = s->unsure;
+	s->unsure = false;
 	enter(s, SESSION_ABSENT, MONO_NEVER);
 	if (was == SESSION_LINKED)
 		on_failure(s, now);
@@ -252,8 +255,10 @@ enum session_action session_next(struct session *s, struct mono now)
 		on_deadline(s, now);
 	action = s->action;
 	s->action = SESSION_NOTHING;
-	if (action == SESSION_NOTHING && s->disarmed && s->state != SESSION_PAUSED) {
-		s->disarmed = false;
+	if (action == SESSION_NOTHING && s->state == SESSION_ABSENT &&
+	    (s->disarmed || s->again)) {
+		s->unsure = s->disarmed;
+		s->disarmed = s->again = false;
 		action = SESSION_ARM;
 	}
 	return action;

@@ -11,6 +11,7 @@
  *   any      -10 min (not with an endless plan), hub-store away-> CLOSING
  *   any      -gone->          ABSENT
  *   LINKED   -gone, 5 times in 60 s->  PAUSED -time-> ABSENT
+ *   PAUSED   -linked->        LINKED    (bluetoothd had begun it before)
  *
  * Steps, each left out if the device has no use for it:
  *   CONSENT      tell a scale which user is meant: it may be waiting for that
@@ -31,6 +32,9 @@
  *      it has not sent.
  *   3. At most one step is under way; a step that does not end is left when its time is over.
  *   4. A clock that cannot be read or set is skipped; it never costs a value.
+ *   5. After DISARM follows ARM, without a link, and once more after the next link: bluetoothd
+ *      5.82 takes no notice of it while it has a link, which it may know earlier than we, and
+ *      then would never connect to the device again.
  *
  * Pure: events and 'now' in, actions out.
  */
@@ -108,6 +112,8 @@ struct session {
 	bool store_ready;
 	bool settled;  /* nothing more will be learned of the clock before values come */
 	bool disarmed; /* SESSION_DISARM was given and SESSION_ARM not yet */
+	bool unsure;   /* SESSION_ARM was given and no link has ended since */
+	bool again;    /* it is to be given once more */
 	unsigned undurable; /* values not yet durable */
 	/* links lost before they were ready, in a row, while they come fast */
 	unsigned failures;
