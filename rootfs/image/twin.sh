@@ -162,7 +162,7 @@ kernel() {
 		echo "/m/${f##*/}"
 	done >"$i/etc/modlist"
 	cp "$w/tools/usr/bin/busybox" "$i/bin/"
-	for a in sh mount mkdir cat insmod sleep chmod reboot switch_root; do
+	for a in sh mount umount mkdir cat chroot insmod sleep chmod reboot switch_root; do
 		ln -s busybox "$i/bin/$a"
 	done
 	install -m755 "$here/initrd-init" "$i/init"
