@@ -53,8 +53,8 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
-core := $(addprefix hub/core/,audit_record.o batch.o cbor.o config.o cose.o cursor.o dating.o decimal.o envelope.o err.o \
-	hex.o msg.o reading.o time.o)
+core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o enrolled.o envelope.o err.o \
+	hex.o label.o manifest.o msg.o reading.o refusal.o schedule.o signer.o status.o time.o trust.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
 rt := $(addprefix hub/rt/,clock.o failpoint.o file.o ipc.o log.o notify.o options.o rt.o sandbox.o)
@@ -71,9 +71,9 @@ db_libs = $(DEPS)/lib/libsqlcipher.a $(crypto_libs)
 ble_decoders := $(addprefix ble/,bas.o bcs.o bls.o cgm.o clock.o crc.o dis.o dts.o elapsed.o fields.o \
 	ghs.o gls.o hrs.o hts.o plausible.o plx.o profile.o segment.o stream.o uds.o wss.o)
 ble_pure := $(ble_decoders) $(addprefix ble/,backlog.o bucket.o capture.o choose.o crashes.o doctor.o objects.o \
-	pairing.o pairing_answer.o pairing_window.o racp.o session.o traits.o verify.o)
-ble := $(ble_pure) $(addprefix ble/,agent.o bluez.o bluez_call.o bluez_watch.o bondlink.o bus.o devices.o \
-	devices_info.o devices_link.o devices_memory.o devices_steps.o devices_value.o gattapp.o handover.o \
+	pairing.o pairing_answer.o pairing_window.o parting.o racp.o revive.o session.o traits.o verify.o)
+ble := $(ble_pure) $(addprefix ble/,agent.o bluez.o bluez_call.o bluez_purge.o bluez_watch.o bondlink.o bus.o devices.o \
+	devices_fence.o devices_health.o devices_info.o devices_link.o devices_memory.o devices_steps.o devices_value.o gattapp.o handover.o \
 	props.o report.o) $(core) $(rt)
 hub_ble := ble/main.o $(ble)
 hub_ble_libs = $(core_libs) $(rt_libs) -lsystemd
@@ -90,62 +90,99 @@ audit_store := $(addprefix storage/,audit.o audit_files.o audit_open.o audit_sta
 audit_clinic := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o json.o) $(audit)
 
 # hub-store
-store_pure := $(addprefix storage/,capture.o crc32.o ranges.o spool_format.o window.o)
-store := $(store_pure) $(addprefix storage/,handover.o intake.o keys.o queue.o queue_ack.o queue_evict.o slots.o state.o \
-	store.o store_open.o store_room.o store_tell.o \
-	keys_open.o keys_recovery.o recovery.o root.o \
-	ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(db) $(core) $(rt) $(crypto)
+store_pure := $(addprefix storage/,btree.o capture.o crc32.o days.o ranges.o spool_format.o window.o)
+keys := $(addprefix storage/,keys.o keys_audit.o keys_enrol.o keys_open.o keys_recovery.o recovery.o root.o slots.o)
+records := $(store_pure) $(addprefix storage/,queue.o queue_ack.o queue_evict.o queue_keep.o records.o records_open.o records_salvage.o records_spool.o \
+	salvage.o salvage_small.o salvage_walk.o page_file.o ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(keys)
+store := $(records) $(addprefix storage/,days_record.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_fence.o store_open.o store_resync.o store_room.o store_status.o store_tell.o) \
+	hub/crypto/manifest_sign.o $(audit_store) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
+# hub-store-reset: a factory reset, before hub-store runs
+hub_store_reset := storage/reset_main.o storage/reset.o $(records) $(db) $(core) $(rt) $(crypto)
+hub_store_reset_libs = $(hub_store_libs)
 
 # hub-coap: pure machines, then the libcoap shell. libcoap's archive and the mends go together.
-coap_pure := coap/forward.o coap/supervisor.o
-coap_shared := coap/identity.o coap/library.o coap/mend.o $(core) $(rt) $(crypto)
-coap := $(coap_pure) coap/client.o coap/uplink.o $(coap_shared)
+coap_pure := coap/block.o coap/fetch.o coap/forward.o coap/rtt.o coap/supervisor.o coap/targets.o coap/enrol.o coap/enrol_words.o
+coap_shared := coap/identity.o coap/library.o coap/mend.o coap/tune.o $(core) $(rt) $(crypto)
+coap_server := $(addprefix coap/,block.o replies.o requests.o server.o)
+# a hub's certificates: its files, the questions to the clinic
+enrolling := $(addprefix coap/,anchor.o enrol_client.o enrolling.o identity_file.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_sign.o
+coap := $(coap_pure) $(enrolling) hub/rt/resolve.o $(addprefix coap/,client.o report.o route.o uplink.o uplink_enrol.o uplink_peers.o) $(coap_shared)
 hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
 
-hubd_pure := $(addprefix hub/,advice.o indicator.o window.o)
-hubd_parts := $(addprefix hub/,parts.o peripherals.o settings.o) $(hubd_pure) $(core) $(rt) $(crypto)
+# hub-setup: device key, clinic.trust and label, before hub-coap runs
+setup := $(addprefix coap/,enrol.o identity.o identity_file.o identity_store.o setup.o) $(addprefix hub/crypto/,csr_make.o trust_sign.o) $(core) $(rt) $(crypto)
+hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
+hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
+
+hubd_pure := $(addprefix hub/,advice.o command.o endpoints.o fence.o health.o indicator.o lockdown.o plan.o timefloor.o window.o)
+hubd_parts := $(addprefix hub/,command_open.o fence_file.o lockdown_file.o offer.o orders.o parts.o peripherals.o settings.o trusted.o) hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
 hubd := hub/main.o $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # the clinic's side: files and keys, the store, ingest
-clinic := $(addprefix clinic/,conf.o files.o folder.o ingest.o pki.o schema.o sql_sqlcipher.o store.o) \
-	$(db) $(core) $(rt) $(crypto)
-clinicd := clinic/clinicd.o $(clinic) coap/server.o $(coap_shared)
-clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs)
+clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_held.o store_settle.o store_status.o store_visit.o visit.o filing.o witness.o enrolment.o store_config.o) \
+	hub/command.o $(audit) $(db) $(core) $(rt) $(crypto)
+# the end of hubs' lives
+clinic += clinic/life.o clinic/store_life.o
+# requests for certificates
+enroller := clinic/enroller.o coap/enrol_server.o hub/crypto/csr.o
+# the clinic's door: questions, answers, the sockets
+door := $(addprefix clinic/,bundle_own.o door.o door_answer.o door_config.o door_rows.o hub_facts.o store_person.o wire.o)
+clinicd := clinic/clinicd.o clinic/calls.o clinic/door_serve.o $(door) clinic/enrol_role.o clinic/config_serve.o clinic/flood.o clinic/metrics.o $(enroller) $(clinic) $(coap_server) $(coap_shared)
+clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lpq
 # what people type and read; the device's own words are read by the code that wrote them
-ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o spec.o words.o words_status.o words_values.o) \
+ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpoint_spec.o spec.o words.o words_status.o words_values.o) \
 	ble/dis.o
-ctl := $(addprefix clinic/,bundle.o ctl_hub.o ctl_init.o ctl_readings.o ctl_status.o ctl_window.o hub_list.o json.o \
-	opening.o show_json.o show_text.o) $(ctl_text) coap/identity.o $(clinic)
+ctl := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_trust.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
+	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
+	endpoint_args.o person_folder.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/trust_sign.o storage/recovery.o \
+	storage/spool_format.o $(clinic)
+ctl += clinic/signing.o clinic/token.o
+ctl += clinic/ctl_life.o clinic/ctl_replace.o
 clinicctl := clinic/clinicctl.o $(ctl)
-clinicctl_libs = $(core_libs) $(rt_libs) $(db_libs) -lcjson
+clinicctl_libs = $(core_libs) $(rt_libs) $(db_libs) -lpq -lcjson -lhpdf -lqrencode
 
-PROGRAMS := hub-ble hub-bondinfo hub-store hub-coap hubd clinicd clinicctl
+PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd clinicd clinicctl
 
 # ---- tests: one line says what each is made of -----------------------------------------------------
 # unit: pure modules or one module in a temporary directory, milliseconds
 test_core := $(core)
 test_formats := $(core)
 test_msg := $(core)
+test_label := $(core)
+test_manifest := hub/crypto/manifest_sign.o $(core) $(crypto)
 test_crypto := $(core) $(crypto)
+test_csr := hub/crypto/csr.o $(core) $(crypto)
 test_indicator := $(hubd_pure) $(core)
+test_plan := $(hubd_pure) $(core)
 test_hub_window := $(hubd_pure) $(core)
+test_status := $(hubd_pure) $(core)
 test_peripherals := $(hubd_parts)
 test_settings := $(hubd_parts)
 test_sqlcipher_wolf := $(db)
 test_capture := $(store)
 test_window := $(store)
+test_days := storage/days.o storage/days_record.o clinic/opening.o hub/crypto/manifest_sign.o $(core) $(crypto)
 test_handover := $(store)
 test_keys := $(store)
 test_queue := $(store)
+test_keep := $(store)
+test_records := $(store)
+test_btree := storage/btree.o $(core)
+test_salvage := $(store)
 test_state := $(store)
-test_root := clinic/recover.o $(store)
+test_reset := storage/reset.o $(records) $(db) $(core) $(rt) $(crypto)
+test_root := clinic/opening.o clinic/recover.o $(store)
 $(foreach t,audit audit_record audit_verify,$(eval test_$(t) := $$(audit_store) $$(audit_clinic) $$(core) $$(rt) $$(crypto)))
 $(foreach t,ranges seqblock spool spool_format,$(eval test_$(t) := $$(store)))
 test_ingest := $(clinic)
+test_ingest_group := $(clinic)
+test_clinic_load := clinic/flood.o clinic/metrics.o $(enroller) $(clinic)
+# both ends, with nothing but replies between them
+test_store_audit := tests/unit/clinic_end.o $(audit_clinic) $(clinic) $(store)
 test_backlog := ble/backlog.o $(core)
 test_crashes := ble/crashes.o
 test_sandbox := hub/rt/sandbox.o
@@ -157,16 +194,58 @@ test_props := ble/props.o $(ble_pure) $(core)
 test_bondinfo := $(bondinfo)
 test_verify := ble/verify.o $(core)
 test_pki := $(clinic) coap/identity.o
+test_rtt := coap/rtt.o
+test_targets := coap/targets.o
+test_block := coap/block.o
+test_fetch := coap/block.o coap/fetch.o
+test_offer := $(hubd_parts)
+test_command := $(hubd_parts)
+test_endpoints := hub/endpoints.o
+test_timefloor := hub/timefloor.o $(core)
 test_clinic_store := $(clinic)
+test_filing := $(clinic)
+test_life := clinic/life.o
+test_enrolment := clinic/enrolment.o clinic/life.o
+test_csr_make := hub/crypto/csr_make.o coap/identity.o $(core) $(rt) $(crypto)
+test_identity_store := coap/enrol.o coap/identity_file.o coap/identity_store.o hub/crypto/csr_make.o coap/identity.o $(clinic)
+test_setup := $(setup) $(clinic)
+test_enroller := $(enroller) coap/identity.o $(clinic)
+test_store_claim := $(clinic)
+test_visit := $(clinic)
+test_door := $(door) coap/identity.o $(clinic)
+test_trust := hub/crypto/trust_sign.o $(clinic)
+test_silence := clinic/silence.o $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
-UNIT := $(decoder_tests) traits objects props bondinfo verify core formats msg crypto hub_window indicator peripherals settings sqlcipher_wolf capture \
-	window handover keys queue state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest pki clinic_store clinic_text
+test_endpoint_spec := $(ctl_text) $(clinic)
+config_text := clinic/config_text.o clinic/json.o clinic/plan_text.o $(ctl_text) $(clinic)
+test_config_text := $(config_text)
+test_gaps := clinic/gaps.o clinic/gaps_load.o clinic/opening.o hub/crypto/manifest_sign.o $(clinic) $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o)
+test_config_state := clinic/config_state.o clinic/json.o $(clinic)
+test_config_serve := clinic/config_serve.o $(clinic)
+test_gaps := $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o) hub/crypto/manifest_sign.o $(clinic)
+test_replies := coap/replies.o $(core)
+test_coap_records := $(coap_shared)
+UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller csr csr_make identity_store setup reset \
+	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block fetch offer command config_state config_serve config_text
+# with the hub's libcoap: the clinic's has no client in it
+test_tune := $(coap_shared)
+UNIT_COAP := tune
+UNIT += life
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
 # the queue and the clinic's store with nothing but lost replies between them
-test_lossless := $(addprefix storage/,handover.o queue.o queue_ack.o queue_evict.o window.o) $(clinic)
-SIM := lossless doctor verify pairing pairing_window racp session forward supervisor
+test_lossless := storage/handover.o $(records) $(clinic)
+# the same with networks and weeks, and rows that are only counted
+test_uplink_days := storage/handover.o storage/ranges.o storage/crc32.o $(coap_pure) $(clinic)
+test_enrol := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o
+test_enrolment_model := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o
+SIM := lossless uplink_days fence lockdown enrol enrolment_model doctor verify pairing pairing_window racp revive session forward supervisor
+# the lockdown machine with its disk, power cuts and orders that come in any order
+test_lockdown := hub/command.o hub/lockdown.o $(core)
+# hubd's and hub-ble's machines with a hub-store, a device and its patients as a model
+test_fence := hub/fence.o ble/parting.o $(core)
+test_revive := ble/revive.o $(core)
 test_session := $(ble_pure) $(core)
 test_racp := $(ble_pure) $(core)
 test_doctor := $(ble_pure) $(core)
@@ -174,20 +253,46 @@ test_pairing_window := $(ble_pure) $(core)
 test_pairing := $(ble_pure) $(core)
 # io: one process, or two ends, against a temporary directory or loopback
 test_ipc := $(core) $(rt)
-test_store_io := $(core) $(rt) $(crypto)
+test_store_io := hub/crypto/manifest_sign.o $(core) $(rt) $(crypto) $(audit_clinic)
+test_lock_memory := $(store)
 test_hubd_io := $(core) $(rt) $(crypto)
 play_hub := $(clinic)
+# a clinic that signs what no hub may take
+play_config := clinic/bundle.o clinic/bundle_own.o clinic/signing.o clinic/token.o coap/identity.o $(ctl_text) $(clinic)
+play_command := $(clinic)
+play_enrol := $(clinic)
+# a hub that tells its days, and its card when it died
+play_days := hub/crypto/manifest_sign.o $(keys) $(addprefix storage/,queue.o queue_ack.o queue_evict.o queue_keep.o spool_format.o window.o) \
+	$(clinic)
+play_audit := $(audit_store) $(clinic)
 test_bus := ble/bus.o $(core) $(rt)
 test_ble_handover := ble/backlog.o ble/handover.o $(core) $(rt)
 # stands for hub-store or hubd in test_ble_io.py
 ble_peer := $(core) $(rt)
-uplink_ends := coap/server.o clinic/pki.o $(coap_shared)
+uplink_ends := $(coap_server) clinic/pki.o $(coap_shared)
 test_uplink_io := $(uplink_ends)
 test_handshake_drops := $(uplink_ends)
+test_small_path := $(uplink_ends)
+test_bad_servers := $(uplink_ends)
+test_endpoints_io := $(uplink_ends)
+test_old_clock := $(uplink_ends)
+test_names_io := hub/rt/resolve.o $(uplink_ends)
 test_coap_server := $(uplink_ends)
-IO := ipc bus ble_handover store_io hubd_io uplink_io handshake_drops coap_server
+test_coap_group := $(uplink_ends)
+test_hostile_server := $(uplink_ends)
+test_certificates := $(uplink_ends)
+# hubs without libcoap, that do what a hub never would
+raw_hubs := tests/io/raw_hub.o $(uplink_ends)
+test_coap_attacks := $(raw_hubs)
+test_enrol_server := $(raw_hubs)
+test_coap_profiles := $(raw_hubs)
+test_coap_get := $(raw_hubs)
+# its clocks jump
+test_coap_clock := $(raw_hubs)
+$(O)/tests/io/test_coap_clock: LDFLAGS += -Wl,--wrap=clock_gettime
+IO := enrol_server ipc bus ble_handover store_io lock_memory hubd_io uplink_io endpoints_io names_io old_clock handshake_drops small_path bad_servers coap_server coap_group coap_get coap_attacks coap_profiles coap_clock hostile_server certificates
 
-test_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lcjson -lsystemd
+test_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lpq -lcjson -lsystemd
 
 # ---- building -------------------------------------------------------------------------------------
 # link NAME, OBJECTS, LIBRARIES
@@ -203,26 +308,70 @@ all: $(addprefix $(O)/,$(PROGRAMS))
 under = $(subst -,_,$(1))
 $(foreach p,$(PROGRAMS),$(eval $(call link,$(p),$($(call under,$(p))),$(call under,$(p))_libs)))
 $(foreach t,$(UNIT),$(eval $(call link,tests/unit/test_$(t),tests/unit/test_$(t).o $(test_$(t)),test_libs)))
+$(foreach t,$(UNIT_COAP),$(eval $(call link,tests/unit/test_$(t),tests/unit/test_$(t).o $(test_$(t)),hub_coap_libs)))
 $(foreach t,$(SIM),$(eval $(call link,tests/sim/test_$(t),tests/sim/test_$(t).o $(test_$(t)),test_libs)))
 $(foreach t,$(IO),$(eval $(call link,tests/io/test_$(t),tests/io/test_$(t).o $(test_$(t)),test_libs)))
 
 $(eval $(call link,tests/bench/bench_wire,tests/bench/bench_wire.o $(uplink_ends),test_libs))
+$(eval $(call link,tests/bench/bench_sessions,tests/bench/bench_sessions.o $(raw_hubs),test_libs))
+# many hubs in one process: their real uplinks around hub-stores that are played
+swarm := $(addprefix tests/swarm/,swarm.o home.o enrol.o ledger.o) $(coap) $(clinic)
+swarm_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(db_libs) -lpq
+$(eval $(call link,tests/swarm/swarm,$(swarm),swarm_libs))
+bench_ingest := tests/bench/bench_ingest.o tests/swarm/enrol.o tests/swarm/ledger.o $(coap) $(clinic)
+$(eval $(call link,tests/bench/bench_ingest,$(bench_ingest),swarm_libs))
+$(eval $(call link,tests/bench/bench_ingest_server,tests/bench/bench_ingest_server.o $(uplink_ends) $(clinic),test_libs))
+bench_drain := tests/swarm/enrol.o tests/swarm/ledger.o $(clinic)
+$(eval $(call link,tests/bench/bench_drain,tests/bench/bench_drain.o $(bench_drain),test_libs))
 bench_intake := ble/backlog.o ble/handover.o $(core) $(rt) $(crypto)
 $(eval $(call link,tests/bench/bench_intake,tests/bench/bench_intake.o $(bench_intake),test_libs))
+$(eval $(call link,tests/io/test_postgres,tests/io/test_postgres.o $(clinic),test_libs))
+$(eval $(call link,tests/io/play_config,tests/io/play_config.o $(play_config),test_libs))
+$(eval $(call link,tests/io/play_command,tests/io/play_command.o $(play_command),test_libs))
 $(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
+$(eval $(call link,tests/io/play_enrol,tests/io/play_enrol.o $(play_enrol),test_libs))
+$(eval $(call link,tests/io/play_days,tests/io/play_days.o $(play_days),test_libs))
+$(eval $(call link,tests/io/play_audit,tests/io/play_audit.o $(play_audit),test_libs))
+# hub-coap on a board without a clock
+hub_coap_old_clock_libs = -Wl,--wrap=clock_gettime $(hub_coap_libs)
+$(eval $(call link,tests/io/hub-coap-old-clock,tests/io/old_clock.o $(hub_coap),hub_coap_old_clock_libs))
 # every call that changes the disk is caught at link time: power cuts at each of them, and failures of each
 explore_wraps := malloc calloc realloc open open64 openat openat64 close read pread pread64 write pwrite pwrite64 \
-	ftruncate ftruncate64 fallocate posix_fallocate fsync fdatasync rename renameat unlink unlinkat mkdir mkdirat rmdir \
+	ftruncate ftruncate64 fallocate posix_fallocate fsync fdatasync statvfs rename renameat unlink unlinkat mkdir mkdirat rmdir \
 	mmap mmap64 wc_RNG_GenerateBlock \
-	sqlite3_open_v2 sqlite3_close sqlite3_key sqlite3_exec sqlite3_prepare_v3 sqlite3_file_control
-explore_shared := $(addprefix tests/explore/,record.o disk.o settings.o work_queue.o) $(store)
+	sqlite3_open_v2 sqlite3_close sqlite3_key sqlite3_exec sqlite3_prepare_v3 sqlite3_step sqlite3_file_control
+explore_shared := $(addprefix tests/explore/,record.o disk.o settings.o work_queue.o work_evict.o work_keep.o work_keep_clinic.o work_keep_hub.o work_keep_verify.o work_upgrade.o work_spool.o work_seqblock.o work_store.o work_audit.o work_keys.o) \
+	clinic/audit_verify.o $(audit_store) $(store)
 explore_libs = $(addprefix -Wl$(comma)--wrap=,$(explore_wraps)) $(core_libs) $(rt_libs) $(db_libs)
 $(eval $(call link,tests/explore/explore,$(addprefix tests/explore/,explore.o controls.o cut.o) $(explore_shared),explore_libs))
 $(eval $(call link,tests/explore/faults,tests/explore/faults.o $(explore_shared),explore_libs))
+# power cuts below the file system, in a guest; and a hub-store with a setting changed behind its back
+block := $(addprefix tests/block/,ledger.o peers.o peers_clinic.o) $(core) $(rt) $(crypto)
+test_block_libs = $(core_libs) $(rt_libs) $(crypto_libs)
+$(eval $(call link,tests/block/record,tests/block/record.o $(block),test_block_libs))
+$(eval $(call link,tests/block/replay,$(addprefix tests/block/,replay.o state.o writes.o) $(block),test_block_libs))
+block_control_libs = $(addprefix -Wl$(comma)--wrap=,$(filter sqlite3_%,$(explore_wraps))) $(hub_store_libs)
+$(eval $(call link,tests/block/hub-store-control,tests/block/control.o tests/explore/settings.o $(hub_store),block_control_libs))
+# clinicd with the profile that foreign clients speak
+interop_clinicd_libs = -Wl$(comma)--wrap=coap_server_new $(clinicd_libs)
+$(eval $(call link,tests/interop/clinicd-dtls12,tests/interop/clinicd_dtls12.o $(clinicd),interop_clinicd_libs))
+# ends DTLS for a peer that has none
+$(eval $(call link,tests/interop/terminator,tests/interop/terminator.o,crypto_libs))
 # our decoders as a filter, to be held against other people's; and their cost
 $(eval $(call link,tests/peers/decode_lines,tests/peers/decode_lines.o $(ble_pure) $(core),test_libs))
 $(eval $(call link,tests/bench/bench_decode,tests/bench/bench_decode.o $(ble_pure) $(core),test_libs))
 $(eval $(call link,tests/io/ble_peer,tests/io/ble_peer.o $(ble_peer),test_libs))
+# a bad network between two namespaces, and readings without a radio
+net_programs = $(addprefix $(O)/tests/net/,path feed row shift.so)
+path_pure := $(addprefix tests/net/,lane.o nat.o packet.o) hub/core/cursor.o
+$(eval $(call link,tests/net/path,tests/net/path.o $(path_pure),none))
+$(eval $(call link,tests/net/test_path,tests/net/test_path.o $(path_pure),none))
+$(eval $(call link,tests/net/feed,tests/net/feed.o ble/backlog.o ble/handover.o $(core) $(rt),test_libs))
+$(eval $(call link,tests/net/row,tests/net/row.o $(clinic),test_libs))
+$(O)/tests/net/shift.so: tests/net/shift.c | deps
+	$(Q)mkdir -p $(@D)
+	@[ "$(V)" = 1 ] || echo "  LD $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
 
 $(O)/%.o: %.c | deps
 	$(Q)mkdir -p $(@D)
@@ -242,16 +391,25 @@ need-%:
 	$(Q)rootfs/host/need.sh $*
 
 # ---- checking -------------------------------------------------------------------------------------
-FAST := $(addprefix unit/test_,$(UNIT)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO))
-FAST_SCRIPTS := io/test_ble_io.py io/test_ble_attacks.py io/test_ble_garbage.py io/test_ble_outsiders.py io/test_devices.py io/test_bondinfo.py io/test_clinicctl.py
+FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO)) net/test_path
+FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_trust door factory_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
+FAST_SCRIPTS += io/test_life_io.py
+FAST_SCRIPTS += io/test_enrol_hub.py
+fast-programs: $(O)/tests/net/feed
 
-fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/play_hub io/ble_peer)
+fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/ble_peer io/test_postgres)
 
 # unit, io and sim under ASan and UBSan; leaks are looked for in the programs that may be traced
 check-fast: need-build need-check deps
 	@echo '== unit, sim, io (address and undefined-behaviour sanitizers)'
 	$(Q)$(MAKE) O=$(O)/asan SANITIZE=1 FAILPOINTS=1 fast-programs
 	$(Q)ASAN_OPTIONS=detect_leaks=0 tests/run.sh $(O)/asan $(FAST) $(FAST_SCRIPTS)
+
+# what is left in memory when the share is withheld: without sanitizers, whose mlock() does nothing
+check-lock: need-build need-check all
+	@echo '== memory after a lock'
+	$(Q)$(MAKE) $(O)/tests/io/test_lock_memory
+	$(Q)$(O)/tests/io/test_lock_memory
 
 # the decoders and libraries in Python, the same values to both
 check-peers: need-build need-peers deps
@@ -260,19 +418,58 @@ check-peers: need-build need-peers deps
 	$(Q)$(MAKE) $(O)/tests/peers/decode_lines
 	$(Q)tests/peers/compare.py $(O)/tests/peers/decode_lines
 
-# each process killed at each step
+# our two ends against DTLS, CoAP and CBOR of other people
+check-interop: need-build need-interop all
+	@echo '== uploads to and from peers that nobody here wrote'
+	$(Q)$(MAKE) $(addprefix $(O)/tests/interop/,clinicd-dtls12 terminator) $(O)/tests/io/play_enrol
+	$(Q)$(MAKE) O=$(O)/failpoints FAILPOINTS=1 $(O)/failpoints/tests/interop/clinicd-dtls12
+	$(Q)tests/interop/peers.sh build
+	$(Q)tests/interop/interop.py $(O)
+
+# each process killed at each step; the clinic set back to an older backup
 check-kills: need-build need-check deps
 	@echo '== every process killed at every step of the path'
 	$(Q)$(MAKE) O=$(O)/failpoints FAILPOINTS=1 all $(O)/failpoints/tests/io/ble_peer
 	$(Q)/usr/bin/python3 tests/system/test_kills.py $(O)/failpoints
+	$(Q)/usr/bin/python3 tests/system/test_restore.py $(O)/failpoints
 
 # the store after power cuts and failing calls: a sample; 'check-all' has the whole
 check-explore: need-build need-check deps
 	@echo '== the store after every kind of power cut, with controls that must lose data'
-	$(Q)$(MAKE) $(addprefix $(O)/,$(store)) $(O)/tests/explore/explore $(O)/tests/explore/faults
-	$(Q)tests/explore/imports.sh '$(explore_wraps)' $(addprefix $(O)/,$(store)) $(DEPS)/lib/libsqlcipher.a
+	$(Q)$(MAKE) $(addprefix $(O)/,$(store) $(audit_store)) $(O)/tests/explore/explore $(O)/tests/explore/faults
+	$(Q)tests/explore/imports.sh '$(explore_wraps)' $(addprefix $(O)/,$(sort $(store) $(audit_store))) $(DEPS)/lib/libsqlcipher.a
 	$(Q)$(O)/tests/explore/explore
 	$(Q)$(O)/tests/explore/faults --thin 4
+
+.PHONY: check-swarm
+# each reading once and acknowledged means durable, at the clinic: hubs by the hundred, clinicd killed every five seconds,
+# on SQLCipher and on PostgreSQL with a failover. A sample, all at once; SWARM=full has 500 hubs with 50 readings each
+check-swarm: need-build need-check all
+	@echo '== a swarm of hubs against clinicd: killed and started again'
+	$(Q)$(MAKE) $(O)/tests/swarm/swarm
+	$(Q)printf '%s\n' test_alone.py test_storm.py test_held.py 'test_cluster.py run' 'test_cluster.py control' | \
+		SWARM=$(SWARM) xargs -P $(if $(filter full,$(SWARM)),1,4) -I TEST sh -c \
+		'set -- TEST; name=$$1; shift; exec /usr/bin/python3 tests/swarm/$$name $(O) "$$@"'
+
+.PHONY: check-net
+# bad networks with real processes, in network namespaces. NET=full: every scenario, the long form
+NET ?= quick
+check-net: need-build need-check all $(net_programs)
+	@echo '== the hub and its clinic over bad networks'
+	$(Q)/usr/bin/python3 tests/net/check_net.py $(O) $(NET) || [ $$? = 77 ]
+
+# power cuts below the file system: the real hub-store on ext4, its block writes recorded and cut off in a guest kernel
+check-block: need-build need-block deps
+	@echo '== power cuts at block level: the real hub-store on ext4, with controls that must lose data'
+	$(Q)$(MAKE) $(O)/hub-store $(addprefix $(O)/tests/block/,record replay hub-store-control)
+	$(Q)tests/block/block.sh $(O)
+
+# SQLCipher's own tests with our crypto provider, and files exchanged with stock ones
+check-sqlcipher: need-build need-sqlcipher deps
+	@echo "== SQLCipher's own tests on wolfCrypt, files exchanged with SQLCipher on OpenSSL"
+	$(Q)tests/sqlcipher/build.sh build
+	$(Q)tests/sqlcipher/suite.sh $(O)
+	$(Q)tests/sqlcipher/exchange.sh $(O)
 
 # where the root secret comes from: a credential under the host's key and under a TPM 2.0 (swtpm), board memory
 check-root: need-image need-tpm all image
@@ -280,9 +477,12 @@ check-root: need-image need-tpm all image
 	$(Q)/usr/bin/python3 tests/system/test_root.py $(O)
 
 # all that 'check' samples, and what it leaves out; half an hour more
-check-all: check check-root
+check-all: check check-root check-sqlcipher
+	$(Q)tests/block/block.sh $(O) --states 2000 --seed $$(date +%s)
 	$(Q)$(O)/tests/explore/explore --states 120000
 	$(Q)$(O)/tests/explore/faults
+	$(Q)$(MAKE) check-net NET=full
+	$(Q)$(MAKE) check-swarm SWARM=full
 
 # the device: image in QEMU, real bluetoothd, emulated cuff
 check-system: need-image all image
@@ -291,6 +491,8 @@ check-system: need-image all image
 	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
 	@echo '== every home device, through a real bluetoothd'
 	$(Q)/usr/bin/python3 tests/system/test_profiles.py $(O)
+	@echo '== from the factory image to the first reading, a reset, a second life'
+	$(Q)/usr/bin/python3 tests/system/test_factory.py $(O)
 
 # a hundred connections of a cuff that indicates at once
 check-early: need-image all image
@@ -307,7 +509,7 @@ image: need-image
 
 check:
 	$(Q)start=$$(date +%s); set -e; \
-	for step in all image check-fast check-peers check-explore check-kills check-system check-early check-attacks fuzz-replay lint; do $(MAKE) $$step; done; \
+	for step in all image check-fast check-lock check-peers check-explore check-kills check-net check-swarm check-interop check-system check-early check-attacks fuzz-replay lint; do $(MAKE) $$step; done; \
 	echo; echo "Everything holds: $$(( ($$(date +%s) - start) / 60 )) minutes."
 
 demo: need-image all image
@@ -316,22 +518,31 @@ demo: need-image all image
 # ---- measuring ------------------------------------------------------------------------------------
 bench_cipher := $(db) $(core) $(rt) $(crypto)
 $(eval $(call link,tests/bench/bench_cipher,tests/bench/bench_commit.o $(bench_cipher),test_libs))
+bench_store := $(store)
+$(eval $(call link,tests/bench/bench_store,tests/bench/bench_store.o $(bench_store),test_libs))
+$(eval $(call link,tests/bench/bench_backlog,tests/bench/bench_backlog.o $(bench_store),test_libs))
 
-# the same source on plain SQLite
-$(O)/tests/bench/bench_plain: tests/bench/bench_commit.c storage/db.c storage/db_stmt.c storage/secret.c | deps
+# the same source on plain SQLite, and on SQLCipher with OpenSSL
+bench_db := tests/bench/bench_commit.c storage/db.c storage/db_stmt.c storage/secret.c
+bench_db_objects = $(addprefix $(O)/,$(core) $(rt) $(crypto))
+$(O)/tests/bench/bench_plain: $(bench_db) | deps $(bench_db_objects)
 	$(Q)mkdir -p $(@D)
 	@[ "$(V)" = 1 ] || echo "  LD $@"
-	$(Q)$(CC) $(ALL_CFLAGS) -DBENCH_PLAIN $(ALL_LDFLAGS) -o $@ $^ $(addprefix $(O)/,$(core) $(rt) $(crypto)) \
+	$(Q)$(CC) $(ALL_CFLAGS) -DBENCH_PLAIN $(ALL_LDFLAGS) -o $@ $^ $(bench_db_objects) \
 		$(DEPS)/lib/libsqlite3plain.a $(core_libs) $(rt_libs) $(crypto_libs)
 
-bench: need-build need-check all $(O)/tests/io/ble_peer \
-		$(addprefix $(O)/tests/bench/,bench_cipher bench_decode bench_plain bench_wire bench_intake)
-	$(Q)tests/bench/commit.sh $(O)/tests/bench/bench_cipher $(O)/tests/bench/bench_plain $(O)
-	$(Q)$(O)/tests/bench/bench_wire
-	$(Q)$(O)/tests/bench/bench_intake $(O)
-	$(Q)tests/bench/decode.sh $(O)/tests/bench/bench_decode
-	$(Q)/usr/bin/python3 tests/bench/durable.py $(O)
-	$(Q)/usr/bin/python3 tests/bench/memory.py $(O)
+$(O)/tests/bench/bench_openssl: $(bench_db) tests/bench/sqlcipher_openssl.sh | deps $(bench_db_objects)
+	$(Q)mkdir -p $(@D)
+	$(Q)tests/bench/sqlcipher_openssl.sh build $(DEPS)
+	@[ "$(V)" = 1 ] || echo "  LD $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(bench_db) $(bench_db_objects) \
+		$$(tests/bench/sqlcipher_openssl.sh path $(DEPS))/libsqlcipher-openssl.a -lcrypto $(core_libs) $(rt_libs) $(crypto_libs)
+
+bench_programs := bench_cipher bench_decode bench_drain bench_ingest bench_ingest_server bench_intake bench_openssl bench_plain bench_store bench_backlog bench_sessions bench_wire
+
+# figures with their targets, then all of them as one table. BENCH=short: fewer rounds, a tenth of the backlog
+bench: need-build need-check need-bench all $(O)/tests/io/ble_peer $(net_programs) $(addprefix $(O)/tests/bench/,$(bench_programs)) need-interop $(O)/tests/interop/clinicd-dtls12
+	$(Q)tests/bench/bench.sh $(O)
 
 help:
 	@echo 'make demo         the whole path once: cuff, hub in QEMU, network cut, clinic'
@@ -339,13 +550,17 @@ help:
 	@echo 'make check        all that CI runs; installs what it needs (about 25 minutes, more the first time)'
 	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
 	@echo 'make check-explore  the store after power cuts and failing calls; make check-all  120,000 of them'
+	@echo 'make check-block  power cuts below the file system, in a guest kernel; make check-sqlcipher  its own tests, on our crypto'
+	@echo 'make check-swarm  hubs by the hundred against clinicd, on both stores, with kills and a failover; SWARM=full: 500 hubs'
 	@echo 'make check-kills  each process killed at each step; make check-system  the device in QEMU'
+	@echo 'make check-net    the hub and its clinic over bad networks; NET=full takes half an hour, NET=loss one of them'
 	@echo 'make check-peers  the decoders against libraries of other people'
+	@echo 'make check-interop  uploads to and from Californium and others, over DTLS'
 	@echo 'make check-attacks  attacks in the device: impostors, other users, a hub-ble taken over'
 	@echo 'make check-early  a cuff that indicates at once after encryption, a hundred times'
 	@echo 'make lint         formatting, warnings of two compilers, analysers, what is linked where'
 	@echo 'make fuzz         every parser, FUZZ_SECONDS each (60)'
-	@echo 'make bench        figures with their targets, beside plain SQLite'
+	@echo 'make bench        figures with their targets, beside those of others; BENCH=short takes three minutes'
 	@echo 'make              the programs, into build/ (O= another folder, V=1 shows commands)'
 	@echo 'make image        the amd64 twin of the device image, for QEMU'
 	@echo 'make install      DESTDIR= PREFIX=; install-hub and install-clinic do one side'
@@ -354,11 +569,10 @@ help:
 
 # ---- lint -----------------------------------------------------------------------------------------
 # all that we compile, for its warnings
-everything: all $(patsubst tests/%.c,$(O)/tests/%.o,$(wildcard tests/unit/*.c tests/sim/*.c tests/io/*.c \
-	tests/bench/*.c tests/fuzz/*.c tests/peers/*.c tests/explore/*.c))
+everything: all $(patsubst %.c,$(O)/%.o,$(wildcard tests/*/*.c))
 
 lint: need-build need-check deps
-	$(Q)LINT_PURE='$(core) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure)' tests/lint.sh $(O) $(DEPS)
+	$(Q)LINT_PURE='$(core) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure) clinic/enrolment.o clinic/filing.o clinic/life.o' tests/lint.sh $(O) $(DEPS)
 
 # ---- fuzz -----------------------------------------------------------------------------------------
 # one line says what each target is made of; corpus: tests/fuzz/corpus/<target>
@@ -366,25 +580,46 @@ decoder_fuzz := bcs bls cgm clock dis elapsed ghs gls hrs hts plx racp segment s
 $(foreach t,$(decoder_fuzz),$(eval fuzz_$(t) := $$(ble_pure) $$(core)))
 fuzz_bondinfo := $(bondinfo_pure) $(core)
 fuzz_config := $(core)
+fuzz_command := hub/command.o $(core)
 fuzz_cose := $(core)
+fuzz_csr := hub/crypto/csr.o $(core) $(crypto)
+fuzz_manifest := $(core)
+fuzz_label := $(core)
 fuzz_msg := $(core)
-fuzz_peripherals := hub/peripherals.o hub/window.o $(core) $(rt)
+fuzz_peripherals := hub/fence.o hub/peripherals.o hub/window.o $(core) $(rt)
 fuzz_reading := $(core)
+fuzz_status := $(core)
+fuzz_trust := $(core)
+fuzz_door := $(door) coap/identity.o $(clinic)
 fuzz_reply := $(coap_pure) $(core)
+fuzz_forward := $(coap_pure) $(core)
+fuzz_fetch := $(coap_pure) $(core)
+fuzz_config_text := $(config_text)
 fuzz_slots := storage/slots.o $(core)
+fuzz_identity := coap/identity_file.o $(core) $(crypto)
 fuzz_recovery := storage/recovery.o $(core) $(crypto)
 fuzz_audit_record := $(core)
 fuzz_audit_log := $(audit_clinic) $(core) $(rt) $(crypto)
 fuzz_spool := storage/spool_format.o $(core)
+fuzz_btree := storage/btree.o $(core)
 fuzz_ranges := storage/ranges.o storage/crc32.o $(core)
 fuzz_upload := $(clinic)
-FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo config cose msg peripherals ranges reading recovery reply slots spool upload
+fuzz_coap_record := $(coap_shared)
+fuzz_coap_pdu := coap/block.o coap/replies.o coap/requests.o $(coap_pure) $(coap_shared)
+fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
+FUZZ_LIBCOAP := coap_pdu coap_record
+FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity
+# libcoap as the fuzzer wants it, in the place of the one that the programs have
+fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
+fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)
 FUZZ_SECONDS ?= 60
 
-$(foreach t,$(FUZZ),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),test_libs)))
+$(foreach t,$(filter-out $(FUZZ_LIBCOAP),$(FUZZ)),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),test_libs)))
+$(foreach t,$(FUZZ_LIBCOAP),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),fuzz_libcoap_libs)))
 fuzz-programs: $(addprefix $(O)/tests/fuzz/fuzz_,$(FUZZ))
 
 fuzz-build: need-build need-check deps
+	$(Q)tests/fuzz/libcoap.sh build $(DEPS)
 	$(Q)$(MAKE) O=$(O)/fuzz CC=clang SANITIZE=1 CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' \
 		LDFLAGS=-fsanitize=fuzzer fuzz-programs
 
@@ -400,7 +635,7 @@ LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/hub
 
 install: install-hub install-clinic
 
-install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-coap hubd) bluez
+install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd) bluez
 	rootfs/install.sh '$(DESTDIR)'
 	install -d $(LIBEXEC)
 	install -s $(filter $(O)/%,$^) $$(rootfs/bluez/bluez.sh path $(ARCH))/bluetoothd $(LIBEXEC)
@@ -409,9 +644,10 @@ install-clinic: $(O)/clinicd $(O)/clinicctl
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -s $^ $(DESTDIR)$(PREFIX)/bin
 	install -m644 clinic/clinicctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -D -m644 clinic/clinicctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/clinicctl
 	install -m644 clinic/clinicd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 
 clean:
 	rm -rf build out
 
-.PHONY: all bench bluez check check-all check-attacks check-early check-explore check-fast check-kills check-peers check-root check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean
+.PHONY: all bench bluez check check-all check-attacks check-early check-explore check-fast check-interop check-kills check-lock check-peers check-root check-system demo deps fast-programs help image everything lint fuzz fuzz-build fuzz-programs fuzz-replay install install-hub install-clinic clean check-block check-sqlcipher

@@ -1,19 +1,20 @@
 /*
  * bench_commit.c - how long a commit of the queue takes and what it writes to the device.
  *
- * Built twice from the same source and the same storage/db.c, with the same settings: with SQLCipher, and with
- * -DBENCH_PLAIN and plain SQLite. tests/bench/commit.sh runs the two in turn and compares.
+ * Built three times from the same source and the same storage/db.c, with the same settings: with SQLCipher and our
+ * provider, with SQLCipher and its own OpenSSL provider, and with -DBENCH_PLAIN and plain SQLite. commit.py runs them
+ * in turn and compares.
  *
- *   bench_commit DIR GROUP BODY COMMITS     prints: <p50 of one commit, us> <device bytes per reading>
+ *   bench_commit DIR GROUP BODY COMMITS  prints <p50 us> <p99 us> <device bytes per reading> <readings/s>
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "storage/db.h"
+#include "tests/bench/measure.h"
 
 enum { COMMITS_MAX = 100000, BODY_MAX = 1000, WARM_UP = 50 };
 
@@ -26,12 +27,11 @@ int sqlite3_key(void *db, const void *key, int len)
 	abort();
 }
 static const struct db_key *const key = NULL;
-static const char name[] = "bench-plain.db";
 #else
 static const struct db_key the_key = { { 1, 2, 3 }, { 4, 5, 6 } };
 static const struct db_key *const key = &the_key;
-static const char name[] = "bench-cipher.db";
 #endif
+static const char name[] = "bench.db";
 
 /* As storage/queue.c has it. */
 static const char schema[] =
@@ -39,47 +39,10 @@ static const char schema[] =
 	"INTEGER NOT NULL,"
 	" inst INTEGER NOT NULL, cap INTEGER NOT NULL, body BLOB NOT NULL) STRICT;";
 
-static void must(int r, const char *what)
-{
-	if (r) {
-		fprintf(stderr, "bench_commit: %s failed (%d)\n", what, r);
-		exit(1);
-	}
-}
-
-static double now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static unsigned long long device_bytes(void)
-{
-	unsigned long long n = 0;
-	char line[128];
-	FILE *f = fopen("/proc/self/io", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "write_bytes: %llu", &n) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return n;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void commit_group(struct db *db, struct db_stmt *st, unsigned long *seq,
 			 unsigned long group, const uint8_t *body, size_t len)
 {
-	must(db_begin(db), "begin");
+	measure_must(db_begin(db), "begin");
 	for (unsigned long i = 0; i < group; i++) {
 		db_bind_u64(st, 1, ++*seq);
 		db_bind_u64(st, 2, 8);
@@ -87,9 +50,9 @@ static void commit_group(struct db *db, struct db_stmt *st, unsigned long *seq,
 		db_bind_i64(st, 4, INT64_C(0x7edcba9876543210));
 		db_bind_u64(st, 5, *seq);
 		db_bind_blob(st, 6, body, len);
-		must(db_run(st), "insert");
+		measure_must(db_run(st), "insert");
 	}
-	must(db_commit(db), "commit");
+	measure_must(db_commit(db), "commit");
 }
 
 int main(int argc, char **argv)
@@ -124,23 +87,23 @@ int main(int argc, char **argv)
 	srand(1);
 	for (size_t i = 0; i < len; i++)
 		body[i] = (uint8_t)rand();
-	must(db_heap_init(DB_HEAP_BYTES, NULL), "heap");
-	must(db_open(&o, &db), "open");
-	must(db_prepare(db, "INSERT INTO q_routine VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &st),
-	     "prepare");
+	measure_must(db_heap_init(DB_HEAP_BYTES, NULL), "heap");
+	measure_must(db_open(&o, &db), "open");
+	measure_must(db_prepare(db,
+				"INSERT INTO q_routine VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+				&st),
+		     "prepare");
 	for (int i = 0; i < WARM_UP; i++)
 		commit_group(db, st, &seq, group, body, len);
-	before = device_bytes();
+	before = measure_device_bytes();
 	for (unsigned long i = 0; i < commits; i++) {
-		double t = now_us();
+		double t = measure_now_us();
 
 		commit_group(db, st, &seq, group, body, len);
-		us[i] = now_us() - t;
+		us[i] = measure_now_us() - t;
 	}
-	before = device_bytes() - before;
-	qsort(us, commits, sizeof(us[0]), by_size);
-	printf("%.1f %.1f\n", us[commits / 2],
-	       (double)before / (double)(commits * group));
+	before = measure_device_bytes() - before;
+	measure_print(us, commits, group, before);
 	db_stmt_free(st);
 	db_close(db);
 	unlink(path);

@@ -68,7 +68,8 @@ static double now_us(void)
 /* A glucose record: flags, sequence, base time, concentration, type and location, status. */
 static void give(uint32_t number)
 {
-	struct msg_raw raw = { .kind = READING_GLUCOSE,
+	struct msg_raw raw = { .assignment = 1,
+			       .kind = READING_GLUCOSE,
 			       .characteristic = 0x2a18,
 			       .peripheral = { 1, { 1, 2, 3, 4, 5, 6 }, ADDR_RANDOM },
 			       .link = LINK_SC_AUTHENTICATED,
@@ -139,6 +140,7 @@ static void on_durable(void *arg, const struct backlog_entry *e)
 	if (run.memory) {
 		const struct msg_memory m = { .num = 1,
 					      .service = 0x1808,
+					      .assignment = 1,
 					      .history = 1,
 					      .mark = run.record + (uint32_t)i };
 

@@ -1,35 +1,31 @@
 /*
- * bench_wire.c - bytes on the wire for each reading in steady state: hub-coap to coap/server through a
- * counting proxy, both directions, IP and UDP headers included, replies included.
+ * bench_wire.c - hub-coap's end of wire.py: real hub-coap and coap/server, requests of a given kind, one at a time.
  *
- * The batches are real: a blood pressure reading with all its fields, encoded, sealed and signed as hub-store
- * does it. Once one reading to a request, once as many as fit.
+ *   bench_wire CLINIC_SPACE ADDRESS 12|13 KIND     in the hub's network namespace
  *
- * The target of the single one: MQTT 3.1.1 with QoS 1 over TLS 1.3 took 278 IP bytes for a payload of 60 bytes
- * and 421 for one of 200, so about 278 + 1.02 for each byte more. A sealed and signed reading is a larger
- * payload, of which both sides' overhead is a smaller part: 0.75 x at 60 bytes becomes 0.83 x, of what MQTT
- * would take for the very same bytes. Side by side in one run, with a real broker, is another bench.
+ *   CLINIC_SPACE  the clinic's network namespace, as a file; the server is put there, under ADDRESS
+ *   12, 13        DTLS 1.2 or 1.3, with connection ids
+ *   KIND          60, 200: payloads of so many bytes; 'one': a blood pressure reading with all its fields, encoded,
+ *                 sealed and signed as hub-store does it; 'many': as many of these as fit one request
+ *
+ * Says 'ready BYTES READINGS' (of one request). Then, for each line of stdin, does it and says 'ok':
+ *   connect   start hub-coap, with one request waiting: handshake, request, answer
+ *   one       one more request, and its answer
+ *   close     end hub-coap in order
  */
 #include "hub/core/reading.h"
-#include "tests/io/udp_proxy.h"
 #include "tests/io/uplink_world.h"
 
-enum {
-	WARM_UP = 20,
-	SINGLES = 200,
-	BATCHED = 30,
-	PAYLOAD_MAX = BATCH_BYTES_MAX - COSE_OVERHEAD_MAX
-};
+#include <arpa/inet.h>
 
-#define MQTT_AT_60 278.0
-#define MQTT_PER_BYTE ((421.0 - 278.0) / 140.0)
-#define TARGET_RATIO 0.83
+enum { PAYLOAD_MAX = BATCH_BYTES_FULL - COSE_OVERHEAD_MAX, LIMIT_S = 60 };
 
-static unsigned per_batch;
+static unsigned per_batch = 1, seq = 1;
 static size_t batch_len;
+static uint8_t server_addr[4];
 static uint8_t sign_private[P256_PRIVATE_LEN], seal_public[X25519_LEN];
 
-static size_t make_sealed(const struct world *w, uint64_t seq,
+static size_t make_sealed(const struct world *w, uint64_t number,
 			  uint8_t sealed[static SEALED_BODY_MAX])
 {
 	static const uint8_t raw[] = { 0x1f, 0x80, 0x00, 0x50, 0x00, 0x5f, 0x00,
@@ -39,7 +35,7 @@ static size_t make_sealed(const struct world *w, uint64_t seq,
 	uint8_t body[READING_BODY_MAX], ad[ENVELOPE_LEN];
 	struct envelope e = { .epoch = 1,
 			      .assignment = 7,
-			      .seq = seq,
+			      .seq = number,
 			      .class = CLASS_ROUTINE,
 			      .kind = READING_BLOOD_PRESSURE };
 	int n;
@@ -50,7 +46,7 @@ static size_t make_sealed(const struct world *w, uint64_t seq,
 					    .addr = { 0xc0, 1, 2, 3, 4, 5 },
 					    .addr_type = ADDR_RANDOM };
 	crypto_random(r.captured.boot, BOOT_ID_LEN);
-	r.captured.mono.ms = 86400000 + seq;
+	r.captured.mono.ms = 86400000 + number;
 	r.captured.wall = (struct wall){ 1795000000000, 30, CLOCK_QUALITY_CLINIC };
 	r.utc_offset_min = 60;
 	r.link = LINK_SC_AUTHENTICATED;
@@ -77,13 +73,13 @@ static size_t make_sealed(const struct world *w, uint64_t seq,
 	return SEALED_LEN((size_t)n);
 }
 
-/* Records seq to seq + per_batch - 1; per_batch 0: as many as fit, and then that many each time. */
-static void make_batch(struct world *w, unsigned seq, struct msg_batch *ret)
+/* Records first to first + per_batch - 1; per_batch 0: as many as fit, and then that many each time. */
+static void make_batch(struct world *w, unsigned first, struct msg_batch *ret)
 {
 	static uint8_t sealed[BATCH_RECORDS_MAX][SEALED_BODY_MAX];
-	uint8_t payload[BATCH_BYTES_MAX];
+	uint8_t payload[BATCH_BYTES_FULL];
 	struct batch b = {
-		.epoch = 1, .acked = seq - 1, .queued = 5, .highest = seq + 5
+		.epoch = 1, .acked = first - 1, .queued = 5, .highest = first + 5
 	};
 	int n, fits;
 
@@ -92,7 +88,7 @@ static void make_batch(struct world *w, unsigned seq, struct msg_batch *ret)
 		struct record *rec = &b.records[b.record_count];
 
 		*rec = (struct record){ .assignment = 7,
-					.seq = seq + b.record_count,
+					.seq = first + b.record_count,
 					.class = CLASS_ROUTINE,
 					.kind = READING_BLOOD_PRESSURE };
 		rec->body = sealed[b.record_count];
@@ -109,94 +105,112 @@ static void make_batch(struct world *w, unsigned seq, struct msg_batch *ret)
 		       sizeof(ret->bytes));
 	CHECK(n > 0);
 	ret->len = (uint16_t)n;
-	ret->first = seq;
-	ret->last = seq + per_batch - 1;
+	ret->first = first;
+	ret->last = first + per_batch - 1;
 	batch_len = (size_t)n;
 }
 
-static unsigned waiting_for;
+/* A number and filling. */
+static void make_payload(struct world *w, unsigned number, struct msg_batch *ret)
+{
+	(void)w;
+	memset(ret->bytes, 'x', batch_len);
+	ret->bytes[0] = (uint8_t)(number >> 8);
+	ret->bytes[1] = (uint8_t)number;
+	ret->len = (uint16_t)batch_len;
+	ret->first = ret->last = number;
+}
+
+static void make_config(struct world *w, struct msg_coap_config *c)
+{
+	(void)w;
+	memcpy(c->endpoints[0].addr + 12, server_addr, sizeof(server_addr));
+}
 
 static bool is_acked(struct world *w)
 {
-	return w->acked[waiting_for] && w->credits > 0;
+	return w->acked[seq + per_batch - 1] && w->credits > 0;
 }
 
-static bool is_ready(struct world *w)
+static bool is_gone(struct world *w)
 {
-	return w->connected && w->has_time && w->credits > 0;
+	return !w->connected;
 }
 
-/* Bytes per reading over so many requests, one at a time. */
-static double measure(enum dtls_profile profile, unsigned batch_size, unsigned requests)
+static void one(struct world *w, bool first)
 {
-	struct udp_proxy *p = proxy_page();
-	uint64_t before = 0;
-	double result;
-	unsigned seq = 1;
-	struct world w;
-	pid_t proxy;
-
-	per_batch = batch_size;
-	make_world(&w, SEQ_MAX);
-	w.page->profile = profile;
-	w.make_batch = make_batch;
-	w.quota = 0;
-	start_server(&w);
-	p->to = w.page->port;
-	proxy = proxy_start(p);
-	w.port = p->port;
-	start_coap(&w);
-	CHECK(wait_for(&w, is_ready, 20));
-	for (unsigned i = 0; i < WARM_UP + requests; i++) {
-		if (i == WARM_UP)
-			before = p->ip_bytes[0] + p->ip_bytes[1];
-		hand_over(&w, seq);
-		seq += per_batch;
-		waiting_for = seq - 1;
-		CHECK(waiting_for <= SEQ_MAX);
-		CHECK(wait_for(&w, is_acked, 20));
+	CHECK(seq + per_batch <= SEQ_MAX);
+	if (first) {
+		w->quota = 1;
+		w->next = seq;
+		start_coap(w);
+	} else {
+		hand_over(w, seq);
 	}
-	result =
-		(double)(p->ip_bytes[0] + p->ip_bytes[1] - before) / requests / per_batch;
-	kill(proxy, SIGKILL);
-	waitpid(proxy, NULL, 0);
-	end_world(&w);
-	return result;
+	CHECK(wait_for(w, is_acked, LIMIT_S));
+	seq += per_batch;
 }
 
-static void print(const char *name, double value, double target)
+static void obey(struct world *w, const char *line)
 {
-	printf("bench %s %.1f B target <=%.0f %s\n", name, value, target,
-	       value <= target ? "ok" : "short");
+	if (strcmp(line, "connect\n") == 0) {
+		one(w, true);
+	} else if (strcmp(line, "one\n") == 0) {
+		one(w, false);
+	} else {
+		CHECK_STR(line, "close\n");
+		end(&w->coap, SIGTERM);
+		wait_for(w, is_gone, 1);
+	}
+	puts("ok");
 }
 
-static double mqtt(size_t payload)
+/* What a request will be, told by making one. */
+static void choose(struct world *w, const char *kind)
 {
-	return MQTT_AT_60 + MQTT_PER_BYTE * ((double)payload - 60);
+	struct msg_batch b;
+
+	w->make_batch = make_batch;
+	if (strcmp(kind, "many") == 0) {
+		per_batch = 0;
+	} else if (strcmp(kind, "one") != 0) {
+		batch_len = (size_t)strtoul(kind, NULL, 10);
+		CHECK(batch_len >= 2 && batch_len <= BATCH_BYTES_MAX);
+		w->make_batch = make_payload;
+	}
+	w->make_batch(w, 1, &b);
+	printf("ready %zu %u\n", batch_len, per_batch);
 }
 
 int main(int argc, char **argv)
 {
 	uint8_t public[P256_PUBLIC_LEN], seal_private[X25519_LEN];
-	double single, single12, batched;
+	struct world w;
+	char line[16];
 
 	if (argc == 3 && strcmp(argv[1], "server") == 0)
 		return server_main(argv[2]);
+	if (argc != 5) {
+		fprintf(stderr, "usage: bench_wire CLINIC_SPACE ADDRESS 12|13 KIND\n");
+		return 64;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	CHECK_INT(crypto_init(), 0);
 	p256_generate(sign_private, public);
 	x25519_generate(seal_private, seal_public);
 	test_name = "bench-wire";
-	single = measure(DTLS_PROFILE_13_CID, 1, SINGLES);
-	print("uplink-bytes-per-reading", single, TARGET_RATIO * mqtt(batch_len));
-	printf("  one reading sealed and signed: %zu B of payload, %.0f B estimated for "
-	       "MQTT, ratio %.2f\n",
-	       batch_len, mqtt(batch_len), single / mqtt(batch_len));
-	single12 = measure(DTLS_PROFILE_12_CID, 1, SINGLES);
-	printf("  the same over DTLS 1.2: %.1f B, ratio %.2f\n", single12,
-	       single12 / mqtt(batch_len));
-	batched = measure(DTLS_PROFILE_13_CID, 0, BATCHED);
-	/* Against the same readings one by one over MQTT, each with its own signature. */
-	print("uplink-bytes-per-reading-batched", batched, single * 0.75);
-	printf("  %u readings to a request of %zu B of payload\n", per_batch, batch_len);
+	make_world(&w, SEQ_MAX);
+	w.quota = 0;
+	w.page->profile =
+		strcmp(argv[3], "12") ? DTLS_PROFILE_13_CID : DTLS_PROFILE_12_CID;
+	snprintf(w.page->space, sizeof(w.page->space), "%s", argv[1]);
+	CHECK_INT(inet_pton(AF_INET, argv[2], server_addr), 1);
+	w.make_config = make_config;
+	start_server(&w);
+	choose(&w, argv[4]);
+	while (fgets(line, sizeof(line), stdin))
+		obey(&w, line);
+	end_world(&w);
 	return 0;
 }

@@ -95,5 +95,6 @@ class Radio:
         self.device.legacy_advertising_set = self._on_air = None
         if advertising:
             for step in (advertising.stop, advertising.remove):
-                with contextlib.suppress(HCI_Error):  # it is off already
+                # it is off already; KeyError: two that ended at once, for bumble
+                with contextlib.suppress(HCI_Error, KeyError):
                     await step()

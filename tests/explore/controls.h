@@ -8,14 +8,16 @@
 
 #include "tests/explore/disk.h"
 #include "tests/explore/settings.h"
+#include "tests/explore/workload.h"
 
 struct control {
 	const char *name, *what; /* what is spoilt, for the table */
+	const struct workload *work;
 	struct settings settings;
-	unsigned forget; /* syncs, see record_forget */
-	unsigned kinds;	 /* of states that are tried, bits by enum disk_kind */
-	long states;	 /* so many */
-	unsigned again;	 /* kinds of a second cut that all are given; 0: none */
+	struct spoil spoil;
+	unsigned kinds; /* of states that are tried, bits by enum disk_kind */
+	long states;	/* so many */
+	unsigned again; /* kinds of a second cut that all are given; 0: none */
 };
 
 #define ALL_KINDS ((1u << KINDS) - 1)

@@ -6,11 +6,13 @@
  */
 #include "tests/explore/cut.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/explore/folder.h"
 #include "tests/explore/record.h"
@@ -67,7 +69,7 @@ const struct log *cut_log_again(void)
 static void job_settings(const struct job *j)
 {
 	settings_use(j->control ? &j->control->settings : j->work->settings);
-	record_forget(j->control ? j->control->forget : 0);
+	record_spoil(j->control ? &j->control->spoil : NULL);
 }
 
 static uint64_t seed_of(const struct spot *s)
@@ -106,7 +108,7 @@ static uint64_t sum_of(const struct log *l)
 }
 
 void cut_line(char line[static LINE_BYTES], const struct job *j, const struct spot *s,
-	      enum recovery how, const struct spot *then)
+	      enum recovery_how how, const struct spot *then)
 {
 	int n = snprintf(
 		line, LINE_BYTES, "workload=%s control=%s seed=%" PRIu64 " log=%" PRIx64,
@@ -220,10 +222,28 @@ struct disk_cut cut_choose(struct dice *d, unsigned kinds)
 	return c;
 }
 
-const char *cut_record(const struct job *j)
+/* Standard error goes nowhere. Returns what brings it back. */
+static int hush(void)
+{
+	int keep = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null >= 0)
+		(void)dup2(null, STDERR_FILENO);
+	(void)close(null);
+	return keep;
+}
+
+static void unhush(int keep)
+{
+	(void)dup2(keep, STDERR_FILENO);
+	(void)close(keep);
+}
+
+const char *cut_record(const struct job *j, bool aloud)
 {
 	char dir[FOLDER_BYTES + 16];
 	const char *wrong;
+	int keep;
 
 	if (j->work->world_bytes > world_bytes) {
 		world_bytes = j->work->world_bytes;
@@ -236,15 +256,20 @@ const char *cut_record(const struct job *j)
 	folder_empty(dir);
 	job_settings(j);
 	fresh_start(j->seed);
+	keep = aloud ? -1 : hush();
 	record_start(&first, dir);
 	wrong = j->work->run(world, dir, j->seed);
 	record_stop();
+	if (!aloud)
+		unhush(keep);
 	log_sum = sum_of(&first);
 	if (!wrong)
 		wrong = disk_compare(&first, dir);
 	if (!wrong && !settings_met())
 		wrong = "the setting to be changed was not met: the product sets it "
 			"otherwise";
+	if (!wrong && !record_spoilt())
+		wrong = "what was to be spoilt was never done";
 	return wrong;
 }
 
@@ -329,10 +354,11 @@ static void print_ops(const struct log *l, size_t upto)
 }
 
 static int replay_state(const struct job *j, const struct spot *s,
-			const struct spot *then, enum recovery how, uint64_t want)
+			const struct spot *then, enum recovery_how how, uint64_t want,
+			bool aloud)
 {
 	struct disk *d;
-	const char *wrong = cut_record(j);
+	const char *wrong = cut_record(j, aloud);
 
 	if (wrong) {
 		printf("without any cut: %s\n", wrong);
@@ -361,11 +387,12 @@ static int replay_state(const struct job *j, const struct spot *s,
 	return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int cut_replay(const char *line, const struct workload *const *list, size_t count)
+int cut_replay(const char *line, const struct workload *const *list, size_t count,
+	       bool aloud)
 {
 	char text[LINE_BYTES + 2], word[64], sum[64];
 	struct job j = { .jobs = 1 };
-	enum recovery how = RECOVERY_LOOK;
+	enum recovery_how how = RECOVERY_LOOK;
 	struct spot s, then;
 	bool again;
 
@@ -383,8 +410,9 @@ int cut_replay(const char *line, const struct workload *const *list, size_t coun
 	get_word(text, "then", word);
 	for (int i = RECOVERY_LOOK; i <= RECOVERY_RESTART; i++)
 		if (strcmp(word, how_name[i]) == 0)
-			how = (enum recovery)i;
+			how = (enum recovery_how)i;
 	again = get_spot(text, "again-", &then);
 	get_word(text, "log", sum);
-	return replay_state(&j, &s, again ? &then : NULL, how, strtoull(sum, NULL, 16));
+	return replay_state(&j, &s, again ? &then : NULL, how, strtoull(sum, NULL, 16),
+			    aloud);
 }

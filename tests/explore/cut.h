@@ -31,8 +31,9 @@ struct spot {
 void cut_prepare(void);
 void cut_done(void);
 
-/* cut_record - runs the job's workload. Returns NULL, or what is wrong without any cut. */
-const char *cut_record(const struct job *j);
+/* cut_record - runs the job's workload; aloud: what the product logs is shown. Returns NULL, or what is wrong without
+ * any cut. */
+const char *cut_record(const struct job *j, bool aloud);
 const struct log *cut_log(void);       /* of that run */
 const struct log *cut_log_again(void); /* of the last cut_go_on or cut_restart */
 uint64_t cut_log_sum(void);	       /* the same for the same log */
@@ -58,7 +59,8 @@ const char *cut_again(const struct job *j, const struct spot *then);
 
 /* cut_line - then: NULL, or the second cut. */
 void cut_line(char line[static LINE_BYTES], const struct job *j, const struct spot *s,
-	      enum recovery how, const struct spot *then);
+	      enum recovery_how how, const struct spot *then);
 
 /* cut_replay - a line again, with the operations before it. Returns an exit status. */
-int cut_replay(const char *line, const struct workload *const *list, size_t count);
+int cut_replay(const char *line, const struct workload *const *list, size_t count,
+	       bool aloud);

@@ -43,12 +43,14 @@ enum {
 	PROGRESS_MS = 2000,
 	POLL_MS = 20,
 	SAMPLE = 10000,
+	POINT_STREAM = 1 << 18,
 	RESTART_STREAM = 1 << 19, /* of dice, none of a point's other states has it */
 };
 
 static const struct workload *const workloads[] = {
-	&queue_small_workload,
-	&queue_workload,
+	&queue_small_workload, &queue_workload, &evict_workload,   &spool_workload,
+	&seqblock_workload,    &audit_workload, &keys_workload,	   &store_workload,
+	&store_full_workload,  &keep_workload,	&upgrade_workload,
 };
 
 enum { WORKLOADS = sizeof(workloads) / sizeof(workloads[0]) };
@@ -92,7 +94,7 @@ static void note(struct share *sh, int row, const char *wrong)
 /* --- a state and, for some, what follows ------------------------------------------------------- */
 
 static void cut_twice(const struct job *j, struct share *sh, const struct spot *s,
-		      enum recovery how)
+		      enum recovery_how how)
 {
 	const struct log *l = cut_log_again();
 	struct dice d = dice_seed(s->cut.dice, 4);
@@ -112,7 +114,7 @@ static void cut_twice(const struct job *j, struct share *sh, const struct spot *
 }
 
 static void try_state(const struct job *j, struct share *sh, struct disk *d,
-		      const struct spot *s, enum recovery how)
+		      const struct spot *s, enum recovery_how how)
 {
 	const char *wrong;
 
@@ -167,7 +169,7 @@ static long total(const long v[static ROWS])
 	return n;
 }
 
-static enum recovery choose_recovery(const struct job *j, struct dice *d)
+static enum recovery_how choose_recovery(const struct job *j, struct dice *d)
 {
 	if (j->control)
 		return j->control->again ? RECOVERY_GO_ON : RECOVERY_LOOK;
@@ -222,6 +224,13 @@ static bool is_mine(const struct job *j, int number, size_t point)
 	return (int)(point / BLOCK % (size_t)j->jobs) == number;
 }
 
+static bool is_passed_over(const struct job *j, size_t point, long left, size_t points)
+{
+	struct dice dice = dice_seed(j->seed ^ (uint64_t)point << 20, POINT_STREAM);
+
+	return (long)dice_below(&dice, (unsigned)points) >= left;
+}
+
 static void worker(const struct job *j, int number)
 {
 	struct share *sh = &shares[number];
@@ -240,6 +249,11 @@ static void worker(const struct job *j, int number)
 			continue;
 		for (int r = 0; r < RULES; r++)
 			disk_advance(d[r], sh->point);
+		/* fewer states than points: any of them, not the first ones */
+		if (left < (long)mine && is_passed_over(j, sh->point, left, mine)) {
+			mine--;
+			continue;
+		}
 		/* what some points cannot give others make up for */
 		if (left > 0 && sh->tried == 0 && sh->point % restart_every(j) == 0) {
 			sh->tried = 1; /* if it is the last state of this process */
@@ -380,7 +394,7 @@ static void print_tally(const struct job *j, const struct tally *t, uint64_t ms)
 static long run_job(const struct job *j)
 {
 	uint64_t start = now_ms();
-	const char *wrong = cut_record(j);
+	const char *wrong = cut_record(j, verbose);
 	struct tally t;
 
 	memset(shares, 0, JOBS_MAX * sizeof(*shares));
@@ -392,7 +406,7 @@ static long run_job(const struct job *j)
 	run_workers(j);
 	t = sum_up(j->jobs);
 	if (j->control) {
-		printf("control %-10s %5ld of %5ld states bad, %4.1f s: %s%s%s\n",
+		printf("control %-12s %5ld of %5ld states bad, %4.1f s: %s%s%s\n",
 		       j->control->name, total(t.bad), total(t.states),
 		       (double)(now_ms() - start) / 1000, j->control->what,
 		       total(t.bad) ? "; first: " : ". NOT SEEN TO FAIL",
@@ -446,7 +460,7 @@ static void usage(FILE *to)
 	for (size_t i = 0; i < WORKLOADS; i++)
 		(void)fprintf(to, "  workload %s\n", workloads[i]->name);
 	for (size_t i = 0; i < control_count; i++)
-		(void)fprintf(to, "  control %-9s %s\n", controls[i].name,
+		(void)fprintf(to, "  control %-12s %s\n", controls[i].name,
 			      controls[i].what);
 }
 
@@ -493,13 +507,15 @@ static struct options read_options(int argc, char **argv)
 
 static int run_workloads(const struct options *o, long *ret_states)
 {
+	long shares_of_all = 0;
 	int bad = 0;
 
+	for (size_t i = 0; i < WORKLOADS; i++)
+		shares_of_all += workloads[i]->share;
 	for (size_t i = 0; i < WORKLOADS; i++) {
-		/* the small one is the faster and has more to choose from */
-		long share = o->workload ? o->states
-			     : i == 0	 ? o->states - o->states / 4
-					 : o->states / 4 / (WORKLOADS - 1);
+		long share = o->workload
+				     ? o->states
+				     : o->states * workloads[i]->share / shares_of_all;
 		struct job j = { workloads[i], NULL, o->seed, share, o->jobs };
 
 		if (o->workload && strcmp(o->workload, workloads[i]->name) != 0)
@@ -515,9 +531,11 @@ static int run_controls(const struct options *o)
 	int bad = 0;
 
 	for (size_t i = 0; i < control_count; i++) {
-		struct job j = { &queue_small_workload, &controls[i], o->seed,
+		struct job j = { controls[i].work, &controls[i], o->seed,
 				 controls[i].states, o->jobs };
 
+		if (o->workload && strcmp(o->workload, j.work->name) != 0)
+			continue;
 		if (strcmp(o->control, "all") == 0 ||
 		    strcmp(o->control, controls[i].name) == 0)
 			bad |= run_job(&j) <= 0;
@@ -545,11 +563,11 @@ int main(int argc, char **argv)
 
 	prepare();
 	if (o.replay) {
-		bad = cut_replay(o.replay, workloads, WORKLOADS);
+		bad = cut_replay(o.replay, workloads, WORKLOADS, verbose);
 	} else {
 		if (strcmp(o.control, "all") == 0 || strcmp(o.control, "none") == 0)
 			bad |= run_workloads(&o, &states);
-		if (strcmp(o.control, "none") != 0 && !o.workload)
+		if (strcmp(o.control, "none") != 0)
 			bad |= run_controls(&o);
 		printf("%s explore: %ld states, seed %" PRIu64 ", %.0f s\n",
 		       bad ? "FAILED" : "ok", states, o.seed,

@@ -30,7 +30,13 @@
 
 enum { JOBS_MAX = 16, LIMIT_S = 60, WHAT_BYTES = 300, FINDINGS_MAX = 12, CUTS = 4 };
 
-static const struct workload *const workloads[] = { &queue_short_workload };
+enum { RUNS_MAX = 400 }; /* of one kind of fault in one workload */
+
+static const struct workload *const workloads[] = {
+	&queue_short_workload, &evict_short_workload, &spool_short_workload,
+	&seqblock_workload,    &audit_short_workload, &keys_workload,
+	&store_short_workload,
+};
 
 enum { WORKLOADS = sizeof(workloads) / sizeof(workloads[0]) };
 
@@ -79,6 +85,12 @@ static const struct plan plan[] = {
  * opened again, but be left for the spool.
  */
 #define KNOWN "known: a file is opened again after its sync has failed"
+
+/*
+ * A commit that says 'no memory' although it is on the disk: the queue is opened again, its next number is behind that of
+ * the group which waits, and hub-store ends itself. Nothing is lost.
+ */
+#define KNOWN_HELD "known: a group is held under numbers that its commit has used"
 
 enum { PLANS = sizeof(plan) / sizeof(plan[0]) };
 
@@ -249,6 +261,24 @@ static int count_calls(const struct workload *w, uint64_t ret[static FAULT_CALLS
 	return status;
 }
 
+/* Why what is bad is not counted, or NULL. */
+static const char *known(const struct plan *p, const struct workload *w)
+{
+	if (p->call == FAULT_ALLOC && w == &store_short_workload)
+		return KNOWN_HELD;
+	return p->known ? KNOWN : NULL;
+}
+
+/* Not more than RUNS_MAX, thinned out as the rest. Allocations are many: each of them only if all is asked for. */
+static unsigned every(const struct plan *p, uint64_t count)
+{
+	unsigned fit = (unsigned)((count + RUNS_MAX - 1) / RUNS_MAX);
+
+	if (p->call == FAULT_ALLOC && !p->stays && thin == 1)
+		return 1;
+	return (p->every > fit ? p->every : fit) * thin;
+}
+
 static uint64_t run_workload(const struct workload *w, int jobs)
 {
 	uint64_t count[FAULT_CALLS], bad = 0;
@@ -262,7 +292,7 @@ static uint64_t run_workload(const struct workload *w, int jobs)
 		static struct tally t;
 
 		memset(&t, 0, sizeof(t));
-		run_plan(w, &f, count[f.call], plan[i].every * thin, jobs, &t);
+		run_plan(w, &f, count[f.call], every(&plan[i], count[f.call]), jobs, &t);
 		printf("  %-8s %-8s %-6s %8" PRIu64 " %6" PRIu64 " %6" PRIu64 " %5" PRIu64
 		       "\n",
 		       fault_call_name[f.call], f.err ? strerrorname_np(f.err) : "-",
@@ -270,10 +300,10 @@ static uint64_t run_workload(const struct workload *w, int jobs)
 		for (uint64_t n = 0; n < t.bad && n < FINDINGS_MAX; n++)
 			printf("%s\n", t.findings[n]);
 		(void)fflush(stdout);
-		if (t.bad && plan[i].known)
-			printf("  %s\n", KNOWN);
-		bad += plan[i].known ? 0 : t.bad;
-		if (t.hits == 0) {
+		if (t.bad && known(&plan[i], w))
+			printf("  %s\n", known(&plan[i], w));
+		bad += known(&plan[i], w) ? 0 : t.bad;
+		if (t.hits == 0 && count[f.call] > 0) {
 			printf("FAILED: none of these was met\n");
 			bad++;
 		}
@@ -304,8 +334,10 @@ static void usage(FILE *to)
 {
 	(void)fprintf(
 		to,
-		"usage: faults [--jobs N] [--thin N] [--seed S] [--verbose]\n"
-		"       faults --call NAME --error N --nth N [--stays]\n"
+		"usage: faults [--jobs N] [--thin N] [--seed S] [--workload NAME] "
+		"[--verbose]\n"
+		"       faults --workload NAME --call NAME --error N --nth N "
+		"[--stays]\n"
 		"\n"
 		"Lets every call fail once. Exit status: 0, 1 if something was lost.\n"
 		"\n"
@@ -314,8 +346,17 @@ static void usage(FILE *to)
 
 struct options {
 	struct fault one;
+	const char *workload; /* NULL: all */
 	int jobs;
 };
+
+static const struct workload *find_workload(const char *name)
+{
+	for (size_t i = 0; name && i < WORKLOADS; i++)
+		if (strcmp(workloads[i]->name, name) == 0)
+			return workloads[i];
+	return NULL;
+}
 
 static enum fault_call call_named(const char *name)
 {
@@ -352,7 +393,7 @@ static struct options read_options(int argc, char **argv)
 		case 'c': o.one.call = call_named(optarg); break;
 		case 'e': o.one.err = (int)strtol(optarg, NULL, 10); break;
 		case 'n': o.one.nth = strtoull(optarg, NULL, 10); break;
-		case 'w': break; /* there is one */
+		case 'w': o.workload = optarg; break;
 		case 'S': o.one.stays = true; break;
 		case 'v': verbose = true; break;
 		case 'h': usage(stdout); exit(0);
@@ -373,13 +414,16 @@ int main(int argc, char **argv)
 	prepare();
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	if (o.one.call) {
-		(void)waitpid(launch(workloads[0], &o.one, 0), &status, 0);
+		const struct workload *w = find_workload(o.workload);
+
+		(void)waitpid(launch(w ? w : workloads[0], &o.one, 0), &status, 0);
 		bad = status != 0;
 		printf("%s (%s, status %x)\n", *shares[0].what ? shares[0].what : "good",
 		       shares[0].hit ? "met" : "not met", status);
 	}
 	for (size_t i = 0; i < WORKLOADS && !o.one.call; i++)
-		bad += run_workload(workloads[i], o.jobs);
+		if (!o.workload || strcmp(o.workload, workloads[i]->name) == 0)
+			bad += run_workload(workloads[i], o.jobs);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	printf("%s faults: %" PRIu64 " bad, seed %" PRIu64 ", %lld s\n",
 	       bad ? "FAILED" : "ok", bad, seed, (long long)(b.tv_sec - a.tv_sec));

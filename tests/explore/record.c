@@ -18,11 +18,18 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "tests/explore/dice.h"
 
-enum { FDS_MAX = 1024, ROOT_BYTES = 256, NOT_OURS = -1, RANDOM = -2 };
+enum {
+	FDS_MAX = 1024,
+	ROOT_BYTES = 256,
+	NOT_OURS = -1,
+	RANDOM = -2,
+	SMALL_DISK = 4 << 20
+};
 
 struct name {
 	char name[RECORD_NAME_LEN];
@@ -36,7 +43,9 @@ static struct {
 	size_t root_len;
 	struct name names[RECORD_NAMES_MAX];
 	size_t name_count;
-	unsigned forget;
+	struct spoil spoil;
+	unsigned forgot;
+	bool moved;
 } rec;
 
 static struct {
@@ -78,6 +87,7 @@ int __real_fdatasync(int fd);
 int __real_renameat(int at, const char *from, int to_at, const char *to);
 int __real_unlinkat(int at, const char *path, int flags);
 int __real_mkdirat(int at, const char *path, mode_t mode);
+int __real_statvfs(const char *path, struct statvfs *ret);
 void *__real_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off);
 
 /* And sends calls to these. */
@@ -110,6 +120,7 @@ int __wrap_mkdirat(int at, const char *path, mode_t mode);
 int __wrap_rmdir(const char *path);
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+int __wrap_statvfs(const char *path, struct statvfs *ret);
 struct WC_RNG;
 int __wrap_wc_RNG_GenerateBlock(struct WC_RNG *rng, uint8_t *out, uint32_t n);
 
@@ -184,9 +195,16 @@ size_t record_mark(void)
 	return l->count;
 }
 
-void record_forget(unsigned which)
+void record_spoil(const struct spoil *s)
 {
-	rec.forget = which;
+	rec.spoil = s ? *s : (struct spoil){ 0 };
+	rec.forgot = 0;
+	rec.moved = false;
+}
+
+bool record_spoilt(void)
+{
+	return rec.forgot == rec.spoil.forget && rec.moved == (rec.spoil.len > 0);
 }
 
 /* --- names ---------------------------------------------------------------------------------- */
@@ -262,6 +280,17 @@ static const char *below_root(int at, const char *path, char buf[static RECORD_N
 static int file_of(int fd)
 {
 	return rec.log && fds_ready && fd >= 0 && fd < FDS_MAX ? fds[fd].file : NOT_OURS;
+}
+
+/* Is this one of the files that are to be spoilt? */
+static bool is_victim(int file)
+{
+	const char *only = rec.spoil.only;
+
+	for (size_t i = 0; only && i < rec.name_count; i++)
+		if (rec.names[i].file == file)
+			return strncmp(rec.names[i].name, only, strlen(only)) == 0;
+	return !only;
 }
 
 /* --- start and stop ------------------------------------------------------------------------- */
@@ -580,6 +609,17 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 	return done;
 }
 
+static off_t moved(int file, off_t off)
+{
+	const struct spoil *p = &rec.spoil;
+
+	if ((uint64_t)off < p->from || (uint64_t)off - p->from >= p->len ||
+	    !is_victim(file))
+		return off;
+	rec.moved = true;
+	return (off_t)((uint64_t)off - p->from + p->to);
+}
+
 ssize_t __wrap_pwrite64(int fd, const void *buf, size_t n, off_t off)
 {
 	int file = file_of(fd);
@@ -590,6 +630,7 @@ ssize_t __wrap_pwrite64(int fd, const void *buf, size_t n, off_t off)
 	n = allowed(n);
 	if (n == 0)
 		return -1;
+	off = moved(file, off);
 	done = __real_pwrite64(fd, buf, n, off);
 	if (done > 0)
 		log_write(file, (uint64_t)off, buf, (size_t)done);
@@ -625,6 +666,8 @@ int __wrap_fallocate(int fd, int mode, off_t off, off_t len)
 
 	if (file_of(fd) < 0)
 		return fallocate64(fd, mode, off, len);
+	if (mode == FALLOC_FL_KEEP_SIZE)
+		return 0; /* no byte, no size */
 	if (mode != 0)
 		give_up("fallocate with a mode");
 	if (fstat(fd, &st))
@@ -639,16 +682,22 @@ int __wrap_posix_fallocate(int fd, off_t off, off_t len)
 
 /* --- syncing -------------------------------------------------------------------------------- */
 
-static bool forgotten(bool folder, bool by_library)
+static bool forgotten(int file, bool folder, bool by_data)
 {
-	if (folder)
-		return rec.forget &
-		       (by_library ? RECORD_FORGET_LIBRARY_FOLDER : RECORD_FORGET_FOLDER);
-	return !by_library && (rec.forget & RECORD_FORGET_FSYNC);
+	unsigned kind =
+		folder	  ? by_data ? RECORD_FORGET_LIBRARY_FOLDER : RECORD_FORGET_FOLDER
+		: by_data ? RECORD_FORGET_DATA
+			  : RECORD_FORGET_FSYNC;
+
+	if (!(rec.spoil.forget & kind) || (!folder && !is_victim(file)))
+		return false;
+	rec.forgot |= kind;
+	return true;
 }
 
-/* SQLite uses fdatasync for everything, our own code fsync. On tmpfs nothing needs to be done. */
-static int sync_recorded(int fd, int file, bool by_library)
+/* SQLite uses fdatasync for everything, our own code fsync for folders and whole files. On tmpfs nothing needs to be
+ * done. */
+static int sync_recorded(int fd, int file, bool by_data)
 {
 	bool folder = fds[fd].folder;
 
@@ -657,7 +706,7 @@ static int sync_recorded(int fd, int file, bool by_library)
 			(void)log_add(OP_SYNC_LOST, file);
 		return -1;
 	}
-	if (forgotten(folder, by_library))
+	if (forgotten(file, folder, by_data))
 		return 0;
 	if (folder)
 		set_name(log_add(OP_SYNC_DIR, NOT_OURS)->name, fds[fd].name);
@@ -678,6 +727,32 @@ int __wrap_fdatasync(int fd)
 	int file = file_of(fd);
 
 	return file < 0 ? __real_fdatasync(fd) : sync_recorded(fd, file, true);
+}
+
+/* --- space ------------------------------------------------------------------------------------ */
+
+static uint64_t disk_bytes;
+
+void record_disk(uint64_t bytes)
+{
+	disk_bytes = bytes;
+}
+
+int __wrap_statvfs(const char *path, struct statvfs *ret)
+{
+	struct stat st;
+	uint64_t used;
+	int r = __real_statvfs(path, ret);
+
+	if (r)
+		return r;
+	/* a small one: what is written once, full of zeros, is not what there is to look at */
+	ret->f_blocks = (disk_bytes ? disk_bytes : SMALL_DISK) / ret->f_frsize;
+	if (disk_bytes == 0 || stat(path, &st))
+		return 0;
+	used = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	ret->f_bavail = (used < disk_bytes ? disk_bytes - used : 0) / ret->f_frsize;
+	return 0;
 }
 
 /* --- names change --------------------------------------------------------------------------- */

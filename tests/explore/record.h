@@ -18,8 +18,8 @@
 
 enum {
 	RECORD_NAME_LEN = 64,
-	RECORD_FILES_MAX = 512, /* in one log, also those that are gone */
-	RECORD_NAMES_MAX = 64,	/* at one time */
+	RECORD_FILES_MAX = 1024, /* in one log, also those that are gone */
+	RECORD_NAMES_MAX = 64,	 /* at one time */
 	RECORD_MARKS_MAX = 65536,
 };
 
@@ -73,9 +73,27 @@ enum {
 	RECORD_FORGET_FSYNC = 1,  /* of files, by our own code */
 	RECORD_FORGET_FOLDER = 2, /* of folders, by our own code */
 	RECORD_FORGET_LIBRARY_FOLDER =
-		4, /* of folders, by SQLite, which uses fdatasync for it */
+		4,		/* of folders, by SQLite, which uses fdatasync for it */
+	RECORD_FORGET_DATA = 8, /* fdatasync of files, whoever asks for it */
 };
-void record_forget(unsigned which);
+
+/* What is done otherwise than the product asks; for controls. All zero: nothing. */
+struct spoil {
+	unsigned forget; /* syncs, bits of the above */
+	/* only of files whose name begins so; NULL: of all. Folders have no name here */
+	const char *only;
+	/* len octets from 'from' on of such files are written to 'to' instead; len 0: none */
+	uint64_t from, to, len;
+};
+
+/* record_spoil - from here on; copied, the text borrowed. NULL: nothing. */
+void record_spoil(const struct spoil *s);
+/* record_spoilt - was everything that was asked for done at least once? */
+bool record_spoilt(void);
+
+/* record_disk - what statvfs says from here on: a disk of so many octets that holds one file, the one it is asked
+ * about. 0: the truth. */
+void record_disk(uint64_t bytes);
 
 /* record_seed - all random bytes of library and product from here on. */
 void record_seed(uint64_t seed);

@@ -19,7 +19,7 @@ enum {
 };
 
 static const struct settings plain, *now = &plain;
-static bool met_rule[RULES_MAX], met_psow, met_salt;
+static bool met_rule[RULES_MAX], met_psow, met_salt, met_parted;
 static char answer_ask[SQL_BYTES], answer[SQL_BYTES]; /* for the next question */
 static char salt_answer[SQL_BYTES];
 static sqlite3 *connections[OPEN_MAX_];
@@ -31,6 +31,7 @@ int __real_sqlite3_exec(sqlite3 *db, const char *sql,
 			int (*row)(void *, int, char **, char **), void *arg, char **err);
 int __real_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags,
 			      sqlite3_stmt **ret, const char **tail);
+int __real_sqlite3_step(sqlite3_stmt *st);
 int __real_sqlite3_file_control(sqlite3 *db, const char *name, int what, void *arg);
 
 int __wrap_sqlite3_open_v2(const char *uri, sqlite3 **ret, int flags, const char *vfs);
@@ -40,13 +41,14 @@ int __wrap_sqlite3_exec(sqlite3 *db, const char *sql,
 			int (*row)(void *, int, char **, char **), void *arg, char **err);
 int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags,
 			      sqlite3_stmt **ret, const char **tail);
+int __wrap_sqlite3_step(sqlite3_stmt *st);
 int __wrap_sqlite3_file_control(sqlite3 *db, const char *name, int what, void *arg);
 
 void settings_use(const struct settings *s)
 {
 	now = s ? s : &plain;
 	memset(met_rule, 0, sizeof(met_rule));
-	met_psow = met_salt = false;
+	met_psow = met_salt = met_parted = false;
 	answer_ask[0] = '\0';
 }
 
@@ -55,7 +57,8 @@ bool settings_met(void)
 	for (size_t i = 0; i < now->rule_count; i++)
 		if (!met_rule[i])
 			return false;
-	return met_psow == now->psow && met_salt == now->salt_in_file;
+	return met_psow == now->psow && met_salt == now->salt_in_file &&
+	       met_parted == (now->parted != NULL);
 }
 
 static void set_text(char to[static SQL_BYTES], const char *from)
@@ -142,6 +145,21 @@ int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned fl
 		sql = copy;
 	}
 	return __real_sqlite3_prepare_v3(db, sql, len, flags, ret, tail);
+}
+
+int __wrap_sqlite3_step(sqlite3_stmt *st)
+{
+	int rc = __real_sqlite3_step(st);
+	const char *sql = now->parted && rc == SQLITE_DONE ? sqlite3_sql(st) : NULL;
+	sqlite3 *db = sqlite3_db_handle(st);
+
+	if (!sql || strcmp(sql, now->parted) != 0 || sqlite3_get_autocommit(db))
+		return rc;
+	met_parted = true;
+	rc = __real_sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = __real_sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	return rc == SQLITE_OK ? SQLITE_DONE : rc;
 }
 
 int __wrap_sqlite3_file_control(sqlite3 *db, const char *name, int what, void *arg)

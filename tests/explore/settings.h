@@ -21,6 +21,8 @@ struct settings {
 	bool psow; /* the library believes that a torn write harms nothing beside it */
 	bool salt_in_file; /* not with the key */
 	bool salt_late; /* without WAL a new file has no page yet, and the library no salt to tell */
+	/* behind this statement the transaction ends and another one begins: what is one becomes two. NULL: none */
+	const char *parted;
 	const struct setting_rule *rules; /* NULL: none */
 	size_t rule_count;
 };

@@ -25,7 +25,7 @@
 #include "storage/queue.h"
 #include "storage/state.h"
 #include "tests/explore/dice.h"
-#include "tests/explore/record.h"
+#include "tests/explore/promise.h"
 
 enum {
 	SEQS_MAX = 4096,
@@ -79,14 +79,6 @@ static struct hub {
 static const uint8_t sign_key[P256_PRIVATE_LEN] = { 9, 8, 7, 6, 5 };
 static const uint8_t share[ENGINE_SHARE_LEN] = { 1, 2, 3 };
 static const uint8_t hub_id[HUB_ID_LEN] = { 4, 5, 6 };
-static char text[256];
-
-#define WRONG(...) ((void)snprintf(text, sizeof(text), __VA_ARGS__), text)
-
-static bool by(position p, size_t point)
-{
-	return p != POSITION_NEVER && p <= point;
-}
 
 /* --- what a record holds ---------------------------------------------------------------------- */
 
@@ -155,13 +147,13 @@ static const char *open_databases(const struct world *w)
 {
 	struct db_key key;
 
-	hub.err = keys_queue(hub.keys, QUEUE_SEGMENT, &key);
+	hub.err = keys_queue(hub.keys, 1, true, &key);
 	if (hub.err)
 		return WRONG("no key for the queue: %d", hub.err);
-	hub.err = queue_open(w->dir, &key, 0, &hub.queue);
+	hub.err = queue_open(w->dir, 1, &key, 0, &hub.queue);
 	if (hub.err)
 		return WRONG("the queue does not open: %d", hub.err);
-	hub.err = queue_set_owner(hub.queue, hub_id, EPOCH);
+	hub.err = queue_set_owner(hub.queue, hub_id, EPOCH, 7);
 	if (hub.err)
 		return WRONG("the queue is not ours: %d", hub.err);
 	hub.err = keys_state(hub.keys, share, &key);
@@ -522,12 +514,6 @@ static void decide(struct world *w, position now)
 	adopt_memories(w, now);
 }
 
-static void forget_position(position *p, size_t point)
-{
-	if (!by(*p, point))
-		*p = POSITION_NEVER;
-}
-
 /* The process was killed at this point: what it did later in the recorded run has not happened. */
 static void forget_after(struct world *w, size_t point)
 {
@@ -538,7 +524,7 @@ static void forget_after(struct world *w, size_t point)
 					  &f->mark_tried, &f->marked };
 
 		for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-			forget_position(all[i], point);
+			position_forget(all[i], point);
 		if (f->tried == POSITION_NEVER)
 			f->tag = 0;
 	}
@@ -547,21 +533,16 @@ static void forget_after(struct world *w, size_t point)
 	while (w->told_count > 0 && !by(w->told[w->told_count - 1].tried, point))
 		w->told_count--;
 	for (size_t i = 0; i < w->told_count; i++)
-		forget_position(&w->told[i].done, point);
-	forget_position(&w->sign_given, point);
+		position_forget(&w->told[i].done, point);
+	position_forget(&w->sign_given, point);
 }
 
 /* --- work ------------------------------------------------------------------------------------------ */
 
-static position mark_now(void)
-{
-	return (position)record_mark();
-}
-
 static int step_marks(struct world *w, uint64_t first, size_t count)
 {
 	struct state_mark m[QUEUE_GROUP_MAX];
-	position now = mark_now();
+	position now = position_now();
 	int r;
 
 	for (size_t i = 0; i < count; i++) {
@@ -569,7 +550,7 @@ static int step_marks(struct world *w, uint64_t first, size_t count)
 		w->fact[first + i].mark_tried = now;
 	}
 	r = state_add(hub.state, m, count);
-	now = mark_now();
+	now = position_now();
 	for (size_t i = 0; i < count && r == 0; i++)
 		w->fact[first + i].marked = now;
 	return r;
@@ -580,7 +561,7 @@ static int step_insert(struct world *w, size_t count)
 	static uint8_t body[QUEUE_GROUP_MAX][SEALED_BODY_MAX];
 	struct queue_entry e[QUEUE_GROUP_MAX];
 	uint64_t first = queue_next_seq(hub.queue);
-	position now = mark_now();
+	position now = position_now();
 	int r;
 
 	if (first + count > SEQS_MAX)
@@ -597,7 +578,7 @@ static int step_insert(struct world *w, size_t count)
 	r = queue_insert(hub.queue, e, count);
 	if (r)
 		return r;
-	now = mark_now();
+	now = position_now();
 	for (size_t i = 0; i < count; i++)
 		w->fact[first + i].inserted = now;
 	return dice_below(&w->dice, 8) ? step_marks(w, first, count) : 0;
@@ -625,10 +606,10 @@ static int step_answer(struct world *w, const struct reply *r)
 	struct queue_ack ack;
 	int err;
 
-	note_reply(w, r, mark_now(), false);
+	note_reply(w, r, position_now(), false);
 	err = queue_acknowledge(hub.queue, r, &ack);
 	if (err == 0)
-		note_reply(w, r, mark_now(), true);
+		note_reply(w, r, position_now(), true);
 	return err;
 }
 
@@ -685,12 +666,12 @@ static int step_memory(struct world *w)
 	if (w->told_count == TOLD_MAX)
 		return 0;
 	t = &w->told[w->told_count++];
-	*t = (struct told){ m.num, m.mark, mark_now(), POSITION_NEVER };
+	*t = (struct told){ m.num, m.mark, position_now(), POSITION_NEVER };
 	r = state_remember(hub.state, ASSIGNMENT, &m);
 	if (r == 0)
 		r = state_flush(hub.state);
 	if (r == 0)
-		t->done = mark_now();
+		t->done = position_now();
 	return r;
 }
 
@@ -739,7 +720,7 @@ static const char *start_again(struct world *w)
 	fault_pause(true);
 	wrong = verify(w, record_mark());
 	if (!wrong)
-		decide(w, mark_now());
+		decide(w, position_now());
 	fault_pause(false);
 	return wrong;
 }
@@ -771,7 +752,7 @@ static const char *enrol(struct world *w)
 	}
 	if (r)
 		return fault_hit() ? "" : WRONG("sign.key cannot be written: %d", r);
-	w->sign_given = mark_now();
+	w->sign_given = position_now();
 	return NULL;
 }
 
@@ -818,7 +799,7 @@ static const char *run_short(void *world, const char *dir, uint64_t seed)
 }
 
 static const char *recover(void *world, const char *dir, size_t point, uint64_t seed,
-			   enum recovery how)
+			   enum recovery_how how)
 {
 	struct world *w = world;
 	const char *wrong;
@@ -833,7 +814,7 @@ static const char *recover(void *world, const char *dir, size_t point, uint64_t 
 	if (!wrong && how == RECOVERY_GO_ON)
 		adopt(w);
 	if (!wrong && how == RECOVERY_RESTART)
-		decide(w, mark_now());
+		decide(w, position_now());
 	if (!wrong && how != RECOVERY_LOOK)
 		wrong = work(w, STEPS_GO_ON);
 	if (!wrong && how == RECOVERY_LOOK) {
@@ -850,6 +831,7 @@ static const char *recover(void *world, const char *dir, size_t point, uint64_t 
 const struct workload queue_workload = {
 	.name = "queue",
 	.world_bytes = sizeof(struct world),
+	.share = 15,
 	.run = run,
 	.recover = recover,
 };
@@ -865,6 +847,7 @@ static const struct settings small_settings = { .rules = small, .rule_count = 1 
 const struct workload queue_small_workload = {
 	.name = "queue-small",
 	.world_bytes = sizeof(struct world),
+	.share = 45,
 	.settings = &small_settings,
 	.run = run_small,
 	.recover = recover,

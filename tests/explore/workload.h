@@ -19,7 +19,7 @@
 typedef uint32_t position;
 #define POSITION_NEVER UINT32_MAX
 
-enum recovery {
+enum recovery_how {
 	RECOVERY_LOOK = 0, /* open, ask, put one thing in, close */
 	/* open, ask, adopt what is there as the truth, work on for a while, close */
 	RECOVERY_GO_ON,
@@ -31,6 +31,8 @@ enum recovery {
 struct workload {
 	const char *name;
 	size_t world_bytes;
+	unsigned
+		share; /* of the states of a run of all workloads, in proportion to the others' */
 	const struct settings *settings; /* for all its runs; NULL: as the product says */
 
 	/* run - from an empty folder to the end, closed. Calls may be made to fail: then it goes on as the
@@ -45,7 +47,14 @@ struct workload {
 	 * Closes everything before it returns. Returns NULL, or what is wrong; static.
 	 */
 	const char *(*recover)(void *world, const char *dir, size_t point, uint64_t seed,
-			       enum recovery how);
+			       enum recovery_how how);
 };
 
 extern const struct workload queue_workload, queue_small_workload, queue_short_workload;
+extern const struct workload spool_workload, spool_short_workload;
+extern const struct workload seqblock_workload;
+extern const struct workload evict_workload, evict_short_workload;
+extern const struct workload keep_workload, upgrade_workload;
+extern const struct workload keys_workload;
+extern const struct workload audit_workload, audit_short_workload;
+extern const struct workload store_workload, store_full_workload, store_short_workload;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/fence.h"
 #include "hub/peripherals.h"
 #include "hub/window.h"
 
@@ -29,6 +30,20 @@ static void try_window(const uint8_t *data, size_t size)
 	check(s.epoch == again.epoch && s.id == again.id);
 }
 
+static void try_assignment(const uint8_t *data, size_t size)
+{
+	uint8_t buf[FENCE_BYTES_MAX];
+	struct fence_held h, again;
+	int n;
+
+	if (fence_decode(data, size, &h))
+		return;
+	n = fence_encode(&h, buf);
+	check(h.known && n > 0 && fence_decode(buf, (size_t)n, &again) == 0);
+	check(h.epoch == again.epoch && h.assignment == again.assignment &&
+	      h.step == again.step);
+}
+
 static void try_peripherals(const uint8_t *data, size_t size)
 {
 	static uint8_t first[PERIPHERALS_BYTES_MAX], second[PERIPHERALS_BYTES_MAX];
@@ -49,6 +64,7 @@ static void try_peripherals(const uint8_t *data, size_t size)
 	check(peripherals_encode(&again, second, sizeof(second)) == n);
 	check(memcmp(first, second, (size_t)n) == 0);
 	c.epoch = p.epoch;
+	c.assignment = p.assignment;
 	c.device_count = p.count;
 	for (size_t i = 0; i < p.count; i++) {
 		c.devices[i].num = p.entries[i].num;
@@ -63,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] == 0)
 		try_window(data + 1, size - 1);
+	else if (data[0] == 2)
+		try_assignment(data + 1, size - 1);
 	else
 		try_peripherals(data + 1, size - 1);
 	return 0;

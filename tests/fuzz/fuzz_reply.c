@@ -29,8 +29,14 @@ static void check_action(const struct forward_action *a)
 	if (a->what != FORWARD_ACK)
 		return;
 	check(a->ack.batch >= 1);
+	/* a lie goes on to hub-store, which takes it for nothing, and is none that acknowledges */
+	check(a->good == (r->has_contig && reply_highest(r) <= HIGHEST));
+	if (!a->good && r->has_contig)
+		return;
+	check(r->resync_from <= HIGHEST);
 	check(!r->has_contig || r->contig <= HIGHEST);
 	check(r->has_contig || r->range_count == 0);
+	check(r->receipt_size <= INT64_MAX);
 	for (size_t i = 0; i < r->range_count; i++)
 		check(r->ranges[i].last <= HIGHEST);
 }

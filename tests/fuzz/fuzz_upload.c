@@ -80,6 +80,7 @@ static void check_batch(const struct batch *b)
 		check(t->cause > TOMBSTONE_NONE && t->cause < TOMBSTONE_CAUSES);
 		above = t->last;
 	}
+	check(b->checkpoint_len <= BATCH_CHECKPOINT_MAX);
 	check(n > 0 && n <= REPLY_BYTES_MAX && reply_decode(buf, (size_t)n, &back) == 0);
 	check_named(b, &r);
 }

@@ -9,7 +9,7 @@
  *          memory NUM SERVICE HISTORY ANCHOR EMPTY MARK
  *   hubd:  config UTC_OFFSET [num,addr|any,random|public,passkey|-,user|-,sole[,WORD=VALUE]...] ...
  *          kind=N consent=N import=0|1 justworks=0|1 serial=TEXT since=MS
- *          assignment N (of the next config)
+ *          assignment N (of the next config; 1 at first) | fence ASK STEP ASSIGNMENT
  *          time MS UNCERTAINTY_MS | window ID NUM MS REPAIR
  *   bond:  facts BONDED STRENGTH KEY_SIZE LINKED ENCRYPTED HANDLE | answer on|off
  */
@@ -93,9 +93,9 @@ static void on_violation(void *arg, struct ipc *link, unsigned count)
 static void print_raw(const struct msg_raw *r)
 {
 	printf("RAW instance=%" PRIx64 " capture=%" PRIu64
-	       " kind=%d char=%04x num=%u quality=%d "
+	       " assignment=%u kind=%d char=%04x num=%u quality=%d "
 	       "link=%d unverified=%d value=",
-	       r->instance, r->capture, (int)r->kind, r->characteristic,
+	       r->instance, r->capture, r->assignment, (int)r->kind, r->characteristic,
 	       r->peripheral.num, (int)r->captured.wall.quality, (int)r->link,
 	       r->unverified);
 	for (size_t i = 0; i < r->raw_len; i++)
@@ -124,10 +124,10 @@ static void print_decoded(const struct msg_decoded *m)
 
 static void print_memory(const struct msg_memory *m)
 {
-	printf("MEMORY num=%u service=%04x history=%u anchor=%" PRIu64
+	printf("MEMORY num=%u service=%04x assignment=%u history=%u anchor=%" PRIu64
 	       " empty=%d mark=%u fence=%lld\n",
-	       m->num, m->service, m->history, m->anchor, m->empty, m->mark,
-	       m->has_fence ? (long long)m->fence : -1);
+	       m->num, m->service, m->assignment, m->history, m->anchor, m->empty,
+	       m->mark, m->has_fence ? (long long)m->fence : -1);
 }
 
 static void print_bonded(const struct msg_bonded *m)
@@ -144,8 +144,10 @@ static void answer_ask(struct peer *p, const struct msg_link_ask *ask)
 	struct msg m = { .kind = MSG_LINK_FACTS, .link_facts = p->facts };
 
 	m.link_facts.cookie = ask->cookie;
-	if (p->answers)
-		send_msg(p, &m);
+	if (!p->answers)
+		return;
+	send_msg(p, &m);
+	printf("ANSWERED\n");
 }
 
 static void on_message(void *arg, struct ipc *link, const struct msg *m)
@@ -171,6 +173,9 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 		print_memory(&m->memory);
 	} else if (m->kind == MSG_BONDED) {
 		print_bonded(&m->bonded);
+	} else if (m->kind == MSG_FENCED) {
+		printf("FENCED ask=%u step=%s assignment=%u\n", m->fence.ask,
+		       fence_step_text(m->fence.step), m->fence.assignment);
 	} else if (m->kind == MSG_LINK_ASK) {
 		answer_ask(p, &m->link_ask);
 	}
@@ -270,9 +275,13 @@ static bool command_more(struct peer *p, const char *line)
 	} else if (sscanf(line, "memory %u %x %u %u %u %u", &a[0], &a[1], &a[2], &a[3],
 			  &a[4], &a[5]) == 6) {
 		m.kind = MSG_MEMORY;
-		m.memory =
-			(struct msg_memory){ (uint16_t)a[0], (uint16_t)a[1], a[2],  a[3],
-					     a[4] != 0,	     a[5],	     false, 0 };
+		m.memory = (struct msg_memory){ .num = (uint16_t)a[0],
+						.service = (uint16_t)a[1],
+						.assignment = p->assignment,
+						.history = a[2],
+						.anchor = a[3],
+						.empty = a[4] != 0,
+						.mark = a[5] };
 		send_msg(p, &m);
 	} else if (sscanf(line, "facts %u %u %u %u %u %u", &a[0], &a[1], &a[2], &a[3],
 			  &a[4], &a[5]) == 6) {
@@ -284,6 +293,12 @@ static bool command_more(struct peer *p, const char *line)
 						    .handle = (uint16_t)a[5] };
 	} else if (sscanf(line, "assignment %u", &a[0]) == 1) {
 		p->assignment = a[0];
+	} else if (sscanf(line, "fence %u %u %u", &a[0], &a[1], &a[2]) == 3) {
+		/* not again when hub-ble comes anew: the script says when */
+		p->config.kind = MSG_NONE;
+		m.kind = MSG_FENCE;
+		m.fence = (struct msg_fence){ a[0], (enum fence_step)a[1], a[2] };
+		send_msg(p, &m);
 	} else if (strcmp(line, "answer on") == 0) {
 		p->answers = true;
 	} else if (strcmp(line, "answer off") == 0) {
@@ -353,6 +368,7 @@ int main(int argc, char **argv)
 						      on_violation };
 	struct peer p = { .auto_durable = true,
 			  .answers = true,
+			  .assignment = 1,
 			  .facts = { .bonded = true,
 				     .strength = LINK_SC_AUTHENTICATED,
 				     .key_size = 16,

@@ -126,6 +126,8 @@ class Adapter(Node):
     @dbus.service.method(ADAPTER, in_signature='o')
     def RemoveDevice(self, path):
         self.bluez.log('RemoveDevice', str(path))
+        if self.bluez.on_remove and self.bluez.on_remove(str(path)):
+            raise Error('NotReady')
         self.bluez.remove_tree(str(path))
 
     @dbus.service.method('org.bluez.GattManager1', in_signature='oa{sv}', sender_keyword='sender',
@@ -144,6 +146,8 @@ class Adapter(Node):
 
 
 class Device(Node):
+    comes_back = True  # bluetoothd connects to it by itself when it is heard
+
     @dbus.service.method(DEVICE, async_callbacks=('ok', 'fail'))
     def Pair(self, ok, fail):
         self.bluez.log('Pair', self.path)
@@ -156,10 +160,14 @@ class Device(Node):
     @dbus.service.method(DEVICE)
     def Connect(self):
         self.bluez.log('Connect', self.path)
+        if not self.props[DEVICE]['Connected']:  # else 5.82 does nothing at all
+            self.comes_back = True
 
     @dbus.service.method(DEVICE)
     def Disconnect(self):
         self.bluez.log('Disconnect', self.path)
+        if not self.props[DEVICE]['Trusted']:
+            self.comes_back = False
         self.change(DEVICE, Connected=False, ServicesResolved=False)
 
 
@@ -198,6 +206,7 @@ class FakeBluez:
         self.address, self.calls, self.state = address, [], {}
         self.on_pair = self.pair_with_passkey
         self.on_discovery = lambda: None
+        self.on_remove = None  # told a path; true: refuse
         self.passkey = 0
         self.refuse_set = set()
         self.start()

@@ -163,7 +163,7 @@ def fuzz_round(r, devices, number, told):
             told.append((str(device + 1), value.hex()))
             let_run(0.01)
     last = {value for _, value in told[-len(devices):]}
-    wait('the last values of a round', lambda: last <= {x.split('value=')[1] for x in r.store.find('RAW')[-200:]}, 10)
+    wait('the last values of a round', lambda: last <= {x.split('value=')[1] for x in r.store.find('RAW')[-200:]}, 30)
     for _, node, _ in devices:
         node.change(DEVICE, Connected=False, ServicesResolved=False)
     let_run(0.05)
@@ -355,7 +355,7 @@ def test_names(r):
     wait('answers', lambda: len(questions) == 2)
     expect_same(questions, ['no', 'no'], 'answers to a stranger')
     r.cuff = r.bluez.add_device(ADDR, Name=TERMINAL, Alias=TERMINAL)
-    wait('bond', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+    wait('bond', lambda: r.called('Set', PATH, 'Trusted', True), 30)
     r.bluez.add_service(r.cuff, 0x60, 0x180A)
     for number, short in enumerate((0x2A29, 0x2A24, 0x2A25, 0x2A26)):
         c = r.bluez.add_char(r.cuff, 0x61 + 2 * number, short, ['read'], service=0x60)

@@ -4,7 +4,6 @@
 usage: test_ble_io.py FOLDER [TEST ...]      FOLDER is the build's: hub-ble, tests/io/ble_peer
 Each test starts everything anew on its own D-Bus daemon. Prints one line per test; exit 1 if one fails.
 """
-import ctypes
 import datetime
 import os
 import shutil
@@ -24,6 +23,8 @@ except ImportError as e:
     sys.exit(77)
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(1, os.path.dirname(sys.path[0]))
+from child import die_with_us  # noqa: E402
 from fake_bluez import ADAPTER, CHAR, DEVICE, PROPS, FakeBluez, octets, uuid  # noqa: E402
 
 ADDR = 'F0:F1:F2:F3:F4:F5'
@@ -48,7 +49,7 @@ class Failed(Exception):
     pass
 
 
-def wait(what, condition, seconds=5):
+def wait(what, condition, seconds=30):
     end = time.monotonic() + seconds
     wake = GLib.timeout_add(10, lambda: True)
     try:
@@ -65,11 +66,6 @@ def let_run(seconds):
     while time.monotonic() < end:
         if not context.iteration(False):
             time.sleep(0.005)
-
-
-def die_with_us():
-    """A test run that is itself killed leaves nothing behind."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Program:
@@ -311,7 +307,7 @@ def test_wrong_passkey(r):
     """One retry, then the rest of it is removed, hubd is told, no storm."""
     pairable(r, shown=654321)
     r.start_hub()
-    wait('failed', lambda: r.hubd.find('STATUS what=2 a=1 b=%d' % STATE_FAILED), 8)
+    wait('failed', lambda: r.hubd.find('STATUS what=2 a=1 b=%d' % STATE_FAILED), 30)
     wait('agent gone', lambda: r.called('UnregisterAgent'))
     let_run(0.5)
     expect_same(len(r.called('Pair')), 2, 'attempts')
@@ -407,6 +403,7 @@ def test_flood(r):
     """A hundred and twenty values at once are taken, the rest is counted and the device sent away."""
     r.attached()
     r.link()
+    wait('answer about the link', lambda: r.bond.find('ANSWERED'))
     let_run(0.3)  # until the link is proved to be the cuff's; before, 32 are the limit
     for i in range(160):
         r.bpm.indicate(READING)
@@ -528,6 +525,42 @@ def test_storm(r):
     wait('good again', lambda: r.hubd.lines[-1].endswith('b=%d' % STATE_CONNECTED))
 
 
+def test_link_in_pause(r):
+    """A link that bluetoothd had begun before the pause, and that is of use: after it the device is listened for."""
+    r.attached()
+    for _ in range(5):
+        r.cuff.change(DEVICE, Connected=True)
+        r.cuff.change(DEVICE, Connected=False)
+    wait('paused', lambda: not r.cuff.comes_back)
+    r.link()
+    r.measure(r.stamp())
+    let_run(3.5)  # the longest pause
+    r.link(False)
+    wait('listened for', lambda: r.cuff.comes_back and r.cuff.props[DEVICE]['Trusted'])
+
+
+def test_radio_renewed(r):
+    """Nobody comes after a pause: the radio goes off and on once, which nobody is told of, and the cuff is read."""
+    r.attached()
+    for _ in range(5):
+        r.cuff.change(DEVICE, Connected=True)
+        r.cuff.change(DEVICE, Connected=False)
+    wait('armed again', lambda: r.called('Connect', PATH))
+    said = len(r.hubd.lines)
+    expect(r.is_powered(), 'the radio is off at once')
+    wait('off', lambda: r.called('Set', '/org/bluez/hci0', 'Powered', False), 15)
+    wait('on', r.is_powered)
+    let_run(0.2)
+    expect(not [x for x in r.hubd.lines[said:] if x.startswith('STATUS what=1 a=0')], 'hubd heard that the adapter is off')
+    r.link()
+    r.measure(r.stamp())
+    r.link(False)
+    let_run(11)
+    expect(len(r.called('Set', '/org/bluez/hci0', 'Powered', False)) == 2, 'not after the second ARM')
+    let_run(11)
+    expect(len(r.called('Set', '/org/bluez/hci0', 'Powered', False)) == 2, 'and more often')
+
+
 def test_window(r):
     """Outside a window nothing is searched for and nobody is paired; its end closes everything."""
     pairable(r)
@@ -568,7 +601,7 @@ def test_any_address(r):
     r.configure(ANY)
     r.open_window()
     r.start_hub()
-    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 30)
     wait('told', lambda: r.hubd.find('BONDED num=1 addr=f0f1f2f3f4f5 type=1 strength=1'))
     line = r.measure(r.stamp())
     expect(int(field(line, 'marks')) & 16, 'not marked as test: ' + line)
@@ -599,7 +632,7 @@ def test_scale_tested(r):
     r.configure('1,any,-,-,-,1,kind=2,justworks=1')
     r.open_window()
     r.start_hub()
-    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 30)
     wait('resolved', lambda: r.called('StartNotify', r.body.path))
     let_run(0.3)
     for step in range(2):
@@ -636,7 +669,7 @@ def test_leftover_bond(r):
     let_run(0.2)
     expect(not r.called('RemoveDevice'), 'removed without a window')
     r.open_window()
-    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 30)
     expect_same(r.called('RemoveDevice'), [('RemoveDevice', PATH)], 'removed')
 
 
@@ -654,7 +687,7 @@ def test_late_services(r):
     r.configure(ANY)
     r.open_window()
     r.start_hub()
-    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+    wait('paired', lambda: r.called('Set', PATH, 'Trusted', True), 30)
 
 
 def test_two_candidates(r):
@@ -665,7 +698,7 @@ def test_two_candidates(r):
     r.configure(ANY)
     r.open_window()
     r.start_hub()
-    wait('refused', lambda: r.hubd.find('STATUS what=7 a=1 b=4'), 8)
+    wait('refused', lambda: r.hubd.find('STATUS what=7 a=1 b=4'), 30)
     wait('closed', lambda: r.called('UnregisterAgent'))
     let_run(0.3)
     expect(not r.called('Pair'), 'paired one of two')
@@ -716,7 +749,7 @@ def test_silent_device(r):
     """Connected, resolved and silent: it is subscribed to once more, in case bluetoothd holds its value."""
     r.attached()
     r.link()
-    wait('subscribed again', lambda: len(r.called('StartNotify')) == 2, 8)
+    wait('subscribed again', lambda: len(r.called('StartNotify')) == 2, 30)
     let_run(0.3)
     expect_same(len(r.called('StopNotify')), 1, 'times unsubscribed')
     r.measure(r.stamp())
@@ -728,7 +761,7 @@ def test_absence_left_out(r):
     r.bond.say('facts 1 4 16 1 0 65')
     let_run(0.1)
     r.cuff.change(DEVICE, Connected=True)
-    let_run(0.1)
+    let_run(0.3)  # a look shows the plain link
     r.bpm.indicate(READING)
     let_run(0.1)
     r.bond.say('facts 1 4 16 1 1 65')  # the genuine device, under the same handle
@@ -841,9 +874,9 @@ def test_records(r):
     """500 stored records, none twice; the mark goes to hub-store when all are durable, and is used."""
     meter = start_meter(r, 500, ',import=1')
     r.link()
-    wait('mark', lambda: r.store.find('MEMORY'), 20)
+    wait('mark', lambda: r.store.find('MEMORY'), 30)
     expect_same(meter.sequences(), list(range(1, 501)), 'records')
-    expect_same(r.store.find('MEMORY')[0], 'MEMORY num=1 service=1808 history=0 anchor=%d empty=0 mark=500 fence=-1' % ANCHOR, 'mark')
+    expect_same(r.store.find('MEMORY')[0], 'MEMORY num=1 service=1808 assignment=1 history=0 anchor=%d empty=0 mark=500 fence=-1' % ANCHOR, 'mark')
     order = r.store.lines.index(r.store.find('MEMORY')[0])
     expect(order > r.store.lines.index(r.store.find('DECODED', 'sequence=500')[0]), 'mark before the last record')
     r.link(False)
@@ -1008,7 +1041,7 @@ def test_crowd(r):
         appear(r)
         return False
     r.bluez.on_discovery = lambda: GLib.timeout_add(20, crowd)
-    wait('bond', lambda: r.called('Set', PATH, 'Trusted', True), 20)
+    wait('bond', lambda: r.called('Set', PATH, 'Trusted', True), 30)
     expect_same(r.called('Pair'), [('Pair', PATH)], 'paired devices')
 
 
@@ -1122,7 +1155,104 @@ def test_records_assignment(r):
     meter.records.append(sfloat_record(6))
     r.link()
     wait('the new one', lambda: meter.sequences() == [1, 2, 3, 6])
-    expect_same(field(r.store.find('MEMORY')[-1], 'history'), '1', 'life of the memory')
+    expect_same(field(r.store.find('MEMORY')[-1], 'assignment'), '2', 'whose memory')
+
+
+def test_hand_over(r):
+    """What is here goes to the old patient first; then bluetoothd and the hub forget the devices, then they are new."""
+    r.attached()
+    neighbour = r.bluez.add_device(OTHER, Paired=True, Bonded=True)
+    r.link()
+    r.store.say('durable off')
+    line = r.measure(r.stamp())
+    r.hubd.say('fence 7 1 2')
+    wait('radio off', lambda: not r.is_powered())
+    let_run(0.3)
+    expect(not r.hubd.find('FENCED'), 'said to be quiet with a value that is not durable')
+    expect(not r.called('RemoveDevice'), 'a bond is gone before the value is durable')
+    r.store.say('durable ' + field(line, 'capture'))
+    wait('quiet', lambda: r.hubd.find('FENCED ask=7 step=quiet assignment=2'))
+    r.hubd.say('fence 8 1 2')
+    wait('the last ask is answered', lambda: r.hubd.find('FENCED ask=8 step=quiet'))
+    expect(not r.is_powered(), 'radio on')
+    r.hubd.say('fence 9 3 2')
+    wait('forgotten', lambda: r.hubd.find('FENCED ask=9 step=forget assignment=2'))
+    expect_same(sorted(c[1] for c in r.called('RemoveDevice')), sorted([PATH, neighbour.path]), 'removed')
+    expect(not r.is_powered(), 'radio on after the last bond is gone')
+    r.hubd.say('assignment 2')
+    r.configure(CUFF % (ADDR, 123456))
+    wait('radio on', r.is_powered)
+    wait('not bonded', lambda: r.hubd.find('STATUS what=2 a=1 b=%d' % STATE_UNBONDED))
+    expect_same({field(x, 'assignment') for x in r.store.find('RAW')}, {'1'}, 'assignment of what came')
+
+
+def test_hand_over_late_value(r):
+    """Radio on to forget: a value that comes before its bond is gone is the old patient's, and waited for."""
+    r.attached()
+    r.hubd.say('fence 1 1 2')
+    wait('quiet', lambda: r.hubd.find('FENCED ask=1'))
+    r.store.say('durable off')
+
+    def remove(path):
+        r.link()
+        r.bpm.indicate(r.stamp())
+        return False
+    r.bluez.on_remove = remove
+    r.hubd.say('fence 2 3 2')
+    wait('the value', lambda: r.store.find('RAW'))
+    let_run(0.3)
+    expect(not r.hubd.find('FENCED ask=2'), 'forgotten with a value that is not durable')
+    expect_same(field(r.store.find('RAW')[0], 'assignment'), '1', 'assignment')
+    r.store.say('durable ' + field(r.store.find('RAW')[0], 'capture'))
+    wait('forgotten', lambda: r.hubd.find('FENCED ask=2 step=forget'))
+
+
+def test_hand_over_anew(r):
+    """hub-ble died in the middle: it knows of no device, and has all bonds removed, more than it keeps at once."""
+    r.bluez.add_adapter()
+    paths = [r.bluez.add_device('F0:F1:F2:F3:F4:%02X' % i, Paired=True, Bonded=True).path for i in range(20)]
+    r.start_hub()
+    wait('up', lambda: 'up' in r.hubd.lines)
+    r.hubd.say('fence 1 1 2')
+    wait('quiet', lambda: r.hubd.find('FENCED ask=1 step=quiet'))
+    expect(not r.called('Set', '/org/bluez/hci0', 'Powered'), 'radio on')
+    r.hubd.say('fence 2 3 2')
+    wait('forgotten', lambda: r.hubd.find('FENCED ask=2 step=forget'))
+    expect_same(sorted({c[1] for c in r.called('RemoveDevice')}), sorted(paths), 'removed')
+    expect(not r.is_powered(), 'radio on')
+
+
+def test_hand_over_refused(r):
+    """A bond that cannot be removed is not said to be gone."""
+    r.attached()
+    r.hubd.say('fence 1 1 2')
+    wait('quiet', lambda: r.hubd.find('FENCED ask=1'))
+    r.bluez.on_remove = lambda path: len(r.called('RemoveDevice')) < 3
+    r.hubd.say('fence 2 3 2')
+    wait('tried again', lambda: len(r.called('RemoveDevice')) == 2)
+    expect(not r.hubd.find('FENCED ask=2'), 'forgotten with a bond')
+    wait('forgotten', lambda: r.hubd.find('FENCED ask=2 step=forget'))
+    expect_same(len(r.called('RemoveDevice')), 3, 'tries')
+
+
+def test_no_patient(r):
+    """Without a patient nobody may connect but in a pairing window, and whatever comes is a test."""
+    r.hubd.say('assignment 0')
+    r.bluez.add_adapter()
+    r.add_bonded_cuff()
+    r.configure(CUFF % (ADDR, 123456))
+    r.start_hub()
+    wait('application', lambda: r.called('RegisterApplication'))
+    let_run(0.3)
+    expect(not r.is_powered(), 'radio on without a patient')
+    r.open_window()
+    wait('powered', r.is_powered)
+    r.link()
+    line = r.measure(r.stamp())
+    expect_same(field(r.store.find('RAW')[0], 'assignment'), '0', 'assignment')
+    expect(int(field(line, 'marks')) & 1 << 4, 'not marked as a test: ' + line)
+    r.open_window(ident=0)
+    wait('radio off', lambda: not r.is_powered())
 
 
 def test_end(r):

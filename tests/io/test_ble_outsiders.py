@@ -126,7 +126,7 @@ def test_outsider_in_window(r):
                              error_handler=lambda e: done('refused'))
     r.bluez.on_pair = pair
     r.start_hub()
-    wait('bond', lambda: r.called('Set', PATH, 'Trusted', True), 10)
+    wait('bond', lambda: r.called('Set', PATH, 'Trusted', True), 30)
     expect_same(answers, [('refused',)], 'what an outsider was told')
 
 
@@ -169,7 +169,7 @@ class Liar:
 
     def say(self, data):
         """Send one packet."""
-        wait('hub-ble at the door', self.has_come, 8)
+        wait('hub-ble at the door', self.has_come, 30)
         try:
             self.link.send(data)
         except (BlockingIOError, BrokenPipeError):
@@ -231,9 +231,9 @@ def test_neighbours(r):
         if role == 'hubd':
             r.configure(CUFF % (ADDR, 123456))
         # of one neighbour it is told every 10 s at most
-        wait(f'incident of {role}', lambda n=number: r.hubd.find(f'INCIDENT what={IPC} subject={n}'), 15)
+        wait(f'incident of {role}', lambda n=number: r.hubd.find(f'INCIDENT what={IPC} subject={n}'), 30)
         r.expect_alive()
-    wait('powered', r.is_powered, 10)
+    wait('powered', r.is_powered, 30)
     expect(r.reads(120, 10), 'the cuff afterwards')
     r.expect_bond()
     r.expect_small(before)

@@ -4,7 +4,6 @@
 usage: test_bondinfo.py FOLDER [TEST ...]      FOLDER is the build's: hub-bondinfo
 No Bluetooth is needed: without it every link is told as not there. Prints one line per test; exit 1 if one fails.
 """
-import ctypes
 import os
 import random
 import shutil
@@ -16,6 +15,9 @@ import sys
 import tempfile
 import time
 import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from child import die_with_us  # noqa: E402
 
 ADAPTER = '00:1B:DC:08:E2:5A'
 DEVICE = 'F0:F1:F2:F3:F4:F5'
@@ -33,11 +35,6 @@ class Failed(Exception):
 def expect(got, want, what):
     if got != want:
         raise Failed('%s: got %r, want %r' % (what, got, want))
-
-
-def die_with_us():
-    """A test run that is itself killed leaves nothing behind."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def octets(address):

@@ -18,6 +18,11 @@ BUILD = pathlib.Path(os.environ.get("O", "build")).absolute()
 DEVICE = "bp,AA:BB:CC:DD:EE:FF/random,passkey=012345,user=sole"
 
 
+def device_of(name):
+    """One device measures for one hub: each hub has its own."""
+    return DEVICE if name == "kitchen" else DEVICE.replace("EE:FF", f"{len(name):02X}:{sum(name.encode()) % 256:02X}")
+
+
 class Clinic(unittest.TestCase):
     def setUp(self):
         self.temp = tempfile.TemporaryDirectory(prefix="clinicctl-")
@@ -41,12 +46,36 @@ class Clinic(unittest.TestCase):
 
     def add(self, name="kitchen", want=0, out=None):
         return self.ctl(want, "hub", "add", self.dir, name, "--out", out or self.out, "--device",
-                        DEVICE, "--utc-offset", 60)
+                        device_of(name), "--utc-offset", 60)
 
     def play(self):
         self.init()
         self.add()
         self.run_it(0, "tests/io/play_hub", self.dir, self.out)
+
+
+class Hubd:
+    """The real hubd on a test's bundle."""
+
+    def __init__(self, test):
+        self.test, self.log = test, test.top / "hubd.log"
+        run = test.top / "run"
+        run.mkdir()
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen([BUILD / "hubd", "--state", test.out / "hubd", "--run", run, "--same-user"],
+                                            stderr=log)
+        test.addCleanup(self.process.wait)
+        test.addCleanup(self.process.kill)
+
+    def wait(self, text):
+        end = time.monotonic() + 20
+        while text not in self.log.read_text():
+            self.test.assertLess(time.monotonic(), end, self.log.read_text())
+            time.sleep(0.05)
+
+    def end(self):
+        self.process.terminate()
+        self.test.assertEqual(self.process.wait(10), 0)
 
 
 class Init(Clinic):
@@ -73,7 +102,10 @@ class Init(Clinic):
         self.ctl(73, "init", self.top / "no" / "where", "--name", "a", "--address", "192.0.2.1")
 
     def test_usage(self):
-        for args in (["init"], ["init", self.dir], ["init", self.dir, "--name", "a"],
+        for args in (["init"], ["init", self.dir], ["init", self.dir, "--address", "192.0.2.1"],
+                     ["init", self.dir, "--name", "Clinic", "--address", "192.0.2.1"],
+                     ["init", self.dir, "--name", "192.0.2.1"],
+                     ["init", self.dir, "--name", "a", "--address", "0.0.0.0"],
                      ["init", self.dir, "--name", "a b", "--address", "192.0.2.1"],
                      ["init", self.dir, "--name", "a", "--address", "clinic.example"],
                      ["init", self.dir, "--name", "a", "--address", "192.0.2.1", "--port", "0"],
@@ -83,7 +115,7 @@ class Init(Clinic):
         self.assertEqual(os.listdir(self.top), [])
 
     def test_help_and_version(self):
-        for verb in ("init", "hub", "readings", "status"):
+        for verb in ("init", "hub", "readings", "status", "gaps", "recover", "audit"):
             self.assertIn("Usage: clinicctl " + verb, self.ctl(0, verb, "--help").stdout)
         self.assertIn("readings", self.ctl(0, "--help").stdout)
         self.assertRegex(self.ctl(0, "--version").stdout, r"^clinicctl \d")
@@ -108,7 +140,9 @@ class HubAdd(Clinic):
         text = self.add().stdout
         files = sorted(str(p.relative_to(self.out)) for p in self.out.rglob("*") if p.is_file())
         self.assertEqual(files, ["coap/identity.crt", "coap/identity.key", "coap/root.crt",
-                                 "hubd/clinic.pub", "hubd/config.cose", "store/sign.key"])
+                                 "hubd/clinic.pub", "hubd/config.cose", "store/audit.key",
+                                 "store/sign.key"])
+        self.assertEqual((self.out / "store/audit.key").stat().st_size, 32)
         self.assertEqual((self.out / "store/sign.key").stat().st_size, 32)
         self.assertEqual((self.out / "hubd/clinic.pub").stat().st_size, 65)
         self.assertNotIn("012345", text)
@@ -170,7 +204,7 @@ class PairWindow(Clinic):
         self.init()
         self.add()
         out = ("--out", self.top / "new.cose")
-        for args in ((1,), (*out,), ("x", *out), (0, *out), (1, *out, "--minutes", 0), (1, *out, "--minutes", 121),
+        for args in ((*out,), ("x", *out), (0, *out), (1, *out, "--minutes", 0), (1, *out, "--minutes", 121),
                      ("all", "--repair", *out), (1, 2, *out), (1, *out, "--colour")):
             self.order(64, *args)
         self.assertIn("it has 1 blood pressure", self.order(66, 2, *out).stderr)
@@ -198,26 +232,12 @@ class PairWindow(Clinic):
         """From the command line to the hub: hubd reads both configs and knows the new one's version."""
         self.init()
         self.add()
-        run = self.top / "run"
-        run.mkdir()
-        log = open(self.top / "hubd.log", "w+")
-        self.addCleanup(log.close)
-        hubd = subprocess.Popen([BUILD / "hubd", "--state", self.out / "hubd", "--run", run, "--same-user"],
-                                stderr=log)
-        self.addCleanup(hubd.wait)
-        self.addCleanup(hubd.kill)
-        self.wait_for(log, "config-taken version=1 epoch=1 devices=1")
+        hub = Hubd(self)
+        hub.wait("config-taken version=1 epoch=1 devices=1")
         self.order(0, 1, "--out", self.top / "new.cose")
         os.replace(self.top / "new.cose", self.out / "hubd/config.cose")
-        self.wait_for(log, "config-taken version=2 epoch=1 devices=1")
-        hubd.terminate()
-        self.assertEqual(hubd.wait(10), 0)
-
-    def wait_for(self, log, text):
-        end = time.monotonic() + 20
-        while text not in pathlib.Path(log.name).read_text():
-            self.assertLess(time.monotonic(), end, pathlib.Path(log.name).read_text())
-            time.sleep(0.05)
+        hub.wait("config-taken version=2 epoch=1 devices=1")
+        hub.end()
 
 
 class Readings(Clinic):
@@ -373,6 +393,32 @@ class Readings(Clinic):
         self.assertNotIn("given up on the hub", self.ctl(0, "status", self.dir).stdout)
         self.assertIn("first missing is number 8", self.ctl(0, "status", self.dir).stdout)
 
+    def test_status_of_one_hub(self):
+        self.play()
+        self.add("garden", out=self.top / "garden")
+        self.assertEqual([s["hub"] for s in self.lines(0, "status", self.dir)], ["garden", "kitchen"])
+        self.assertEqual([s["hub"] for s in self.lines(0, "status", self.dir, "kitchen")], ["kitchen"])
+        self.assertNotIn("garden", self.ctl(0, "status", self.dir, "kitchen").stdout)
+        self.assertIn("no hub 'attic'", self.ctl(66, "status", self.dir, "attic").stderr)
+        for more in ("-1", "8761", "1.5", "", "x"):
+            self.ctl(64, "status", self.dir, "--silent-after", more)
+        self.ctl(64, "status", self.dir, "kitchen", "garden")
+
+    def test_silent_hub(self):
+        """What play_hub sent is of the day before, and said nothing of the hub itself."""
+        self.play()
+        text = self.ctl(0, "status", self.dir, "kitchen").stdout
+        self.assertRegex(text, r"kitchen: last heard of .* ago \[offline\]: nothing is heard of the hub")
+        self.assertIn("of the numbers 1 to 21, 20 are here, 0 were given up, 1 are missing", text)
+        hub = self.lines(0, "status", self.dir, "kitchen", "--silent-after", "0")[0]
+        self.assertEqual((hub["reason"], hub["status"]), ("offline", None))
+        device = hub["devices"][0]
+        self.assertEqual((device["reason"], device["silent"], device["last_reading"]), ("offline", True, None))
+        self.assertIn("network", device["what"])
+        # just added: nothing is due yet
+        device = self.lines(0, "status", self.dir, "kitchen", "--silent-after", "1")[0]["devices"][0]
+        self.assertEqual((device["reason"], device["what"]), ("none", ""))
+
     def test_given_up(self):
         self.init()
         self.add()
@@ -414,6 +460,118 @@ class Readings(Clinic):
             done = subprocess.run([BUILD / "clinicctl", "readings", self.dir], stdout=full,
                                   stderr=subprocess.PIPE)
         self.assertEqual(done.returncode, 1)
+
+
+class Held(Clinic):
+    """What is not filed, and a person's word on it; held by ingest as clinicd calls it, see tests/io/play_hub.c."""
+
+    def suspended(self):
+        self.init()
+        self.add()
+        self.ctl(0, "hub", "suspend", self.dir, "kitchen", "--reason", "lid was open")
+        self.run_it(0, "tests/io/play_hub", self.dir, self.out)
+
+    def json(self, want, verb, *args):
+        return [json.loads(line) for line in self.ctl(want, verb, self.dir, *args, "--json").stdout.splitlines()]
+
+    def status(self):
+        return self.json(0, "status")[0]
+
+    def test_suspend_and_release(self):
+        self.suspended()
+        said = self.ctl(0, "held", self.dir).stdout
+        self.assertRegex(said, r"20 \(suspended\) since .*numbers from 1 to 21, assignment 1")
+        self.assertNotIn("mmHg", said)
+        got = self.json(0, "held", "kitchen")
+        self.assertEqual([(g["reason"], g["count"], g["assignment"]) for g in got], [("suspended", 20, 1)])
+        self.assertEqual(self.json(0, "readings"), [{"hub": "kitchen", "hub_id": got[0]["hub_id"], "not_filed": 20}])
+        self.assertIn("20 more came and are not filed", self.ctl(0, "readings", self.dir).stdout)
+        self.assertIn("is suspended", self.ctl(0, "status", self.dir).stdout)
+        status = self.status()
+        self.assertEqual((status["held"], status["held_unassigned"], status["missing"], status["records"]), (20, 0, 1, 0))
+        opened = self.ctl(1, "held", self.dir, "kitchen", "--open")      # two cannot be opened
+        self.assertIn("128/82 mmHg", opened.stdout)
+        self.assertIn("HELD       suspended: not filed", opened.stdout)
+        self.assertIn("still held", self.ctl(0, "hub", "resume", self.dir, "kitchen").stdout)
+        self.assertIn("2 records of hub kitchen are discarded", self.ctl(
+            0, "held", self.dir, "kitchen", "--discard", "--numbers", "20-21", "--reason", "not hers").stdout)
+        self.assertIn("18 records of hub kitchen are filed", self.ctl(
+            0, "held", self.dir, "kitchen", "--release", "--reason", "lid looked at", "--by", "nurse K").stdout)
+        for act in "--release", "--discard":
+            self.assertIn("nothing was changed", self.ctl(
+                0, "held", self.dir, "kitchen", act, "--reason", "again").stdout)
+        status = self.status()
+        self.assertEqual((status["records"], status["held"], status["discarded"], status["missing"]), (18, 0, 2, 1))
+        self.assertIn("9-21             stored", self.ctl(0, "gaps", self.dir, "kitchen").stdout)   # discarded is no gap
+        # under other seals: the numbers of what is filed and of what is discarded are both taken
+        self.assertIn("stored=0 duplicate=0", self.run_it(0, "tests/io/play_hub", self.dir, self.out).stdout)
+        self.assertEqual([(g["reason"], g["count"]) for g in self.json(0, "held")], [("conflict", 20)])
+        self.assertEqual(self.json(3, "held", "kitchen", "--release", "--reason", "x"),
+                         [{"hub": "kitchen", "released": 0, "left": {"conflict": 20}}])
+        self.assertEqual(self.json(0, "held", "kitchen", "--discard", "--only", "conflict", "--reason", "a test"),
+                         [{"hub": "kitchen", "discarded": 20, "left": {}}])
+        self.assertEqual((self.status()["records"], self.status()["discarded"]), (18, 2))
+        self.assertIn("2 records were discarded", self.ctl(0, "status", self.dir).stdout)
+        self.assertEqual(len({r["seq"] for r in self.json(1, "readings")}), 18 - 1)   # one is a glucose's context
+        self.assertEqual([(j["act"], j["count"], j["why"]) for j in self.json(0, "held", "kitchen", "--journal")],
+                         [("suspended", 0, "lid was open"), ("resumed", 0, "no reason given"),
+                          ("discarded", 2, "not hers"), ("released", 18, "lid looked at"), ("discarded", 20, "a test")])
+        self.assertEqual(self.json(0, "held", "kitchen", "--journal")[3]["who"], "nurse K")
+        self.assertIn("Nothing is held of hub kitchen.", self.ctl(0, "held", self.dir, "kitchen").stdout)
+
+    def test_withdrawn(self):
+        self.init()
+        self.add()
+        self.ctl(66, "hub", "withdraw", self.dir, "kitchen", 2, "--reason", "x")
+        self.ctl(0, "hub", "withdraw", self.dir, "kitchen", 1, "--reason", "lent to a neighbour")
+        again = self.ctl(0, "hub", "withdraw", self.dir, "kitchen", 1, "--reason", "x")
+        self.assertIn("nothing was changed", again.stdout)
+        self.assertIn("stored=0", self.run_it(0, "tests/io/play_hub", self.dir, self.out).stdout)
+        self.assertEqual(self.json(0, "held")[0]["reason"], "withdrawn-assignment")
+        self.assertEqual(self.status()["held_unassigned"], 20)
+        self.assertIn("20 readings are not filed: it is not known whose they are", self.ctl(0, "status", self.dir).stdout)
+        left = self.run_it(3, "clinicctl", "held", self.dir, "kitchen", "--release", "--reason", "x")
+        self.assertIn("0 records of hub kitchen are filed", left.stdout)
+        self.assertIn("20 still held: their assignment is withdrawn; if you know whose they are: --assignment N", left.stderr)
+        self.assertEqual(self.json(3, "held", "kitchen", "--release", "--reason", "x", "--assignment", "2"),
+                         [{"hub": "kitchen", "released": 0, "left": {"withdrawn-assignment": 20}}])
+        self.assertEqual(self.json(0, "held", "kitchen", "--release", "--reason", "x", "--assignment", "1", "--numbers", "3"),
+                         [{"hub": "kitchen", "released": 1, "left": {}}])
+        self.ctl(0, "hub", "withdraw", self.dir, "kitchen", 1, "--undo", "--reason", "it was not lent")
+        self.assertEqual(self.json(0, "held", "kitchen", "--release", "--only", "withdrawn-assignment", "--reason", "x"),
+                         [{"hub": "kitchen", "released": 19, "left": {}}])
+        self.assertEqual([j["act"] for j in self.json(0, "held", "--journal")],
+                         ["assignment-withdrawn", "released", "assignment-given-again", "released"])
+        self.assertEqual(self.status()["records"], 20)
+
+    def test_usage(self):
+        self.suspended()
+        reason = "--reason", "x"
+        for args in (("--release",), ("--release", "--discard", *reason), ("--release", "--open", *reason),
+                     ("--open", "--journal"), ("--only", "suspended"), reason, ("--by", "x"), ("--numbers", "1"),
+                     ("--discard", "--assignment", "1", *reason), ("--release", "--only", "recovered", *reason),
+                     ("--release", "--only", "?", *reason), ("--release", "--reason", ""), ("--release", "--reason", "a\nb"),
+                     ("--release", "--reason", "x" * 401), ("--release", "--by", "x" * 65, *reason),
+                     ("--release", "--numbers", "0", *reason), ("--release", "--numbers", "7-6", *reason),
+                     ("--release", "--numbers", "7-", *reason), ("--release", "--numbers", "-7", *reason),
+                     ("--release", "--assignment", "0", *reason), ("--release", "--assignment", "4294967296", *reason)):
+            self.ctl(64, "held", self.dir, "kitchen", *args)
+        self.ctl(64, "held")
+        self.ctl(64, "held", self.dir, "kitchen", "more")
+        self.ctl(64, "held", self.dir, "--release", *reason)
+        for args in (("suspend", "kitchen"), ("suspend", "kitchen", "--undo", *reason), ("suspend", *reason), ("resume",),
+                     ("withdraw", "kitchen", "1"), ("withdraw", "kitchen", "x", *reason), ("withdraw", "kitchen", *reason)):
+            self.ctl(64, "hub", args[0], self.dir, *args[1:])
+        for args in (("held", self.dir, "nobody"), ("held", self.dir, "nobody", "--release", *reason),
+                     ("held", self.top / "none"), ("hub", "suspend", self.dir, "nobody", *reason),
+                     ("hub", "resume", self.dir, "nobody"), ("hub", "withdraw", self.dir, "nobody", "1", *reason)):
+            self.ctl(66, *args)
+        self.assertEqual(self.json(0, "held")[0]["count"], 20)
+        self.assertEqual(len(self.json(0, "held", "--journal")), 1)
+        self.ctl(0, "held", self.dir, "kitchen", "--release", "--reason", "x" * 400, "--by", "y" * 64)
+        (self.dir / "seal.key").unlink()
+        self.ctl(0, "held", self.dir)
+        self.ctl(66, "held", self.dir, "--open")
 
 
 class Server(Clinic):
@@ -465,6 +623,367 @@ class Server(Clinic):
         self.init()
         (self.dir / "clinic.conf").write_text("name = a\nport = x\n")
         self.assertIn("line 2", self.run_it(1, "clinicd", "--dir", self.dir).stderr)
+
+
+class Days(Clinic):
+    """What a hub has given and what became of it; see tests/io/play_days.c."""
+
+    def play_days(self, scenario):
+        self.init()
+        self.add()
+        return self.run_it(0, "tests/io/play_days", self.dir, self.out, scenario).stdout
+
+    def gaps(self, want, *args):
+        # the answer of 1 and 3 is the report, not a complaint
+        done = subprocess.run([BUILD / "clinicctl", "gaps", str(self.dir), "kitchen", *args], capture_output=True,
+                              text=True, timeout=60, cwd=self.top)
+        self.assertEqual(done.returncode, want, done.stdout + done.stderr)
+        self.assertEqual(done.stderr, "")
+        return done.stdout
+
+    def gaps_json(self, want):
+        return json.loads(self.gaps(want, "--json"))
+
+    def test_complete(self):
+        self.play_days("complete")
+        text = self.gaps(0)
+        self.assertTrue(text.startswith("kitchen: Complete: every number from 1 to 7 is accounted for.\n"), text)
+        self.assertIn("3 signed by the hub, for 2026-11-20 to 2026-11-21; 1 of them says that no number", text)
+        j = self.gaps_json(0)
+        self.assertEqual(j["verdict"], "complete")
+        self.assertEqual(j["numbers"], [{"first": 1, "last": 7, "state": "stored"}])
+        self.assertEqual([(m["seq"], m["manifest"], m["first"], m["last"], m["from_day"], m["to_day"])
+                          for m in j["manifests"]],
+                         [(1, 1, 1, 0, "2026-11-20", "2026-11-19"), (5, 2, 2, 4, "2026-11-20", "2026-11-20"),
+                          (6, 3, 6, 5, "2026-11-21", "2026-11-21")])
+        self.assertEqual((j["notes"], j["contradictions"]), ([], []))
+
+    def test_manifests_are_no_readings(self):
+        self.play_days("complete")
+        lines = [json.loads(l) for l in self.ctl(0, "readings", self.dir, "--json").stdout.splitlines()]
+        self.assertEqual([l["seq"] for l in lines], [2, 3, 4, 7])
+        self.assertIn("4 readings.", self.ctl(0, "readings", self.dir).stdout)
+        status = json.loads(self.ctl(0, "status", self.dir, "--json").stdout)
+        self.assertEqual((status["records"], status["manifests"], status["older"]), (7, 3, False))
+        self.assertRegex(self.ctl(0, "status", self.dir).stdout, r"kitchen +active .* 4 +0 +0 +0\n")
+
+    def test_nothing_yet(self):
+        self.init()
+        self.add()
+        self.assertIn("has not given a number yet", self.gaps(0))
+        self.assertIn("none has come yet", self.gaps(0))
+
+    def test_told_losses(self):
+        self.play_days("losses")
+        text = self.gaps(3)
+        self.assertIn("Complete: every number from 1 to 9 is accounted for; 2 were given up (2 no space).", text)
+        self.assertIn("2 readings were given up on the hub for want of space: ALARM", text)
+        self.assertEqual(self.gaps_json(3)["numbers"][1],
+                         {"first": 8, "last": 9, "state": "given up", "cause": "evicted", "class": "alarm"})
+
+    def test_missing_manifest(self):
+        self.play_days("missing")
+        self.assertIn("Note: manifest 2 is not here.", self.gaps(3))
+
+    def test_waiting(self):
+        self.play_days("waiting")
+        self.assertIn("is accounted for; 2 wait on the hub.", self.gaps(0))
+
+    def test_not_complete(self):
+        for scenario, text in (("unexplained", "NOT COMPLETE: of the numbers 1 to 9, 2 are not accounted for."),
+                               ("lost", "lost at the clinic"),
+                               ("forged", "number 6 is no proof: its signature is not this hub's"),
+                               ("older", "its storage is older than it was"),
+                               ("conflict", "number 7 came with two contents")):
+            with self.subTest(scenario):
+                self.setUp()
+                self.play_days(scenario)
+                self.assertIn(text, self.gaps(1))
+
+    def test_older_hub_in_status(self):
+        self.assertIn("older=1", self.play_days("older"))
+        self.assertIn("number 7 is here: its storage is older", self.ctl(0, "status", self.dir).stdout)
+        self.assertIs(json.loads(self.ctl(0, "status", self.dir, "--json").stdout)["older"], True)
+
+    def test_without_the_sealing_key(self):
+        self.play_days("forged")
+        (self.dir / "seal.key").unlink()
+        text = self.gaps(0)                     # the numbers are here; the forgery is sealed
+        self.assertIn("3 could not be opened: ", text)
+        self.assertIn("seal.key", text)
+        j = self.gaps_json(0)
+        self.assertIs(j["manifests_opened"], False)
+        self.assertTrue(all("error" in m for m in j["manifests"]))
+
+    def test_usage(self):
+        self.init()
+        self.ctl(64, "gaps")
+        self.ctl(64, "gaps", self.dir)
+        self.ctl(64, "gaps", self.dir, "kitchen", "more")
+        self.ctl(64, "gaps", self.dir, "kitchen", "--colour")
+        self.ctl(66, "gaps", self.dir, "attic")
+        self.ctl(66, "gaps", self.top / "nowhere", "kitchen")
+
+
+class Recover(Clinic):
+    """The card of a hub whose board died: 1 to 10 in its queue, 11 and 12 in its spool; 1 to 7 are at the clinic."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.add()
+        self.card = self.top / "card"
+        self.run_it(0, "tests/io/play_days", self.dir, self.out, "complete")
+        self.run_it(0, "tests/io/play_days", self.dir, self.out, "card", self.card)
+
+    def recover(self, want, *args):
+        return self.ctl(want, "recover", self.dir, self.card, *args)
+
+    def records(self, want, *args):
+        return [json.loads(l) for l in self.recover(want, "--json", *args).stdout.splitlines()]
+
+    def test_counts(self):
+        done = self.recover(1)
+        self.assertRegex(done.stdout, r"queue-1\.db +0 alarms, 10 routine, 0 refused")
+        self.assertRegex(done.stdout, r"spool-1 +2 records")
+        self.assertIn("12 records of hub kitchen: 7 are at the clinic, 5 are not.", done.stdout)
+        self.assertIn("1 of them do not open", done.stderr)
+        self.assertNotIn("80.8", done.stdout)
+        self.assertEqual(self.ctl(0, "readings", self.dir, "--recovered", "--json").stdout, "")
+
+    def test_readings(self):
+        lines = self.records(1)
+        self.assertEqual([(l["seq"], l["recovered_from"]) for l in lines],
+                         [(8, "queue-1.db"), (9, "queue-1.db"), (10, "queue-1.db"), (11, "spool-1"), (12, "spool-1")])
+        self.assertEqual(lines[0]["values"], [{"name": "weight", "unit": "kg", "value": 80.8}])
+        self.assertIsNone(lines[0]["received"])
+        self.assertIn("seal", lines[2]["error"])
+        text = self.recover(1, "--readings").stdout
+        self.assertIn("weight 80.8 kg", text)
+        self.assertIn("from the hub's card (spool-1), not signed", text)
+
+    def test_import_is_no_record(self):
+        for _ in range(2):                                      # twice is once
+            self.assertIn("4 set aside, unsigned", self.recover(1, "--import").stdout)
+            lines = [json.loads(l) for l in self.ctl(0, "readings", self.dir, "--recovered", "--json").stdout.splitlines()]
+            self.assertEqual([l["seq"] for l in lines], [8, 9, 11, 12])
+            self.assertTrue(all(l["recovered_from"] == "set aside" for l in lines))
+        self.assertIn("4 readings.", self.ctl(0, "readings", self.dir).stdout)
+        status = json.loads(self.ctl(0, "status", self.dir, "--json").stdout)
+        self.assertEqual((status["recovered"], status["quarantined"], status["records"]), (4, 0, 7))
+        self.assertIn("4 records from its card are set aside", self.ctl(0, "status", self.dir).stdout)
+        report = subprocess.run([BUILD / "clinicctl", "gaps", str(self.dir), "kitchen"], capture_output=True, text=True,
+                                timeout=60)
+        self.assertEqual(report.returncode, 1)                  # 10 does not open
+        self.assertIn("of the numbers 1 to 12, 1 is not accounted for; 4 came from the hub's card, unsigned",
+                      report.stdout)
+
+    def test_without_recovery(self):
+        (self.card / "recovery").unlink()
+        done = self.recover(1)
+        self.assertIn("2 records of hub kitchen: 0 are at the clinic, 2 are not.", done.stdout)
+        self.assertIn("queue-1.db: there is no file 'recovery'", done.stderr)
+
+    def test_several_segments(self):
+        """One of which 'recovery' has no key; the others are read all the same."""
+        (self.card / "queue-2.db").write_bytes((self.card / "queue-1.db").read_bytes())
+        done = self.recover(1)
+        self.assertIn("queue-2.db: its key is not in the file 'recovery'", done.stderr)
+        self.assertIn("12 records", done.stdout)
+        (self.card / "queue-2.db").rename(self.card / "queue-2.db.aside")
+        self.assertIn("queue-2.db.aside: its key is not in", self.recover(1).stderr)
+
+    def test_set_aside_by_the_hub(self):
+        for end in "", "-wal":
+            (self.card / f"queue-1.db{end}").rename(self.card / f"queue-1.db.aside{end}")
+        done = self.recover(1)
+        self.assertRegex(done.stdout, r"queue-1\.db\.aside +0 alarms, 10 routine")
+        self.assertIn("12 records", done.stdout)
+
+    def test_damage(self):
+        spool = bytearray((self.card / "spool-1").read_bytes())
+        spool[4096 + 120] ^= 1                                  # in the first commit; the second is whole
+        (self.card / "spool-1").write_bytes(spool)
+        done = self.recover(1)
+        self.assertRegex(done.stdout, r"spool-1 +1 records")
+        self.assertIn("spool-1: damaged in places", done.stderr)
+        spool[10] ^= 1                                          # and its head
+        (self.card / "spool-1").write_bytes(spool)
+        self.assertRegex(self.recover(1).stdout, r"spool-1 +1 records")
+        queue = bytearray((self.card / "queue-1.db-wal").read_bytes())
+        for at in range(100, len(queue), 512):
+            queue[at] ^= 1
+        (self.card / "queue-1.db-wal").write_bytes(queue)
+        self.assertIn("queue-1.db: ", self.recover(1).stderr)
+        recovery = bytearray((self.card / "recovery").read_bytes())
+        recovery[30] ^= 1
+        (self.card / "recovery").write_bytes(recovery)
+        self.assertIn("recovery: damaged", self.recover(1).stderr)
+
+    def test_wrong_folders(self):
+        self.ctl(64, "recover")
+        self.ctl(64, "recover", self.dir)
+        self.recover(64, "--colour")
+        self.ctl(66, "recover", self.dir, self.top / "nowhere")
+        self.assertIn("is it a copy of", self.ctl(66, "recover", self.dir, self.out).stderr)
+        other = self.top / "other"
+        self.ctl(0, "init", other, "--name", "other.example", "--address", "192.0.2.11")
+        self.assertIn("does not know", self.ctl(66, "recover", other, self.card).stderr)
+        (self.dir / "seal.key").unlink()
+        self.assertIn("seal.key", self.recover(66).stderr)
+class Audit(Clinic):
+    """play_audit is the hub; its log is a folder beside the bundle."""
+
+    def live(self, events, *more):
+        return self.run_it(0, "tests/io/play_audit", self.dir, self.out, "log", events, *more).stdout
+
+    def set_up(self):
+        self.init()
+        self.add()
+        self.log = self.top / "log"
+
+    def verify(self, want, *args):
+        done = subprocess.run([BUILD / "clinicctl", "audit", "verify", self.dir, "kitchen", "--log",
+                               *map(str, args or [self.log])], capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, want, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def export(self, want, *args):
+        done = subprocess.run([BUILD / "clinicctl", "audit", "export", self.dir, "kitchen", "--log",
+                               *map(str, args)], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, want, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_whole(self):
+        self.set_up()
+        self.assertRegex(self.live(5), r"^stored records=9 witnessed=7$")
+        self.assertIn("Whole: records 1 to 9", self.verify(0))
+        # the next life, a file at a time, and each file named by itself, whatever the order
+        self.live(300)
+        files = sorted(self.log.glob("audit-[0-9]*"))
+        self.assertGreater(len(files), 1)
+        line = self.verify(0)
+        self.assertRegex(line, "^Whole: records 1 to 3[0-9][0-9], all as the hub wrote them.")
+        self.assertIn("that the clinic has not witnessed yet: 2.", line)
+        args = [files[-1]]
+        for file in files[:-1]:
+            args += ["--log", file]
+        self.assertEqual(self.verify(0, *args), line)
+
+    def test_changed_cut_and_given_up(self):
+        self.set_up()
+        self.live(300)
+        whole = {f.name: f.read_bytes() for f in self.log.iterdir()}
+        first = bytearray(whole["audit-1"])
+        first[5 * 4096 + 200] ^= 1
+        (self.log / "audit-1").write_bytes(first)
+        self.assertIn("NOT WHOLE", self.verify(1))
+        (self.log / "audit-1").write_bytes(whole["audit-1"])
+        last = max((n for n in whole if n[6:].isdigit()), key=lambda n: int(n[6:]))
+        (self.log / last).unlink()
+        self.assertIn("NOT WHOLE", self.verify(1))
+        (self.log / last).write_bytes(whole[last])
+        self.verify(0)
+        (self.log / "audit-1").unlink()
+        self.assertIn("NOT WHOLE", self.verify(1))
+        empty = self.top / "empty"
+        empty.mkdir()
+        self.assertIn("NOT WHOLE", self.verify(1, empty))
+        # a ring that went round: nothing is lost as long as the clinic had seen it
+        (self.log / "audit-1").write_bytes(whole["audit-1"])
+        for _ in range(6):
+            self.live(500)
+        self.assertFalse((self.log / "audit-1").exists())
+        self.assertIn("Whole: ", self.verify(0))
+        self.live(2000, "--away")
+        self.assertRegex(self.verify(3), "Whole, with gaps.*never witnessed: [0-9]+")
+
+    def test_nothing(self):
+        self.set_up()
+        empty = self.top / "empty"
+        empty.mkdir()
+        self.assertIn("Nothing to verify", self.verify(2, empty))
+
+    def test_card_set_back(self):
+        """The hub's storage as it was three records ago: it is seen at the next contact, and in the log."""
+        self.set_up()
+        self.live(5)
+        image = {f: f.read_bytes() for f in [*self.log.iterdir(), self.top / "log.key"]}
+        self.assertIn("stored records=21 witnessed=19", self.live(7))
+        for file in self.log.iterdir():
+            file.unlink()
+        for file, data in image.items():
+            file.write_bytes(data)
+        self.assertRegex(self.live(1), r"^older records=\d+ witnessed=7$")
+        line = self.verify(1)
+        self.assertIn("NOT WHOLE", line)
+        self.assertIn("had gone back", line)
+        status = self.ctl(0, "status", self.dir)
+        self.assertIn("audit log", status.stdout)
+        entry = json.loads(self.ctl(0, "status", self.dir, "--json").stdout)
+        self.assertTrue(entry["audit_distrusted"])
+        self.assertEqual(entry["audit_witnessed"], 19)
+        self.live(50)  # longer than what was seen: it stays so
+        self.assertRegex(self.live(1), "^distrusted")
+
+    def test_export(self):
+        self.set_up()
+        self.live(5)
+        fhir = self.top / "events.ndjson"
+        self.assertIn("9 records are in", self.export(0, self.log, "--fhir", fhir))
+        events = [json.loads(line) for line in fhir.read_text().splitlines()]
+        self.assertEqual(len(events), 9)
+        self.assertEqual({e["resourceType"] for e in events}, {"AuditEvent"})
+        self.assertEqual(fhir.stat().st_mode & 0o777, 0o600)
+        before = fhir.read_bytes()
+        self.assertIn("there already", self.export(73, self.log, "--fhir", fhir))
+        self.assertEqual(fhir.read_bytes(), before)
+        empty = self.top / "empty"
+        empty.mkdir()
+        self.export(1, empty, "--fhir", self.top / "none")
+        self.assertFalse((self.top / "none").exists())
+        self.export(73, self.log, "--fhir", self.top / "no" / "where")
+
+    def test_usage(self):
+        self.set_up()
+        for args in (["audit"], ["audit", "look", self.dir, "kitchen"],
+                     ["audit", "verify", self.dir, "kitchen"], ["audit", "verify", self.dir, "--log", "x"],
+                     ["audit", "verify", self.dir, "kitchen", "--log", "x", "--fhir", "y"],
+                     ["audit", "export", self.dir, "kitchen", "--log", "x"],
+                     ["audit", "key", self.dir, "kitchen"],
+                     ["audit", "key", self.dir, "kitchen", "--out", "y", "--log", "x"],
+                     ["audit", "verify", self.dir, "kitchen", "--log", "x", "--colour", "red"],
+                     ["audit", "verify", self.dir, "kitchen", *(["--log", "x"] * 65)]):
+            self.ctl(64, *args)
+        self.ctl(66, "audit", "verify", self.dir, "hall", "--log", self.log)
+        self.ctl(66, "audit", "verify", self.dir, "kitchen", "--log", self.top / "nowhere")
+        self.ctl(66, "audit", "verify", self.top / "nowhere", "kitchen", "--log", self.log)
+
+    def test_another_hubs_log(self):
+        self.set_up()
+        self.live(1)
+        self.add(name="hall", out=self.top / "second")
+        done = self.ctl(66, "audit", "verify", self.dir, "hall", "--log", self.log)
+        self.assertIn("of another hub", done.stderr)
+
+    def test_key_for_an_older_hub(self):
+        self.set_up()
+        done = self.ctl(73, "audit", "key", self.dir, "kitchen", "--out", self.top / "audit.key")
+        self.assertIn("has its key already", done.stderr)
+        self.assertFalse((self.top / "audit.key").exists())
+        self.live(0, "--older-hub")
+        done = self.ctl(66, "audit", "verify", self.dir, "kitchen", "--log", self.top)
+        self.assertIn("'clinicctl audit key'", done.stderr)
+        (self.top / "there").write_text("mine")
+        self.ctl(73, "audit", "key", self.dir, "kitchen", "--out", self.top / "there")
+        self.assertEqual((self.top / "there").read_text(), "mine")
+        self.ctl(0, "audit", "key", self.dir, "kitchen", "--out", self.out / "store/audit.key.new")
+        (self.out / "store/audit.key.new").rename(self.out / "store/audit.key")
+        self.assertEqual((self.out / "store/audit.key").stat().st_size, 32)
+        self.assertIn("stored", self.live(3))
+        self.verify(0)
+        self.ctl(73, "audit", "key", self.dir, "kitchen", "--out", self.top / "audit.key")
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ class Home:
         """Return all events so far of that name whose fields match."""
         return [e for e in self.events if e['ev'] == name and all(e.get(k) == v for k, v in match.items())]
 
-    async def wait(self, name, count=1, seconds=5, **match):
+    async def wait(self, name, count=1, seconds=30, **match):
         """Wait until an event of that name has come `count` times; return the last."""
         end = time.monotonic() + seconds
         while len(self.seen(name, **match)) < count:

@@ -1,5 +1,5 @@
 /*
- * test_hubd_io.c - the real hubd with a scripted hub-ble: pins and pairing windows, over kills of either.
+ * test_hubd_io.c - the real hubd with a scripted hub-ble: pins, pairing windows, another assignment, over kills of either.
  *
  * The program is looked for in $HUBD, else two folders above this one.
  */
@@ -32,6 +32,8 @@ static struct {
 	unsigned ups, configs, windows;
 	struct msg_ble_config config;
 	struct msg_window window;
+	unsigned fences;
+	struct msg_fence fence;
 } heard;
 
 static void on_up(void *arg, struct ipc *l)
@@ -55,6 +57,9 @@ static void on_message(void *arg, struct ipc *l, const struct msg *m)
 		CHECK(heard.configs > 0); /* the devices first */
 		heard.windows++;
 		heard.window = m->window;
+	} else if (m->kind == MSG_FENCE) {
+		heard.fences++;
+		heard.fence = m->fence;
 	}
 }
 
@@ -84,11 +89,14 @@ static int end_child(int sig)
 	return status;
 }
 
+static uint32_t assignment;
+
 static void put_config(uint64_t version, struct config_window window)
 {
 	struct config c = { .hub = { 1 },
 			    .epoch = 1,
 			    .version = version,
+			    .assignment = assignment,
 			    .heartbeat_s = 300,
 			    .device_count = 2,
 			    .endpoint_count = 1,
@@ -276,6 +284,263 @@ static void test_damaged_files(void)
 	UNTIL(!light_is("needs-you"));
 }
 
+/* --- as hub-coap ------------------------------------------------------------------------------ */
+
+static struct {
+	unsigned configs;
+	uint64_t versions[4]; /* of the configs */
+	int64_t floor_ms;     /* as told before the config; 0: not told */
+} coap_heard;
+
+static void on_coap_message(void *arg, struct ipc *l, const struct msg *m)
+{
+	(void)arg, (void)l;
+	if (m->kind == MSG_TIME && coap_heard.configs == 0)
+		coap_heard.floor_ms = m->time.utc.ms;
+	else if (m->kind == MSG_COAP_CONFIG)
+		coap_heard.versions[coap_heard.configs++ % 4] = m->coap_config.version;
+}
+
+static struct ipc *connect_coap(void)
+{
+	static const struct ipc_handlers h = { .up = on_up,
+					       .down = on_down,
+					       .message = on_coap_message };
+	const struct ipc_config c = { .self = ROLE_COAP,
+				      .peer = ROLE_HUBD,
+				      .run_dir = run_dir,
+				      .same_user = true };
+	struct ipc *link;
+
+	memset(&coap_heard, 0, sizeof(coap_heard));
+	CHECK_INT(ipc_connect(rt, &c, &h, NULL, &link), 0);
+	UNTIL(coap_heard.configs >= 1);
+	return link;
+}
+
+/* How late it is at least comes before the endpoints, over restarts, and only from the clinic's word. */
+static void test_time_floor(void)
+{
+	const uint8_t nonsense[] = { 1, 2, 3 };
+	struct msg m = { .kind = MSG_TIME,
+			 .time.utc = { .ms = 1900000000000,
+				       .quality = CLOCK_QUALITY_CLINIC } };
+	struct ipc *coap = connect_coap();
+
+	CHECK_INT(coap_heard.floor_ms, 0);
+	m.time.at = rt_mono();
+	CHECK_INT(ipc_send(coap, &m), 0);
+	UNTIL(file_exists(state_dir, "time-floor"));
+	ipc_free(coap);
+	ipc_free(connect_coap()); /* hub-coap anew */
+	CHECK(coap_heard.floor_ms >= 1900000000000);
+	restart_hubd();
+	coap = connect_coap();
+	CHECK(coap_heard.floor_ms >= 1900000000000);
+	CHECK(coap_heard.floor_ms < 1900000000000 + 60000);
+	m.time.utc.ms = 1850000000000; /* it falls back: the floor does not */
+	m.time.at = rt_mono();
+	CHECK_INT(ipc_send(coap, &m), 0);
+	pass_ms(QUIET_MS);
+	ipc_free(coap);
+	restart_hubd();
+	ipc_free(connect_coap());
+	CHECK(coap_heard.floor_ms >= 1900000000000);
+	CHECK_INT(file_replace(state_dir, "time-floor", nonsense, 3), 0);
+	restart_hubd();
+	ipc_free(connect_coap());
+	CHECK_INT(coap_heard.floor_ms, 0);
+}
+
+static void prove(struct ipc *coap, uint64_t version)
+{
+	const struct msg m = { .kind = MSG_STATUS,
+			       .status = { STATUS_ENDPOINTS, version, 0 } };
+
+	CHECK_INT(ipc_send(coap, &m), 0);
+}
+
+/* Endpoints that have proven themselves are told before those of a config that has not, over restarts. */
+static void test_proven(void)
+{
+	struct ipc *coap = connect_coap();
+
+	CHECK_UINT(coap_heard.versions[0], 2);
+	prove(coap, 1);		     /* not the one in use */
+	say(STATUS_ENDPOINTS, 2, 0); /* hub-ble knows nothing of it */
+	pass_ms(QUIET_MS);
+	CHECK(!file_exists(state_dir, "config.proven"));
+	prove(coap, 2);
+	UNTIL(file_exists(state_dir, "config.proven"));
+	put_config(3, (struct config_window){ 2, 2, 5, true });
+	UNTIL(coap_heard.configs == 2); /* hub-coap has the ones before already */
+	CHECK_UINT(coap_heard.versions[1], 3);
+	ipc_free(coap);
+	restart_hubd();
+	coap = connect_coap();
+	UNTIL(coap_heard.configs == 2);
+	CHECK_UINT(coap_heard.versions[0], 2);
+	CHECK_UINT(coap_heard.versions[1], 3);
+	prove(coap, 3);
+	pass_ms(QUIET_MS);
+	ipc_free(coap);
+	restart_hubd();
+	coap = connect_coap();
+	pass_ms(QUIET_MS);
+	CHECK_UINT(coap_heard.configs, 1);
+	CHECK_UINT(coap_heard.versions[0], 3);
+	ipc_free(coap);
+}
+
+/* --- as hub-ble and hub-store, when another patient comes ------------------------------------ */
+
+static struct {
+	unsigned configs, fences;
+	struct msg_store_config config;
+	struct msg_fence fence;
+} store_heard;
+static struct ipc *store;
+
+static void on_store_message(void *arg, struct ipc *l, const struct msg *m)
+{
+	(void)arg, (void)l;
+	if (m->kind == MSG_STORE_CONFIG) {
+		store_heard.configs++;
+		store_heard.config = m->store_config;
+	} else if (m->kind == MSG_FENCE) {
+		store_heard.fences++;
+		store_heard.fence = m->fence;
+	}
+}
+
+static void connect_store(void)
+{
+	static const struct ipc_handlers h = { .message = on_store_message };
+	const struct ipc_config c = { .self = ROLE_STORE,
+				      .peer = ROLE_HUBD,
+				      .run_dir = run_dir,
+				      .same_user = true };
+
+	memset(&store_heard, 0, sizeof(store_heard));
+	CHECK_INT(ipc_connect(rt, &c, &h, NULL, &store), 0);
+}
+
+static void fenced(struct ipc *link, const struct msg_fence *f)
+{
+	const struct msg m = { .kind = MSG_FENCED, .fence = *f };
+
+	CHECK_INT(ipc_send(link, &m), 0);
+}
+
+static bool ble_asked(enum fence_step step)
+{
+	return heard.fences > 0 && heard.fence.step == step &&
+	       heard.fence.assignment == assignment;
+}
+
+static bool store_asked(enum fence_step step)
+{
+	return store_heard.fences > 0 && store_heard.fence.step == step &&
+	       store_heard.fence.assignment == assignment;
+}
+
+/* hubd is killed; until it asks for this step nobody gets a config of the new assignment. */
+static void restart_hubd_in(enum fence_step step, bool of_ble)
+{
+	end_child(SIGKILL);
+	memset(&heard, 0, sizeof(heard));
+	memset(&store_heard, 0, sizeof(store_heard));
+	launch();
+	UNTIL(of_ble ? ble_asked(step) : store_asked(step));
+	CHECK_UINT(heard.configs, 0);
+}
+
+static void pair_second(void)
+{
+	const struct msg m = { .kind = MSG_BONDED,
+			       .bonded = { .num = 2,
+					   .pin = { .known = true,
+						    .addr = { 7 },
+						    .addr_type = ADDR_RANDOM,
+						    .strength = LINK_SC_JUST_WORKS } } };
+	unsigned before = heard.configs;
+
+	CHECK_INT(ipc_send(ble, &m), 0);
+	UNTIL(heard.configs > before && heard.config.pins[1].known);
+}
+
+/* Killed in each step: nothing of the new one before all of the old one is gone. */
+static void test_another_patient(void)
+{
+	connect_store();
+	UNTIL(store_heard.configs == 1);
+	pair_second();
+	CHECK_UINT(store_heard.config.assignment, 0);
+	assignment = 2;
+	put_config(4, (struct config_window){ 3, 0, 10, false });
+	UNTIL(ble_asked(FENCE_QUIET));
+	say(STATUS_ADAPTER, 1, 0);
+	restart_hubd_in(FENCE_QUIET, true);
+	CHECK_UINT(store_heard.config.assignment, 0);
+	fenced(ble, &heard.fence);
+	UNTIL(store_asked(FENCE_SAVED));
+	fenced(ble, &heard.fence); /* it is not hub-ble's to say */
+	fenced(store, &store_heard.fence);
+	UNTIL(ble_asked(FENCE_FORGET));
+	restart_hubd_in(FENCE_FORGET, true);
+	CHECK_UINT(store_heard.config.assignment, 0);
+	fenced(ble, &heard.fence);
+	UNTIL(store_asked(FENCE_CLEARED));
+	restart_hubd_in(FENCE_FORGET, true);
+	fenced(ble, &heard.fence);
+	UNTIL(store_asked(FENCE_CLEARED));
+	fenced(store, &store_heard.fence);
+	UNTIL(store_asked(FENCE_SEAL));
+	CHECK_UINT(store_heard.config.assignment, 2); /* told before it was asked */
+	restart_hubd_in(FENCE_SEAL, false);
+	CHECK_UINT(store_heard.config.assignment, 2);
+	say(STATUS_ADAPTER, 1, 0);
+	pass_ms(QUIET_MS);
+	CHECK_UINT(heard.configs + heard.windows, 0);
+	fenced(store, &store_heard.fence);
+	UNTIL(heard.configs == 1 && heard.windows == 1);
+	CHECK_UINT(heard.config.assignment, 2);
+	CHECK_UINT(heard.window.id, 3);
+	CHECK(!heard.config.pins[1].known);
+	restart_hubd();
+	CHECK_UINT(heard.config.assignment, 2);
+	CHECK_UINT(heard.fences, 0);
+}
+
+/* The clinic takes it back before anything is gone. */
+static void test_taken_back(void)
+{
+	pair_second();
+	assignment = 3;
+	put_config(5, (struct config_window){ 3, 0, 10, false });
+	UNTIL(ble_asked(FENCE_QUIET));
+	heard.configs = 0;
+	assignment = 2;
+	put_config(6, (struct config_window){ 3, 0, 10, false });
+	UNTIL(heard.configs == 1);
+	CHECK_UINT(heard.config.assignment, 2);
+	CHECK(heard.config.pins[1].known);
+}
+
+/* Whose the bonds are is not known: they go. */
+static void test_damaged_assignment(void)
+{
+	const uint8_t nonsense[] = { 1, 2, 3 };
+
+	end_child(SIGKILL);
+	CHECK_INT(file_replace(state_dir, "assignment", nonsense, 3), 0);
+	memset(&heard, 0, sizeof(heard));
+	launch();
+	UNTIL(ble_asked(FENCE_QUIET));
+	CHECK_UINT(heard.configs, 0);
+	ipc_free(store);
+}
+
 static void test_end(void)
 {
 	int status = end_child(SIGTERM);
@@ -292,8 +557,19 @@ static void test_end(void)
 int main(int argc, char **argv)
 {
 	static test_fn *const tests[] = {
-		test_start,	      test_window_opens, test_pin,	     test_kills,
-		test_served_for_good, test_new_order,	 test_damaged_files, test_end,
+		test_start,
+		test_window_opens,
+		test_pin,
+		test_kills,
+		test_served_for_good,
+		test_new_order,
+		test_damaged_files,
+		test_time_floor,
+		test_proven,
+		test_another_patient,
+		test_taken_back,
+		test_damaged_assignment,
+		test_end,
 	};
 	const char *env = getenv("HUBD");
 	char self[PATH_MAX];

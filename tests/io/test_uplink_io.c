@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 
+#include "tests/io/udp_proxy.h"
 #include "tests/io/uplink_world.h"
 
 enum { BATCHES = 40 };
@@ -67,6 +68,68 @@ static void deliver(enum dtls_profile profile)
 		    (rt_wall().ms - (int64_t)(rt_mono().ms - w.time.at.ms))) <=
 	      w.time.utc.uncertainty_ms + 2);
 	end_world(&w);
+}
+
+/* One record as large as there can be, with the largest numbers around it: signed as hub-store would. */
+static void make_largest(struct world *w, unsigned seq, struct msg_batch *ret)
+{
+	static const uint8_t body[SEALED_BODY_MAX], private[P256_PRIVATE_LEN] = { 1 };
+	struct batch b = { .epoch = UINT32_MAX,
+			   .acked = INT64_MAX,
+			   .flags = BATCH_ALARM | BATCH_RESEND,
+			   .queued = INT64_MAX,
+			   .highest = INT64_MAX,
+			   .record_count = 1 };
+	uint8_t payload[BATCH_BYTES_MAX];
+	int n;
+
+	(void)w;
+	b.records[0] = (struct record){ .assignment = UINT32_MAX,
+					.seq = seq,
+					.class = CLASS_ALARM,
+					.kind = UINT8_MAX,
+					.body = body,
+					.body_len = sizeof(body) };
+	n = batch_encode(&b, payload, sizeof(payload));
+	CHECK(n > SEALED_BODY_MAX);
+	n = sign1_make(SIGN_CONTEXT_BATCH, private, payload, (size_t)n, ret->bytes,
+		       sizeof(ret->bytes));
+	CHECK(n > BATCH_BYTES_FULL && n + 8 <= BATCH_BYTES_MAX); /* seq is short here */
+	/* what is signed is not looked at here: as long as a batch can be */
+	memset(ret->bytes + n, 0, sizeof(ret->bytes) - (size_t)n);
+	ret->len = (uint16_t)n;
+}
+
+/* The largest batch is one datagram, too, and no larger than IPv6 lets any path be. */
+static void largest(enum dtls_profile profile)
+{
+	struct udp_proxy *p = proxy_page();
+	struct world w;
+	pid_t proxy;
+
+	make_world(&w, 5);
+	w.page->profile = profile;
+	w.make_batch = make_largest;
+	start_server(&w);
+	p->to = w.page->port;
+	proxy = proxy_start(p);
+	w.port = p->port;
+	start_coap(&w);
+	CHECK(wait_for(&w, all_acked, 20));
+	for (unsigned seq = 1; seq <= 5; seq++)
+		CHECK_UINT(w.page->times[seq], 1);
+	CHECK_UINT(w.page->handshakes_seen, 1);
+	CHECK(p->seen[PROXY_CLIENT] > BATCH_BYTES_FULL);
+	CHECK(p->seen[PROXY_CLIENT] <= 1280 - 48); /* IPv6 and UDP */
+	kill(proxy, SIGKILL);
+	waitpid(proxy, NULL, 0);
+	end_world(&w);
+}
+
+static void test_largest(void)
+{
+	largest(DTLS_PROFILE_13_CID);
+	largest(DTLS_PROFILE_12_CID);
 }
 
 static void test_deliver(void)
@@ -258,6 +321,92 @@ static void test_server_frozen(void)
 	end_world(&w);
 }
 
+/* --- a full window, and the server forgets us or sleeps ------------------------------- */
+
+enum { WARM = 150, REST = 40, WINDOW = 8 };
+
+static unsigned unanswered(struct world *w)
+{
+	unsigned n = 0;
+
+	for (unsigned seq = 1; seq < w->next; seq++)
+		n += !w->acked[seq];
+	return n;
+}
+
+static bool all_handed_are_acked(struct world *w)
+{
+	return w->next > WARM && unanswered(w) == 0;
+}
+
+/* Enough clean exchanges for the largest window; then the server is stopped, and the window fills up. */
+static void fill_window(struct world *w)
+{
+	make_world(w, WARM + REST);
+	w->quota = WARM;
+	start_server(w);
+	start_coap(w);
+	CHECK(wait_for(w, all_handed_are_acked, 60));
+	CHECK_UINT(w->credits, WINDOW);
+	kill(w->server, SIGSTOP);
+	w->quota = UINT_MAX;
+	hand_over_all(w);
+	CHECK_UINT(unanswered(w), WINDOW);
+}
+
+static void each_once(struct world *w, const char *what, struct mono begin)
+{
+	CHECK(wait_for(w, all_acked, 60));
+	printf("  %s: readings flow %llu s later\n", what,
+	       (unsigned long long)mono_since(rt_mono(), begin) / 1000);
+	for (unsigned seq = 1; seq <= WARM + REST; seq++) {
+		CHECK(w->page->times[seq] >= 1);
+		CHECK_UINT(w->handed[seq], 1); /* hub-store is not asked for it again */
+	}
+	end_world(w);
+}
+
+static void test_full_window_killed(void)
+{
+	struct mono begin;
+	struct world w;
+
+	fill_window(&w);
+	end(&w.server, SIGKILL);
+	begin = rt_mono();
+	start_server(&w);
+	each_once(&w, "full window, server killed", begin);
+}
+
+/* It sleeps for less than it takes to call it dead, and for more. */
+static void sleep_for(unsigned seconds)
+{
+	struct mono begin;
+	struct world w;
+
+	fill_window(&w);
+	w.kill_at = mono_add(rt_mono(), seconds * 1000);
+	wait_for(&w, is_kill_time, seconds + 5);
+	CHECK_INT(w.went_down, seconds > 30);
+	CHECK(!has_incident(&w)); /* silence is not an attack */
+	kill(w.server, SIGCONT);
+	begin = rt_mono();
+	each_once(&w,
+		  seconds > 30 ? "full window, server slept 45 s"
+			       : "full window, server slept 15 s",
+		  begin);
+}
+
+static void test_full_window_short_sleep(void)
+{
+	sleep_for(15);
+}
+
+static void test_full_window_long_sleep(void)
+{
+	sleep_for(45);
+}
+
 /* hub-coap is there first, its packets are refused by the clinic's machine; then the server comes. */
 static void test_server_late(void)
 {
@@ -341,49 +490,22 @@ static void test_coap_killed(void)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		test_fn *fn;
-	} all[] = { { "deliver", test_deliver },
-		    { "wrong-servers", test_wrong_servers },
-		    { "no-downgrade", test_no_downgrade },
-		    { "wrong-hubs", test_wrong_hubs },
-		    { "useless-answers", test_useless_answers },
-		    { "server-killed", test_server_killed },
-		    { "server-frozen", test_server_frozen },
-		    { "server-late", test_server_late },
-		    { "link-down", test_link_down },
-		    { "coap-killed", test_coap_killed } };
-	size_t count = sizeof(all) / sizeof(*all);
-	pid_t pids[sizeof(all) / sizeof(*all)];
-	int status, bad = 0;
+	static const struct named_test all[] = {
+		{ "deliver", test_deliver },
+		{ "largest", test_largest },
+		{ "wrong-servers", test_wrong_servers },
+		{ "no-downgrade", test_no_downgrade },
+		{ "wrong-hubs", test_wrong_hubs },
+		{ "useless-answers", test_useless_answers },
+		{ "server-killed", test_server_killed },
+		{ "server-frozen", test_server_frozen },
+		{ "full-window-killed", test_full_window_killed },
+		{ "full-window-short", test_full_window_short_sleep },
+		{ "full-window-long", test_full_window_long_sleep },
+		{ "server-late", test_server_late },
+		{ "link-down", test_link_down },
+		{ "coap-killed", test_coap_killed }
+	};
 
-	if (argc == 3 && strcmp(argv[1], "server") == 0)
-		return server_main(argv[2]);
-	CHECK_INT(crypto_init(), 0);
-	/* Most of the time is waiting: each test is a process of its own, all at once. */
-	for (size_t i = 0; i < count; i++) {
-		fflush(stdout);
-		pids[i] = fork();
-		if (pids[i] == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			test_name = all[i].name;
-			test_seed = argc == 3 ? strtoull(argv[2], NULL, 10)
-					      : (uint64_t)time(NULL);
-			test_state = test_seed | 1;
-			if (argc != 2 || strcmp(argv[1], all[i].name) == 0)
-				all[i].fn();
-			exit(0);
-		}
-	}
-	for (size_t i = 0; i < count; i++) {
-		CHECK_INT(waitpid(pids[i], &status, 0), pids[i]);
-		if (status)
-			fprintf(stderr, "failed: %s\n", all[i].name);
-		bad |= status;
-	}
-	if (bad)
-		return 1;
-	printf("ok uplink-io (%zu)\n", count);
-	return 0;
+	return run_at_once(argc, argv, "uplink-io", all, sizeof(all) / sizeof(*all));
 }

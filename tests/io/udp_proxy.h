@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * udp_proxy.h - a UDP path on loopback that counts, delays, and loses one datagram at a chosen position.
+ * udp_proxy.h - a UDP path on loopback that counts, delays, and loses one datagram at a chosen position or some of all.
  *
  * A child process; the page of figures is shared with it. One client at a time.
  */
@@ -32,7 +32,11 @@ struct udp_proxy {
 	/* lose the drop_at-th datagram that this side sends; 0: none */
 	enum proxy_side drop_from;
 	unsigned drop_at;
+	volatile unsigned largest; /* payload that passes; 0: any */
+	unsigned loss_percent;	   /* of either side, drawn anew for each */
 	/* kept by the proxy */
+	volatile unsigned too_large[2]; /* lost for that */
+	volatile unsigned seen[2];	/* largest payload that each side sent */
 	volatile uint16_t port;
 	volatile unsigned dropped;
 	volatile unsigned datagrams[2]; /* sent by each side */
@@ -68,6 +72,17 @@ static int proxy_socket(uint16_t *ret_port)
 	return fd;
 }
 
+/* The same losses in each run. */
+static unsigned proxy_dice(void)
+{
+	static uint64_t state = 88172645463325252ULL;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (unsigned)(state >> 33);
+}
+
 /* Takes one datagram in; false if there is none or it is lost here. */
 static bool proxy_take(struct udp_proxy *p, int fd, enum proxy_side from,
 		       struct sockaddr_in *client, struct proxy_packet *ret)
@@ -86,6 +101,16 @@ static bool proxy_take(struct udp_proxy *p, int fd, enum proxy_side from,
 	ret->due_ms = proxy_now() + p->delay_ms;
 	p->datagrams[from]++;
 	p->ip_bytes[from] += ret->len + PROXY_IP_UDP;
+	if (ret->len > p->seen[from])
+		p->seen[from] = (unsigned)ret->len;
+	if (p->loss_percent && proxy_dice() % 100 < p->loss_percent) {
+		p->dropped++;
+		return false;
+	}
+	if (p->largest && ret->len > p->largest) {
+		p->too_large[from]++;
+		return false;
+	}
 	if (p->drop_at && from == p->drop_from && p->datagrams[from] == p->drop_at) {
 		p->dropped++;
 		return false;

@@ -7,11 +7,12 @@
  * like a machine; both sides share one page. Certificates are made on the fly by clinic/pki. HUB_COAP names
  * the program under test; default: ../../hub-coap from the test, as the build folder has it.
  *
- * A batch here is its seq in two bytes (0: a heartbeat), unless make_batch says otherwise.
+ * A batch here is its seq in two bytes (0: a heartbeat) and whatever follows, unless make_batch says otherwise.
  */
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -46,6 +47,7 @@ struct page {
 	struct pki_pair server, root; /* what the server shows; whom it trusts */
 	enum dtls_profile profile;
 	bool refuse_key, told_time;
+	int64_t time_offset_ms; /* what the server says the time is, less what it is */
 	volatile enum mode mode;
 	volatile uint16_t port; /* 0: any; then the one it got */
 	uint64_t batches;	/* seqs 1 to this exist */
@@ -54,9 +56,15 @@ struct page {
 	volatile unsigned times[SEQ_MAX + 1]; /* how often each seq came */
 	uint8_t spki[PIN_LEN];
 	char path[16];
+	char address[16];     /* of the server; empty: 127.0.0.1 */
+	char store[PATH_MAX]; /* whose seqs are the clinic's; empty: those of this page */
+	/* the server's network namespace as a file, all of whose addresses it takes; empty: ours, loopback */
+	char space[32];
 };
 
 /* --- the server's process ----------------------------------------------------------- */
+
+__attribute__((unused)) static struct page *server_store; /* NULL: its own page */
 
 __attribute__((unused)) static bool on_admit(void *arg,
 					     const uint8_t spki[static PIN_LEN])
@@ -80,7 +88,7 @@ __attribute__((unused)) static void take_seqs(struct page *p,
 		for (size_t i = 0; i < b.record_count; i++)
 			if (b.records[i].seq <= SEQ_MAX)
 				p->times[b.records[i].seq]++;
-	} else if (rq->len == 2) {
+	} else if (rq->len >= 2) {
 		unsigned seq = (unsigned)rq->body[0] << 8 | rq->body[1];
 
 		if (seq >= 1 && seq <= SEQ_MAX)
@@ -106,7 +114,7 @@ __attribute__((unused)) static void make_reply(const struct page *p, struct repl
 	}
 	if (!p->told_time) {
 		ret->has_time = true;
-		ret->utc_ms = rt_wall().ms;
+		ret->utc_ms = rt_wall().ms + p->time_offset_ms;
 		ret->time_quality = CLOCK_QUALITY_NTP;
 	}
 }
@@ -115,7 +123,7 @@ __attribute__((unused)) static void on_request(void *arg,
 					       const struct coap_server_request *rq,
 					       struct coap_server_response *ret)
 {
-	struct page *p = arg;
+	struct page *p = arg, *store = server_store ? server_store : p;
 	struct reply r = { 0 };
 	int n;
 
@@ -130,13 +138,13 @@ __attribute__((unused)) static void on_request(void *arg,
 		return;
 	case MODE_FORBIDDEN: ret->code = COAP_CODE_FORBIDDEN; return;
 	case MODE_MUTE:
-		take_seqs(p, rq);
+		take_seqs(store, rq);
 		ret->code = 0;
 		return;
-	case MODE_NO_CONTIG: take_seqs(p, rq); break;
+	case MODE_NO_CONTIG: take_seqs(store, rq); break;
 	case MODE_ANSWER:
-		take_seqs(p, rq);
-		make_reply(p, &r);
+		take_seqs(store, rq);
+		make_reply(store, &r);
 		p->told_time = true;
 		break;
 	}
@@ -162,7 +170,9 @@ __attribute__((unused)) static struct page *map_page(const char *dir)
 __attribute__((unused)) static int server_main(const char *dir)
 {
 	struct page *p = map_page(dir);
-	struct coap_server_config cfg = { .address = "127.0.0.1",
+	struct coap_server_config cfg = { .address = p->address[0] ? p->address
+						     : p->space[0] ? ""
+								   : "127.0.0.1",
 					  .port = p->port,
 					  .profile = p->profile,
 					  .cert_pem = p->server.cert,
@@ -174,7 +184,11 @@ __attribute__((unused)) static int server_main(const char *dir)
 	struct coap_server *s;
 	struct rt *rt = rt_new();
 
+	if (p->store[0])
+		server_store = map_page(p->store);
 	log_init("server");
+	if (p->space[0] && setns(open(p->space, O_RDONLY | O_CLOEXEC), CLONE_NEWNET))
+		return 1;
 	if (crypto_init() || coap_server_new(rt, &cfg, &s))
 		return 1;
 	p->port = coap_server_port(s);
@@ -207,7 +221,13 @@ struct world {
 	unsigned incidents[32];
 	uint16_t port; /* where the config says the clinic is; 0: where it is */
 	void (*make_batch)(struct world *w, unsigned seq,
-			   struct msg_batch *ret); /* may be NULL */
+			   struct msg_batch *ret);			 /* may be NULL */
+	void (*make_config)(struct world *w, struct msg_coap_config *c); /* may be NULL */
+	unsigned
+		went_down; /* how often hub-coap said that it is not connected any more */
+	uint64_t handshakes; /* as last told */
+	uint64_t proven;  /* version of the config that has proven itself, as last told */
+	int64_t floor_ms; /* what hubd says how late it is at least; 0: nothing */
 	/* waiting */
 	bool (*until)(struct world *);
 	struct mono deadline;
@@ -268,6 +288,11 @@ __attribute__((unused)) static void on_store_message(void *arg, struct ipc *link
 			hand_over(w, 0);
 	} else if (m->kind == MSG_ACK) {
 		w->acks++;
+		/* as hub-store: a reply that names what never was acknowledges nothing, and its batch is offered again */
+		if (reply_highest(&m->ack.reply) > w->page->batches) {
+			w->next = 1;
+			return;
+		}
 		for (unsigned seq = 1; seq <= w->page->batches; seq++)
 			if (reply_covers(&m->ack.reply, seq)) {
 				CHECK(w->page->times[seq] >
@@ -277,27 +302,39 @@ __attribute__((unused)) static void on_store_message(void *arg, struct ipc *link
 	}
 }
 
-__attribute__((unused)) static void send_config(struct world *w)
+__attribute__((unused)) static void make_endpoint(struct world *w, const struct page *p,
+						  struct config_endpoint *e)
 {
-	struct msg m = { .kind = MSG_COAP_CONFIG };
-	struct config_endpoint *e = &m.coap_config.endpoints[0];
-
-	m.coap_config.heartbeat_s = 60;
-	m.coap_config.endpoint_count = 1;
+	*e = (struct config_endpoint){ .profile = p->profile, .pin_count = 1 };
 	snprintf(e->name, sizeof(e->name), NAME);
 	memcpy(e->addr, (uint8_t[16]){ [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 },
 	       16);
-	e->port = w->port ? w->port : w->page->port;
-	e->profile = w->page->profile;
-	e->pin_count = 1;
-	memcpy(e->pins[0], w->pin, PIN_LEN);
+	e->port = p == w->page && w->port ? w->port : p->port;
+	memcpy(e->pins[0], p == w->page ? w->pin : p->server.spki, PIN_LEN);
+}
+
+__attribute__((unused)) static void send_config(struct world *w)
+{
+	struct msg m = { .kind = MSG_COAP_CONFIG };
+
+	m.coap_config.heartbeat_s = 60;
+	m.coap_config.endpoint_count = 1;
+	make_endpoint(w, w->page, &m.coap_config.endpoints[0]);
+	if (w->make_config)
+		w->make_config(w, &m.coap_config);
 	CHECK_INT(ipc_send(w->hubd, &m), 0);
 }
 
 __attribute__((unused)) static void on_hubd_up(void *arg, struct ipc *link)
 {
+	struct world *w = arg;
+	struct msg m = { .kind = MSG_TIME };
+
 	(void)link;
-	send_config(arg);
+	m.time.utc.ms = w->floor_ms;
+	if (w->floor_ms)
+		CHECK_INT(ipc_send(w->hubd, &m), 0);
+	send_config(w);
 }
 
 __attribute__((unused)) static void on_hubd_message(void *arg, struct ipc *link,
@@ -307,8 +344,13 @@ __attribute__((unused)) static void on_hubd_message(void *arg, struct ipc *link,
 
 	(void)link;
 	if (m->kind == MSG_STATUS && m->status.what == STATUS_UPLINK) {
+		w->went_down += w->connected && !m->status.a;
 		w->connected = m->status.a;
+		w->handshakes = m->status.b;
 		w->ever_connected |= w->connected;
+	} else if (m->kind == MSG_STATUS && m->status.what == STATUS_ENDPOINTS) {
+		if (m->status.b == TRIAL_NONE)
+			w->proven = m->status.a; /* else: why none is, so far */
 	} else if (m->kind == MSG_TIME) {
 		w->has_time = true;
 		w->time = m->time;
@@ -377,15 +419,21 @@ __attribute__((unused)) static void end(pid_t *pid, int sig)
 	*pid = 0;
 }
 
+__attribute__((unused)) static pid_t start_server_of(const char *dir, struct page *p)
+{
+	const char *const argv[] = { "/proc/self/exe", "server", dir, NULL };
+	unsigned before = p->started;
+	pid_t pid = spawn(argv);
+
+	for (int i = 0; i < 1000 && p->started == before; i++)
+		usleep(10000);
+	CHECK(p->started == before + 1);
+	return pid;
+}
+
 __attribute__((unused)) static void start_server(struct world *w)
 {
-	const char *const argv[] = { "/proc/self/exe", "server", w->dir, NULL };
-	unsigned before = w->page->started;
-
-	w->server = spawn(argv);
-	for (int i = 0; i < 500 && w->page->started == before; i++)
-		usleep(10000);
-	CHECK(w->page->started == before + 1);
+	w->server = start_server_of(w->dir, w->page);
 }
 
 __attribute__((unused)) static void start_coap(struct world *w)
@@ -476,4 +524,51 @@ __attribute__((unused)) static bool all_acked(struct world *w)
 		if (!w->acked[seq])
 			return false;
 	return true;
+}
+
+/* --- main --------------------------------------------------------------------------- */
+
+struct named_test {
+	const char *name;
+	test_fn *fn;
+};
+
+/*
+ * run_at_once - main of a test of hub-coap: as most of the time is waiting, each test is a process of its own, all at
+ * once. With one argument only the test of that name; as 'PROGRAM server DIR' it is the server.
+ */
+__attribute__((unused)) static int run_at_once(int argc, char **argv, const char *what,
+					       const struct named_test *all, size_t count)
+{
+	pid_t pids[32];
+	int status, bad = 0;
+
+	if (argc == 3 && strcmp(argv[1], "server") == 0)
+		return server_main(argv[2]);
+	CHECK_INT(crypto_init(), 0);
+	CHECK(count <= sizeof(pids) / sizeof(*pids));
+	for (size_t i = 0; i < count; i++) {
+		fflush(stdout);
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			test_name = all[i].name;
+			test_seed = argc == 3 ? strtoull(argv[2], NULL, 10)
+					      : (uint64_t)time(NULL);
+			test_state = test_seed | 1;
+			if (argc != 2 || strcmp(argv[1], all[i].name) == 0)
+				all[i].fn();
+			exit(0);
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		CHECK_INT(waitpid(pids[i], &status, 0), pids[i]);
+		if (status)
+			fprintf(stderr, "failed: %s\n", all[i].name);
+		bad |= status;
+	}
+	if (bad)
+		return 1;
+	printf("ok %s (%zu)\n", what, count);
+	return 0;
 }

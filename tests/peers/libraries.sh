@@ -12,6 +12,7 @@ usage() {
 
 	  HUB_CACHE   where results are kept, default ~/.cache/telehealth-hub
 	  DEPS_CACHE  folder with the wheels, looked at beside pip's index
+	  PEERS_REQUIREMENTS  other pins than those of this folder
 	EOF
 }
 
@@ -23,9 +24,10 @@ die() {
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${HUB_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/telehealth-hub}/peers
 python=/usr/bin/python3
+requirements=${PEERS_REQUIREMENTS:-$here/requirements.txt}
 
 set_prefix() {
-	key=$({ cat "$here/requirements.txt"; "$python" --version; uname -m; } | sha256sum | cut -c1-16)
+	key=$({ cat "$requirements"; "$python" --version; uname -m; } | sha256sum | cut -c1-16)
 	prefix=$cache/$key
 }
 
@@ -42,9 +44,9 @@ install() {
 	trap 'exit 130' INT TERM
 	set -- --find-links "${DEPS_CACHE:-}"
 	[ -n "${DEPS_CACHE:-}" ] || shift 2
-	echo "peers: installing $(grep -c == "$here/requirements.txt") Python packages into $prefix" >&2
+	echo "peers: installing $(grep -c == "$requirements") Python packages into $prefix" >&2
 	PIP_ROOT_USER_ACTION=ignore "$python" -m pip install --quiet --disable-pip-version-check --no-deps \
-		--only-binary=:all: --require-hashes --target "$work" "$@" -r "$here/requirements.txt" >"$log" 2>&1 || {
+		--only-binary=:all: --require-hashes --target "$work" "$@" -r "$requirements" >"$log" 2>&1 || {
 		tail -n 5 "$log" >&2
 		die "pip could not install them; log: $log"
 	}

@@ -69,14 +69,19 @@ struct sim {
 	uint32_t batch_id;
 	bool handed[SEQ_MAX + 1], acked[SEQ_MAX + 1], parked[SEQ_MAX + 1];
 	bool want_time;
+	uint16_t size;
 	struct msg_batch out[FORWARD_SLOTS * 4]; /* handed over and not answered */
 	uint64_t alarm_every;
 	/* clinic */
 	bool stored[SEQ_MAX + 1];
 	enum answer answer;
 	uint8_t window;
-	uint64_t refuse_seq; /* 4.13 for any batch with it */
+	uint64_t refuse_seq; /* refuse_code for any batch with it */
+	int refuse_code;
+	unsigned mtu;	     /* larger datagrams are lost, 0: none are */
+	unsigned accept_max; /* 4.13 for what is larger, 0: none is */
 	/* counted */
+	unsigned recuts;
 	unsigned sends, connects, transmissions, acks, times, leaves, incidents[32],
 		max_in_flight;
 	uint64_t acked_count;
@@ -110,17 +115,15 @@ static uint64_t travel(const struct sim *m)
 /* The bytes of a batch here: first and last seq, then a pattern that follows from the id. */
 static void fill(struct msg_batch *b)
 {
-	b->len = (uint16_t)(20 + b->id % 900);
 	for (size_t i = 0; i < b->len; i++)
 		b->bytes[i] = (uint8_t)(b->id * 31 + i);
 }
 
 static void check_bytes(const struct msg_batch *b)
 {
-	struct msg_batch want = { .id = b->id };
+	struct msg_batch want = { .id = b->id, .len = b->len };
 
 	fill(&want);
-	CHECK_INT(b->len, want.len);
 	CHECK_MEM(b->bytes, want.bytes, want.len);
 }
 
@@ -136,6 +139,12 @@ static void hand_over(struct sim *m, uint64_t first, uint64_t last)
 	if (m->want_time)
 		b.flags |= BATCH_WANT_TIME;
 	m->want_time = false;
+	b.len = (uint16_t)(20 + b.id * 97 % (m->size - 20u));
+	/* one record alone may be larger than what is wanted */
+	if (first == last && (m->mtu || m->accept_max))
+		b.len = (uint16_t)(20 + b.id * 97 % (BATCH_BYTES_LEAST - 20u));
+	else if (first == last && b.id % 7 == 0)
+		b.len = BATCH_BYTES_MAX;
 	fill(&b);
 	CHECK(m->credits > 0);
 	m->credits--;
@@ -173,6 +182,8 @@ static void on_want(struct sim *m, const struct msg_want *w)
 	m->credits += w->batches;
 	CHECK(m->credits <= FORWARD_SLOTS);
 	m->want_time |= w->want_time;
+	CHECK(w->size >= BATCH_BYTES_LEAST && w->size <= BATCH_BYTES_FULL);
+	m->size = w->size;
 	hand_over_all(m);
 	if (w->heartbeat && m->credits == FORWARD_SLOTS)
 		hand_over(m, 0, 0);
@@ -187,8 +198,15 @@ static void on_ack(struct sim *m, const struct msg_ack *a)
 		if (m->out[i].id == a->batch)
 			b = &m->out[i];
 	CHECK(b); /* answered once, and only what was handed over */
+	if (a->recut) {
+		CHECK(b->first != b->last && b->len > m->size);
+		CHECK(!a->reply.has_contig && !a->reply.refused_count);
+		m->recuts++;
+	}
+	/* a lie is taken for nothing (hub-store knows what it gave) */
 	for (uint64_t seq = 1; seq <= m->highest; seq++)
-		if (!m->acked[seq] && reply_covers(&a->reply, seq)) {
+		if (reply_highest(&a->reply) <= m->highest && !m->acked[seq] &&
+		    reply_covers(&a->reply, seq)) {
 			CHECK(m->stored[seq]); /* the heart of it */
 			m->acked[seq] = true;
 			m->acked_count++;
@@ -208,6 +226,7 @@ static void restart_store(struct sim *m)
 	memset(m->out, 0, sizeof(m->out));
 	m->credits = 0;
 	m->want_time = false;
+	m->size = BATCH_BYTES_FULL;
 	forward_on_store_up(&m->f);
 	forward_on_queue_state(&m->f, &(struct msg_queue_state){ .highest = m->highest });
 }
@@ -282,6 +301,8 @@ static void clinic_answers(struct sim *m, const struct event *request)
 	e->response.max_age_s = 30;
 	if (m->refuse_seq && request->batch.first <= m->refuse_seq &&
 	    request->batch.last >= m->refuse_seq) {
+		e->response.code = m->refuse_code;
+	} else if (m->accept_max && request->batch.len > m->accept_max) {
 		e->response.code = COAP_CODE_TOO_LARGE;
 	} else if (m->answer == ANSWER_GARBAGE) {
 		n = 1 + (int)(test_random() % 40);
@@ -298,8 +319,9 @@ static void clinic_answers(struct sim *m, const struct event *request)
 
 static void clinic_gets(struct sim *m, const struct event *e)
 {
-	bool stores = m->answer == ANSWER_GOOD || m->answer == ANSWER_MUTE ||
-		      m->answer == ANSWER_EMPTY || m->answer == ANSWER_NO_CONTIG;
+	bool stores = (m->answer == ANSWER_GOOD || m->answer == ANSWER_MUTE ||
+		       m->answer == ANSWER_EMPTY || m->answer == ANSWER_NO_CONTIG) &&
+		      (!m->accept_max || e->batch.len <= m->accept_max);
 
 	if (e->session != m->server_session)
 		return; /* restarted: it knows no such session */
@@ -331,7 +353,8 @@ static void transmit(struct sim *m, const struct event *e)
 	if (copy.round)
 		forward_on_retransmitted(&m->f, m->now);
 	for (int twice = 0; twice < 2; twice++) {
-		if (!m->network || chance(m->loss_percent) || (twice && !chance(5)))
+		if (!m->network || chance(m->loss_percent) || (twice && !chance(5)) ||
+		    (m->mtu && copy.batch.len > m->mtu))
 			continue;
 		next = add_event(m, EVENT_ARRIVE, travel(m));
 		next->token = copy.token;
@@ -426,14 +449,17 @@ static void do_supervisor(struct sim *m, const struct supervisor_action *a)
 	if (a->what == SUPERVISOR_RELEASE) {
 		m->session = 0;
 		forward_on_session_down(&m->f);
-		return;
 	}
+	if (a->what == SUPERVISOR_FIND)
+		supervisor_on_found(&m->s, a->line, 1, m->now);
+	if (a->what != SUPERVISOR_CONNECT)
+		return;
 	m->connects++;
 	if (!m->network || chance(m->loss_percent / 2))
 		return; /* the handshake's deadline ends it */
 	m->session = m->server_session = ++m->sessions;
 	m->answered_count = 0;
-	supervisor_on_connected(&m->s, m->now);
+	supervisor_on_connected(&m->s, a->line, m->now);
 	forward_on_session_up(&m->f);
 }
 
@@ -460,7 +486,7 @@ static void drain(struct sim *m)
 
 	for (;;) {
 		supervisor_on_work(&m->s, forward_has_work(&m->f, m->now),
-				   forward_has_alarm(&m->f), m->now);
+				   forward_has_alarm(&m->f));
 		if (supervisor_next(&m->s, (uint32_t)test_random(), m->now, &sa))
 			do_supervisor(m, &sa);
 		else if (forward_next(&m->f, m->now, &fa))
@@ -511,10 +537,11 @@ static struct sim *sim_new(void)
 	m->now.ms = 1000000;
 	m->network = true;
 	m->delay_ms = 50;
+	m->size = BATCH_BYTES_FULL;
 	forward_init(&m->f);
 	supervisor_init(&m->s);
 	forward_on_config(&m->f, 300);
-	supervisor_on_endpoints(&m->s, 1);
+	supervisor_on_endpoints(&m->s, 1, 0, SUPERVISOR_NOWHERE, m->now);
 	forward_on_store_up(&m->f);
 	forward_on_queue_state(&m->f, &(struct msg_queue_state){ 0 });
 	return m;
@@ -554,6 +581,37 @@ static void test_steady_state(void)
 	CHECK(m->sends <= 48 + 24 * 12 + 6);
 	CHECK(m->times >= 1);
 	CHECK_UINT(m->leaves, 0);
+	free(m);
+}
+
+/* A report is a heartbeat before its time, once; what is to be told of goes with it. */
+static void test_report(void)
+{
+	struct sim *m = sim_new();
+	unsigned sends;
+
+	add_reading(m);
+	sim_run(m, 40 * MINUTE);
+	sim_run(m, 1000);
+	while (mono_since(m->now, m->f.sent_at) > MINUTE) /* a heartbeat has just been */
+		sim_run(m, 1000);
+	sends = m->sends;
+	forward_report_at(&m->f, mono_add(m->now, 3000));
+	CHECK(forward_deadline(&m->f, m->now).ms <= m->now.ms + 3000);
+	sim_run(m, 2900);
+	CHECK_UINT(m->sends, sends);
+	sim_run(m, 5000);
+	CHECK_UINT(m->sends, sends + 1);
+	sim_run(m, MINUTE);
+	CHECK_UINT(m->sends, sends + 1);
+	/* while there is no network: when there is one again */
+	m->network = false;
+	forward_report_at(&m->f, m->now);
+	sim_run(m, 2 * MINUTE);
+	m->network = true;
+	sim_run(m, 60 * MINUTE);
+	CHECK(!m->f.report);
+	CHECK(m->sends <= sends + 40);
 	free(m);
 }
 
@@ -619,15 +677,21 @@ static void test_window(void)
 	}
 }
 
-static void test_halves_on_loss(void)
+/* One more for as many clean exchanges as the window is wide, half of it for a loss. */
+static void test_grows_and_halves(void)
 {
 	struct sim *m = sim_new();
-	unsigned before;
+	unsigned before, exchanges = 0;
 
 	m->highest = 2000;
 	forward_on_queue_state(&m->f, &(struct msg_queue_state){ .highest = m->highest });
-	while (m->f.window < 8)
-		sim_run(m, 100);
+	for (unsigned w = FORWARD_WINDOW_START; w < FORWARD_SLOTS; w++) {
+		while (m->f.window == w)
+			sim_run(m, 1);
+		exchanges += w;
+		/* those of the same millisecond count for the next one */
+		CHECK(m->acks >= exchanges && m->acks - exchanges < w);
+	}
 	forward_on_retransmitted(&m->f, m->now);
 	CHECK_UINT(m->f.window, 4);
 	forward_on_retransmitted(&m->f, m->now); /* of the same loss */
@@ -666,16 +730,121 @@ static void test_useless_servers(void)
 /* One record that the clinic refuses: parked and reported, all the others pass. */
 static void test_refused_record(void)
 {
+	static const int codes[] = { COAP_CODE_BAD_REQUEST, COAP_CODE_BAD_OPTION,
+				     COAP_CODE_TOO_LARGE };
+
+	for (size_t c = 0; c < sizeof(codes) / sizeof(*codes); c++) {
+		struct sim *m = sim_new();
+
+		m->refuse_seq = 7;
+		m->refuse_code = codes[c];
+		for (int i = 0; i < 50; i++)
+			add_reading(m);
+		run_until_acked(m, HOUR);
+		CHECK(m->parked[7]);
+		CHECK(!m->acked[7] && !m->stored[7]);
+		CHECK_UINT(m->acked_count, 49);
+		CHECK_UINT(m->incidents[INCIDENT_REFUSED], 1);
+		CHECK_UINT(m->f.size, BATCH_BYTES_FULL); /* it could not be cut */
+		free(m);
+	}
+}
+
+/* A server that takes small batches only: they are made smaller, nothing is parked. */
+static void test_too_large(void)
+{
 	struct sim *m = sim_new();
 
-	m->refuse_seq = 7;
-	for (int i = 0; i < 50; i++)
+	m->accept_max = 300;
+	for (int i = 0; i < 500; i++)
 		add_reading(m);
 	run_until_acked(m, HOUR);
-	CHECK(m->parked[7]);
-	CHECK(!m->acked[7] && !m->stored[7]);
-	CHECK_UINT(m->acked_count, 49);
-	CHECK_UINT(m->incidents[INCIDENT_REFUSED], 1);
+	CHECK(m->recuts > 0);
+	CHECK(m->recuts <= FORWARD_SLOTS * 2);
+	CHECK_UINT(m->f.size, BATCH_BYTES_LEAST);
+	CHECK_UINT(m->acked_count, 500);
+	CHECK_UINT(m->incidents[INCIDENT_REFUSED], 0);
+	CHECK_UINT(m->leaves, 0);
+	free(m);
+}
+
+/* A path that loses large datagrams and says nothing: smaller ones after two losses, large ones again after a day. */
+static void test_small_path(void)
+{
+	static const struct {
+		unsigned mtu;
+		uint16_t size;
+	} paths[] = { { 540, 512 }, { 300, 256 } };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sim *m = sim_new();
+
+		m->mtu = paths[i].mtu;
+		for (int k = 0; k < 400; k++)
+			add_reading(m);
+		run_until_acked(m, HOUR);
+		CHECK_UINT(m->f.size, paths[i].size);
+		CHECK(m->connects <= 8);
+		m->mtu = 0;
+		sim_run(m, DAY - HOUR);
+		CHECK_UINT(m->f.size, paths[i].size);
+		sim_run(m, 2 * HOUR);
+		CHECK_UINT(m->f.size, BATCH_BYTES_FULL);
+		for (int k = 0; k < 400; k++)
+			add_reading(m);
+		run_until_acked(m, HOUR);
+		CHECK_UINT(m->f.size, BATCH_BYTES_FULL);
+		free(m);
+	}
+}
+
+/* After an idle hour one request goes alone, and the window starts anew. */
+static void test_idle_hour(void)
+{
+	struct sim *m = sim_new();
+
+	forward_on_config(&m->f, 3 * 3600);
+	for (int i = 0; i < 400; i++)
+		add_reading(m);
+	run_until_acked(m, HOUR);
+	CHECK(m->f.window > FORWARD_WINDOW_START);
+	sim_run(m, HOUR);
+	m->max_in_flight = 0;
+	for (int i = 0; i < 40; i++)
+		m->highest++;
+	forward_on_queue_state(&m->f, &(struct msg_queue_state){ .highest = m->highest });
+	hand_over_all(m);
+	drain(m);
+	CHECK_UINT(m->max_in_flight, 1);
+	CHECK_UINT(m->f.window, FORWARD_WINDOW_START);
+	run_until_acked(m, HOUR);
+	CHECK(m->max_in_flight >= FORWARD_WINDOW_START);
+	free(m);
+}
+
+/* The clinic asks for what it has lost: its wish reaches hub-store, and the window is one. */
+static void test_resync(void)
+{
+	struct reply r = { .has_contig = true, .contig = 1, .resync_from = 2 };
+	uint8_t body[REPLY_BYTES_MAX];
+	struct forward_response re = { .code = COAP_CODE_CHANGED, .body = body };
+	struct sim *m = sim_new();
+	struct forward_action a;
+	bool seen = false;
+
+	m->highest = 300;
+	forward_on_queue_state(&m->f, &(struct msg_queue_state){ .highest = m->highest });
+	while (m->f.window < 4)
+		sim_run(m, 100);
+	for (size_t i = 0; i < FORWARD_SLOTS; i++)
+		if (m->f.slots[i].state == FORWARD_SLOT_SENT)
+			re.token = m->f.slots[i].token;
+	re.len = (size_t)reply_encode(&r, body, sizeof(body));
+	CHECK(forward_on_response(&m->f, &re, 0, m->now));
+	CHECK_UINT(m->f.window, 1);
+	while (forward_next(&m->f, m->now, &a))
+		seen |= a.what == FORWARD_ACK && a.ack.reply.resync_from == 2;
+	CHECK(seen);
 	free(m);
 }
 
@@ -700,6 +869,15 @@ static void test_alarm_first(void)
 		CHECK_INT(forward_on_batch(&f, &b), 0);
 	}
 	CHECK_INT(forward_on_batch(&f, &(struct msg_batch){ .id = 9 }), -ENOSPC);
+	for (size_t i = 0; i < FORWARD_SLOTS; i++) /* only routine ones, for a moment */
+		f.slots[i].batch.flags = 0;
+	CHECK(!forward_has_alarm(&f));
+	forward_on_queue_state(&f,
+			       &(struct msg_queue_state){ .highest = 9, .alarm = true });
+	CHECK(forward_has_alarm(&f)); /* it has no slot, but is known */
+	forward_on_queue_state(&f, &(struct msg_queue_state){ .highest = 9 });
+	CHECK(!forward_has_alarm(&f));
+	f.slots[5].batch.flags = f.slots[7].batch.flags = BATCH_ALARM;
 	forward_on_session_up(&f);
 	f.window = FORWARD_SLOTS;
 	while (forward_next(&f, now, &a))
@@ -890,7 +1068,8 @@ static void test_random_worlds(void)
 				forward_init(&m->f);
 				supervisor_init(&m->s);
 				forward_on_config(&m->f, 300);
-				supervisor_on_endpoints(&m->s, 2);
+				supervisor_on_endpoints(&m->s, 2, 0, SUPERVISOR_NOWHERE,
+							m->now);
 				m->session = 0;
 				restart_store(m);
 				break;
@@ -908,8 +1087,8 @@ static void test_random_worlds(void)
 	}
 }
 
-TEST_MAIN("forward", test_steady_state, test_outages, test_bad_network, test_window,
-	  test_halves_on_loss, test_useless_servers, test_refused_record,
-	  test_alarm_first, test_wait_bounds, test_stray_answers,
-	  test_acknowledged_never_answered, test_time_needs_clean_exchange,
-	  test_random_worlds)
+TEST_MAIN("forward", test_steady_state, test_report, test_outages, test_bad_network,
+	  test_window, test_grows_and_halves, test_useless_servers, test_refused_record,
+	  test_too_large, test_small_path, test_idle_hour, test_resync, test_alarm_first,
+	  test_wait_bounds, test_stray_answers, test_acknowledged_never_answered,
+	  test_time_needs_clean_exchange, test_random_worlds)

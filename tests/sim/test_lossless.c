@@ -10,9 +10,11 @@
 #include <errno.h>
 
 #include "clinic/ingest.h"
+#include "clinic/store_held.h"
 #include "hub/core/cose.h"
 #include "hub/core/reading.h"
 #include "storage/handover.h"
+#include "tests/unit/records_world.h"
 #include "tests/unit/temp_dir.h"
 
 enum {
@@ -25,12 +27,11 @@ enum {
 };
 
 static const uint8_t store_key[STORE_KEY_LEN] = { 1, 2, 3 };
-static const struct db_key queue_key = { { 4, 5 }, { 6 } };
 static const struct wall utc = { 1795246265000, 500, CLOCK_QUALITY_NTP };
 
 static struct {
 	char dir[64], path[128];
-	struct queue *queue;
+	struct records *queue;
 	struct handover handover;
 	struct store *store;
 	struct ingest ingest;
@@ -47,9 +48,10 @@ static struct {
 
 static void open_hub(void)
 {
-	CHECK_INT(queue_open(w.dir, &queue_key, PAGES, &w.queue), 0);
-	CHECK_INT(queue_set_owner(w.queue, w.hub.id, EPOCH), 0);
-	handover_init(&w.handover, w.private, (uint32_t)test_random());
+	w.queue = world_open(w.dir, PAGES, w.restarts == 0);
+	CHECK_INT(records_set_owner(w.queue, w.hub.id, EPOCH, 1), 0);
+	handover_init(&w.handover, (uint32_t)test_random());
+	handover_set_key(&w.handover, w.private);
 }
 
 static void start(void)
@@ -68,6 +70,7 @@ static void start(void)
 	p256_generate(w.private, w.hub.sign_public);
 	CHECK_INT(store_begin(w.store), 0);
 	CHECK_INT(store_hub_put(w.store, &w.hub), 0);
+	CHECK_INT(store_assignment_give(w.store, w.hub.id, EPOCH, 1), 0);
 	CHECK_INT(store_commit(w.store), 0);
 	ingest_init(&w.ingest, w.store);
 	open_hub();
@@ -75,7 +78,7 @@ static void start(void)
 
 static void stop(void)
 {
-	queue_close(w.queue);
+	world_close(w.queue);
 	store_close(w.store);
 	temp_dir_remove(w.dir);
 	crypto_done();
@@ -87,7 +90,7 @@ static void stop(void)
 static void capture(size_t count)
 {
 	struct queue_entry e[QUEUE_GROUP_MAX] = { 0 };
-	uint64_t first = queue_next_seq(w.queue);
+	uint64_t first = records_next_seq(w.queue);
 	struct queue_evicted ev;
 	int r;
 
@@ -103,26 +106,26 @@ static void capture(size_t count)
 		e[i].capture = first + i;
 		w.refuse[first + i] = test_random() % 40 == 0;
 	}
-	while ((r = queue_insert(w.queue, e, count)) == -ENOSPC) {
-		CHECK_INT(queue_evict(w.queue, 1 + (unsigned)(test_random() % 64), &ev),
+	while ((r = records_insert(w.queue, e, count)) == -ENOSPC) {
+		CHECK_INT(records_evict(w.queue, 1 + (unsigned)(test_random() % 64), &ev),
 			  0);
 		CHECK(ev.parked + ev.routine + ev.alarm > 0);
 		w.evicted += ev.routine + ev.alarm;
 	}
 	CHECK_INT(r, 0);
-	CHECK_UINT(queue_highest(w.queue), first + count - 1);
+	CHECK_UINT(records_highest(w.queue), first + count - 1);
 	for (size_t i = 0; i < count; i++)
 		w.durable[first + i] = true;
 }
 
 static void restart(void)
 {
-	uint64_t highest = queue_highest(w.queue), unsent = queue_unsent(w.queue);
+	uint64_t highest = records_highest(w.queue), unsent = records_unsent(w.queue);
 
-	queue_close(w.queue);
+	world_close(w.queue);
 	open_hub();
-	CHECK_UINT(queue_highest(w.queue), highest);
-	CHECK_UINT(queue_unsent(w.queue), unsent);
+	CHECK_UINT(records_highest(w.queue), highest);
+	CHECK_UINT(records_unsent(w.queue), unsent);
 	w.restarts++;
 }
 
@@ -200,7 +203,7 @@ static void exchange(bool heartbeat, bool lossy)
 		w.lost++;
 		return;
 	}
-	CHECK_INT(queue_acknowledge(w.queue, &ack.reply, &done), 0);
+	CHECK_INT(records_acknowledge(w.queue, &ack.reply, NULL, 0, &done), 0);
 	CHECK_INT(handover_on_ack(&w.handover, &ack, w.now), 0);
 }
 
@@ -235,7 +238,7 @@ static void look(void)
 
 static void check_all(void)
 {
-	uint64_t highest = queue_highest(w.queue), n[TOMBSTONE_CAUSES] = { 0 }, all = 0;
+	uint64_t highest = records_highest(w.queue), n[TOMBSTONE_CAUSES] = { 0 }, all = 0;
 	struct store_counts c;
 
 	look();
@@ -265,7 +268,7 @@ static void check_all(void)
 	/* what was evicted while it was under way came all the same, so not all of them */
 	CHECK(n[TOMBSTONE_EVICTED] > 0 && n[TOMBSTONE_EVICTED] <= w.evicted);
 	CHECK(n[TOMBSTONE_REFUSED] > 0);
-	CHECK_UINT(queue_contig(w.queue), highest);
+	CHECK_UINT(records_contig(w.queue), highest);
 }
 
 /* At no time does the clinic say that it has what it has not, or the hub forget what it has not. */
@@ -275,7 +278,7 @@ static void check_midway(void)
 
 	look();
 	CHECK_INT(store_counts(w.store, w.hub.id, EPOCH, &c), 0);
-	CHECK(queue_contig(w.queue) <= c.contig);
+	CHECK(records_contig(w.queue) <= c.contig);
 	for (uint64_t seq = 1; seq <= c.contig; seq++) {
 		unsigned times = records[seq];
 
@@ -290,7 +293,7 @@ static void test_random_run(void)
 	unsigned round = 0;
 
 	start();
-	while (queue_highest(w.queue) < RECORDS) {
+	while (records_highest(w.queue) < RECORDS) {
 		bool away = round / 20 % 3 == 0; /* for a while there is no network */
 
 		CHECK(round++ < ROUNDS_MAX);
@@ -303,7 +306,7 @@ static void test_random_run(void)
 		if (round % 25 == 0)
 			check_midway();
 	}
-	for (round = 0; queue_contig(w.queue) < queue_highest(w.queue); round++) {
+	for (round = 0; records_contig(w.queue) < records_highest(w.queue); round++) {
 		CHECK(round < ROUNDS_MAX);
 		w.now.ms += HANDOVER_PAUSE_MS;
 		exchange(true, false);

@@ -249,12 +249,34 @@ static void test_storm(void)
 	now = lose(&s, now + 10000); /* one more is enough now, and the pause is longer */
 	CHECK_INT(session_next(&s, at(now)), SESSION_DISARM);
 	CHECK_UINT(session_deadline(&s).ms, now - 100 + SESSION_PAUSE_MAX_MS);
-	session_on_linked(
-		&s,
-		at(now + 500)); /* in the pause, by itself: it is armed all the same */
-	CHECK_INT(session_next(&s, at(now + 500)), SESSION_ARM);
+}
+
+/* A link that was begun before the pause, and may even be of use: ARM has to wait for its end. */
+static void test_link_in_pause(void)
+{
+	struct session s = fresh();
+	uint64_t now = 1000;
+
+	for (int i = 0; i < SESSION_STORM_COUNT; i++)
+		now = lose(&s, now);
+	CHECK_INT(session_next(&s, at(now)), SESSION_DISARM);
+	session_on_linked(&s, at(now + 500));
 	session_on_ready(&s, &nothing, at(now + 600));
 	CHECK(!session_bond_doubtful(&s));
+	CHECK_INT(session_next(&s, at(now + SESSION_PAUSE_MAX_MS)), SESSION_NOTHING);
+	CHECK(session_is_disarmed(&s));
+	now += 2 * SESSION_PAUSE_MAX_MS;
+	session_on_gone(&s, at(now));
+	CHECK_INT(session_next(&s, at(now)), SESSION_ARM);
+	CHECK_INT(session_next(&s, at(now)), SESSION_NOTHING);
+	/* bluetoothd may have had another link just then */
+	session_on_linked(&s, at(now + 10));
+	session_on_ready(&s, &nothing, at(now + 20));
+	CHECK_INT(session_next(&s, at(now + 30)), SESSION_NOTHING);
+	session_on_gone(&s, at(now + 40));
+	CHECK_INT(session_next(&s, at(now + 40)), SESSION_ARM);
+	lose(&s, now + 100);
+	CHECK_INT(session_next(&s, at(now + 300)), SESSION_NOTHING);
 }
 
 /* Five in an hour are no storm. */
@@ -275,7 +297,10 @@ struct world {
 	struct session s;
 	uint64_t now;
 	bool linked, stepping, store, disarmed;
-	unsigned undurable, actions;
+	bool up;    /* bluetoothd has a link; told later */
+	bool deaf;  /* it does not make one by itself */
+	bool begun; /* but had begun to */
+	unsigned undurable;
 };
 
 static void random_event(struct world *w)
@@ -284,11 +309,17 @@ static void random_event(struct world *w)
 
 	switch (test_random() % 10) {
 	case 0:
-		w->linked = true;
-		session_on_linked(&w->s, now);
+		if (w->up && !w->linked) {
+			w->linked = true;
+			session_on_linked(&w->s, now);
+		} else if (!w->deaf || w->begun) {
+			w->up = true;
+			w->begun = false;
+		}
 		break;
 	case 1:
-		w->linked = w->stepping = false;
+		if (w->linked)
+			w->linked = w->up = w->stepping = false;
 		session_on_gone(&w->s, now);
 		break;
 	case 2:
@@ -328,7 +359,7 @@ static void random_event(struct world *w)
 	}
 }
 
-/* Invariants 2 and 3 of session.h, and that the machine neither spins nor sleeps for ever with a link. */
+/* Invariants 2, 3 and 5 of session.h, and that the machine neither spins nor sleeps for ever with a link. */
 static void check_action(struct world *w, enum session_action a)
 {
 	if (a == SESSION_BEGIN_STEP) {
@@ -339,11 +370,12 @@ static void check_action(struct world *w, enum session_action a)
 		CHECK(w->linked);
 		CHECK_INT(w->s.state, SESSION_CLOSING);
 	} else if (a == SESSION_DISARM) {
-		CHECK(!w->disarmed);
-		w->disarmed = true;
+		CHECK(!w->linked);
+		w->deaf = true;
+		w->begun = !w->up && test_random() % 2;
 	} else if (a == SESSION_ARM) {
-		CHECK(w->disarmed);
-		w->disarmed = false;
+		CHECK(!w->linked);
+		w->deaf &= w->up;
 	}
 }
 
@@ -365,6 +397,8 @@ static void test_random_life(void)
 				CHECK_UINT(w.s.undurable, 0);
 		}
 		CHECK_INT(w.s.linked, w.linked);
+		if (!w.up && !w.begun && !session_is_disarmed(&w.s))
+			CHECK(!w.deaf);
 		CHECK_UINT(w.s.undurable, w.undurable);
 		CHECK(!w.linked ||
 		      session_deadline(&w.s).ms <= w.now + SESSION_LONGEST_MS);
@@ -375,6 +409,8 @@ static void test_random_life(void)
 			w.now += test_random() % 3000;
 	}
 	session_on_store(&w.s, true, at(w.now));
+	if (w.up && !w.linked)
+		session_on_linked(&w.s, at(w.now));
 	session_on_gone(&w.s, at(w.now));
 	for (int i = 0; i < 3; i++) {
 		session_next(&w.s, at(w.now));
@@ -386,4 +422,5 @@ static void test_random_life(void)
 
 TEST_MAIN("session", test_whole, test_clock_first, test_no_steps, test_skip_clock,
 	  test_step_limits, test_endless, test_no_services, test_ready_counts_once,
-	  test_store_away, test_longest, test_storm, test_no_storm, test_random_life)
+	  test_store_away, test_longest, test_storm, test_link_in_pause, test_no_storm,
+	  test_random_life)

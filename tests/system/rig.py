@@ -151,6 +151,20 @@ class Rig:
         subprocess.run([TWIN_SH, 'overlay', tree, self.overlay], check=True)
         subprocess.run([TWIN_SH, 'data', bundle, self.data], check=True)
 
+    def make_boot_disk(self, files):
+        """What the first partition of a card is, with these files (name: bytes); ext4 here. Returns its path."""
+        folder, disk = self.folder / 'boot', self.folder / 'boot.img'
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        disk.unlink(missing_ok=True)
+        with open(disk, 'wb') as file:
+            file.truncate(4 << 20)
+        mkfs = shutil.which('mkfs.ext4') or '/sbin/mkfs.ext4'
+        subprocess.run([mkfs, '-q', '-L', 'HUBBOOT', '-d', folder, disk], check=True)
+        return disk
+
     def boot(self, **options):
         """Return a Twin, not started yet: use it with `with`."""
         return Twin(overlay=self.overlay, data=self.data, device_disk=self.folder / 'devices.img',
@@ -163,4 +177,4 @@ class Rig:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-__all__ = ['Clinic', 'Rig', 'Twin', 'TwinError', 'device_spec', 'free_udp_port', 'has_said', 'names', 'TOP']
+__all__ = ['Clinic', 'HOST_IN_GUEST', 'Rig', 'Twin', 'TwinError', 'device_spec', 'free_udp_port', 'has_said', 'names', 'TOP']

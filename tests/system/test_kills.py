@@ -8,19 +8,27 @@ scripted (tests/io/fake_bluez.py): a kill at a named step cannot be provoked in 
 the programs. A supervisor restarts what dies, as systemd does. One process at a time gets one failpoint, which
 ends it with SIGKILL the first time it is reached.
 
-Five readings are taken: two before, two into and one after the kill. The cuff has the habit of most: what it
+The steps of giving up readings (store.evict.*) need a full disk: there the store's folder is a small tmpfs, which takes
+root; without root they are skipped. The clinic is away, the disk is filled up, and readings are taken until the
+oldest go; in the end each number is a record or a tombstone at the clinic.
+
+The steps of a config that comes over the wire (*.config.*) need one: it is signed when the failpoint is armed, and must be in
+use in the end.
+The steps of a hand-over to another assignment need one: a reading waits in the queue, the hub is given to another patient,
+the cuff is paired anew and measures for him. In the end each reading is filed under the assignment of whom it was taken
+from.
+
+Else five readings are taken: two before, two into and one after the kill. The cuff has the habit of most: what it
 measured last is sent again at the next connection, since it cannot know what became of it. For a cuff that
 forgets after bluetoothd's confirmation one step is not covered, 'ble.value.received' (docs/ARCHITECTURE.md).
 """
 import concurrent.futures
-import ctypes
 import datetime
 import json
 import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -28,7 +36,9 @@ import tempfile
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / 'tests' / 'io'))
+sys.path[:0] = [str(TOP / 'tests'), str(TOP / 'tests' / 'io')]
+
+from child import die_with_us, end  # noqa: E402
 
 try:
     from gi.repository import GLib
@@ -43,28 +53,32 @@ BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 <busconfig><type>session</type><listen>unix:path=%s/bus</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/>
 </policy></busconfig>'''
-SOURCES = {'ble': 'hub-ble', 'store': 'hub-store', 'coap': 'hub-coap', 'clinic': 'clinicd'}
+# tests that kill by themselves, and name where
+ELSEWHERE = ('io/test_clinicctl_keys.py', 'unit/test_records.c', 'unit/test_identity_store.c', 'unit/test_reset.c',
+             'io/test_command_io.py', 'interop/enrol.py', 'io/test_enrol_hub.py')
+SOURCES = {'ble': 'hub-ble', 'store': 'hub-store', 'coap': 'hub-coap', 'clinic': 'clinicd', 'hubd': 'hubd'}
 LIMIT_S = 60
+FULL = 'store.evict.'  # steps that only a full disk reaches
+HAND_OVER = ('hubd.assignment.', 'ble.fence', 'store.fenced.')  # steps that only another patient reaches
+FULL_DISK_KB = 320
+FULL_READINGS = 120  # at most, until the disk is full
 
 
 def failpoints():
-    """All names in the sources, so that a new one cannot be forgotten here."""
-    names = set()
+    """All names in the sources, so that a new one cannot be forgotten; but those at which another test kills."""
+    names, elsewhere = set(), set()
+    for test in ELSEWHERE:
+        elsewhere.update(re.findall(r'["\']([a-z]+\.[a-z.]+)["\']', (TOP / 'tests' / test).read_text()))
     for folder in ('ble', 'storage', 'coap', 'clinic', 'hub'):
         for source in (TOP / folder).rglob('*.c'):
             names.update(re.findall(r'FAILPOINT\("([a-z.]+)"\)', source.read_text()))
-    return sorted(names)
+    return sorted(names - elsewhere)
 
 
 def free_udp_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(('127.0.0.1', 0))
         return s.getsockname()[1]
-
-
-def die_with_us():
-    """A test run that is itself killed leaves nothing behind."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Supervised:
@@ -90,13 +104,8 @@ class Supervised:
 
     def stop(self):
         """End it for good."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        if self.process:
+            end(self.process, 5)
 
 
 class Home:
@@ -112,7 +121,7 @@ class Home:
                                        stderr=subprocess.DEVNULL, preexec_fn=die_with_us)
         self.wait('the D-Bus daemon', (self.dir / 'bus').exists)
         self.bluez = FakeBluez(self.address)
-        self.last = None
+        self.last, self.filler = None, None
         self.programs = []
         self._provision()
         self._add_cuff()
@@ -127,6 +136,8 @@ class Home:
                  '--device', f'bp,{ADDRESS}/random,passkey=123456,user=sole',
                  '--pair-window', '0')  # bonded already
         common = ['--run', run, '--same-user']
+        if str(self.failpoint).startswith(FULL):
+            self._small_disk(bundle / 'store')
         self._add('clinicd', ['--dir', clinic])
         self._add('hubd', ['--state', bundle / 'hubd', *common])
         self._add('hub-store', ['--state', bundle / 'store', *common])
@@ -135,6 +146,35 @@ class Home:
         # hub-bondinfo would ask the kernel about links that only the script knows
         self.bond = subprocess.Popen([self.build / 'tests/io/ble_peer', 'bond', run], stdin=subprocess.PIPE,
                                      stdout=subprocess.DEVNULL, preexec_fn=die_with_us)
+
+    def _small_disk(self, folder):
+        """What is in the folder moves to a tmpfs in its place; the mount namespace is ours (one())."""
+        kept = {p.name: p.read_bytes() for p in folder.iterdir()}
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={FULL_DISK_KB}k', 'tmpfs', folder], check=True)
+        for name, data in kept.items():
+            (folder / name).write_bytes(data)
+            (folder / name).chmod(0o600)
+        self.filler = folder / 'filler'
+
+    def fill_disk(self):
+        """Not one block is free."""
+        with open(self.filler, 'wb', buffering=0) as f:
+            try:
+                while True:
+                    f.write(bytes(4096))
+            except OSError:
+                pass
+
+    def hold(self, name):
+        """The program ends and is not started again; returns it for release()."""
+        program = next(p for p in self.programs if p.name == name)
+        self.programs.remove(program)
+        program.stop()
+        return program
+
+    def release(self, program):
+        """It runs again."""
+        self.programs.insert(0, program)
 
     def _add(self, name, arguments):
         environment = {}
@@ -148,10 +188,18 @@ class Home:
         self.cuff = self.bluez.add_device(ADDRESS, Paired=True, Bonded=True, Trusted=True)
         self.bpm = self.bluez.add_char(self.cuff, 0x0b, 0x2A35, ['indicate'])
 
-    def ctl(self, *arguments):
+    def ctl(self, *arguments, **environment):
         """Run clinicctl; returns what it printed."""
         return subprocess.run([self.build / 'clinicctl', *map(str, arguments)], check=True, text=True, timeout=30,
-                              stdout=subprocess.PIPE).stdout
+                              stdout=subprocess.PIPE, env={**os.environ, **environment}).stdout
+
+    def sign_config(self):
+        """The clinic signs another config, which the hub is to fetch."""
+        self.ctl('config', 'edit', self.dir / 'clinic', 'home', '--yes', VISUAL='sed -i "s/_s\\": 10,/_s\\": 11,/"')
+
+    def config(self):
+        """What the clinic knows of it."""
+        return self.status()['config']
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -200,6 +248,37 @@ class Home:
             time.sleep(0.005)
         self.cuff.change(DEVICE, Connected=False, ServicesResolved=False)
 
+    def assign(self, patient):
+        """The hub gets a config for another patient; its cuff can be paired again, once it is looked for."""
+        new, config = self.dir / 'new.cose', self.dir / 'bundle' / 'hubd' / 'config.cose'
+        self.bluez.passkey = 123456
+        self.bluez.on_paired = self._add_values
+        self.bluez.on_discovery = lambda: GLib.timeout_add(20, self._advertise)
+        self.ctl('assign', self.dir / 'clinic', 'home', '--patient', patient, '--out', new)
+        os.replace(new, config)
+
+    def _add_values(self, cuff):
+        self.bpm = self.bluez.add_char(cuff, 0x0b, 0x2A35, ['indicate'])
+
+    def _advertise(self):
+        if not any(n.props.get(DEVICE, {}).get('Address') == ADDRESS for n in self.bluez.nodes.values()):
+            self.cuff = self.bluez.add_device(ADDRESS)
+        return False
+
+    def in_force(self):
+        """The assignment in force, None during a hand-over: the file of hubd, [1, epoch, assignment, step]."""
+        data = (self.dir / 'bundle' / 'hubd' / 'assignment').read_bytes()
+        return data[3] if data[4] == 0 else None
+
+    def is_paired(self):
+        """True if the cuff has a bond that hub-ble has found good."""
+        return bool(self.bluez.nodes.get(self.cuff.path) and self.cuff.props[DEVICE].get('Trusted'))
+
+    def assignments(self):
+        """Each reading that is filed, with its assignment."""
+        lines = map(json.loads, self.ctl('readings', self.dir / 'clinic', '--json', '--raw').splitlines())
+        return sorted((bytes.fromhex(x['raw'])[1], x['assignment']) for x in lines if 'raw' in x)
+
     def arm(self):
         """From now on the failpoint kills, once."""
         if self.failpoint:
@@ -232,14 +311,68 @@ class Home:
         self.bluez.stop()
         self.daemon.kill()
         self.daemon.wait()
+        if self.filler:
+            subprocess.run(['umount', '--lazy', self.filler.parent], check=True)
         shutil.rmtree(self.dir)
 
 
 def value(number):
     """A reading: systolic 100 + number, stamped a minute apart."""
-    when = datetime.datetime(2026, 11, 21, 10, number, 0)
+    when = datetime.datetime(2026, 11, 21, 10, 0, 0) + datetime.timedelta(minutes=number)
     return octets(bytes([0x06, 100 + number, 0, 80, 0, 90, 0, when.year & 0xff, when.year >> 8, when.month,
                          when.day, when.hour, when.minute, when.second, 70, 0]))
+
+
+def run_full(home):
+    """Readings on a full disk without a clinic, until the oldest are given up and the kill comes."""
+    home.measure(1)
+    home.measure(2)
+    home.wait('the first two readings', lambda: home.systolics() == [101, 102])
+    clinic = home.hold('clinicd')
+    made = 2
+    for made in range(3, 9):
+        home.measure(made)
+    home.fill_disk()
+    home.arm()
+    while not home.was_hit() and made < FULL_READINGS:
+        made += 1
+        home.measure(made)
+    home.wait('the kill', home.was_hit)
+    home.measure(made + 1)
+    home.filler.unlink()
+    home.release(clinic)
+    home.wait('an empty queue', lambda: home.all_delivered() and home.status()['missing'] == 0)
+    home.wait('the last reading', lambda: 100 + made + 1 in home.systolics())
+    home.wait('an empty queue', home.all_delivered)
+    status = home.status()
+    lost = set(range(101, 100 + made + 2)) - set(home.systolics())
+    if status['contig'] != status['hub_highest'] or status['missing'] or status['quarantined'] or \
+            status['records'] + status['given_up'] != status['contig'] or len(lost) > status['given_up']:
+        raise AssertionError(f'not each a record or a tombstone: {status}, without {sorted(lost)}')
+
+
+def run_hand_over(home):
+    """Another patient, and a kill on the way; each reading is his from whom it was taken."""
+    home.measure(1)
+    home.wait('the first reading', lambda: home.systolics() == [101])
+    uplink = home.hold('hub-coap')
+    home.measure(2)
+    home.arm()
+    home.assign('P-2')
+    home.wait('the kill', home.was_hit)
+    home.wait('the hand-over', lambda: home.in_force() == 2)
+    home.wait('the bond', home.is_paired)
+    home.cuff.change(DEVICE, Connected=False, ServicesResolved=False)
+    home.measure(3)  # sends the reading before once more: it is not the new patient's
+    home.measure(4)
+    home.release(uplink)
+    want = [(101, 1), (102, 1), (103, 2), (104, 2)]
+    home.wait('all four readings', lambda: home.assignments() == want)
+    home.wait('an empty queue', home.all_delivered)
+    status = home.status()
+    if status['held'] or status['missing'] or status['assignment_wanted'] != 2 or status['patient'] != 'P-2':
+        raise AssertionError(f'not as ordered: {status}')
+    home.wait('the status', lambda: (home.status()['assignment_in_force'], home.status()['hand_over']) == (2, 'settled'))
 
 
 def run(build, failpoint):
@@ -247,18 +380,30 @@ def run(build, failpoint):
     start = time.monotonic()
     home = Home(build, failpoint)
     try:
+        if str(failpoint).startswith(FULL):
+            run_full(home)
+            return time.monotonic() - start
+        if str(failpoint).startswith(HAND_OVER):
+            run_hand_over(home)
+            return time.monotonic() - start
         home.measure(1)
         home.measure(2)
         home.wait('the first two readings', lambda: home.systolics() == [101, 102])
         home.arm()
+        if '.config.' in str(failpoint):
+            home.sign_config()
         home.measure(3)
         home.measure(4)
         home.wait('the kill', home.was_hit)
         home.measure(5)
         home.wait('all five readings', lambda: home.systolics() == [101, 102, 103, 104, 105])
         home.wait('an empty queue', home.all_delivered)
+        wanted = 2 if '.config.' in str(failpoint) else 1
+        home.wait('the config in use', lambda: home.config()['state'] == 'in-use' and home.config()['used'] == wanted)
         status = home.status()
-        if [status[k] for k in ('records', 'contig', 'hub_highest', 'quarantined', 'missing')] != [5, 5, 5, 0, 0]:
+        numbers = 5 + status['manifests']  # a day's account has a number, too
+        if [status[k] for k in ('records', 'contig', 'hub_highest', 'quarantined', 'missing')] != \
+                [numbers, numbers, numbers, 0, 0]:
             raise AssertionError(f'not each exactly once: {status}')
         extra = [p.name for p in home.programs if p.starts > 1 and SOURCES.get(str(failpoint).split('.')[0]) != p.name]
         if extra:
@@ -270,7 +415,8 @@ def run(build, failpoint):
 
 def one(build, name):
     """One kill in a process of its own; returns its output and exit code."""
-    done = subprocess.run([sys.executable, __file__, build, name or 'none'], text=True, timeout=300,
+    own_mounts = ['unshare', '--mount'] if str(name).startswith(FULL) else []
+    done = subprocess.run([*own_mounts, sys.executable, __file__, build, name or 'none'], text=True, timeout=300,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     print(done.stdout, end='', flush=True)
     return done.returncode
@@ -288,6 +434,9 @@ def main():
             print(f'FAILED kill at {name}: {error}')
             return 1
     names = [None, *failpoints()]
+    if os.geteuid() != 0:
+        print(f'SKIP {sum(n is not None and n.startswith(FULL) for n in names)} steps on a full disk: they need root')
+        names = [n for n in names if n is None or not n.startswith(FULL)]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         failed = sum(code != 0 for code in pool.map(lambda name: one(build, name), names))
     print(f'{len(names) - failed} passed, {failed} failed')

@@ -656,6 +656,7 @@ static void test_empty(void)
 /* From the hub's folder, from its files in one, from an export: the same verdict and its line. */
 static void test_report(void)
 {
+	static char nowhere[] = "/nonexistent/audit";
 	struct audit_verify_in in = { .enrolment = 3 };
 	static uint8_t one[WORLD_SEGMENTS * AUDIT_SEGMENT_MIN];
 	char line[AUDIT_LINE_MAX], want[AUDIT_LINE_MAX];
@@ -680,7 +681,7 @@ static void test_report(void)
 		 (unsigned long long)audit_number(w.log));
 	im = world_image(&w);
 	CHECK(im.count > 2);
-	CHECK_INT(audit_log_load(w.dir, &log), 0);
+	CHECK_INT(audit_log_load(&(char *){ w.dir }, 1, &log), 0);
 	CHECK_UINT(log.count, im.count);
 	for (int form = 0; form < 3; form++) {
 		in.segments = log.segments;
@@ -722,7 +723,7 @@ static void test_report(void)
 	audit_verify(&in, &v);
 	CHECK_INT(v.fault, AUDIT_FAULT_SEGMENT);
 	audit_log_done(&log);
-	CHECK_INT(audit_log_load("/nonexistent/audit", &log), -ENOENT);
+	CHECK_INT(audit_log_load((char *[]){ w.dir, nowhere }, 2, &log), -ENOENT);
 	image_free(&im);
 	world_stop(&w);
 }

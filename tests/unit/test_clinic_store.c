@@ -1,18 +1,17 @@
 /*
- * test_clinic_store.c - the configs that the clinic keeps, and a database of an older program.
+ * test_clinic_store.c - the configs that the clinic keeps, tombstones and the mark, what is held in quarantine, and a
+ * database of an older program; on either backend (clinic_place.h).
  */
 #include "tests/unit/test.h"
 
 #include <errno.h>
 
 #include "clinic/schema.h"
-#include "clinic/sql.h"
 #include "clinic/store.h"
 #include "hub/core/err.h"
-#include "tests/unit/temp_dir.h"
+#include "tests/unit/clinic_place.h"
 
-static char dir[64], path[128];
-static const uint8_t key[STORE_KEY_LEN] = { 1, 2, 3 };
+static struct place place;
 
 static struct config config(uint8_t hub, uint64_t version)
 {
@@ -46,10 +45,9 @@ static void test_config(void)
 	struct config one = config(1, 1), two = config(2, 7), got;
 	struct store *s;
 
-	temp_dir_make(dir, sizeof(dir));
-	snprintf(path, sizeof(path), "%s/clinic.db", dir);
 	CHECK_INT(crypto_init(), 0);
-	CHECK_INT(store_create(path, key, &s), 0);
+	place_make(&place);
+	CHECK_INT(place_create(&place, &s), 0);
 	CHECK_INT(store_config_get(s, one.hub, &got), -ENOENT);
 	put(s, &one);
 	put(s, &two);
@@ -57,7 +55,7 @@ static void test_config(void)
 	one.window.id = 2;
 	put(s, &one); /* takes the place of the first */
 	store_close(s);
-	CHECK_INT(store_open(path, key, &s), 0);
+	CHECK_INT(place_open(&place, &s), 0);
 	CHECK_INT(store_config_get(s, one.hub, &got), 0);
 	CHECK_UINT(got.version, 2);
 	CHECK_UINT(got.window.id, 2);
@@ -76,11 +74,7 @@ static void test_config(void)
 
 static void run(const char *text)
 {
-	struct sql *db;
-
-	CHECK_INT(sql_open(path, key, false, 1000, &db), 0);
-	CHECK_INT(sql_run(db, text), 0);
-	sql_close(db);
+	place_run(&place, text);
 }
 
 /* Not a config, or another hub's: said, not used. */
@@ -91,13 +85,13 @@ static void test_damaged(void)
 
 	run("UPDATE hub_config SET config = x'a0' WHERE hub_id = "
 	    "x'01000000000000000000000000000000'");
-	CHECK_INT(store_open(path, key, &s), 0);
+	CHECK_INT(place_open(&place, &s), 0);
 	CHECK_INT(store_config_get(s, one.hub, &got), -EIO);
 	store_close(s);
 	run("UPDATE hub_config SET config = (SELECT config FROM hub_config WHERE hub_id "
 	    "= "
 	    "x'02000000000000000000000000000000')");
-	CHECK_INT(store_open(path, key, &s), 0);
+	CHECK_INT(place_open(&place, &s), 0);
 	CHECK_INT(store_config_get(s, one.hub, &got), -EIO);
 	CHECK_INT(store_config_get(s, two.hub, &got), 0);
 	store_close(s);
@@ -186,7 +180,7 @@ static void test_overlaps(void)
 {
 	struct store *s;
 
-	CHECK_INT(store_open(path, key, &s), 0);
+	CHECK_INT(place_open(&place, &s), 0);
 	bury(s, 1, 4, 6, E);
 	bury(s, 1, 4, 6, E);
 	check_given_up(s, 1, TOMBS({ 4, 6, 0, E }));
@@ -216,7 +210,7 @@ static void test_records_count(void)
 	struct store_counts c;
 	struct store *s;
 
-	CHECK_INT(store_open(path, key, &s), 0);
+	CHECK_INT(place_open(&place, &s), 0);
 	put_record(s, 3, 2);
 	bury(s, 3, 2, 2, E); /* all of it came */
 	check_given_up(s, 3, 0, NULL);
@@ -238,8 +232,8 @@ static void test_records_count(void)
 	CHECK_UINT(c.given_up[E], 2);
 	CHECK_UINT(c.given_up[D], 2);
 	store_close(s);
-	run("UPDATE tombstone SET cause = 6 WHERE epoch = 3 AND lo = 10");
-	CHECK_INT(store_open(path, key, &s), 0);
+	run("UPDATE tombstone SET cause = 99 WHERE epoch = 3 AND lo = 10");
+	CHECK_INT(place_open(&place, &s), 0);
 	CHECK_INT(store_counts(s, home, 3, &c), -EIO); /* not by this program */
 	store_close(s);
 }
@@ -250,7 +244,7 @@ static void test_random_tombstones(void)
 	bool record[SEQS + 1] = { false }, gone[SEQS + 1] = { false };
 	struct store *s;
 
-	CHECK_INT(store_open(path, key, &s), 0);
+	CHECK_INT(place_open(&place, &s), 0);
 	for (int i = 0; i < 60; i++) {
 		uint64_t seq = 1 + test_random() % SEQS, mark = 0, n = 0, m = 0;
 		uint64_t last = seq + test_random() % 6;
@@ -279,15 +273,129 @@ static void test_random_tombstones(void)
 	store_close(s);
 }
 
+/* --- held in quarantine ----------------------------------------------------------------- */
+
+static enum insert_result hold(struct store *s, uint64_t seq, const char *body,
+			       enum quarantine_reason why)
+{
+	struct batch b = { .hub = { 9 }, .epoch = 5, .record_count = 1 };
+	enum insert_result r;
+
+	b.records[0] =
+		(struct record){ 1,	      seq, CLASS_ALARM, 1, (const uint8_t *)body,
+				 strlen(body) };
+	CHECK_INT(store_begin(s), 0);
+	CHECK_INT(store_quarantine_batch(s, &b, why, 1000, &r), 0);
+	CHECK_INT(store_commit(s), 0);
+	return r;
+}
+
+/* A number that is held counts as come: the mark passes it, together with records and tombstones. */
+static void test_held(void)
+{
+	struct store_counts c;
+	struct store *s;
+
+	CHECK_INT(place_open(&place, &s), 0);
+	CHECK_INT(hold(s, 1, "a", QUARANTINE_SUSPENDED), INSERT_STORED);
+	CHECK_INT(hold(s, 1, "a", QUARANTINE_SUSPECT), INSERT_DUPLICATE);
+	CHECK_UINT(contig(s, 5), 1);
+	CHECK_INT(hold(s, 3, "c", QUARANTINE_SUSPECT), INSERT_STORED);
+	CHECK_UINT(contig(s, 5), 1);
+	CHECK_INT(store_counts(s, home, 5, &c), 0);
+	CHECK_UINT(c.highest, 3);
+	put_record(s, 5, 2);
+	bury(s, 5, 4, 5, E);
+	CHECK_INT(hold(s, 6, "f", QUARANTINE_SUSPENDED), INSERT_STORED);
+	put_record(s, 5, 7);
+	CHECK_UINT(contig(s, 5), 7);
+	/* other bodies: of one that is held, and of a record */
+	CHECK_INT(hold(s, 3, "C", QUARANTINE_SUSPECT), INSERT_CONFLICT);
+	CHECK_INT(hold(s, 2, "B", QUARANTINE_SUSPECT), INSERT_CONFLICT);
+	CHECK_INT(store_counts(s, home, 5, &c), 0);
+	CHECK_UINT(c.held, 3);
+	CHECK_UINT(c.quarantined, 2);
+	CHECK_UINT(c.records, 2);
+	CHECK_UINT(c.contig, 7);
+	store_close(s);
+}
+
+/* More records in a row than are walked over at once, one less and as many. */
+static void test_long_walk(void)
+{
+	struct store *s;
+
+	CHECK_INT(place_open(&place, &s), 0);
+	for (uint32_t epoch = 63; epoch <= 66; epoch++) {
+		struct batch b = { .hub = { 9 }, .epoch = epoch };
+		enum insert_result r[BATCH_RECORDS_MAX];
+
+		CHECK_INT(store_begin(s), 0);
+		for (uint64_t seq = 1; seq <= epoch; seq++) {
+			b.record_count = 1;
+			b.records[0] = (struct record){ 1, seq, CLASS_ALARM, 1, home, 1 };
+			CHECK_INT(store_record_insert_batch(s, &b, 1000, r), 0);
+		}
+		CHECK_INT(store_commit(s), 0);
+		put_record(s, epoch, epoch + 2);
+		CHECK_UINT(contig(s, epoch), epoch);
+	}
+	store_close(s);
+}
+
+/* The clinic's tables are made once, and not in a place that has none. */
+static void test_places(void)
+{
+	struct place other;
+	struct store *s;
+
+	CHECK_INT(place_create(&place, &s), -EEXIST);
+	place_make(&other);
+	CHECK_INT(place_open(&other, &s), -ENOENT);
+	CHECK_INT(place_create(&other, &s), 0);
+	store_close(s);
+	CHECK_INT(place_open(&other, &s), 0);
+	store_close(s);
+	place_remove(&other);
+}
+
 static void test_older_database(void)
 {
 	struct config one = config(1, 1), got;
 	struct store *s;
 
+	run("DROP TABLE signer");
+	run("DROP TABLE hub_order");
+	run("ALTER TABLE hub DROP COLUMN orders");
 	run("DROP TABLE hub_config");
 	run("DROP TABLE tombstone");
+	run("DROP TABLE audit_key");
+	run("DROP TABLE checkpoint");
+	run("DROP TABLE audit_incident");
+	run("DROP TABLE hub_status");
+	run("DROP TABLE device_sign");
+	run("DROP TABLE assignment");
+	run("DROP TABLE journal");
+	run("DROP TABLE claim");
+	run("DROP TABLE visit");
+	run("DROP TABLE signed_config");
+	run("ALTER TABLE hub DROP COLUMN config_wanted");
+	run("ALTER TABLE hub DROP COLUMN config_used");
+	run("DROP TABLE enrolment");
+	run("DROP TABLE hub_key");
+	run("DROP TABLE person");
+	run("DROP TABLE asked");
+	run("ALTER TABLE hub DROP COLUMN drain");
+	run("ALTER TABLE hub DROP COLUMN drain_upto");
+	run("ALTER TABLE hub DROP COLUMN drain_ms");
+	run("ALTER TABLE hub DROP COLUMN drain_end_ms");
+	run("ALTER TABLE hub DROP COLUMN again_ms");
+	run("DROP TABLE successor");
+	run("DROP TABLE refused_call");
+	run("ALTER TABLE quarantine DROP COLUMN verdict");
+	run("ALTER TABLE quarantine DROP COLUMN journal");
 	run("UPDATE meta SET value = 1 WHERE name = 'schema'");
-	CHECK_INT(store_open(path, key, &s), 0);
+	CHECK_INT(place_open(&place, &s), 0);
 	CHECK_INT(store_config_get(s, one.hub, &got), -ENOENT);
 	check_given_up(s, 1, 0, NULL);
 	bury(s, 1, 1, 2, E);
@@ -295,11 +403,19 @@ static void test_older_database(void)
 	put(s, &one);
 	CHECK_INT(store_config_get(s, one.hub, &got), 0);
 	store_close(s);
+	/* a newer program's, which says that this one may go on beside it; then not */
 	run("UPDATE meta SET value = 99 WHERE name = 'schema'");
-	CHECK_INT(store_open(path, key, &s), -ENOTSUP);
-	temp_dir_remove(dir);
+	CHECK_INT(place_open(&place, &s), 0);
+	CHECK_INT(store_config_get(s, one.hub, &got), 0);
+	store_close(s);
+	run("UPDATE meta SET value = 99 WHERE name = 'oldest'");
+	CHECK_INT(place_open(&place, &s), -ENOTSUP);
+	run("DELETE FROM meta WHERE name = 'oldest'");
+	CHECK_INT(place_open(&place, &s), -ENOTSUP);
+	place_remove(&place);
 	crypto_done();
 }
 
 TEST_MAIN("clinic_store", test_config, test_damaged, test_overlaps, test_records_count,
-	  test_random_tombstones, test_older_database)
+	  test_random_tombstones, test_held, test_long_walk, test_places,
+	  test_older_database)

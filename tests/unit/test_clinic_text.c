@@ -258,6 +258,13 @@ static void test_conf(void)
 	CHECK_INT(conf_parse_address("2001:db8::10", c.addr), 0);
 	CHECK_STR(conf_address_text(c.addr, addr, sizeof(addr)), "2001:db8::10");
 	CHECK_INT(conf_format(&c, text, 40), -ENOSPC);
+	/* without an address: hubs look the name up */
+	memset(c.addr, 0, sizeof(c.addr));
+	CHECK(conf_format(&c, text, sizeof(text)) > 0);
+	CHECK(strstr(text, "address") == NULL);
+	CHECK_INT(conf_parse(text, &back, &line), 0);
+	CHECK_MEM(back.addr, c.addr, 16);
+	CHECK_UINT(back.port, 5684);
 }
 
 static void test_conf_refused(void)
@@ -268,7 +275,8 @@ static void test_conf_refused(void)
 		unsigned line;
 	} bad[] = {
 		{ "", -EBADMSG, 0 },
-		{ "name = a\nport = 1\n", -EBADMSG, 0 },
+		{ "name = a\naddress = 192.0.2.1\n", -EBADMSG, 0 },
+		{ "address = 192.0.2.1\nport = 1\n", -EBADMSG, 0 },
 		{ "name = a\nname = a\n", -EBADMSG, 2 },
 		{ "name = a\ncolour = red\n", -EBADMSG, 2 },
 		{ "name a\n", -EBADMSG, 1 },

@@ -328,23 +328,102 @@ static void test_batch_tombstone_count(void)
 	uint8_t b[BATCH_BYTES_MAX];
 	int n = batch_encode(&in, b, sizeof(b));
 
-	CHECK_INT(b[n - 1], 0x80);
-	b[n - 1] = 0x80 + BATCH_TOMBSTONES_MAX + 1;
+	CHECK_INT(b[n - 1], 0x40); /* no checkpoint */
+	CHECK_INT(b[n - 2], 0x80);
+	b[n - 2] = 0x80 + BATCH_TOMBSTONES_MAX + 1;
+	n--;
 	for (size_t i = 0; i <= BATCH_TOMBSTONES_MAX; i++) {
 		const uint8_t t[] = { 0x84, (uint8_t)(i + 1), (uint8_t)(i + 1), 1, 1 };
 
 		memcpy(b + n, t, sizeof(t));
 		n += (int)sizeof(t);
 	}
+	b[n++] = 0x40;
 	CHECK_INT(batch_decode(b, (size_t)n, &out), -ERANGE);
 	n = batch_encode(&in, b, sizeof(b));
 	b[0] = 0x87;
-	CHECK_INT(batch_decode(b, (size_t)n - 1, &out), -EBADMSG);
+	CHECK_INT(batch_decode(b, (size_t)n - 2, &out), -EBADMSG);
 	b[1] = 1; /* and it says so: it is a version that we do not know, not nonsense */
-	CHECK_INT(batch_decode(b, (size_t)n - 1, &out), -ENOTSUP);
-	b[0] = 0x89;
+	CHECK_INT(batch_decode(b, (size_t)n - 2, &out), -ENOTSUP);
+	b[0] = 0x8a;
 	b[1] = BATCH_VERSION + 1;
 	CHECK_INT(batch_decode(b, (size_t)n, &out), -ENOTSUP);
+}
+
+/* Without a status it is version 3, byte for byte as before; with one version 4. */
+static void test_batch_status(void)
+{
+	static const uint8_t bytes[BATCH_STATUS_MAX + 1] = { 0xa1, 1, 2 };
+	static uint8_t b[BATCH_BYTES_MAX];
+	struct batch in = { .highest = 50 }, out;
+	int without = batch_encode(&in, b, sizeof(b)), n;
+
+	CHECK_INT(b[0], 0x89);
+	CHECK_INT(b[1], BATCH_VERSION_PLAIN);
+	CHECK_INT(batch_decode(b, (size_t)without, &out), 0);
+	CHECK_UINT(out.status_len, 0);
+	b[1] = BATCH_VERSION; /* its status is missing */
+	CHECK_INT(batch_decode(b, (size_t)without, &out), -EBADMSG);
+	in.status = bytes;
+	for (in.status_len = 1; in.status_len <= BATCH_STATUS_MAX; in.status_len += 71) {
+		n = batch_encode(&in, b, sizeof(b));
+		CHECK_INT(b[1], BATCH_VERSION);
+		CHECK(n - without <= (int)in.status_len + BATCH_STATUS_COST);
+		CHECK_INT(batch_decode(b, (size_t)n, &out), 0);
+		CHECK_UINT(out.status_len, in.status_len);
+		CHECK_MEM(out.status, bytes, in.status_len);
+		for (int cut = 0; cut < n; cut++)
+			CHECK(batch_decode(b, (size_t)cut, &out) < 0);
+	}
+	in.status_len = BATCH_STATUS_MAX + 1;
+	CHECK_INT(batch_encode(&in, b, sizeof(b)), -ENOSPC);
+	in.status_len--;
+	n = batch_encode(&in, b, sizeof(b));
+	CHECK_INT(b[n - BATCH_STATUS_MAX - 1], BATCH_STATUS_MAX & 0xff);
+	b[n - BATCH_STATUS_MAX - 1]++;
+	b[n++] = 0;
+	CHECK_INT(batch_decode(b, (size_t)n, &out), -ERANGE);
+}
+
+/* Of one byte, of the most there can be, of one more; and version 2, which has none. */
+static void test_batch_checkpoint(void)
+{
+	static const uint8_t bytes[BATCH_CHECKPOINT_MAX + 1] = { 1, 2, 3 };
+	struct batch in = { .highest = 50 }, out;
+	uint8_t b[BATCH_BYTES_MAX];
+	int without = batch_encode(&in, b, sizeof(b)), n;
+
+	CHECK_INT(batch_decode(b, (size_t)without, &out), 0);
+	CHECK_UINT(out.checkpoint_len, 0);
+	in.checkpoint = bytes;
+	for (in.checkpoint_len = 1; in.checkpoint_len <= BATCH_CHECKPOINT_MAX;
+	     in.checkpoint_len++) {
+		n = batch_encode(&in, b, sizeof(b));
+		CHECK(n - without <= (int)in.checkpoint_len + BATCH_CHECKPOINT_COST);
+		CHECK_INT(batch_decode(b, (size_t)n, &out), 0);
+		CHECK_UINT(out.checkpoint_len, in.checkpoint_len);
+		CHECK_MEM(out.checkpoint, bytes, in.checkpoint_len);
+		for (int cut = 0; cut < n; cut++)
+			CHECK(batch_decode(b, (size_t)cut, &out) < 0);
+	}
+	CHECK_INT(batch_encode(&in, b, sizeof(b)), -ENOSPC);
+	in.checkpoint_len--;
+	n = batch_encode(&in, b, sizeof(b));
+	CHECK_INT(b[n - BATCH_CHECKPOINT_MAX - 1], BATCH_CHECKPOINT_MAX);
+	b[n - BATCH_CHECKPOINT_MAX - 1]++;
+	b[n++] = 0;
+	CHECK_INT(batch_decode(b, (size_t)n, &out), -ERANGE);
+	in.checkpoint_len = 0;
+	n = batch_encode(&in, b, sizeof(b));
+	b[1] = 2;
+	CHECK_INT(batch_decode(b, (size_t)n, &out), -EBADMSG); /* one item too many */
+	b[0] = 0x88;
+	CHECK_INT(batch_decode(b, (size_t)n, &out), -EBADMSG); /* a byte left over */
+	CHECK_INT(batch_decode(b, (size_t)n - 1, &out), 0);
+	CHECK_UINT(out.checkpoint_len, 0);
+	CHECK_UINT(out.highest, 50);
+	b[1] = 3;
+	CHECK_INT(batch_decode(b, (size_t)n - 1, &out), -EBADMSG); /* one too few */
 }
 
 static void test_batch_cost(void)
@@ -397,6 +476,120 @@ static void test_reply(void)
 	CHECK_INT(reply_decode(b, (size_t)n, &out), -ERANGE);
 }
 
+static void test_reply_receipt(void)
+{
+	struct reply in = { .has_contig = true, .contig = 7, .receipt_size = 1 }, out;
+	uint8_t b[REPLY_BYTES_MAX];
+	int n;
+
+	for (int i = 0; i < RECEIPT_HASH_LEN; i++)
+		in.receipt_hash[i] = (uint8_t)(i + 1);
+	n = reply_encode(&in, b, sizeof(b));
+	CHECK_INT(reply_decode(b, (size_t)n, &out), 0);
+	CHECK_UINT(out.receipt_size, 1);
+	CHECK_MEM(out.receipt_hash, in.receipt_hash, RECEIPT_HASH_LEN);
+	for (int cut = 0; cut < n; cut++)
+		CHECK(reply_decode(b, (size_t)cut, &out) < 0);
+	b[5] = 0; /* size */
+	CHECK_INT(reply_decode(b, (size_t)n, &out), -ERANGE);
+	b[5] = 1;
+	b[4] = 0x83;
+	CHECK_INT(reply_decode(b, (size_t)n, &out), -ERANGE);
+	b[4] = 0x82;
+	b[7]--; /* a hash of 31 */
+	CHECK(reply_decode(b, (size_t)n, &out) < 0);
+	in.receipt_size = INT64_MAX;
+	n = reply_encode(&in, b, sizeof(b));
+	CHECK_INT(reply_decode(b, (size_t)n, &out), 0);
+	in.receipt_size++;
+	n = reply_encode(&in, b, sizeof(b));
+	CHECK_INT(reply_decode(b, (size_t)n, &out), -ERANGE);
+}
+
+/* All that a reply can hold, each number as long as it gets. */
+static void test_reply_longest(void)
+{
+	struct reply in = { .has_contig = true,
+			    .contig = UINT32_MAX + UINT64_C(1),
+			    .range_count = REPLY_RANGES_MAX,
+			    .refused_count = REPLY_REFUSED_MAX,
+			    .has_time = true,
+			    .utc_ms = INT64_MAX,
+			    .time_quality = CLOCK_QUALITY_CLINIC,
+			    .window = 255,
+			    .config_version = INT64_MAX,
+			    .resync_from = INT64_MAX,
+			    .receipt_size = INT64_MAX },
+		     out;
+	uint8_t b[REPLY_BYTES_MAX];
+	int n;
+
+	for (size_t i = 0; i < REPLY_RANGES_MAX; i++) {
+		in.ranges[i].first = in.contig + 2 + 4 * i;
+		in.ranges[i].last = in.ranges[i].first + 1;
+		in.refused[i] = (struct refused){ INT64_MAX - i, 255 };
+	}
+	n = reply_encode(&in, b, sizeof(b));
+	CHECK_INT(n, 591);
+	CHECK_INT(reply_decode(b, (size_t)n, &out), 0);
+	CHECK_UINT(out.refused_count, REPLY_REFUSED_MAX);
+}
+
+/* Which config the clinic wants in use. */
+static void test_reply_config(void)
+{
+	struct reply in = { .has_contig = true, .contig = 7, .config_version = 23 }, out;
+	uint8_t b[32];
+	int n = reply_encode(&in, b, sizeof(b));
+
+	CHECK_INT(n, 5);
+	CHECK_INT(b[3], 5); /* the key */
+	CHECK_INT(reply_decode(b, (size_t)n, &out), 0);
+	CHECK_UINT(out.config_version, 23);
+	for (int cut = 0; cut < n; cut++)
+		CHECK(reply_decode(b, (size_t)cut, &out) < 0);
+	b[n - 1] = 0;
+	CHECK_INT(reply_decode(b, (size_t)n, &out), -ERANGE);
+	in.config_version = INT64_MAX;
+	n = reply_encode(&in, b, sizeof(b));
+	CHECK_INT(reply_decode(b, (size_t)n, &out), 0);
+	CHECK_UINT(out.config_version, INT64_MAX);
+	b[n - 8] |= 0x80;
+	CHECK_INT(reply_decode(b, (size_t)n, &out), -ERANGE);
+	in.config_version = 0;
+	CHECK_INT(reply_encode(&in, b, sizeof(b)), 3);
+}
+
+/* Where the clinic wants to have it again from. */
+static void test_reply_resync(void)
+{
+	struct reply in = { .has_contig = true, .contig = 7, .resync_from = 8 }, out;
+	uint8_t b[32];
+	int n = reply_encode(&in, b, sizeof(b));
+
+	CHECK_INT(n, 5); /* a map of two, each key and value a byte */
+	CHECK_INT(reply_decode(b, (size_t)n, &out), 0);
+	CHECK_UINT(out.resync_from, 8);
+	CHECK_UINT(out.contig, 7);
+	CHECK_UINT(reply_highest(&out), 8);
+	CHECK(!reply_covers(&out, 8));
+	for (int cut = 0; cut < n; cut++)
+		CHECK(reply_decode(b, (size_t)cut, &out) < 0);
+	b[n - 1] = 0;
+	CHECK_INT(reply_decode(b, (size_t)n, &out), -ERANGE);
+	in.resync_from = INT64_MAX;
+	n = reply_encode(&in, b, sizeof(b));
+	CHECK_INT(reply_decode(b, (size_t)n, &out), 0);
+	CHECK_UINT(out.resync_from, INT64_MAX);
+	b[n - 8] |= 0x80;
+	CHECK_INT(reply_decode(b, (size_t)n, &out), -ERANGE);
+	in.resync_from = 0;
+	n = reply_encode(&in, b, sizeof(b));
+	CHECK_INT(n, 3);
+	CHECK_INT(reply_decode(b, (size_t)n, &out), 0);
+	CHECK_UINT(out.resync_from, 0);
+}
+
 static void test_reply_steady(void)
 {
 	struct reply in = { .has_contig = true, .contig = 1000000 }, out;
@@ -406,6 +599,8 @@ static void test_reply_steady(void)
 
 	/* what the byte budget of an upload allows */
 	CHECK(reply_encode(&in, b, sizeof(b)) <= 10);
+	for (in.contig = 1; in.contig < INT64_MAX / 2; in.contig *= 2)
+		CHECK(reply_encode(&in, b, sizeof(b)) <= 12); /* whatever the number */
 	CHECK_INT(reply_decode(unknown, sizeof(unknown), &out), 0);
 	CHECK_UINT(out.contig, 5);
 	CHECK_INT(reply_decode(none, 1, &out), 0);
@@ -671,6 +866,95 @@ static void test_config_change(void)
 	CONFIG_REFUSED("change of the utc offset", c.change_offset_min = -721);
 }
 
+static void test_config_plan(void)
+{
+	struct config doc = good_config(), out;
+	static uint8_t b[CONFIG_BYTES_MAX];
+	const char *field = "";
+	int n;
+
+#define PLAN(...) c.plan_count = 1, c.plans[0] = ((struct config_plan){ __VA_ARGS__ })
+	CONFIG_TAKEN(PLAN(1, 1, 0, { 0 }));
+	CONFIG_TAKEN(PLAN(2, CONFIG_PLAN_HOURS_MAX, 0, { 0 }));
+	CONFIG_TAKEN(PLAN(1, 0, 1, { 0 }));
+	CONFIG_TAKEN(PLAN(1, 0, 8, { 0, 1, 2, 3, 4, 5, 6, 1439 }));
+	CONFIG_TAKEN(PLAN(1, 1, 0, { 0 }); c.plans[1] = c.plans[0]; c.plans[1].device = 2;
+		     c.plan_count = 2);
+	CONFIG_REFUSED("plan", PLAN(1, CONFIG_PLAN_HOURS_MAX + 1, 0, { 0 }));
+	CONFIG_REFUSED("plan", PLAN(1, 0, 0, { 0 }));
+	CONFIG_REFUSED("plan", PLAN(1, 1, 1, { 0 }));
+	CONFIG_REFUSED("plan", PLAN(3, 1, 0, { 0 })); /* no such device */
+	CONFIG_REFUSED("plan", PLAN(1, 0, 1, { 1440 }));
+	CONFIG_REFUSED("plan", PLAN(1, 0, 2, { 7, 7 }));
+	CONFIG_REFUSED("plan", PLAN(1, 0, 2, { 8, 7 }));
+	CONFIG_REFUSED("plan", PLAN(1, 1, 0, { 0 }); c.plans[1] = c.plans[0];
+		       c.plan_count = 2);
+	CONFIG_TAKEN(c.quiet_count = 1; c.quiet[0] = ((struct config_quiet){ 1439, 0 }));
+	CONFIG_TAKEN(c.quiet_count = CONFIG_QUIET_MAX;
+		     for (size_t i = 0; i < CONFIG_QUIET_MAX; i++) c.quiet[i].to = 1);
+	CONFIG_REFUSED("quiet hours", c.quiet_count = 1);
+	CONFIG_REFUSED("quiet hours", c.quiet_count = 1; c.quiet[0].from = 1440);
+	CONFIG_REFUSED("quiet hours", c.quiet_count = 1; c.quiet[0].to = 1440);
+#undef PLAN
+	doc.plan_count = 2;
+	doc.plans[0] = (struct config_plan){ 2, 0, 2, { 480, 1200 } };
+	doc.plans[1] = (struct config_plan){ 1, 36, 0, { 0 } };
+	doc.no_asking = true;
+	doc.quiet_count = 1;
+	doc.quiet[0] = (struct config_quiet){ 1320, 420 };
+	n = config_encode(&doc, b, sizeof(b));
+	CHECK_INT(config_decode(b, (size_t)n, &out, &field), 0);
+	CHECK_UINT(out.plan_count, 2);
+	CHECK_MEM(out.plans, doc.plans, sizeof(doc.plans));
+	CHECK(out.no_asking && out.quiet_count == 1);
+	CHECK_MEM(out.quiet, doc.quiet, sizeof(doc.quiet));
+	for (int cut = 0; cut < n; cut++)
+		CHECK(config_decode(b, (size_t)cut, &out, &field) < 0);
+}
+
+static void test_config_next_seal(void)
+{
+	struct config doc = good_config(), out;
+	static uint8_t b[CONFIG_BYTES_MAX];
+	const char *field = "";
+	int without = config_encode(&doc, b, sizeof(b)), n;
+
+	CONFIG_TAKEN(c.has_next_seal = true; c.next_seal.id = c.seal_key_id + 1);
+	CONFIG_REFUSED("next sealing key", c.has_next_seal = true;
+		       c.next_seal.id = c.seal_key_id);
+	doc.has_next_seal = true;
+	doc.next_seal = (struct config_seal){ .id = 200 };
+	doc.next_seal.public[0] = 5;
+	doc.next_seal.public[SEAL_PUBLIC_LEN - 1] = 6;
+	n = config_encode(&doc, b, sizeof(b));
+	CHECK_INT(config_decode(b, (size_t)n, &out, &field), 0);
+	CHECK(out.has_next_seal &&
+	      memcmp(&out.next_seal, &doc.next_seal, sizeof(out.next_seal)) == 0);
+	/* keys that may be left out: in their order, each once, and only those with a meaning */
+	CHECK_INT(b[without], 13);
+	for (unsigned key = 0; key < 12; key++) {
+		b[without] = (uint8_t)key;
+		CHECK_INT(config_decode(b, (size_t)n, &out, &field), -EBADMSG);
+		CHECK_STR(field, "document");
+	}
+	b[without] = 23;
+	CHECK_INT(config_decode(b, (size_t)n, &out, &field), -EBADMSG);
+	CHECK_STR(field, "document");
+	b[without] = 13;
+	CHECK_INT(b[0], 0xa0 + 13);
+	b[0]++; /* the same key once more */
+	memcpy(b + n, b + without, (size_t)(n - without));
+	CHECK_INT(config_decode(b, (size_t)(2 * n - without), &out, &field), -EBADMSG);
+	CHECK_STR(field, "document");
+	b[0] = 0xa0 + 11;
+	CHECK_INT(config_decode(b, (size_t)n, &out, &field), -EBADMSG);
+	b[0] = 0xa0 + 12;
+	CHECK_INT(config_decode(b, (size_t)n, &out, &field), -EBADMSG);
+	CHECK_STR(field, "end of document");
+	CHECK_INT(config_decode(b, (size_t)without, &out, &field), 0);
+	CHECK(!out.has_next_seal);
+}
+
 /* The longest config fits in what hubd reads and in one message to hub-ble. */
 static void test_config_largest(void)
 {
@@ -699,10 +983,41 @@ static void test_config_largest(void)
 	CHECK_INT(config_decode(b, (size_t)n, &out, &field), 0);
 }
 
+static void test_config_weight(void)
+{
+	static const uint8_t good[] = { 0, 2, CONFIG_WEIGHT_MAX };
+	struct config c = good_config(), out;
+	uint8_t b[4096];
+	const char *field = "";
+	int plain = config_encode(&c, b, sizeof(b));
+
+	CHECK(!config_has_addr(&c.endpoints[0]));
+	c.endpoints[0].addr[15] = 1;
+	CHECK(config_has_addr(&c.endpoints[0]));
+	for (size_t i = 0; i < sizeof(good); i++) {
+		int n;
+
+		c.endpoints[0].weight = good[i];
+		n = config_encode(&c, b, sizeof(b));
+		CHECK(n > 0);
+		CHECK(i > 0 || n == plain); /* as before there were weights */
+		CHECK_INT(config_decode(b, (size_t)n, &out, &field), 0);
+		CHECK_MEM(&out, &c, sizeof(c));
+	}
+	c.endpoints[0].weight = CONFIG_WEIGHT_MAX + 1;
+	CHECK_INT(try_config(&c, &field), -ERANGE);
+	CHECK_STR(field, "endpoints");
+	c.endpoints[0].weight = 1; /* the same as none */
+	CHECK_INT(config_encode(&c, b, sizeof(b)), plain);
+}
+
 TEST_MAIN("formats", test_body_round_trip, test_body_undecoded, test_body_largest,
 	  test_body_largest_mdc, test_body_mdc, test_body_garbage, test_envelope_bytes,
 	  test_batch_round_trip, test_batch_tombstones, test_batch_tombstone_count,
-	  test_batch_cost, test_reply, test_reply_steady, test_cose_bytes,
-	  test_cose_short_signature, test_body_missing_field, test_body_absent,
-	  test_config, test_config_devices, test_config_addresses, test_config_window,
-	  test_config_change, test_config_largest)
+	  test_batch_checkpoint, test_batch_status, test_batch_cost, test_reply_receipt,
+	  test_reply_longest, test_reply, test_reply_config, test_reply_resync,
+	  test_reply_steady, test_cose_bytes, test_cose_short_signature,
+	  test_body_missing_field, test_body_absent, test_config, test_config_devices,
+	  test_config_addresses, test_config_window, test_config_change,
+	  test_config_weight, test_config_plan, test_config_next_seal,
+	  test_config_largest)

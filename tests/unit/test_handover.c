@@ -6,12 +6,13 @@
 #include <errno.h>
 
 #include "storage/intake.h"
+#include "records_world.h"
 #include "temp_dir.h"
 #include "test.h"
 
 static char dir[64];
 static const struct db_key key = { { 1 }, { 2 } };
-static struct queue *q;
+static struct records *q;
 static struct intake in;
 static struct handover h;
 static struct intake_target target = {
@@ -49,17 +50,18 @@ static void start(void)
 	x25519_generate(seal_private, target.seal_public);
 	p256_generate(sign_private, sign_public);
 	temp_dir_make(dir, sizeof(dir));
-	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
-	CHECK(!queue_owner(q, hub, &epoch));
-	CHECK_INT(queue_set_owner(q, target.hub, target.epoch), 0);
+	q = world_open(dir, 0, true);
+	CHECK(!records_owner(q, hub, &epoch));
+	CHECK_INT(records_set_owner(q, target.hub, target.epoch, target.assignment), 0);
 	intake_init(&in);
-	handover_init(&h, sign_private, 1000);
+	handover_init(&h, 1000);
+	handover_set_key(&h, sign_private);
 	captures = answered = 0;
 }
 
 static void stop(void)
 {
-	queue_close(q);
+	world_close(q);
 	temp_dir_remove(dir);
 }
 
@@ -67,6 +69,7 @@ static struct msg_raw make_raw(uint16_t raw_len)
 {
 	struct msg_raw m = { .instance = 77,
 			     .capture = ++captures,
+			     .assignment = 9,
 			     .kind = READING_BLOOD_PRESSURE,
 			     .characteristic = 0x2a35,
 			     .peripheral = { 1, { 1, 2, 3, 4, 5, 6 }, ADDR_RANDOM },
@@ -151,6 +154,8 @@ static void check_span(void)
 		first = t->first < first ? t->first : first;
 		last = t->last > last ? t->last : last;
 	}
+	/* checkpoint and status count as a number, so that no record is taken for alone */
+	first -= last && (batch.checkpoint_len || batch.status_len) && first > 1;
 	CHECK_UINT(got.first, last ? first : 0);
 	CHECK_UINT(got.last, last);
 }
@@ -171,8 +176,8 @@ static int make(struct mono now)
 	CHECK_INT(batch_decode(payload, len, &batch), 0);
 	CHECK_MEM(batch.hub, target.hub, HUB_ID_LEN);
 	CHECK_UINT(batch.epoch, target.epoch);
-	CHECK_UINT(batch.highest, queue_highest(q));
-	CHECK_UINT(batch.queued, queue_unsent(q));
+	CHECK_UINT(batch.highest, records_highest(q));
+	CHECK_UINT(batch.queued, records_unsent(q));
 	CHECK_INT(batch.flags, got.flags);
 	check_span();
 	return 1;
@@ -212,7 +217,7 @@ static int ack_ranges(uint32_t id, uint64_t contig, uint64_t first, uint64_t las
 		a.reply.range_count = 1;
 		a.reply.ranges[0] = (struct seq_range){ first, last };
 	}
-	CHECK_INT(queue_acknowledge(q, &a.reply, &res), 0);
+	CHECK_INT(records_acknowledge(q, &a.reply, NULL, 0, &res), 0);
 	return handover_on_ack(&h, &a, now);
 }
 
@@ -228,6 +233,7 @@ static void test_bodies(void)
 	take(&m, &d);
 	late = make_raw(19);
 	late.unverified = true;
+	late.assignment = 8; /* captured before hubd said 9 */
 	take(&late, NULL);
 	CHECK_UINT(answered, 2);
 	want(1, false);
@@ -235,6 +241,7 @@ static void test_bodies(void)
 	CHECK_UINT(batch.record_count, 2);
 	CHECK_UINT(batch.records[0].seq, 1);
 	CHECK_UINT(batch.records[0].assignment, 9);
+	CHECK_UINT(batch.records[1].assignment, 8);
 	CHECK_INT(batch.records[0].kind, READING_BLOOD_PRESSURE);
 	rd = open_record(&batch.records[0]);
 	CHECK_INT(rd.kind, m.kind);
@@ -366,7 +373,7 @@ static void test_alarms_first(void)
 	CHECK_INT(make(t0), 1);
 	CHECK_UINT(batch.records[0].seq, 43);
 	CHECK_INT(ack_ranges(alarm_id, 0, 41, 42, t0), 0);
-	CHECK_UINT(queue_unsent(q), 41);
+	CHECK_UINT(records_unsent(q), 41);
 	stop();
 }
 
@@ -382,7 +389,7 @@ static void test_drain(void)
 	start();
 	add(N, CLASS_ROUTINE);
 	want(4, false);
-	while (queue_unsent(q) > 0) {
+	while (records_unsent(q) > 0) {
 		size_t pick;
 
 		while (make(t0) == 1) {
@@ -397,8 +404,8 @@ static void test_drain(void)
 		}
 		CHECK(out > 0 && out <= 4);
 		pick = test_random() % out;
-		CHECK_INT(ack_ranges(ids[pick], queue_contig(q), first[pick], last[pick],
-				     t0),
+		CHECK_INT(ack_ranges(ids[pick], records_contig(q), first[pick],
+				     last[pick], t0),
 			  0);
 		out--;
 		ids[pick] = ids[out];
@@ -483,7 +490,7 @@ static void test_unnamed_beside_outstanding(void)
 	CHECK_INT(make(later), 0); /* 5 to 8 are not in two batches */
 	CHECK_INT(ack_ranges(second, 0, 5, 8, later), 0);
 	CHECK_INT(ack_ranges(got.id, 4, 0, 0, later), 0);
-	CHECK_UINT(queue_unsent(q), 0);
+	CHECK_UINT(records_unsent(q), 0);
 	stop();
 }
 
@@ -505,18 +512,18 @@ static void test_poison(void)
 		CHECK_UINT(batch.record_count, 1);
 		CHECK_UINT(batch.records[0].seq, seq);
 		if (seq != 2) {
-			CHECK_INT(ack_ranges(got.id, queue_contig(q), seq, seq, t0), 0);
+			CHECK_INT(ack_ranges(got.id, records_contig(q), seq, seq, t0), 0);
 			continue;
 		}
 		refused = (struct msg_ack){ .batch = got.id,
 					    .reply = { .refused_count = 1,
 						       .refused = { { 2, 1 } } } };
-		CHECK_INT(queue_acknowledge(q, &refused.reply, &res), 0);
+		CHECK_INT(records_acknowledge(q, &refused.reply, NULL, 0, &res), 0);
 		CHECK_UINT(res.refused, 1);
 		CHECK_INT(handover_on_ack(&h, &refused, t0), 0);
 	}
-	CHECK_UINT(queue_unsent(q), 0);
-	CHECK_UINT(queue_contig(q), 1);
+	CHECK_UINT(records_unsent(q), 0);
+	CHECK_UINT(records_contig(q), 1);
 	add(2, CLASS_ROUTINE);
 	CHECK_INT(make(t0), 1);
 	CHECK_UINT(batch.record_count, 2);
@@ -526,7 +533,7 @@ static void test_poison(void)
 	CHECK_INT(batch.tombstones[0].cause, TOMBSTONE_REFUSED);
 	CHECK_INT(ack_ranges(got.id, 6, 0, 0, t0),
 		  0); /* what it refused holds nothing up */
-	CHECK_UINT(queue_contig(q), 6);
+	CHECK_UINT(records_contig(q), 6);
 	stop();
 }
 
@@ -534,7 +541,7 @@ static void evict(unsigned n)
 {
 	struct queue_evicted ev;
 
-	CHECK_INT(queue_evict(q, n, &ev), 0);
+	CHECK_INT(world_evict(q, n, &ev), 0);
 	CHECK_UINT(ev.routine + ev.alarm, n);
 }
 
@@ -575,18 +582,24 @@ static void test_tombstones(void)
 	want(0, true);
 	CHECK_INT(make(t0), 1);
 	CHECK_UINT(batch.tombstone_count, 0); /* named: gone */
-	CHECK_UINT(queue_contig(q), 12);
+	CHECK_UINT(records_contig(q), 12);
 	CHECK_INT(make(t0), 0);
 	add(1, CLASS_ROUTINE);
 	evict(1);
-	CHECK_INT(make(t0), 0); /* not for tombstones alone */
-	want(0, true);
-	CHECK_INT(make(t0), 1);
+	CHECK_INT(make(t0), 1); /* alone, there is nothing else */
 	CHECK_UINT(batch.record_count, 0);
 	CHECK_UINT(batch.tombstone_count, 1);
 	CHECK_UINT(got.first, 13);
+	want(2, false);
+	CHECK_INT(make(t0), 0); /* it is outstanding */
+	CHECK_INT(ack_ranges(got.id, 12, 0, 0, t0), 0);
+	CHECK_INT(make(t0), 0); /* not named, and not at once again */
+	CHECK_INT(handover_deadline(&h, t0).ms, mono_add(t0, HANDOVER_PAUSE_MS).ms);
+	CHECK_INT(make(mono_add(t0, HANDOVER_PAUSE_MS - 1)), 0);
+	CHECK_INT(make(mono_add(t0, HANDOVER_PAUSE_MS)), 1);
+	CHECK_UINT(batch.tombstone_count, 1);
 	CHECK_INT(ack_ranges(got.id, 13, 0, 0, t0), 0);
-	CHECK_UINT(queue_contig(q), 13);
+	CHECK_UINT(records_contig(q), 13);
 	stop();
 }
 
@@ -607,7 +620,101 @@ static void test_many_tombstones(void)
 		CHECK_UINT(batch.tombstones[i].first, 1 + 2 * i);
 	CHECK_INT(ack_ranges(got.id, 2 * batch.record_count, 0, 0, t0), 0);
 	CHECK_INT(make(t0), 1);
-	CHECK_UINT(batch.tombstones[0].first, queue_contig(q) + 1);
+	CHECK_UINT(batch.tombstones[0].first, records_contig(q) + 1);
+	stop();
+}
+
+/* More tombstones than one batch takes, and nothing else: the clinic has all of them without a pause. */
+static void test_tombstones_alone(void)
+{
+	unsigned batches = 0;
+
+	start();
+	for (int i = 0; i < 30; i++) {
+		add(1, CLASS_ROUTINE);
+		add(1, CLASS_ALARM);
+	}
+	evict(30);
+	evict(30);
+	CHECK_UINT(records_unsent(q), 0);
+	want(9, false);
+	while (make(t0) == 1) {
+		const struct tombstone *last =
+			&batch.tombstones[batch.tombstone_count - 1];
+
+		CHECK_UINT(batch.record_count, 0);
+		CHECK_UINT(batch.tombstones[0].first, records_contig(q) + 1);
+		CHECK_INT(ack_ranges(got.id, last->last, 0, 0, t0), 0);
+		batches++;
+	}
+	CHECK(batches > 1);
+	CHECK_UINT(records_contig(q), 60);
+	stop();
+}
+
+/* Whatever size is wanted: no batch is larger, but one record alone; and nothing is left out. */
+static void test_sizes(void)
+{
+	static const uint16_t sizes[] = { BATCH_BYTES_LEAST, 300, 512, BATCH_BYTES_FULL,
+					  0 };
+	uint8_t body[SEALED_BODY_MAX] = { 0 };
+
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
+		struct msg_want w = { .batches = 1, .size = sizes[s] };
+		size_t limit = sizes[s] ? sizes[s] : BATCH_BYTES_FULL, alone = 0;
+		uint64_t next = 1;
+
+		start();
+		for (uint64_t seq = 1; seq <= 200; seq++) {
+			struct queue_entry e = { .record = { .class = CLASS_ROUTINE } };
+
+			e.record.seq = seq;
+			e.record.body = body;
+			e.record.body_len =
+				seq % 9 == 0 ? SEALED_BODY_MAX : 1 + seq * 7 % 500;
+			CHECK_INT(records_insert(q, &e, 1), 0);
+		}
+		handover_set_checkpoint(&h, body, BATCH_CHECKPOINT_MAX);
+		while (next <= 200) {
+			handover_on_want(&h, &w);
+			CHECK_INT(make(t0), 1);
+			CHECK(got.len <= limit || batch.record_count == 1);
+			CHECK(got.len <= limit || got.first == got.last);
+			CHECK(got.len <= BATCH_BYTES_MAX);
+			alone += got.len > limit;
+			for (size_t i = 0; i < batch.record_count; i++)
+				CHECK_UINT(batch.records[i].seq, next++);
+			CHECK_INT(ack_ranges(got.id, next - 1, 0, 0, t0), 0);
+		}
+		CHECK(alone >= 200 / 9);
+		stop();
+	}
+}
+
+/* A batch that is too large for the path: its records go again, together, as small as is wanted. */
+static void test_recut(void)
+{
+	struct msg_want w = { .batches = 9, .size = 512 };
+	struct msg_ack a = { .recut = true };
+	uint64_t last;
+
+	start();
+	add(8, CLASS_ROUTINE);
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	last = got.last;
+	CHECK(batch.record_count > 3);
+	a.batch = got.id;
+	handover_on_want(&h, &w);
+	CHECK_INT(handover_on_ack(&h, &a, t0), 0);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.records[0].seq, 1);
+	CHECK(batch.record_count > 1 && batch.record_count < last);
+	CHECK(got.len <= 512);
+	handover_on_down(&h); /* another hub-coap: it has not said so yet */
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	CHECK(got.len > 512);
 	stop();
 }
 
@@ -616,36 +723,23 @@ static void test_tombstones_give_way(void)
 {
 	struct queue_entry e = { .record = { .class = CLASS_ALARM } };
 	uint8_t body[SEALED_BODY_MAX] = { 0 };
-	size_t len = SEALED_BODY_MAX;
+	const size_t len = SEALED_BODY_MAX;
 
 	start();
 	add(2, CLASS_ROUTINE);
 	evict(1);
 	want(9, false);
-	for (;; len--) { /* down to the longest body that fits */
-		struct msg_ack a = { 0 };
-		struct queue_ack res;
-		int r;
-
-		e.record.seq = queue_next_seq(q);
-		e.record.body = body;
-		e.record.body_len = len;
-		CHECK_INT(queue_insert(q, &e, 1), 0);
-		r = make(t0);
-		if (r == 1)
-			break;
-		CHECK_INT(r, -EMSGSIZE);
-		CHECK_UINT(h.too_large, e.record.seq);
-		a.reply.refused_count = 1;
-		a.reply.refused[0] = (struct refused){ h.too_large, REFUSED_TOO_LARGE };
-		CHECK_INT(queue_acknowledge(q, &a.reply, &res), 0);
-	}
+	e.record.seq = records_next_seq(q);
+	e.record.body = body;
+	e.record.body_len = len;
+	CHECK_INT(records_insert(q, &e, 1), 0);
+	CHECK_INT(make(t0), 1);
 	CHECK_UINT(batch.record_count, 1);
 	CHECK_UINT(batch.tombstone_count, 0);
 	CHECK_UINT(batch.records[0].body_len, len);
 	CHECK_INT(make(t0), 1); /* the other record takes them along */
 	CHECK_UINT(batch.records[0].seq, 2);
-	CHECK(batch.tombstone_count >= 2);
+	CHECK_UINT(batch.tombstone_count, 1);
 	stop();
 }
 
@@ -706,6 +800,208 @@ static void test_alone_without_tombstones(void)
 	stop();
 }
 
+static const uint8_t checkpoint[BATCH_CHECKPOINT_MAX] = { 0xd2, 1, 2 };
+
+static int ack_receipt(uint64_t contig, uint64_t size, struct mono now)
+{
+	struct msg_ack a = {
+		.batch = got.id,
+		.reply = { .has_contig = true, .contig = contig, .receipt_size = size }
+	};
+	struct queue_ack res;
+
+	CHECK_INT(records_acknowledge(q, &a.reply, NULL, 0, &res), 0);
+	return handover_on_ack(&h, &a, now);
+}
+
+/* In one outstanding batch at a time, until the caller takes it back; not again for a while without a receipt. */
+static void test_checkpoint(void)
+{
+	struct mono later = mono_add(t0, HANDOVER_TOMBSTONE_PAUSE_MS);
+
+	start();
+	add(1, CLASS_ROUTINE);
+	handover_set_checkpoint(&h, checkpoint, sizeof(checkpoint));
+	want(9, false);
+	CHECK_INT(make(t0), 1); /* number 1 goes without */
+	CHECK_UINT(batch.checkpoint_len, 0);
+	CHECK_INT(ack_receipt(1, 0, t0), 0);
+	want(0, true);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 0);
+	CHECK_UINT(batch.checkpoint_len, sizeof(checkpoint));
+	CHECK_MEM(batch.checkpoint, checkpoint, sizeof(checkpoint));
+	add(2, CLASS_ALARM);
+	CHECK_INT(make(t0), 1); /* one is under way */
+	CHECK_UINT(batch.checkpoint_len, 0);
+	CHECK_INT(ack_receipt(3, 0, t0), 0);
+	handover_on_down(&h);
+	want(9, false);
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 1);
+	CHECK_UINT(batch.checkpoint_len, sizeof(checkpoint));
+	CHECK_INT(ack_receipt(4, 5, t0), 0); /* of another one: this one goes on */
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.checkpoint_len, sizeof(checkpoint));
+	CHECK_INT(ack_receipt(5, 0, t0), 0); /* none: a pause */
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(make(mono_add(t0, HANDOVER_TOMBSTONE_PAUSE_MS - 1)), 1);
+	CHECK_UINT(batch.checkpoint_len, 0);
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(make(later), 1);
+	CHECK_UINT(batch.checkpoint_len, sizeof(checkpoint));
+	CHECK_INT(ack_receipt(7, 9, later), 0);
+	handover_set_checkpoint(&h, NULL, 0);
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(make(later), 1);
+	CHECK_UINT(batch.checkpoint_len, 0);
+	stop();
+}
+
+/* Beside records of every length: never too large, never in the way of a record, and it goes when there is room. */
+static void test_checkpoint_gives_way(void)
+{
+	struct queue_entry e = { .record = { .class = CLASS_ALARM } };
+	uint8_t body[SEALED_BODY_MAX] = { 0 };
+	unsigned with = 0, without = 0;
+
+	start();
+	add(1, CLASS_ROUTINE);
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_INT(ack_receipt(1, 0, t0), 0);
+	handover_set_checkpoint(&h, checkpoint, sizeof(checkpoint));
+	for (size_t len = 1; len <= 860; len++) {
+		want(1, false);
+		e.record.seq = records_next_seq(q);
+		e.record.body = body;
+		e.record.body_len = len;
+		CHECK_INT(records_insert(q, &e, 1), 0);
+		CHECK_INT(make(t0), 1);
+		CHECK_UINT(batch.record_count, 1);
+		CHECK(batch.checkpoint_len == 0 || without == 0);
+		with += batch.checkpoint_len > 0;
+		without += batch.checkpoint_len == 0;
+		CHECK_INT(ack_receipt(e.record.seq, 1, t0), 0);
+	}
+	CHECK(with > 600 && without > 50);
+	stop();
+}
+
+/* Refused with one record: the record goes alone and is not blamed. */
+static void test_refused_checkpoint(void)
+{
+	struct msg_ack refused = { 0 };
+
+	start();
+	add(2, CLASS_ROUTINE);
+	want(9, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_INT(ack_receipt(2, 0, t0), 0);
+	add(1, CLASS_ROUTINE);
+	handover_set_checkpoint(&h, checkpoint, sizeof(checkpoint));
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 1);
+	CHECK_UINT(batch.checkpoint_len, sizeof(checkpoint));
+	CHECK(got.first != got.last);
+	refused.batch = got.id;
+	CHECK_INT(handover_on_ack(&h, &refused, t0), 0);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.record_count, 1);
+	CHECK_UINT(batch.checkpoint_len, 0);
+	CHECK_UINT(got.first, got.last);
+	CHECK_UINT(got.first, 3);
+	stop();
+}
+
+static const uint8_t status[BATCH_STATUS_MAX] = { 0xa1, 1, 2 };
+
+/* In one outstanding batch at a time; the caller hears when the clinic has it; after a refusal a pause. */
+static void test_status(void)
+{
+	struct mono later = mono_add(t0, HANDOVER_TOMBSTONE_PAUSE_MS);
+	struct msg_ack refused = { 0 };
+
+	start();
+	CHECK(!handover_takes_status(&h, t0)); /* nobody asks for a batch */
+	add(1, CLASS_ROUTINE);
+	handover_set_status(&h, status, 40);
+	want(9, false);
+	CHECK(handover_takes_status(&h, t0));
+	CHECK_INT(make(t0), 1); /* number 1 goes without */
+	CHECK_UINT(batch.status_len, 0);
+	CHECK_INT(ack_receipt(1, 0, t0), 0);
+	CHECK(!h.status_told);
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.status_len, 40);
+	CHECK_MEM(batch.status, status, 40);
+	CHECK(!handover_takes_status(&h, t0));
+	add(1, CLASS_ALARM);
+	CHECK_INT(make(t0), 1); /* one is under way */
+	CHECK_UINT(batch.status_len, 0);
+	CHECK_INT(ack_receipt(3, 0, t0), 0);
+	CHECK(!h.status_told); /* that was the other one */
+	handover_on_down(&h);
+	want(9, true);
+	CHECK_INT(make(t0), 1); /* a heartbeat */
+	CHECK_UINT(batch.record_count, 0);
+	CHECK_UINT(batch.status_len, 40);
+	CHECK_INT(ack_receipt(3, 0, t0), 0);
+	CHECK(h.status_told);
+	h.status_told = false;
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(make(t0), 1);
+	CHECK_UINT(batch.status_len, 40);
+	refused.batch = got.id;
+	CHECK_INT(handover_on_ack(&h, &refused, t0), 0);
+	CHECK(!h.status_told);
+	CHECK(!handover_takes_status(&h, (struct mono){ later.ms - 1 }));
+	CHECK(handover_takes_status(&h, later));
+	CHECK_INT(make(t0), 1); /* the record is not blamed: it goes alone, without */
+	CHECK_UINT(batch.record_count, 1);
+	CHECK_UINT(batch.status_len, 0);
+	CHECK_UINT(got.first, got.last);
+	CHECK_INT(ack_receipt(4, 0, t0), 0);
+	handover_set_status(&h, NULL, 0);
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(make(later), 1);
+	CHECK_UINT(batch.status_len, 0);
+	stop();
+}
+
+/* Beside records of every length, with a checkpoint too: never too large, never in the way of a record. */
+static void test_status_gives_way(void)
+{
+	struct queue_entry e = { .record = { .class = CLASS_ALARM } };
+	uint8_t body[SEALED_BODY_MAX] = { 0 };
+	unsigned with = 0, without = 0;
+
+	start();
+	add(1, CLASS_ROUTINE);
+	want(1, false);
+	CHECK_INT(make(t0), 1);
+	CHECK_INT(ack_receipt(1, 0, t0), 0);
+	handover_set_checkpoint(&h, checkpoint, sizeof(checkpoint));
+	for (size_t len = 1; len <= 860; len += 3) {
+		handover_set_status(&h, status, len % 2 ? sizeof(status) : 100);
+		want(1, false);
+		e.record.seq = records_next_seq(q);
+		e.record.body = body;
+		e.record.body_len = len;
+		CHECK_INT(records_insert(q, &e, 1), 0);
+		CHECK_INT(make(t0), 1);
+		CHECK_UINT(batch.record_count, 1);
+		with += batch.status_len > 0;
+		without += batch.status_len == 0;
+		CHECK_INT(ack_receipt(e.record.seq, 1, t0), 0);
+	}
+	CHECK(with > 80 && without > 80);
+	stop();
+}
+
 static void test_suspect(void)
 {
 	start();
@@ -739,20 +1035,20 @@ static void test_sent_again(void)
 			CHECK_INT(intake_run(&in, q, state, &target, &handlers), 0);
 	}
 	CHECK_UINT(answered, 3);
-	CHECK_UINT(queue_highest(q), 1);
+	CHECK_UINT(records_highest(q), 1);
 	state_close(state); /* and after a restart */
 	CHECK_INT(state_open(dir, &key, 0, &state), 0);
 	m.capture = d.capture = ++captures;
 	CHECK_INT(captures_on_raw(&in.captures, &m, t0), 0);
 	CHECK_INT(captures_on_decoded(&in.captures, 77, &d), 0);
 	CHECK_INT(intake_run(&in, q, state, &target, &handlers), 0);
-	CHECK_UINT(queue_highest(q), 1);
+	CHECK_UINT(records_highest(q), 1);
 	m.capture = d.capture = ++captures;
 	m.peripheral.num++; /* another device */
 	CHECK_INT(captures_on_raw(&in.captures, &m, t0), 0);
 	CHECK_INT(captures_on_decoded(&in.captures, 77, &d), 0);
 	CHECK_INT(intake_run(&in, q, state, &target, &handlers), 0);
-	CHECK_UINT(queue_highest(q), 2);
+	CHECK_UINT(records_highest(q), 2);
 	d.decoded.has_device_time =
 		false; /* two equal values without a time are two measurements */
 	for (int i = 0; i < 2; i++) {
@@ -761,7 +1057,7 @@ static void test_sent_again(void)
 		CHECK_INT(captures_on_decoded(&in.captures, 77, &d), 0);
 		CHECK_INT(intake_run(&in, q, state, &target, &handlers), 0);
 	}
-	CHECK_UINT(queue_highest(q), 4);
+	CHECK_UINT(records_highest(q), 4);
 	CHECK_UINT(answered, captures);
 	state_close(state);
 	stop();
@@ -770,5 +1066,8 @@ static void test_sent_again(void)
 TEST_MAIN("handover", test_bodies, test_longest_fits, test_too_long_goes_raw,
 	  test_credits_and_heartbeat, test_alarms_first, test_drain, test_link_down,
 	  test_unnamed, test_unnamed_beside_outstanding, test_poison, test_tombstones,
-	  test_many_tombstones, test_tombstones_give_way, test_refused_tombstones,
-	  test_alone_without_tombstones, test_suspect, test_sent_again)
+	  test_many_tombstones, test_tombstones_alone, test_sizes, test_recut,
+	  test_tombstones_give_way, test_refused_tombstones,
+	  test_alone_without_tombstones, test_checkpoint, test_checkpoint_gives_way,
+	  test_refused_checkpoint, test_status, test_status_gives_way, test_suspect,
+	  test_sent_again)

@@ -1,5 +1,5 @@
 /*
- * test_ingest.c - uploads against a real store in a temporary folder: what is stored,
+ * test_ingest.c - uploads against a real store, on either backend (clinic_place.h): what is stored,
  * what is said, what is refused.
  */
 #include <errno.h>
@@ -8,20 +8,22 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "clinic/files.h"
 #include "clinic/ingest.h"
+#include "clinic/store_config.h"
+#include "clinic/store_held.h"
+#include "clinic/store_status.h"
 #include "hub/core/cose.h"
 #include "hub/crypto/crypto.h"
+#include "tests/unit/clinic_place.h"
 #include "tests/unit/test.h"
 
 enum { BYTES = 40000, EPOCH = 3 };
 
 static const struct wall now = { 1795246265000, 500, CLOCK_QUALITY_NTP };
-static const uint8_t store_key[STORE_KEY_LEN] = { 1, 2, 3 };
 
 /* One clinic with one hub. */
 struct bench {
-	char dir[64], path[128];
+	struct place place;
 	struct store *store;
 	struct ingest ingest;
 	struct hub hub;
@@ -36,10 +38,8 @@ static struct bench t;
 static void set_up(void)
 {
 	memset(&t, 0, sizeof(t));
-	snprintf(t.dir, sizeof(t.dir), "/tmp/test_ingest.XXXXXX");
-	CHECK(mkdtemp(t.dir));
-	snprintf(t.path, sizeof(t.path), "%s/clinic.db", t.dir);
-	CHECK_INT(store_create(t.path, store_key, &t.store), 0);
+	place_make(&t.place);
+	CHECK_INT(place_create(&t.place, &t.store), 0);
 	t.hub.epoch = EPOCH;
 	t.hub.state = HUB_ACTIVE;
 	t.hub.added_ms = now.ms;
@@ -49,6 +49,7 @@ static void set_up(void)
 	p256_generate(t.private, t.hub.sign_public);
 	CHECK_INT(store_begin(t.store), 0);
 	CHECK_INT(store_hub_put(t.store, &t.hub), 0);
+	CHECK_INT(store_assignment_give(t.store, t.hub.id, EPOCH, 1), 0);
 	CHECK_INT(store_commit(t.store), 0);
 	ingest_init(&t.ingest, t.store);
 }
@@ -56,13 +57,13 @@ static void set_up(void)
 static void tear_down(void)
 {
 	store_close(t.store);
-	files_discard(t.dir);
+	place_remove(&t.place);
 }
 
 static void reopen(void)
 {
 	store_close(t.store);
-	CHECK_INT(store_open(t.path, store_key, &t.store), 0);
+	CHECK_INT(place_open(&t.place, &t.store), 0);
 	ingest_init(&t.ingest, t.store);
 }
 
@@ -182,6 +183,14 @@ static void test_small_reply(void)
 	send(&b);
 	CHECK_UINT(t.reply.contig, 1);
 	CHECK(t.re.len <= 10);
+	for (uint64_t seq = 2; seq <= 300; seq++) { /* whatever comes in order */
+		b.acked = seq - 1;
+		b.record_count = 0;
+		add(&b, seq, "next");
+		send(&b);
+		CHECK_UINT(t.reply.contig, seq);
+		CHECK(t.re.len <= 12);
+	}
 	tear_down();
 }
 
@@ -273,6 +282,88 @@ static void bury(struct batch *b, uint64_t first, uint64_t last,
 }
 
 /* What will not come counts as if it had, and the hub hears of it like of a record. */
+/* What a hub says of itself is kept with the records beside it; what is wrong with it is no reason to refuse them. */
+static void test_status(void)
+{
+	static const uint8_t good[] = { 0xa1, 3, 1 }, bad[] = { 0xa1, 3, 9 };
+	struct hub_status got;
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	add(&b, 1, "one");
+	b.status = bad;
+	b.status_len = sizeof(bad);
+	send(&b);
+	CHECK_INT(t.re.code, COAP_CODE_CHANGED);
+	CHECK_UINT(t.reply.contig, 1);
+	CHECK(t.note.bad_status);
+	CHECK_INT(store_status_get(t.store, b.hub, b.epoch, &got), -ENOENT);
+	b.status = good;
+	send(&b);
+	CHECK(!t.note.bad_status);
+	CHECK_INT(store_status_get(t.store, b.hub, b.epoch, &got), 0);
+	CHECK(got.status.radio);
+	b = empty_batch(); /* one without is no news */
+	send(&b);
+	CHECK_INT(store_status_get(t.store, b.hub, b.epoch, &got), 0);
+	CHECK(got.status.radio);
+	tear_down();
+}
+
+/* What the hub is told of its config: nothing as long as it has the one that was signed last. */
+static void test_config_version(void)
+{
+	struct config c = { .epoch = EPOCH, .version = 2 };
+	struct status st = { .config_version = 1 };
+	uint8_t status[BATCH_STATUS_MAX];
+	struct batch b;
+	struct hub h;
+
+	set_up();
+	b = empty_batch();
+	memcpy(c.hub, t.hub.id, HUB_ID_LEN);
+	send(&b);
+	CHECK_UINT(t.reply.config_version, 0); /* none was signed */
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_config_offer(t.store, &c, (const uint8_t *)"cose", 4, 1), 0);
+	CHECK_INT(store_commit(t.store), 0);
+	send(&b);
+	CHECK_UINT(t.reply.config_version, 2); /* the hub has said nothing of itself */
+	b.status = status;
+	b.status_len = (size_t)status_encode(&st, status, sizeof(status));
+	send(&b);
+	CHECK_UINT(t.reply.config_version, 2);
+	CHECK_INT(store_hub_by_spki(t.store, t.hub.spki, &h), 0);
+	CHECK_UINT(h.config_wanted, 2);
+	CHECK_UINT(h.config_used, 1);
+	st.config_version = 2;
+	b.status_len = (size_t)status_encode(&st, status, sizeof(status));
+	send(&b);
+	CHECK_UINT(t.reply.config_version, 0); /* in the same answer */
+	b.status_len = 0;
+	send(&b);
+	CHECK_UINT(t.reply.config_version, 0);
+	CHECK(t.re.len <= 10); /* the steady state */
+	/* ahead of us: told, and up to the hub to take no notice */
+	st.config_version = 3;
+	b.status_len = (size_t)status_encode(&st, status, sizeof(status));
+	send(&b);
+	CHECK_UINT(t.reply.config_version, 2);
+	/* a status that is none changes nothing */
+	b.status = (const uint8_t *)"x";
+	b.status_len = 1;
+	send(&b);
+	CHECK_UINT(t.reply.config_version, 2);
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_hub_state(t.store, t.hub.id, HUB_SUSPENDED), 0);
+	CHECK_INT(store_commit(t.store), 0);
+	send(&b);
+	CHECK_INT(t.re.code, COAP_CODE_CHANGED);
+	CHECK_UINT(t.reply.config_version, 0); /* a suspended one is told of none */
+	tear_down();
+}
+
 static void test_tombstones(void)
 {
 	struct batch b;
@@ -463,12 +554,12 @@ static void test_foreign(void)
 	tear_down();
 }
 
-/* Every state but ACTIVE: no handshake, and 4.03 on a connection that is still there. */
+/* Every state but ACTIVE and SUSPENDED: no handshake, and 4.03 on a connection that is still there. */
 static void test_states(void)
 {
 	static uint8_t buf[BYTES];
-	enum hub_state states[] = { HUB_NONE,	   HUB_PREREGISTERED, HUB_ISSUED,
-				    HUB_SUSPENDED, HUB_RETIRED,	      HUB_LOST };
+	enum hub_state states[] = { HUB_NONE, HUB_PREREGISTERED, HUB_ISSUED, HUB_RETIRED,
+				    HUB_LOST };
 
 	set_up();
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
@@ -489,6 +580,144 @@ static void test_states(void)
 		CHECK_INT(t.note.outcome, INGEST_UNKNOWN_HUB);
 		CHECK(!ingest_admit(&t.ingest, h.spki));
 	}
+	tear_down();
+}
+
+static void set_state(enum hub_state state)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "UPDATE hub SET state = %d WHERE name = 'kitchen'",
+		 state);
+	place_run(&t.place, text);
+}
+
+/* A suspended hub empties its queue: all of it is held, acknowledged, and no record. */
+static void test_suspended(void)
+{
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	add(&b, 1, "one");
+	send(&b);
+	set_state(HUB_SUSPENDED);
+	CHECK(ingest_admit(&t.ingest, t.hub.spki));
+	send(&b); /* it is a record already */
+	CHECK_UINT(t.note.duplicate, 1);
+	b = empty_batch();
+	add(&b, 2, "two");
+	add(&b, 4, "four");
+	send(&b);
+	CHECK_INT(t.note.outcome, INGEST_STORED);
+	CHECK_UINT(t.note.held, 2);
+	CHECK_UINT(t.note.stored, 0);
+	CHECK_UINT(t.reply.contig, 2);
+	CHECK_UINT(t.reply.range_count, 1);
+	CHECK_UINT(t.reply.ranges[0].first, 4);
+	b = empty_batch();
+	add(&b, 2, "two");
+	add(&b, 3, "three");
+	add(&b, 4, "other");
+	send(&b);
+	CHECK_UINT(t.note.duplicate, 1);
+	CHECK_UINT(t.note.held, 1);
+	CHECK_UINT(t.note.conflict, 1);
+	CHECK_UINT(t.reply.contig, 4);
+	CHECK_UINT(counts().records, 1);
+	CHECK_UINT(counts().held, 3);
+	CHECK_UINT(counts().quarantined, 1);
+	CHECK_INT(store_hub_by_spki(t.store, t.hub.spki, &t.hub), 0);
+	CHECK(t.hub.rolled_back);
+	reopen();
+	set_state(HUB_ACTIVE);
+	b = empty_batch();
+	add(&b, 5, "five");
+	send(&b);
+	CHECK_UINT(t.note.stored, 1);
+	CHECK_UINT(t.reply.contig, 5);
+	set_state(HUB_LOST);
+	send(&b);
+	CHECK_INT(t.re.code, COAP_CODE_FORBIDDEN);
+	CHECK(!ingest_admit(&t.ingest, t.hub.spki));
+	tear_down();
+}
+
+/* The same if the hub says of itself that it was tampered with. */
+static void test_suspect(void)
+{
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	b.flags = BATCH_SUSPECT;
+	add(&b, 1, "one");
+	send(&b);
+	CHECK_UINT(t.note.held, 1);
+	CHECK_UINT(t.reply.contig, 1);
+	CHECK_UINT(counts().records, 0);
+	b.flags = 0;
+	b.records[0].seq = 2;
+	send(&b);
+	CHECK_UINT(t.note.stored, 1);
+	CHECK_UINT(t.reply.contig, 2);
+	CHECK_UINT(counts().held, 1);
+	tear_down();
+}
+
+/* The row is changed between a look at it and the transaction: it is looked at again. */
+static void test_row_changes(void)
+{
+	struct batch b;
+	struct hub old;
+
+	set_up();
+	old = t.hub;
+	b = empty_batch();
+	old.epoch++;
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_hub_take(t.store, &old, &b, now.ms), -ESTALE);
+	store_rollback(t.store);
+	old = t.hub;
+	old.spki[0] ^= 1;
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_hub_take(t.store, &old, &b, now.ms), -ESTALE);
+	store_rollback(t.store);
+	old = t.hub;
+	old.sign_public[64] ^= 1;
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_hub_take(t.store, &old, &b, now.ms), -ESTALE);
+	store_rollback(t.store);
+	old = t.hub;
+	old.id[0] ^= 1;
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_hub_take(t.store, &old, &b, now.ms), -ESTALE);
+	store_rollback(t.store);
+	set_state(HUB_RETIRED);
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_hub_take(t.store, &t.hub, &b, now.ms), -ESTALE);
+	store_rollback(t.store);
+	tear_down();
+}
+
+/* Slow commits: hubs are told to keep less in flight; quick ones again: they are not. */
+static void test_window(void)
+{
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	send(&b);
+	CHECK(t.note.commit_us > 0);
+	CHECK_UINT(t.reply.window, 0);
+	for (int i = 0; i < PACE_SAMPLES; i++)
+		pace_on_commit(&t.ingest.pace, 250000);
+	send(&b);
+	CHECK_UINT(t.reply.window, 1);
+	for (int i = 0; i < PACE_SAMPLES; i++)
+		pace_on_commit(&t.ingest.pace, 1000);
+	send(&b);
+	CHECK_UINT(t.reply.window, 0);
 	tear_down();
 }
 
@@ -632,10 +861,59 @@ static void test_behind(void)
 	CHECK_INT(t.re.code, COAP_CODE_CHANGED);
 	CHECK_UINT(t.reply.contig, 0);
 	CHECK(t.note.behind);
+	CHECK_UINT(t.reply.resync_from, 1);
+	add(&b, 1, "y"); /* the mark alone tells what is missing */
+	b.records[0] = b.records[1];
+	b.record_count = 1;
+	send(&b);
+	CHECK_UINT(t.reply.contig, 1);
+	CHECK_UINT(t.reply.resync_from, 2);
+	b.acked = 2;
+	b.records[0].seq = 2;
+	send(&b);
+	CHECK_UINT(t.reply.contig, 2);
+	CHECK_UINT(t.reply.resync_from, 0);
+	CHECK(!t.note.behind);
+	b.acked = 3; /* one more than is here */
+	send(&b);
+	CHECK_UINT(t.reply.resync_from, 3);
 	tear_down();
 }
 
-/* Another program holds the write lock: 5.03, nothing
+/* A hub whose store is an old copy says that it gave fewer numbers than are here. A batch that was only slow on its
+ * way says so, too, but brings something. */
+static void test_older(void)
+{
+	struct batch b, slow;
+
+	set_up();
+	slow = empty_batch();
+	slow.highest = 2;
+	add(&slow, 1, "1");
+	add(&slow, 2, "2");
+	b = empty_batch();
+	b.highest = 4;
+	add(&b, 3, "3");
+	add(&b, 4, "4");
+	send(&b);
+	CHECK(!t.note.older);
+	send(&slow);
+	CHECK_UINT(t.reply.contig, 4);
+	CHECK(!t.note.older);
+	b = empty_batch(); /* heartbeats */
+	b.highest = 4;
+	send(&b);
+	CHECK(!t.note.older);
+	b.highest = 3;
+	send(&b);
+	CHECK_INT(t.re.code, COAP_CODE_CHANGED);
+	CHECK(t.note.older);
+	send(&slow); /* all of it is known */
+	CHECK(t.note.older);
+	tear_down();
+}
+
+/* Another program has the file, or the hub: 5.03, nothing
  * stored; when it lets go, the same bytes are stored. */
 static void test_locked(void)
 {
@@ -643,13 +921,15 @@ static void test_locked(void)
 	struct batch b;
 
 	set_up();
-	CHECK_INT(store_open(t.path, store_key, &other), 0);
+	CHECK_INT(place_open(&t.place, &other), 0);
 	CHECK_INT(store_begin(other), 0);
 	b = empty_batch();
 	add(&b, 1, "one");
+	CHECK_INT(store_hub_take(other, &t.hub, &b, now.ms), 0);
 	send(&b);
 	CHECK_INT(t.re.code, COAP_CODE_UNAVAILABLE);
-	CHECK_UINT(t.re.max_age_s, INGEST_RETRY_BUSY_S);
+	CHECK(t.re.max_age_s >= INGEST_RETRY_BUSY_S);
+	CHECK(t.re.max_age_s <= INGEST_RETRY_BUSY_S * 3 / 2);
 	CHECK_INT(t.note.outcome, INGEST_STORE_DOWN);
 	store_rollback(other);
 	CHECK_UINT(counts().records, 0);
@@ -662,23 +942,26 @@ static void test_locked(void)
 /* The tables are gone: no acknowledgement, and no lock left behind. */
 static void test_broken_store(void)
 {
-	struct sql;
 	struct batch b;
 	int fd;
 
 	set_up();
+	if (place_is_server(&t.place)) { /* test_postgres.c has what is damaged there */
+		tear_down();
+		return;
+	}
 	b = empty_batch();
 	add(&b, 1, "one");
 	store_close(t.store);
 	/* Pages of the tables overwritten: SQLCipher finds that their MAC is wrong. */
-	fd = open(t.path, O_WRONLY);
+	fd = open(t.place.path, O_WRONLY);
 	CHECK(fd >= 0);
 	CHECK(pwrite(fd, "garbage", 7, 3 * 4096 + 100) == 7);
 	CHECK(pwrite(fd, "garbage", 7, 4 * 4096 + 100) == 7);
 	CHECK(pwrite(fd, "garbage", 7, 5 * 4096 + 100) == 7);
 	CHECK(pwrite(fd, "garbage", 7, 6 * 4096 + 100) == 7);
 	close(fd);
-	if (store_open(t.path, store_key, &t.store) == 0) {
+	if (place_open(&t.place, &t.store) == 0) {
 		ingest_init(&t.ingest, t.store);
 		send(&b);
 		CHECK(t.re.code == 0 || t.re.code == COAP_CODE_UNAVAILABLE);
@@ -704,7 +987,7 @@ static void kill_at(const char *point, unsigned want_before)
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
-		snprintf(once, sizeof(once), "%s/once", t.dir);
+		snprintf(once, sizeof(once), "%s/once", t.place.dir);
 		setenv("HUB_FAILPOINT", point, 1);
 		setenv("HUB_FAILPOINT_ONCE", once, 1);
 		reopen();
@@ -742,14 +1025,18 @@ static void test_store_files(void)
 	struct stat st;
 
 	set_up();
-	CHECK_INT(store_create(t.path, store_key, &s), -EEXIST);
-	CHECK_INT(stat(t.path, &st), 0);
+	CHECK_INT(place_create(&t.place, &s), -EEXIST);
+	if (place_is_server(&t.place)) {
+		tear_down();
+		return;
+	}
+	CHECK_INT(stat(t.place.path, &st), 0);
 	CHECK_INT(st.st_mode & 0777, 0600);
 	store_close(t.store);
 	t.store = NULL;
-	CHECK_INT(store_open(t.path, wrong, &s), -EKEYREJECTED);
-	CHECK_INT(store_open("/tmp/no-such-folder/clinic.db", store_key, &s), -ENOENT);
-	CHECK_INT(store_open(t.path, store_key, &t.store), 0);
+	CHECK_INT(store_open(t.place.path, wrong, &s), -EKEYREJECTED);
+	CHECK_INT(store_open("/tmp/no-such-folder/clinic.db", place_key, &s), -ENOENT);
+	CHECK_INT(place_open(&t.place, &t.store), 0);
 	CHECK_INT(store_begin(t.store), 0);
 	t.hub.name[0] = 'K';
 	CHECK_INT(store_hub_put(t.store, &t.hub), -EEXIST);
@@ -757,20 +1044,253 @@ static void test_store_files(void)
 	tear_down();
 }
 
+/* --- the hub's audit log --------------------------------------------------------------- */
+
+/* A log of so many records; log: which one of that size. */
+static struct audit_checkpoint log_of(uint64_t size, uint8_t log)
+{
+	struct audit_checkpoint c = {
+		.enrolment = EPOCH, .size = size, .boot = 3, .highest_seq = 50
+	};
+
+	memcpy(c.hub, t.hub.id, HUB_ID_LEN);
+	memset(c.root, log, sizeof(c.root));
+	memset(c.head, log + 1, sizeof(c.head));
+	return c;
+}
+
+static size_t sign_checkpoint(const struct audit_checkpoint *c, const uint8_t *private,
+			      uint8_t buf[static BATCH_CHECKPOINT_MAX])
+{
+	uint8_t payload[AUDIT_CHECKPOINT_MAX];
+	int n = audit_checkpoint_encode(c, payload, sizeof(payload));
+
+	CHECK(n > 0);
+	n = sign1_make(SIGN_CONTEXT_CHECKPOINT, private, payload, (size_t)n, buf,
+		       BATCH_CHECKPOINT_MAX);
+	CHECK(n > 0);
+	return (size_t)n;
+}
+
+/* With a heartbeat. Returns the receipt's size, 0: none; its hash was checked. */
+static uint64_t send_checkpoint(const struct audit_checkpoint *c)
+{
+	uint8_t bytes[BATCH_CHECKPOINT_MAX], hash[SHA256_LEN];
+	struct batch b = empty_batch();
+
+	b.checkpoint = bytes;
+	b.checkpoint_len = sign_checkpoint(c, t.private, bytes);
+	send(&b);
+	CHECK_INT(t.note.outcome, INGEST_STORED);
+	crypto_sha256(bytes, b.checkpoint_len, hash);
+	if (t.reply.receipt_size)
+		CHECK_MEM(t.reply.receipt_hash, hash, sizeof(hash));
+	return t.reply.receipt_size;
+}
+
+static struct witness_state witnessed(void)
+{
+	struct witness_state w;
+
+	CHECK_INT(witness_state(t.store, t.hub.id, EPOCH, &w), 0);
+	return w;
+}
+
+struct seen {
+	uint64_t sizes[8];
+	size_t count;
+};
+
+static int on_witnessed(void *arg, const struct audit_checkpoint *c)
+{
+	struct seen *s = arg;
+
+	CHECK(s->count < 8);
+	s->sizes[s->count++] = c->size;
+	return s->count == 7 ? 7 : 0;
+}
+
+/* Stored, said so, found again; the same once more, or with another signature, is the same. */
+static void test_checkpoint(void)
+{
+	struct audit_checkpoint c;
+	struct seen seen = { 0 };
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	send(&b);
+	CHECK_INT(t.note.checkpoint, WITNESS_NONE);
+	CHECK_UINT(t.reply.receipt_size, 0);
+	CHECK_UINT(witnessed().size, 0);
+	for (uint64_t size = 1; size <= 3; size++) {
+		c = log_of(size * 10, (uint8_t)size);
+		for (int i = 0; i < 3; i++) {
+			CHECK_UINT(send_checkpoint(&c), size * 10);
+			CHECK_INT(t.note.checkpoint, WITNESS_STORED);
+		}
+		CHECK_UINT(witnessed().size, size * 10);
+		reopen();
+	}
+	CHECK(!witnessed().distrusted && witnessed().received_ms == now.ms);
+	CHECK_INT(witness_each(t.store, &t.hub, on_witnessed, &seen), 0);
+	CHECK_UINT(seen.count, 3);
+	CHECK_UINT(seen.sizes[0], 10);
+	CHECK_UINT(seen.sizes[2], 30);
+	seen.count = 6;
+	CHECK_INT(witness_each(t.store, &t.hub, on_witnessed, &seen), 7);
+	CHECK_UINT(witnessed().size, 30);
+	tear_down();
+}
+
+/* What goes back is told once, gets no receipt, and nothing after it does: each field by itself. */
+static void test_checkpoint_rollback(void)
+{
+	for (int i = 0; i < 5; i++) {
+		struct audit_checkpoint c, good;
+		struct batch b;
+
+		set_up();
+		good = c = log_of(100, 1);
+		CHECK_UINT(send_checkpoint(&c), 100);
+		switch (i) {
+		case 0: c.size--; break;
+		case 1: c.root[31] ^= 1; break;
+		case 2: c.head[0] ^= 1; break;
+		case 3:
+			c.size++;
+			c.boot--;
+			break;
+		default: c.size++; c.highest_seq--;
+		}
+		CHECK_UINT(send_checkpoint(&c), 0);
+		CHECK_INT(t.note.checkpoint,
+			  i == 1 || i == 2 ? WITNESS_FORKED : WITNESS_OLDER);
+		CHECK(witnessed().distrusted);
+		CHECK_UINT(witnessed().distrusted_size, c.size);
+		reopen();
+		good.size = 200;
+		CHECK_UINT(send_checkpoint(&good), 0);
+		CHECK_INT(t.note.checkpoint, WITNESS_DISTRUSTED);
+		CHECK_UINT(witnessed().size, 100);
+		/* readings go on */
+		b = empty_batch();
+		add(&b, 1, "one");
+		send(&b);
+		CHECK_UINT(t.reply.contig, 1);
+		tear_down();
+	}
+}
+
+/* Nothing is written for what this hub did not sign for itself; the readings beside it are stored. */
+static void test_checkpoint_bad(void)
+{
+	uint8_t bytes[BATCH_CHECKPOINT_MAX], other[P256_PRIVATE_LEN],
+		public[P256_PUBLIC_LEN];
+	struct audit_checkpoint c;
+	uint64_t seq = 0;
+
+	set_up();
+	p256_generate(other, public);
+	for (int i = 0; i < 6; i++) {
+		struct batch b = empty_batch();
+
+		c = log_of(100, 1);
+		c.enrolment += i == 0;
+		c.hub[15] ^= i == 1;
+		c.size = i == 5 ? (uint64_t)INT64_MAX + 1 : 100;
+		b.checkpoint = bytes;
+		b.checkpoint_len = sign_checkpoint(&c, i == 2 ? other : t.private, bytes);
+		bytes[40] ^= i == 3;
+		b.checkpoint_len -= i == 4;
+		add(&b, ++seq, "reading");
+		send(&b);
+		CHECK_INT(t.note.checkpoint, WITNESS_BAD);
+		CHECK_UINT(t.reply.receipt_size, 0);
+		CHECK_UINT(t.reply.contig, seq);
+		CHECK(!witnessed().distrusted && witnessed().size == 0);
+	}
+	tear_down();
+}
+
+/* No receipt without COMMIT. */
+static void test_checkpoint_not_committed(void)
+{
+	struct audit_checkpoint c;
+	struct batch b;
+	uint8_t bytes[BATCH_CHECKPOINT_MAX];
+
+	set_up();
+	c = log_of(100, 1);
+	b = empty_batch();
+	b.checkpoint = bytes;
+	b.checkpoint_len = sign_checkpoint(&c, t.private, bytes);
+	b.epoch++;
+	send(&b); /* foreign */
+	CHECK_INT(t.note.outcome, INGEST_FOREIGN);
+	CHECK_INT(t.note.checkpoint, WITNESS_NONE);
+	CHECK_UINT(witnessed().size, 0);
+	tear_down();
+}
+
+static void test_audit_key(void)
+{
+	uint8_t key0[KEY_LEN], got[KEY_LEN];
+
+	set_up();
+	crypto_random(key0, sizeof(key0));
+	CHECK_INT(witness_key_get(t.store, t.hub.id, EPOCH, got), -ENOENT);
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(witness_key_put(t.store, t.hub.id, EPOCH, key0), 0);
+	CHECK_INT(witness_key_put(t.store, t.hub.id, EPOCH, key0), -EEXIST);
+	store_rollback(t.store);
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(witness_key_put(t.store, t.hub.id, EPOCH, key0), 0);
+	CHECK_INT(store_commit(t.store), 0);
+	reopen();
+	CHECK_INT(witness_key_get(t.store, t.hub.id, EPOCH, got), 0);
+	CHECK_MEM(got, key0, sizeof(got));
+	CHECK_INT(witness_key_get(t.store, t.hub.id, EPOCH + 1, got), -ENOENT);
+	tear_down();
+}
+
 int main(int argc, char **argv)
 {
 	static test_fn *const tests[] = {
-		test_stored,	    test_small_reply,
-		test_duplicate,	    test_conflict,
-		test_out_of_order,  test_many_islands,
-		test_tombstones,    test_record_and_tombstone,
-		test_bad_tombstone, test_many_tombstones,
-		test_random_order,  test_foreign,
-		test_states,	    test_bad_signature,
-		test_damaged,	    test_signed_nonsense,
-		test_largest,	    test_behind,
-		test_locked,	    test_broken_store,
-		test_killed,	    test_store_files,
+		test_stored,
+		test_status,
+		test_config_version,
+		test_small_reply,
+		test_duplicate,
+		test_conflict,
+		test_out_of_order,
+		test_many_islands,
+		test_tombstones,
+		test_record_and_tombstone,
+		test_bad_tombstone,
+		test_many_tombstones,
+		test_random_order,
+		test_foreign,
+		test_states,
+		test_suspended,
+		test_suspect,
+		test_row_changes,
+		test_window,
+		test_bad_signature,
+		test_damaged,
+		test_signed_nonsense,
+		test_largest,
+		test_behind,
+		test_older,
+		test_locked,
+		test_broken_store,
+		test_killed,
+		test_store_files,
+		test_checkpoint,
+		test_checkpoint_rollback,
+		test_checkpoint_bad,
+		test_checkpoint_not_committed,
+		test_audit_key,
 	};
 
 	CHECK_INT(crypto_init(), 0);

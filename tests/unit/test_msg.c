@@ -8,11 +8,13 @@
 #include "hub/core/err.h"
 
 static const enum msg_kind kinds[] = {
-	MSG_RAW,	 MSG_DECODED, MSG_DISCARD,    MSG_STORE_STATE,
-	MSG_DURABLE,	 MSG_MEMORY,  MSG_UPLOAD,     MSG_QUEUE_STATE,
-	MSG_WANT,	 MSG_ACK,     MSG_BLE_CONFIG, MSG_STORE_CONFIG,
-	MSG_COAP_CONFIG, MSG_TIME,    MSG_WINDOW,     MSG_INCIDENT,
-	MSG_STATUS,	 MSG_BONDED,  MSG_LINK_ASK,   MSG_LINK_FACTS,
+	MSG_RAW,	 MSG_DECODED,	MSG_DISCARD,	MSG_STORE_STATE,
+	MSG_DURABLE,	 MSG_MEMORY,	MSG_UPLOAD,	MSG_QUEUE_STATE,
+	MSG_WANT,	 MSG_ACK,	MSG_BLE_CONFIG, MSG_STORE_CONFIG,
+	MSG_COAP_CONFIG, MSG_TIME,	MSG_WINDOW,	MSG_INCIDENT,
+	MSG_STATUS,	 MSG_BONDED,	MSG_LINK_ASK,	MSG_LINK_FACTS,
+	MSG_HEALTH,	 MSG_OFFER,	MSG_VERDICT,	MSG_FENCE,
+	MSG_FENCED,	 MSG_ENROLMENT, MSG_SIGN_KEYS,
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -21,6 +23,7 @@ static void fill_raw(struct msg *m)
 {
 	m->raw.instance = 1;
 	m->raw.capture = 2;
+	m->raw.assignment = UINT32_MAX;
 	m->raw.kind = READING_BLOOD_PRESSURE;
 	m->raw.characteristic = 0x2a35;
 	m->raw.peripheral = (struct peripheral){ 1, { 1, 2, 3, 4, 5, 6 }, ADDR_RANDOM };
@@ -81,21 +84,94 @@ static void fill_ble_config(struct msg_ble_config *c)
 	}
 }
 
+static void fill_health(struct msg_health *h)
+{
+	h->level = 4;
+	h->light = 15;
+	h->clock = CLOCK_QUALITY_CLINIC;
+	h->radio = true;
+	h->config_version = UINT64_MAX;
+	h->proven_version = UINT64_MAX - 1;
+	h->refused_version = UINT64_MAX - 2;
+	h->refusal = REFUSAL_LAST;
+	h->trial = TRIAL_LAST;
+	h->assignment = UINT32_MAX;
+	h->fence = FENCE_SEAL;
+	h->enrolment = ENROL_STATE_LAST;
+	h->trouble = ENROL_TROUBLE_LAST;
+	h->device_count = CONFIG_DEVICES_MAX;
+	for (size_t i = 0; i < CONFIG_DEVICES_MAX; i++)
+		h->devices[i] = (struct health_device){
+			.num = (uint16_t)(i + 1),
+			.told = true,
+			.state = DEVICE_PAIRING_FAILED,
+			.reason = SILENCE_REASON_LAST,
+			.seen = true,
+			.read = true,
+			.seen_at = { 1000 + i },
+			.read_at = { UINT64_MAX },
+			.battery = 100,
+			.has_clock_error = true,
+			.clock_error_s = INT32_MIN,
+		};
+}
+
+static void fill_offer(struct msg_offer *o)
+{
+	*o = (struct msg_offer){ .id = UINT32_MAX,
+				 .version = INT64_MAX,
+				 .total = CONFIG_BYTES_MAX,
+				 .offset = CONFIG_BYTES_MAX - OFFER_PIECE_MAX,
+				 .len = OFFER_PIECE_MAX };
+	for (size_t i = 0; i < OFFER_PIECE_MAX; i++)
+		o->bytes[i] = (uint8_t)(i * 7);
+}
+
+static void fill_enrolment(struct msg_enrolment *e)
+{
+	*e = (struct msg_enrolment){ .state = ENROL_STATE_LAST,
+				     .trouble = ENROL_TROUBLE_LAST,
+				     .renewing = true,
+				     .epoch = UINT32_MAX,
+				     .has_hub = true,
+				     .hub = { 1, 2, 3 },
+				     .total = ENROLMENT_TRUST_MAX,
+				     .offset = ENROLMENT_TRUST_MAX - ENROLMENT_PIECE_MAX,
+				     .len = ENROLMENT_PIECE_MAX };
+	memset(e->bytes, 0x5a, sizeof(e->bytes));
+}
+
 static void fill_more(struct msg *m)
 {
-	if (m->kind == MSG_DISCARD)
+	if (m->kind == MSG_OFFER)
+		fill_offer(&m->offer);
+	else if (m->kind == MSG_ENROLMENT)
+		fill_enrolment(&m->enrolment);
+	else if (m->kind == MSG_SIGN_KEYS)
+		m->sign_keys = (struct msg_sign_keys){
+			UINT32_MAX, true, { 4, 5 }, true, { 6, 7 }
+		};
+	else if (m->kind == MSG_VERDICT)
+		m->verdict =
+			(struct msg_verdict){ UINT32_MAX, OFFER_REFUSED, REFUSAL_LAST };
+	else if (m->kind == MSG_DISCARD)
 		m->discard.capture = UINT64_MAX;
 	else if (m->kind == MSG_MEMORY)
 		m->memory = (struct msg_memory){ .num = 3,
 						 .service = 0x181f,
+						 .assignment = UINT32_MAX,
 						 .history = 7,
 						 .anchor = 0x07ea0b1508000000,
 						 .empty = true,
 						 .mark = UINT32_MAX,
 						 .has_fence = true,
 						 .fence = 5 };
+	else if (m->kind == MSG_FENCE || m->kind == MSG_FENCED)
+		m->fence = (struct msg_fence){ UINT32_MAX, FENCE_SEAL, 7 };
 	else if (m->kind == MSG_WINDOW)
 		m->window = (struct msg_window){ UINT32_MAX, 3, 7200000, true };
+	else if (m->kind == MSG_HEALTH)
+		fill_health(&m->health);
 	else if (m->kind == MSG_BONDED)
 		m->bonded = (struct msg_bonded){ 3, a_pin(3) };
 	else if (m->kind == MSG_LINK_ASK)
@@ -127,7 +203,12 @@ static struct msg sample(enum msg_kind kind)
 	} else if (kind == MSG_UPLOAD) {
 		m.batch.len = BATCH_BYTES_MAX;
 		m.batch.last = 3;
+	} else if (kind == MSG_QUEUE_STATE) {
+		m.queue_state.alarm = true;
+	} else if (kind == MSG_WANT) {
+		m.want.size = BATCH_BYTES_LEAST;
 	} else if (kind == MSG_ACK) {
+		m.ack.recut = true;
 		m.ack.reply.has_contig = true;
 		m.ack.reply.range_count = REPLY_RANGES_MAX;
 		for (size_t i = 0; i < REPLY_RANGES_MAX; i++)
@@ -140,6 +221,7 @@ static struct msg sample(enum msg_kind kind)
 	} else if (kind == MSG_STORE_CONFIG) {
 		m.store_config.epoch = 1;
 	} else if (kind == MSG_COAP_CONFIG) {
+		m.coap_config.version = UINT64_MAX;
 		m.coap_config.heartbeat_s = 300;
 		m.coap_config.endpoint_count = CONFIG_ENDPOINTS_MAX;
 		for (size_t i = 0; i < CONFIG_ENDPOINTS_MAX; i++)
@@ -192,14 +274,40 @@ static void test_fields(void)
 	CHECK_UINT(out.discard.capture, UINT64_MAX);
 	in = sample(MSG_MEMORY), out = through(in);
 	CHECK_MEM(&out.memory, &in.memory, sizeof(in.memory));
+	CHECK_UINT(through(sample(MSG_RAW)).raw.assignment, UINT32_MAX);
+	in = sample(MSG_FENCED), out = through(in);
+	CHECK_MEM(&out.fence, &in.fence, sizeof(in.fence));
+	in = sample(MSG_ENROLMENT), out = through(in);
+	CHECK_MEM(&out.enrolment, &in.enrolment, sizeof(in.enrolment));
+	in = sample(MSG_SIGN_KEYS), out = through(in);
+	CHECK_MEM(&out.sign_keys, &in.sign_keys, sizeof(in.sign_keys));
 	in = sample(MSG_WINDOW), out = through(in);
 	CHECK_MEM(&out.window, &in.window, sizeof(in.window));
+	in = sample(MSG_HEALTH), out = through(in);
+	CHECK_UINT(out.health.config_version, UINT64_MAX);
+	CHECK_INT(out.health.clock, CLOCK_QUALITY_CLINIC);
+	CHECK_UINT(out.health.light, 15);
+	CHECK_UINT(out.health.assignment, UINT32_MAX);
+	CHECK_INT(out.health.fence, FENCE_SEAL);
+	CHECK_INT(out.health.enrolment, ENROL_STATE_LAST);
+	CHECK_INT(out.health.trouble, ENROL_TROUBLE_LAST);
+	CHECK_UINT(out.health.devices[15].seen_at.ms, 1015);
+	CHECK_INT(out.health.devices[15].clock_error_s, INT32_MIN);
+	CHECK_INT(out.health.devices[15].state, DEVICE_PAIRING_FAILED);
 	in = sample(MSG_BONDED), out = through(in);
 	CHECK_MEM(&out.bonded, &in.bonded, sizeof(in.bonded));
 	in = sample(MSG_LINK_ASK), out = through(in);
 	CHECK_MEM(&out.link_ask, &in.link_ask, sizeof(in.link_ask));
 	in = sample(MSG_LINK_FACTS), out = through(in);
 	CHECK_MEM(&out.link_facts, &in.link_facts, sizeof(in.link_facts));
+	CHECK_UINT(through(sample(MSG_HEALTH)).health.proven_version, UINT64_MAX - 1);
+	CHECK_UINT(through(sample(MSG_HEALTH)).health.refused_version, UINT64_MAX - 2);
+	CHECK_INT(through(sample(MSG_HEALTH)).health.refusal, REFUSAL_LAST);
+	CHECK_INT(through(sample(MSG_HEALTH)).health.trial, TRIAL_LAST);
+	in = sample(MSG_OFFER), out = through(in);
+	CHECK_MEM(&out.offer, &in.offer, sizeof(in.offer));
+	in = sample(MSG_VERDICT), out = through(in);
+	CHECK_MEM(&out.verdict, &in.verdict, sizeof(in.verdict));
 	in = sample(MSG_BLE_CONFIG), out = through(in);
 	CHECK_MEM(&out.ble_config, &in.ble_config, sizeof(in.ble_config));
 }
@@ -257,6 +365,26 @@ static void test_ranges(void)
 	REFUSED(MSG_DISCARD, discard.capture, 0);
 	REFUSED(MSG_MEMORY, memory.num, 0);
 	REFUSED(MSG_MEMORY, memory.service, 0);
+	REFUSED(MSG_FENCE, fence.step, FENCE_SETTLED);
+	TAKEN(MSG_FENCE, fence.step, FENCE_QUIET);
+	REFUSED(MSG_FENCED, fence.step, (enum fence_step)(FENCE_STEP_LAST + 1));
+	TAKEN(MSG_FENCED, fence.assignment, 0);
+	REFUSED(MSG_HEALTH, health.fence, (enum fence_step)(FENCE_STEP_LAST + 1));
+	REFUSED(MSG_HEALTH, health.enrolment, (enum enrol_state)(ENROL_STATE_LAST + 1));
+	REFUSED(MSG_HEALTH, health.trouble, (enum enrol_trouble)(ENROL_TROUBLE_LAST + 1));
+	TAKEN(MSG_HEALTH, health.enrolment, ENROL_NONE);
+	REFUSED(MSG_ENROLMENT, enrolment.state, ENROL_NONE);
+	REFUSED(MSG_ENROLMENT, enrolment.state, (enum enrol_state)(ENROL_STATE_LAST + 1));
+	REFUSED(MSG_ENROLMENT, enrolment.trouble,
+		(enum enrol_trouble)(ENROL_TROUBLE_LAST + 1));
+	REFUSED(MSG_ENROLMENT, enrolment.total, ENROLMENT_TRUST_MAX + 1);
+	REFUSED(MSG_ENROLMENT, enrolment.total, ENROLMENT_TRUST_MAX - 1);
+	REFUSED(MSG_ENROLMENT, enrolment.offset,
+		ENROLMENT_TRUST_MAX - ENROLMENT_PIECE_MAX + 1);
+	TAKEN(MSG_ENROLMENT, enrolment.epoch, 0);
+	REFUSED(MSG_SIGN_KEYS, sign_keys.epoch, 0);
+	REFUSED(MSG_SIGN_KEYS, sign_keys.has_sign, false);
+	TAKEN(MSG_SIGN_KEYS, sign_keys.has_audit, false);
 	REFUSED(MSG_WINDOW, window.ms_left, 7200001);
 	TAKEN(MSG_WINDOW, window.id, 0);
 	REFUSED(MSG_BONDED, bonded.num, 0);
@@ -267,8 +395,34 @@ static void test_ranges(void)
 	REFUSED(MSG_LINK_FACTS, link_facts.key_size, 6);
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 7);
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 0);
-	REFUSED(MSG_STATUS, status.what, (enum status_what)(STATUS_REASON + 1));
-	TAKEN(MSG_STATUS, status.what, STATUS_REASON);
+	REFUSED(MSG_STATUS, status.what, (enum status_what)(STATUS_CLOCK + 1));
+	TAKEN(MSG_STATUS, status.what, STATUS_CLOCK);
+	REFUSED(MSG_HEALTH, health.level, 5);
+	REFUSED(MSG_HEALTH, health.light, 16);
+	REFUSED(MSG_HEALTH, health.devices[0].num, 0);
+	REFUSED(MSG_HEALTH, health.devices[4].num, 4);
+	REFUSED(MSG_HEALTH, health.devices[4].battery, 101);
+	TAKEN(MSG_HEALTH, health.devices[4].battery, UINT8_MAX);
+	REFUSED(MSG_HEALTH, health.devices[4].reason,
+		(enum silence_reason)(SILENCE_REASON_LAST + 1));
+	TAKEN(MSG_HEALTH, health.device_count, 0);
+	REFUSED(MSG_HEALTH, health.refusal, REFUSAL_NONE);
+	REFUSED(MSG_HEALTH, health.refused_version, 0);
+	REFUSED(MSG_HEALTH, health.refusal, (enum refusal)(REFUSAL_LAST + 1));
+	REFUSED(MSG_HEALTH, health.trial, (enum trial)(TRIAL_LAST + 1));
+	REFUSED(MSG_OFFER, offer.version, 0);
+	REFUSED(MSG_OFFER, offer.version, INT64_MAX + UINT64_C(1));
+	REFUSED(MSG_OFFER, offer.total, CONFIG_BYTES_MAX + 1);
+	REFUSED(MSG_OFFER, offer.total, CONFIG_BYTES_MAX - 1);
+	REFUSED(MSG_OFFER, offer.offset, CONFIG_BYTES_MAX - OFFER_PIECE_MAX + 1);
+	TAKEN(MSG_OFFER, offer.offset, 0);
+	REFUSED(MSG_OFFER, offer.len, 0);
+	TAKEN(MSG_OFFER, offer.len, 1);
+	REFUSED(MSG_VERDICT, verdict.outcome, OFFER_NONE);
+	REFUSED(MSG_VERDICT, verdict.outcome, OFFER_TAKEN);
+	REFUSED(MSG_VERDICT, verdict.outcome, (enum offer_outcome)(OFFER_LATER + 1));
+	REFUSED(MSG_VERDICT, verdict.why, REFUSAL_NONE);
+	REFUSED(MSG_VERDICT, verdict.why, (enum refusal)(REFUSAL_LAST + 1));
 }
 
 static void test_device_ranges(void)
@@ -317,8 +471,25 @@ static void test_table(void)
 	CHECK(!msg_allowed(MSG_UPLOAD, ROLE_STORE, ROLE_BLE));
 	CHECK(!msg_allowed(MSG_STORE_CONFIG, ROLE_COAP, ROLE_STORE));
 	CHECK(!msg_allowed(MSG_TIME, ROLE_BLE, ROLE_HUBD));
+	CHECK(msg_allowed(MSG_TIME, ROLE_HUBD, ROLE_STORE));
+	CHECK(!msg_allowed(MSG_TIME, ROLE_COAP, ROLE_STORE));
+	CHECK(!msg_allowed(MSG_TIME, ROLE_STORE, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_WINDOW, ROLE_BLE, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_FENCE, ROLE_BLE, ROLE_STORE));
+	CHECK(!msg_allowed(MSG_FENCED, ROLE_COAP, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_FENCED, ROLE_BLE, ROLE_STORE));
+	CHECK(msg_allowed(MSG_HEALTH, ROLE_HUBD, ROLE_STORE));
+	CHECK(!msg_allowed(MSG_HEALTH, ROLE_BLE, ROLE_STORE));
+	CHECK(!msg_allowed(MSG_HEALTH, ROLE_STORE, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_BONDED, ROLE_STORE, ROLE_HUBD));
+	CHECK(msg_allowed(MSG_OFFER, ROLE_COAP, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_OFFER, ROLE_STORE, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_OFFER, ROLE_BLE, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_VERDICT, ROLE_COAP, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_ENROLMENT, ROLE_HUBD, ROLE_COAP));
+	CHECK(!msg_allowed(MSG_ENROLMENT, ROLE_STORE, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_SIGN_KEYS, ROLE_STORE, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_SIGN_KEYS, ROLE_BLE, ROLE_STORE));
 	CHECK(msg_allowed(MSG_MEMORY, ROLE_STORE, ROLE_BLE));
 	CHECK(msg_allowed(MSG_MEMORY, ROLE_BLE, ROLE_STORE));
 	CHECK(!msg_allowed(MSG_LINK_FACTS, ROLE_BLE, ROLE_BOND));
@@ -327,13 +498,16 @@ static void test_table(void)
 		for (size_t f = 0; f < 6; f++)
 			for (size_t t = 0; t < 6; t++)
 				allowed += msg_allowed(kinds[k], all[f], all[t]);
-	/* as many as docs/MESSAGES.md lists: one way each, MEMORY two, three with three */
-	CHECK_UINT(allowed, 16 + 2 + 3 * 3);
+	/* as many as docs/MESSAGES.md lists: one way each, MEMORY, FENCE, FENCED and SIGN_KEYS two, two with three, TIME four */
+	CHECK_UINT(allowed, 20 + 4 * 2 + 2 * 3 + 4);
 }
 
 static void test_words(void)
 {
 	CHECK_STR(role_text(ROLE_BOND), "bond");
+	CHECK_STR(fence_step_text(FENCE_SETTLED), "settled");
+	CHECK_STR(fence_step_text(FENCE_SEAL), "seal");
+	CHECK_STR(fence_step_text((enum fence_step)(FENCE_STEP_LAST + 1)), "?");
 	CHECK_STR(silence_reason_text(SILENCE_NONE), "none");
 	CHECK_STR(silence_reason_text(SILENCE_CONSENT), "consent");
 	CHECK_STR(silence_reason_text((enum silence_reason)12), "?");

@@ -298,7 +298,7 @@ static void test_garbage(void)
 		}
 }
 
-/* Another assignment: what was measured until now is not the new patient's, also after a restart in between. */
+/* What was paired for another patient is nobody's, at once and after a restart. */
 static void test_assignment(void)
 {
 	struct config c = three();
@@ -307,27 +307,33 @@ static void test_assignment(void)
 
 	open_new();
 	c.assignment = 1;
-	peripherals_assign(&p, &c, 500);
-	CHECK(!p.unsaved); /* there is nothing to keep */
+	peripherals_assign(&p, &c);
+	CHECK(!p.unsaved); /* there is nothing to forget */
 	b.pin.since_ms = 1000;
 	CHECK_INT(peripherals_note(&p, &c, &b), 1);
-	peripherals_assign(&p, &c, 2000);
+	peripherals_assign(&p, &c);
+	CHECK(!p.unsaved);
 	peripherals_pins(&p, &c, pins);
 	CHECK_INT(pins[1].since_ms, 1000);
-	CHECK_INT(peripherals_open(&again, dir), 0);
 	c.assignment = 2;
-	peripherals_assign(&again, &c, 3000); /* killed before it was written */
+	peripherals_pins(&p, &c, pins);
+	CHECK(!pins[1].known);
+	peripherals_assign(&p, &c); /* killed before it was written */
 	CHECK_INT(peripherals_open(&again, dir), 0);
-	peripherals_assign(&again, &c, 4000);
+	CHECK_UINT(again.count, 1);
+	peripherals_pins(&again, &c, pins);
+	CHECK(!pins[1].known);
+	peripherals_assign(&again, &c);
 	CHECK_INT(peripherals_save(&again), 0);
 	CHECK_INT(peripherals_open(&again, dir), 0);
-	peripherals_assign(&again, &c, 5000);
+	CHECK_UINT(again.count, 0);
+	/* the next note begins anew, and is of the new one */
+	CHECK_INT(peripherals_note(&again, &c, &b), 1);
+	c.assignment = 1;
 	peripherals_pins(&again, &c, pins);
-	CHECK(pins[1].known);
-	CHECK_INT(pins[1].since_ms, 4000);
-	/* under another enrolment there are no pins */
+	CHECK(!pins[1].known);
+	c.assignment = 2;
 	c.epoch++;
-	peripherals_assign(&again, &c, 6000);
 	peripherals_pins(&again, &c, pins);
 	CHECK(!pins[1].known);
 	temp_dir_remove(dir);

@@ -158,6 +158,74 @@ static void test_names(void)
 	CHECK_INT(pki_make_server(&root, "", now_ms, &p), -ERANGE);
 }
 
+static void test_form(void)
+{
+	uint8_t der[2000] = { 0 };
+	size_t n = (size_t)to_der(root.cert, der, sizeof(der));
+
+	CHECK_INT(identity_check_form(der, n, false), 0);
+	CHECK_INT(identity_check_form(der, n, true), -EACCES);
+	CHECK_INT(identity_check_form(der, n - 1, true), -EBADMSG);
+	CHECK_INT(identity_check_form(der, 0, true), -EMSGSIZE);
+	CHECK_INT(identity_check_form(der, UINT16_MAX + 1, true), -EMSGSIZE);
+	n = (size_t)to_der(server.cert, der, sizeof(der));
+	CHECK_INT(identity_check_form(der, n, true), 0);
+	n = (size_t)to_der(hub.cert, der, sizeof(der));
+	CHECK_INT(identity_check_form(der, n, true), 0);
+}
+
+/* A hub that enrols: its own key, and a CA below the root that is good for clients only. */
+static void test_enrol(void)
+{
+	uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN], spki[PIN_LEN];
+	static const uint8_t id[HUB_ID_LEN] = { 0x0a, 0xff };
+	WOLFSSL_CERT_MANAGER *m = wolfSSL_CertManagerNew();
+	struct pki_pair ca;
+	struct pki_cert a, b;
+	uint8_t der[2000];
+	int n;
+
+	memset(&cert, 0, sizeof(cert)); /* was freed */
+	p256_generate(private, public);
+	CHECK_INT(pki_make_enrol(&root, now_ms, &ca), 0);
+	CHECK_INT(verify(&root, &ca), 0);
+	CHECK(decode(&ca)->isCA);
+	CHECK_UINT(decode(&ca)->pathLength, 0);
+	CHECK_UINT(decode(&ca)->extExtKeyUsage, EXTKEYUSE_CLIENT_AUTH);
+	wc_FreeDecodedCert(&cert);
+	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90, &a), 0);
+	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90, &b), 0);
+	CHECK(memcmp(a.serial, b.serial, PKI_SERIAL_LEN) != 0);
+	CHECK_INT(a.ends_ms, now_ms + 90LL * 86400000);
+	CHECK(memmem(a.der, a.len, "0aff0000000000000000000000000000", 32) != NULL);
+	CHECK(memmem(a.der, a.len, public, sizeof(public)) != NULL);
+	CHECK_INT(identity_check_form(a.der, a.len, true), 0);
+	CHECK_INT(identity_pin(a.der, a.len, spki), 0);
+	CHECK(m);
+	n = to_der(root.cert, der, sizeof(der));
+	CHECK_INT(wolfSSL_CertManagerLoadCABuffer(m, der, n, WOLFSSL_FILETYPE_ASN1),
+		  WOLFSSL_SUCCESS);
+	CHECK(wolfSSL_CertManagerVerifyBuffer(m, a.der, (long)a.len,
+					      WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS);
+	n = to_der(ca.cert, der, sizeof(der));
+	CHECK_INT(wolfSSL_CertManagerLoadCABuffer(m, der, n, WOLFSSL_FILETYPE_ASN1),
+		  WOLFSSL_SUCCESS);
+	CHECK_INT(wolfSSL_CertManagerVerifyBuffer(m, a.der, (long)a.len,
+						  WOLFSSL_FILETYPE_ASN1),
+		  WOLFSSL_SUCCESS);
+	wolfSSL_CertManagerFree(m);
+	public[64] ^= 1;
+	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90, &a), -ERANGE);
+	public[64] ^= 1;
+	memset(ca.key, 0, sizeof(ca.key));
+	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90, &a), -EBADMSG);
+	CHECK_INT(pki_der(root.cert, &a), 0);
+	n = to_der(root.cert, der, sizeof(der));
+	CHECK_UINT(a.len, n);
+	CHECK_MEM(a.der, der, a.len);
+	CHECK_INT(pki_der("nothing", &a), -EBADMSG);
+}
+
 static void test_bad_root(void)
 {
 	struct pki_pair bad = root, p;
@@ -171,8 +239,9 @@ static void test_bad_root(void)
 
 int main(int argc, char **argv)
 {
-	static test_fn *const tests[] = { test_make, test_chain, test_purpose, test_dates,
-					  test_spki, test_names, test_bad_root };
+	static test_fn *const tests[] = { test_make,  test_chain, test_purpose,
+					  test_dates, test_spki,  test_names,
+					  test_form,  test_enrol, test_bad_root };
 
 	CHECK_INT(crypto_init(), 0);
 	return test_main(argc, argv, "pki", tests, "", sizeof(tests) / sizeof(*tests));

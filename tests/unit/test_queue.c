@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -23,13 +24,13 @@ static uint8_t body[SEALED_BODY_MAX];
 static void start(void)
 {
 	temp_dir_make(dir, sizeof(dir));
-	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 }
 
 static void again(void)
 {
 	queue_close(q);
-	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 }
 
 static void stop(void)
@@ -147,7 +148,7 @@ static void count_places(struct db *db, const char *sql)
 static void check_places(void)
 {
 	char path[128];
-	const struct db_options o = { .path = path, .key = &key, .schema_version = 2 };
+	const struct db_options o = { .path = path, .key = &key, .schema_version = 3 };
 	uint64_t contig = queue_contig(q), highest = queue_highest(q);
 	struct db *db;
 
@@ -162,7 +163,7 @@ static void check_places(void)
 	db_close(db);
 	for (uint64_t s = 1; s < PLACES_MAX; s++)
 		CHECK_UINT(places[s], s > contig && s <= highest);
-	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 	CHECK_UINT(queue_contig(q), contig);
 	CHECK_UINT(queue_highest(q), highest);
 }
@@ -193,9 +194,9 @@ static void check_tombstones(size_t count, const struct tombstone *want)
 static void check_evict(unsigned max, unsigned parked, unsigned routine, unsigned alarm)
 {
 	uint64_t before = queue_unsent(q);
-	struct queue_evicted ev = { 9, 9, 9 };
+	struct queue_evicted ev = { 9, 9, 9, 9, 9, 9 };
 
-	CHECK_INT(queue_evict(q, max, &ev), 0);
+	CHECK_INT(queue_evict(q, max, true, &ev), 0);
 	CHECK_UINT(ev.parked, parked);
 	CHECK_UINT(ev.routine, routine);
 	CHECK_UINT(ev.alarm, alarm);
@@ -515,7 +516,7 @@ static void test_evict_when_full(void)
 	int r, percent = 0;
 
 	temp_dir_make(dir, sizeof(dir));
-	CHECK_INT(queue_open(dir, &key, 40, &q), 0);
+	CHECK_INT(queue_open(dir, 1, &key, 40, &q), 0);
 	add(30, CLASS_ALARM);
 	for (int i = 0; i < 400; i++) {
 		struct queue_entry e = entry(0, queue_next_seq(q), CLASS_ROUTINE);
@@ -523,7 +524,7 @@ static void test_evict_when_full(void)
 
 		e.record.body_len = 500;
 		while ((r = queue_insert(q, &e, 1)) == -ENOSPC) {
-			CHECK_INT(queue_evict(q, 64, &ev), 0);
+			CHECK_INT(queue_evict(q, 64, true, &ev), 0);
 			CHECK(ev.routine > 0);
 			CHECK_UINT(ev.alarm, 0);
 			all.routine += ev.routine;
@@ -556,7 +557,7 @@ static void test_evict_mixed(void)
 	unsigned evicted = 0;
 
 	temp_dir_make(dir, sizeof(dir));
-	CHECK_INT(queue_open(dir, &key, 24, &q), 0);
+	CHECK_INT(queue_open(dir, 1, &key, 24, &q), 0);
 	for (int i = 0; i < 3000; i++) {
 		struct queue_entry e = entry(
 			0, queue_next_seq(q),
@@ -567,7 +568,7 @@ static void test_evict_mixed(void)
 		while ((r = queue_insert(q, &e, 1)) == -ENOSPC) {
 			bool routine = next_of(CLASS_ROUTINE, 0) != 0;
 
-			CHECK_INT(queue_evict(q, QUEUE_EVICT_MAX, &ev), 0);
+			CHECK_INT(queue_evict(q, QUEUE_EVICT_MAX, true, &ev), 0);
 			CHECK(ev.routine > 0 || !routine);
 			CHECK(ev.routine + ev.alarm > 0);
 			CHECK(ev.alarm == 0 || next_of(CLASS_ROUTINE, 0) == 0);
@@ -585,6 +586,7 @@ static void test_evict_mixed(void)
 static void test_limit(void)
 {
 	struct queue_entry e[QUEUE_GROUP_MAX];
+	const struct queue_space plenty = { UINT64_MAX, UINT64_MAX / 2, 256 };
 	uint64_t before = 0, room;
 	int r = 0;
 
@@ -593,9 +595,7 @@ static void test_limit(void)
 	CHECK(queue_fill_percent(q) < 5);
 	CHECK_INT(queue_room(q, &room), 0);
 	CHECK(room > QUEUE_PAGES_MAX - 50 && room < QUEUE_PAGES_MAX);
-	CHECK_INT(queue_limit(q, QUEUE_PAGES_MAX - room), 0);
-	CHECK_INT(queue_limit(q, QUEUE_PAGES_MAX - room - 1), 1);
-	CHECK_INT(queue_limit(q, 0), 1);
+	CHECK_INT(queue_limit(q, &(struct queue_space){ .free = 1 << 20 }), 0);
 	CHECK_INT(queue_room(q, &room), 0);
 	CHECK_UINT(room, 0);
 	CHECK_INT(queue_checkpoint(q), 0);
@@ -609,9 +609,43 @@ static void test_limit(void)
 	CHECK_UINT(queue_next_seq(q), before);
 	CHECK_UINT(queue_unsent(q), count_rows());
 	CHECK_INT(queue_fill_percent(q), 100);
-	CHECK_INT(queue_limit(q, UINT64_MAX), 0); /* no more than the quota */
+	CHECK_INT(queue_limit(q, &plenty), 0); /* no more than the quota */
 	CHECK(queue_fill_percent(q) < 5);
 	CHECK_INT(queue_insert(q, e, QUEUE_GROUP_MAX), 0);
+	stop();
+}
+
+static uint64_t on_disk(void)
+{
+	char path[256];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/" QUEUE_FILE_OF, dir, (uint32_t)1);
+	CHECK_INT(stat(path, &st), 0);
+	return (uint64_t)st.st_blocks * 512 / DB_PAGE_SIZE;
+}
+
+/* What the next commits need in the file is its own on the disk, also after the WAL was written back; and what the WAL
+ * needs for an eviction is left to it. */
+static void test_owned_space(void)
+{
+	const struct queue_space large = { UINT64_MAX, 100000, 256 };
+	const struct queue_space full = { UINT64_MAX, 0, 256 };
+	uint64_t room, size;
+
+	start();
+	add(200, CLASS_ROUTINE);
+	CHECK_INT(queue_limit(q, &full), 0); /* the disk has the pages after all */
+	CHECK_INT(queue_limit(q, &large), 0);
+	CHECK_INT(queue_pages(q, &size), 0);
+	CHECK(on_disk() >= size + 256);
+	CHECK_INT(queue_checkpoint(q), 0);
+	CHECK(on_disk() < size + 256); /* the library has cut it */
+	CHECK_INT(queue_limit(q, &large), 0);
+	CHECK(on_disk() >= size + 256);
+	CHECK_INT(queue_limit(q, &(struct queue_space){ UINT64_MAX, 0, 0 }), 0);
+	CHECK_INT(queue_room(q, &room), 0);
+	CHECK(room >= 256); /* owned before */
 	stop();
 }
 
@@ -649,7 +683,7 @@ static void test_upgrade(void)
 		"INSERT INTO dead VALUES (5, 1, 2, 1, 1, x'ee');" /* holds the mark */
 		"INSERT INTO dead VALUES (7, 1, 1, 1, 1, x'ff');"
 		"INSERT INTO dead VALUES (9, 1, 1, 1, 1, x'ab');"); /* contradicted */
-	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 	CHECK_UINT(queue_unsent(q), 3);
 	CHECK_UINT(count_rows(), 3);
 	CHECK_UINT(queue_next_seq(q), 11);
@@ -686,7 +720,7 @@ static void test_upgrade_full(void)
 		rows++;
 	CHECK_INT(r, -ENOSPC);
 	db_close(db);
-	CHECK_INT(queue_open(dir, &key, PAGES, &q), 0);
+	CHECK_INT(queue_open(dir, 1, &key, PAGES, &q), 0);
 	CHECK_UINT(queue_unsent(q), rows);
 	CHECK_UINT(count_rows(), rows);
 	CHECK_INT(queue_fill_percent(q), 100);
@@ -705,10 +739,10 @@ static void test_newer(void)
 	start();
 	add(2, CLASS_ROUTINE);
 	queue_close(q);
-	run_sql(2, NULL, "PRAGMA user_version=3");
-	CHECK_INT(queue_open(dir, &key, 0, &other), -ENOTSUP);
-	run_sql(3, NULL, "PRAGMA user_version=2");
-	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	run_sql(3, NULL, "PRAGMA user_version=4");
+	CHECK_INT(queue_open(dir, 1, &key, 0, &other), -ENOTSUP);
+	run_sql(4, NULL, "PRAGMA user_version=3");
+	CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 	CHECK_UINT(queue_unsent(q), 2);
 	stop();
 }
@@ -751,15 +785,15 @@ static void test_owner(void)
 
 	start();
 	CHECK(!queue_owner(q, got, &epoch));
-	CHECK_INT(queue_set_owner(q, hub, 3), 0);
-	CHECK_INT(queue_set_owner(q, hub, 3), 0);
+	CHECK_INT(queue_set_owner(q, hub, 3, 7), 0);
+	CHECK_INT(queue_set_owner(q, hub, 3, 7), 0);
 	again();
 	CHECK(queue_owner(q, got, &epoch));
 	CHECK_MEM(got, hub, HUB_ID_LEN);
 	CHECK_UINT(epoch, 3);
-	CHECK_INT(queue_set_owner(q, hub, 4), -EACCES);
+	CHECK_INT(queue_set_owner(q, hub, 4, 7), -EACCES);
 	hub[0] = 1;
-	CHECK_INT(queue_set_owner(q, hub, 3), -EACCES);
+	CHECK_INT(queue_set_owner(q, hub, 3, 7), -EACCES);
 	stop();
 }
 
@@ -771,7 +805,7 @@ static void test_full(void)
 	int r;
 
 	temp_dir_make(dir, sizeof(dir));
-	CHECK_INT(queue_open(dir, &key, 40, &q), 0);
+	CHECK_INT(queue_open(dir, 1, &key, 40, &q), 0);
 	do {
 		before = queue_next_seq(q);
 		for (size_t i = 0; i < QUEUE_GROUP_MAX; i++) {
@@ -790,7 +824,7 @@ static void test_full(void)
 	CHECK_UINT(queue_next_seq(q), before + QUEUE_GROUP_MAX);
 	CHECK_INT(queue_probe(q), 0);
 	queue_close(q);
-	CHECK_INT(queue_open(dir, &key, 10, &q),
+	CHECK_INT(queue_open(dir, 1, &key, 10, &q),
 		  0); /* quota below what is there already */
 	CHECK_UINT(queue_unsent(q), count_rows());
 	stop();
@@ -827,7 +861,7 @@ static void test_kill(void)
 		int status;
 
 		if (child == 0) {
-			if (queue_open(dir, &key, 0, &q))
+			if (queue_open(dir, 1, &key, 0, &q))
 				_exit(1);
 			for (;;) {
 				add(1 + test_random() % 5, CLASS_ROUTINE);
@@ -846,7 +880,7 @@ static void test_kill(void)
 		kill(child, SIGKILL);
 		CHECK_INT(waitpid(child, &status, 0), child);
 		CHECK(WIFSIGNALED(status)); /* and not by a failed check */
-		CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+		CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 		CHECK(queue_highest(q) >= p->inserted);
 		CHECK(queue_contig(q) >= p->acked);
 		CHECK_UINT(queue_unsent(q), count_rows());
@@ -874,7 +908,7 @@ static void test_kill_full(void)
 		int status;
 
 		if (child == 0) {
-			if (queue_open(dir, &key, 24, &q))
+			if (queue_open(dir, 1, &key, 24, &q))
 				_exit(1);
 			for (;;) {
 				struct queue_entry e = entry(
@@ -884,13 +918,13 @@ static void test_kill_full(void)
 
 				e.record.body_len = 900;
 				while (queue_insert(q, &e, 1) == -ENOSPC) {
-					CHECK_INT(queue_evict(q, 8, &ev), 0);
+					CHECK_INT(queue_evict(q, 8, true, &ev), 0);
 					p->evictions++;
 				}
 				p->inserted = queue_highest(q);
 				while (test_random() % 20 == 0 &&
 				       refuse(queue_highest(q)) == -ENOSPC)
-					CHECK_INT(queue_evict(q, 8, &ev), 0);
+					CHECK_INT(queue_evict(q, 8, true, &ev), 0);
 				if (test_random() % 20 == 0)
 					CHECK_INT(ack(queue_contig(q) + 1, 0, NULL), 0);
 			}
@@ -901,7 +935,7 @@ static void test_kill_full(void)
 		kill(child, SIGKILL);
 		CHECK_INT(waitpid(child, &status, 0), child);
 		CHECK(WIFSIGNALED(status)); /* and not by a failed check */
-		CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+		CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 		CHECK(queue_highest(q) >= p->inserted);
 		CHECK_UINT(queue_unsent(q), count_rows());
 		check_places();
@@ -924,11 +958,11 @@ static void test_wrong_key_and_damage(void)
 	add(5, CLASS_ROUTINE);
 	queue_close(q);
 	wrong.key[31] ^= 1;
-	CHECK_INT(queue_open(dir, &wrong, 0, &other), -EBADMSG);
+	CHECK_INT(queue_open(dir, 1, &wrong, 0, &other), -EBADMSG);
 	wrong = key;
 	wrong.salt[0] ^= 1;
-	CHECK_INT(queue_open(dir, &wrong, 0, &other), -EBADMSG);
-	CHECK_INT(queue_open(dir, &key, 0, &q), 0);
+	CHECK_INT(queue_open(dir, 1, &wrong, 0, &other), -EBADMSG);
+	CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 	CHECK_UINT(queue_unsent(q), 5);
 	queue_close(q);
 	snprintf(path, sizeof(path), "%s/%s", dir, QUEUE_FILE);
@@ -940,7 +974,7 @@ static void test_wrong_key_and_damage(void)
 	fd = open(path, O_WRONLY);
 	CHECK_INT(pwrite(fd, "damage", 6, 100), 6);
 	close(fd);
-	CHECK_INT(queue_open(dir, &key, 0, &q), -EBADMSG);
+	CHECK_INT(queue_open(dir, 1, &key, 0, &q), -EBADMSG);
 	CHECK_INT(access(path, F_OK), 0); /* never deleted */
 	q = NULL;
 	temp_dir_remove(dir);
@@ -958,7 +992,7 @@ static void test_alone(void)
 	if (child == 0) {
 		struct queue *other;
 
-		_exit(queue_open(dir, &key, 0, &other) == -EAGAIN ? 0 : 1);
+		_exit(queue_open(dir, 1, &key, 0, &other) == -EAGAIN ? 0 : 1);
 	}
 	CHECK_INT(waitpid(child, &status, 0), child);
 	CHECK_INT(status, 0);
@@ -1009,7 +1043,7 @@ static void test_random_run(void)
 			uint64_t first = next_of(CLASS_ROUTINE, 0);
 			uint64_t alarm = next_of(CLASS_ALARM, 0);
 
-			CHECK_INT(queue_evict(q, 1, &ev), 0);
+			CHECK_INT(queue_evict(q, 1, true, &ev), 0);
 			CHECK(!first || !ev.alarm);
 			if (ev.routine + ev.alarm)
 				gone[ev.routine ? first : alarm] = 1;
@@ -1033,6 +1067,7 @@ static void test_random_run(void)
 TEST_MAIN("queue", test_gapless, test_read, test_ranges_out_of_order, test_beyond_highest,
 	  test_no_contig, test_refused, test_refused_late, test_evict_order,
 	  test_evict_apart, test_evict_limits, test_cut, test_evict_when_full,
-	  test_evict_mixed, test_limit, test_upgrade, test_upgrade_full, test_newer,
-	  test_same_capture, test_owner, test_full, test_alarms_apart, test_kill,
-	  test_kill_full, test_wrong_key_and_damage, test_alone, test_random_run)
+	  test_evict_mixed, test_limit, test_owned_space, test_upgrade, test_upgrade_full,
+	  test_newer, test_same_capture, test_owner, test_full, test_alarms_apart,
+	  test_kill, test_kill_full, test_wrong_key_and_damage, test_alone,
+	  test_random_run)

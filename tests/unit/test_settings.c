@@ -13,11 +13,13 @@
 static char dir[] = "/tmp/test-settings-XXXXXX";
 static uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN];
 
+static uint32_t epoch = 1;
+
 static void put_config(uint8_t hub, uint64_t version,
 		       const uint8_t key[static P256_PRIVATE_LEN])
 {
 	struct config c = { .hub = { hub },
-			    .epoch = 1,
+			    .epoch = epoch,
 			    .version = version,
 			    .heartbeat_s = 300,
 			    .endpoint_count = 1 };
@@ -95,6 +97,44 @@ static void test_refusals(void)
 	CHECK_INT(settings_load(&s, &why), -ESTALE);
 }
 
+/* What has proven itself stays beside the one in use, over restarts, but not into another enrolment. */
+static void test_proven(void)
+{
+	struct settings s;
+	const char *why = "";
+
+	CHECK_INT(settings_open(&s, dir), 0);
+	CHECK(!s.has_proven);
+	CHECK_INT(settings_prove(&s, 4), 0); /* not the one in use */
+	CHECK_INT(settings_prove(&s, 5), 1);
+	CHECK_INT(settings_prove(&s, 5), 0);
+	put_config(1, 6, private);
+	CHECK_INT(settings_load(&s, &why), 1);
+	CHECK_UINT(s.proven.version, 5);
+	CHECK_INT(settings_open(&s, dir), 0);
+	CHECK(s.has_proven);
+	CHECK_UINT(s.proven.version, 5);
+	CHECK_UINT(s.config.version, 6);
+	CHECK_INT(file_replace(dir, "config.proven", (const uint8_t *)"nonsense", 8), 0);
+	CHECK_INT(settings_open(&s, dir), 0);
+	CHECK(!s.has_proven);
+	CHECK_INT(settings_prove(&s, 6), 1);
+	epoch = 2;
+	put_config(1, 7, private);
+	CHECK_INT(settings_load(&s, &why), 1);
+	CHECK(!s.has_proven);
+	CHECK_INT(settings_open(&s, dir), 0);
+	CHECK(!s.has_proven);
+	CHECK_INT(settings_prove(&s, 7), 1);
+	CHECK_INT(file_remove(dir, "config.good"), 0); /* nothing to copy from */
+	put_config(1, 8, private);
+	s.config.version = 8;
+	CHECK_INT(settings_prove(&s, 8), -ENOENT);
+	CHECK_UINT(s.proven.version, 7);
+	CHECK_INT(settings_open(&s, dir), 0);
+	CHECK_INT(settings_load(&s, &why), 1);
+}
+
 static void test_damaged_share(void)
 {
 	struct settings s;
@@ -106,7 +146,7 @@ static void test_damaged_share(void)
 static void test_end(void)
 {
 	static const char *const names[] = { "engine.share", "clinic.pub", "config.cose",
-					     "config.good" };
+					     "config.good", "config.proven" };
 
 	for (size_t n = 0; n < sizeof(names) / sizeof(*names); n++)
 		CHECK_INT(file_remove(dir, names[n]), 0);
@@ -114,5 +154,5 @@ static void test_end(void)
 	crypto_done();
 }
 
-TEST_MAIN("settings", test_start, test_first_start, test_refusals, test_damaged_share,
-	  test_end)
+TEST_MAIN("settings", test_start, test_first_start, test_refusals, test_proven,
+	  test_damaged_share, test_end)

@@ -689,10 +689,18 @@ static struct mono now = { 10000 };
 static struct msg sent[400]; /* to hub-ble */
 static size_t sent_count;
 static bool ble_up;
+static bool hubd_up;
+static unsigned fenced; /* FENCED that hubd has heard */
+static struct msg_fence fence;
 
 static int on_send(void *arg, enum role to, const struct msg *m)
 {
 	(void)arg;
+	if (to == ROLE_HUBD && hubd_up && m->kind == MSG_FENCED) {
+		fenced++;
+		fence = m->fence;
+		return 0;
+	}
 	if (to != ROLE_BLE)
 		return -EAGAIN;
 	if (!ble_up)
@@ -705,7 +713,6 @@ static int on_send(void *arg, enum role to, const struct msg *m)
 static void run(void)
 {
 	store_run(store, now);
-	CHECK(!store_failed(store));
 }
 
 static void tell_store(const struct msg *m)
@@ -713,6 +720,8 @@ static void tell_store(const struct msg *m)
 	store_on_message(store, m, now);
 	run();
 }
+
+static uint32_t assigned; /* as configured last */
 
 static void configure(uint32_t assignment, bool share)
 {
@@ -726,6 +735,7 @@ static void configure(uint32_t assignment, bool share)
 					   .share = { 77 } } };
 	uint8_t private[X25519_LEN] = { 0 };
 
+	assigned = assignment;
 	x25519_generate(private, m.store_config.seal_public);
 	tell_store(&m);
 }
@@ -764,6 +774,24 @@ static void stop_store(void)
 	temp_dir_remove(dir);
 }
 
+/* Nothing to do is nothing to do: the next turn is later, with and without a configuration, and of another hub. */
+static void test_no_busy_waiting(void)
+{
+	start_store();
+	for (int i = 0; i < 6; i++) {
+		if (i == 2)
+			configure(7, true);
+		if (i == 3)
+			restart_store(); /* and hubd says nothing for long */
+		for (int k = 0; k < 100 && store_deadline(store, now).ms <= now.ms; k++)
+			run();
+		CHECK(store_deadline(store, now).ms > now.ms);
+		now = mono_add(now, 60000);
+		run();
+	}
+	stop_store();
+}
+
 static size_t count_sent(enum msg_kind kind)
 {
 	size_t n = 0;
@@ -786,6 +814,7 @@ static void tell_memory(uint32_t mark)
 	struct msg m = { .kind = MSG_MEMORY, .memory = glucose };
 
 	m.memory.mark = mark;
+	m.memory.assignment = assigned;
 	tell_store(&m);
 }
 
@@ -808,6 +837,7 @@ static void test_store_memory(void)
 	CHECK_UINT(sent[0].memory.service, 0x1808);
 	CHECK_UINT(sent[0].memory.history, 2);
 	CHECK_UINT(sent[0].memory.anchor, 1);
+	CHECK_UINT(sent[0].memory.assignment, 8);
 	CHECK_UINT(sent[0].memory.mark, 70);
 	CHECK(sent[0].memory.has_fence && !sent[0].memory.empty);
 	CHECK_UINT(sent[0].memory.fence, 12);
@@ -853,6 +883,7 @@ static struct msg make_raw(uint64_t capture, bool unverified)
 	struct msg m = { .kind = MSG_RAW,
 			 .raw = { .instance = 42,
 				  .capture = capture,
+				  .assignment = assigned,
 				  .kind = READING_BLOOD_PRESSURE,
 				  .characteristic = 0x2a35,
 				  .peripheral = { .num = 1 },
@@ -969,9 +1000,63 @@ static void test_store_not_now(void)
 	stop_store();
 }
 
-TEST_MAIN("state", test_heap, test_mark_timed, test_mark_cgm, test_mark_stored,
-	  test_mark_none, test_longest_raw, test_undecoded, test_bounded, test_quota,
-	  test_memory_monotone, test_memory_fence, test_memory_assignment,
-	  test_memory_bounded, test_memory_gathered, test_memory_random, test_upgrade,
-	  test_upgrade_fails, test_newer_version, test_store_memory, test_store_locked,
-	  test_store_quarantine, test_store_not_now)
+static void ask(uint32_t number, enum fence_step step, uint32_t assignment)
+{
+	const struct msg m = { .kind = MSG_FENCE, .fence = { number, step, assignment } };
+
+	tell_store(&m);
+}
+
+/* The hand-over: said to be done when nothing is here that is not durable, and sealed under what was asked. */
+static void test_store_fence(void)
+{
+	start_store();
+	configure(8, true);
+	link_ble(true);
+	hubd_up = true;
+	fenced = 0;
+	tell_raw(1, false);
+	tell_raw(2, true);
+	ask(1, FENCE_SAVED, 9);
+	CHECK_UINT(fenced, 0);
+	tell_decoded(1, false);
+	CHECK_INT(answer_to(1), 1);
+	CHECK_UINT(fenced, 0); /* one is in quarantine */
+	link_ble(false);       /* nobody will say more of it */
+	CHECK_UINT(fenced, 1);
+	CHECK_UINT(fence.ask, 1);
+	CHECK_INT(fence.step, FENCE_SAVED);
+	run();
+	CHECK_UINT(fenced, 1); /* once */
+	ask(2, FENCE_SAVED, 9);
+	CHECK_UINT(fenced, 2); /* again if it is asked again */
+	ask(3, FENCE_SEAL, 9);
+	CHECK_UINT(fenced, 2);
+	configure(9, true);
+	CHECK_UINT(fenced, 3);
+	CHECK_INT(fence.step, FENCE_SEAL);
+	CHECK_UINT(fence.assignment, 9);
+	/* hubd gone: what it asked is void */
+	ask(4, FENCE_SEAL, 10);
+	store_on_link(store, ROLE_HUBD, false, now);
+	configure(10, true);
+	CHECK_UINT(fenced, 3);
+	/* no answer to what did not go; hubd asks again */
+	hubd_up = false;
+	ask(5, FENCE_SEAL, 10);
+	hubd_up = true;
+	run();
+	CHECK_UINT(fenced, 3);
+	ask(6, FENCE_SEAL, 10);
+	CHECK_UINT(fenced, 4);
+	hubd_up = false;
+	stop_store();
+}
+
+TEST_MAIN("state", test_heap, test_no_busy_waiting, test_mark_timed, test_mark_cgm,
+	  test_mark_stored, test_mark_none, test_longest_raw, test_undecoded,
+	  test_bounded, test_quota, test_memory_monotone, test_memory_fence,
+	  test_memory_assignment, test_memory_bounded, test_memory_gathered,
+	  test_memory_random, test_upgrade, test_upgrade_fails, test_newer_version,
+	  test_store_memory, test_store_locked, test_store_quarantine, test_store_not_now,
+	  test_store_fence)

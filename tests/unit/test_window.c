@@ -49,6 +49,19 @@ static void test_other_instance(void)
 
 /* Captures come roughly in order, some are never durable: the window must never claim
  * one of those, and must know each durable one that is at most WINDOW_LEN behind. */
+/* A record of the hub's own has no capture: it makes nothing forgotten. */
+static void test_no_capture(void)
+{
+	struct window w = { 0 };
+
+	window_add(&w, 7, 3);
+	window_add(&w, 0, 0);
+	window_add(&w, 7, 0);
+	CHECK(window_has(&w, 7, 3));
+	CHECK(!window_has(&w, 0, 0));
+	CHECK(!window_has(&w, 7, 0));
+}
+
 static void test_against_set(void)
 {
 	enum { N = 2000 };
@@ -76,4 +89,5 @@ static void test_against_set(void)
 	}
 }
 
-TEST_MAIN("window", test_empty, test_limits, test_other_instance, test_against_set)
+TEST_MAIN("window", test_empty, test_limits, test_other_instance, test_no_capture,
+	  test_against_set)

@@ -27,7 +27,8 @@ import time
 
 PORT_NAME = 'org.hub.bench'
 STATE = pathlib.Path('/var/lib/hub-bench')
-UNITS = ('hub-ble', 'hub-bondinfo', 'hub-store', 'hub-coap', 'hubd', 'bluetooth')
+UNITS = ('hub-ble', 'hub-bondinfo', 'hub-store', 'hub-setup', 'hub-coap', 'hubd', 'bluetooth', 'hub-store-reset', 'hub-reset-coap',
+         'hub-reset-end')
 HCIGETDEVINFO = 0x800448D3
 FIELDS = 'MESSAGE,PRIORITY,UNIT,_SYSTEMD_UNIT,JOB_TYPE,JOB_RESULT'
 

@@ -1,0 +1,341 @@
+/*
+ * play_days.c - plays a hub that tells its days: uploads readings and manifests with the keys of a bundle, or leaves a
+ * card behind as a hub whose board died.
+ *
+ *   play_days CLINIC BUNDLE SCENARIO          into the clinic's ingest, in this process
+ *   play_days CLINIC BUNDLE card FOLDER       a store's folder: queue-1.db, recovery, spool-1
+ *
+ * The clinic gets, by number:
+ *   1  manifest 1, opens the account on 2026-11-20      4  reading
+ *   2  reading                                          5  manifest 2, of 2026-11-20
+ *   3  reading                                          6  manifest 3, of 2026-11-21: no number was given
+ *                                                       7  reading
+ * SCENARIO: complete; losses: 8 and 9 were given up; waiting: 8 and 9 wait on the hub; unexplained: one of them does;
+ * lost: the hub was told that 4 is here; older: in the end the hub has given 5 only; forged: manifest 3 is signed by
+ * another key; conflict: 7 comes a second time with another body; missing: manifest 2 was given up.
+ * The card has 1 to 10 in the queue and 11 to 12 in the spool, all readings; 10 is sealed to another key.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "clinic/files.h"
+#include "clinic/folder.h"
+#include "clinic/ingest.h"
+#include "hub/core/config.h"
+#include "hub/crypto/manifest_sign.h"
+#include "hub/rt/file.h"
+#include "storage/keys.h"
+#include "storage/queue.h"
+#include "storage/spool_format.h"
+
+enum {
+	LAST = 7,
+	DAY = 20777, /* 2026-11-20 */
+	SIGNED_MAX = 16384,
+	CARD_QUEUE = 10,
+	CARD_SPOOL = 12,
+	CARD_BLOCKS = 8,
+};
+
+struct player {
+	const char *clinic, *bundle, *scenario;
+	struct store *store;
+	struct config config;
+	uint8_t private[P256_PRIVATE_LEN], spki[PIN_LEN];
+	uint8_t bodies[CARD_SPOOL + 1][SEALED_BODY_MAX];
+	struct batch batch;
+};
+
+static void need(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "play_days: %s\n", what);
+	exit(1);
+}
+
+static bool is(const struct player *p, const char *scenario)
+{
+	return strcmp(p->scenario, scenario) == 0;
+}
+
+static int read_file(const struct player *p, const char *inner, const char *name,
+		     void *buf, size_t cap)
+{
+	char path[FILES_PATH_MAX];
+	int n;
+
+	need(files_path(p->bundle, inner, path) == 0, "path");
+	n = file_read(path, name, buf, cap);
+	need(n >= 0, name);
+	return n;
+}
+
+static void load(struct player *p)
+{
+	static uint8_t cose[CONFIG_BYTES_MAX];
+	uint8_t public[P256_PUBLIC_LEN];
+	char why[FOLDER_WHY_MAX], cert[PKI_PEM_MAX];
+	const uint8_t *payload;
+	const char *field;
+	size_t len;
+	int n;
+
+	need(read_file(p, "store", "sign.key", p->private, sizeof(p->private)) ==
+		     P256_PRIVATE_LEN,
+	     "sign.key");
+	need(read_file(p, "hubd", "clinic.pub", public, sizeof(public)) ==
+		     P256_PUBLIC_LEN,
+	     "clinic.pub");
+	n = read_file(p, "hubd", "config.cose", cose, sizeof(cose));
+	need(sign1_open(SIGN_CONTEXT_CONFIG, public, cose, (size_t)n, &payload, &len) ==
+		     0,
+	     "signature of the config");
+	need(config_decode(payload, len, &p->config, &field) == 0, "config");
+	n = read_file(p, "coap", "identity.crt", cert, sizeof(cert) - 1);
+	cert[n] = '\0';
+	need(pki_spki(cert, p->spki) == 0, "identity.crt");
+	n = folder_open_store(p->clinic, &p->store, why);
+	need(n == 0, why);
+}
+
+/* --- records ---------------------------------------------------------------------------------------- */
+
+static size_t make_reading(const struct player *p, uint64_t seq, uint8_t *body)
+{
+	struct reading rd = {
+		.kind = READING_WEIGHT,
+		.characteristic = 0x2a9d,
+		.raw_len = 1,
+		.peripheral = { .num = p->config.devices[0].num },
+		.captured = { .boot = { 0xb0 },
+			      .mono = { seq },
+			      .wall = { DAY * INT64_C(86400000), 40,
+					CLOCK_QUALITY_CLINIC } },
+		.decoded = { .value_count = 1,
+			     .values = { { .name = VALUE_WEIGHT,
+					   .unit = UNIT_KG,
+					   .number = { 800 + (int32_t)seq, -1,
+						       DECIMAL_NUMBER } } } },
+	};
+	int n = reading_encode(&rd, body, READING_BODY_MAX);
+
+	need(n > 0, "reading_encode");
+	return (size_t)n;
+}
+
+/* Number 1 opens the account; 5 is of its first day, 6 of the next. */
+static size_t make_manifest(const struct player *p, uint64_t seq, uint8_t *body)
+{
+	const uint64_t counter = seq == 1 ? 1 : seq - 3;
+	uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN];
+	struct manifest m = {
+		.epoch = p->config.epoch,
+		.counter = counter,
+		.first = seq == 1   ? 1
+			 : seq == 5 ? 2
+				    : 6,
+		.last = seq - 1,
+		.has_days = true,
+		.from_day = seq == 6 ? DAY + 1 : DAY,
+		.to_day = seq == 1   ? DAY - 1
+			  : seq == 5 ? DAY
+				     : DAY + 1,
+		.made = { .boot = { 0xb0 },
+			  .mono = { seq },
+			  .wall = { (DAY + (int64_t)counter) * 86400000, 40,
+				    CLOCK_QUALITY_CLINIC } },
+	};
+	int n;
+
+	memcpy(m.hub, p->config.hub, HUB_ID_LEN);
+	p256_generate(private, public);
+	n = manifest_make(&m, is(p, "forged") && seq == 6 ? private : p->private, body,
+			  MANIFEST_BODY_MAX);
+	need(n > 0, "manifest_make");
+	return (size_t)n;
+}
+
+/* Sealed as number seq into bodies[slot]. */
+static struct record make(struct player *p, uint64_t seq, size_t slot, bool all_readings,
+			  const uint8_t *seal_public)
+{
+	uint8_t body[READING_BODY_MAX], ad[ENVELOPE_LEN];
+	bool manifest = !all_readings && (seq == 1 || seq == 5 || seq == 6);
+	size_t len = manifest ? make_manifest(p, seq, body) : make_reading(p, seq, body);
+	struct envelope e = { .epoch = p->config.epoch,
+			      .assignment = p->config.assignment,
+			      .seq = seq,
+			      .class = CLASS_ROUTINE,
+			      .kind = manifest ? READING_MANIFEST : READING_WEIGHT,
+			      .body_len = (uint32_t)SEALED_LEN(len) };
+
+	memcpy(e.hub, p->config.hub, HUB_ID_LEN);
+	envelope_encode(&e, ad);
+	need(seal(p->config.seal_key_id, seal_public, ad, sizeof(ad), body, len,
+		  p->bodies[slot]) == 0,
+	     "seal");
+	return (struct record){ e.assignment,	 seq,	    e.class, e.kind,
+				p->bodies[slot], e.body_len };
+}
+
+/* --- the clinic ------------------------------------------------------------------------------------- */
+
+static void upload(struct player *p)
+{
+	static uint8_t payload[SIGNED_MAX], cose[SIGNED_MAX];
+	struct wall now = { (DAY + 2) * INT64_C(86400000), 500, CLOCK_QUALITY_NTP };
+	struct coap_server_response re;
+	struct ingest_note note;
+	struct ingest in;
+	int n = batch_encode(&p->batch, payload, sizeof(payload));
+
+	need(n > 0, "batch_encode");
+	n = sign1_make(SIGN_CONTEXT_BATCH, p->private, payload, (size_t)n, cose,
+		       sizeof(cose));
+	need(n > 0, "sign1_make");
+	ingest_init(&in, p->store);
+	ingest_handle(&in, p->spki, cose, (size_t)n, now, &re, &note);
+	printf("%s stored=%u conflict=%u older=%d\n", ingest_outcome_text(note.outcome),
+	       note.stored, note.conflict, note.older);
+	need(note.outcome == INGEST_STORED, "not stored");
+	p->batch.record_count = p->batch.tombstone_count = 0;
+}
+
+static void add(struct player *p, uint64_t seq)
+{
+	struct batch *b = &p->batch;
+
+	b->records[b->record_count] =
+		make(p, seq, b->record_count, false, p->config.seal_public);
+	b->record_count++;
+}
+
+static void play(struct player *p)
+{
+	struct batch *b = &p->batch;
+
+	b->epoch = p->config.epoch;
+	b->highest = LAST;
+	memcpy(b->hub, p->config.hub, HUB_ID_LEN);
+	for (uint64_t seq = 1; seq <= LAST; seq++)
+		if (!(is(p, "lost") && seq == 4) && !(is(p, "missing") && seq == 5))
+			add(p, seq);
+	if (is(p, "losses") || is(p, "waiting") || is(p, "unexplained"))
+		b->highest = 9;
+	b->queued = is(p, "waiting") ? 2 : is(p, "unexplained") ? 1 : 0;
+	b->acked = is(p, "lost") ? LAST : 0;
+	if (is(p, "losses") || is(p, "missing")) {
+		b->tombstones[0] = is(p, "losses")
+					   ? (struct tombstone){ 8, 9, CLASS_ALARM,
+								 TOMBSTONE_EVICTED }
+					   : (struct tombstone){ 5, 5, CLASS_ROUTINE,
+								 TOMBSTONE_DAMAGED };
+		b->tombstone_count = 1;
+	}
+	upload(p);
+	if (is(p, "older")) {
+		b->highest = 5;
+		upload(p);
+	}
+	if (is(p, "conflict")) {
+		add(p, 7);
+		upload(p);
+	}
+}
+
+/* --- a card ----------------------------------------------------------------------------------------- */
+
+static struct queue_entry entry(struct player *p, uint64_t seq)
+{
+	uint8_t private[X25519_LEN], other[X25519_LEN];
+	struct queue_entry e = { .instance = 1, .capture = seq };
+
+	x25519_generate(private, other);
+	e.record = make(p, seq, seq, true,
+			seq == CARD_QUEUE ? other : p->config.seal_public);
+	return e;
+}
+
+static void fill_queue(struct player *p, const char *folder)
+{
+	struct msg_store_config c = { .epoch = p->config.epoch,
+				      .seal_key_id = p->config.seal_key_id };
+	struct keys_notes notes;
+	const char *problem;
+	struct db_key key;
+	struct queue *q;
+	struct keys *k;
+
+	memcpy(c.hub, p->config.hub, HUB_ID_LEN);
+	memcpy(c.seal_public, p->config.seal_public, sizeof(c.seal_public));
+	need(keys_open(folder, false, &k, &notes, &problem) == 0, "keys_open");
+	need(keys_queue(k, 1, true, &key) == 0, "keys_queue");
+	need(keys_recovery(k, &c) == 0, "keys_recovery");
+	keys_free(k);
+	need(queue_open(folder, 1, &key, 0, &q) == 0, "queue_open");
+	need(queue_set_owner(q, p->config.hub, p->config.epoch, 1) == 0, "owner");
+	for (uint64_t seq = 1; seq <= CARD_QUEUE; seq++) {
+		struct queue_entry e = entry(p, seq);
+
+		need(queue_insert(q, &e, 1) == 0, "queue_insert");
+	}
+	queue_close(q);
+	need(file_remove(folder, "root.key") == 0, "root.key"); /* the board is dead */
+}
+
+static void fill_spool(struct player *p, const char *folder)
+{
+	static uint8_t file[CARD_BLOCKS * SPOOL_BLOCK], commit[SPOOL_COMMIT_MAX];
+	struct spool_header h = { .owner.epoch = p->config.epoch,
+				  .first_serial = 1,
+				  .serial = 1,
+				  .first_seq = CARD_QUEUE + 1 };
+	uint8_t prev[SPOOL_HASH_LEN] = { 0 }, rec[SPOOL_RECORD_MAX];
+	uint32_t block = 1;
+
+	memcpy(h.owner.hub, p->config.hub, HUB_ID_LEN);
+	spool_header_encode(&h, crypto_sha256, file);
+	for (uint64_t seq = CARD_QUEUE + 1; seq <= CARD_SPOOL; seq++) {
+		struct queue_entry e = entry(p, seq);
+		struct spool_draft d;
+		size_t len;
+		int n = spool_record_encode(&e, p->config.epoch, prev, NULL, rec,
+					    sizeof(rec));
+
+		need(n > 0, "spool_record_encode");
+		crypto_sha256(rec, (size_t)n, prev);
+		spool_draft_init(&d, commit);
+		need(spool_draft_add(&d, rec, (size_t)n) == 0, "spool_draft_add");
+		len = spool_draft_finish(&d, &h.owner, 1, block, crypto_sha256);
+		memcpy(file + block * SPOOL_BLOCK, commit, len);
+		block += (uint32_t)(len / SPOOL_BLOCK) + 1; /* one block stays empty */
+	}
+	need(file_replace(folder, "spool-1", file, sizeof(file)) == 0, "spool-1");
+}
+
+int main(int argc, char **argv)
+{
+	static struct player p;
+
+	if (argc != 4 && (argc != 5 || strcmp(argv[3], "card") != 0))
+		need(false, "usage: play_days CLINIC BUNDLE SCENARIO | card FOLDER");
+	p.clinic = argv[1];
+	p.bundle = argv[2];
+	p.scenario = argv[3];
+	need(crypto_init() == 0, "crypto_init");
+	load(&p);
+	if (argc == 5) {
+		need(mkdir(argv[4], 0700) == 0, argv[4]);
+		fill_queue(&p, argv[4]);
+		fill_spool(&p, argv[4]);
+	} else {
+		play(&p);
+	}
+	store_close(p.store);
+	crypto_done();
+	return 0;
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""What clinicctl says of itself agrees: each verb's --help, the manual page, and what a real bash completes.
+
+    test_clinicctl_help.py [BUILD]      as test_clinicctl.py
+"""
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import unittest
+
+import test_clinicctl
+from test_clinicctl import Clinic
+
+PAGE = pathlib.Path(__file__).parents[2] / "clinic/clinicctl.1"
+
+
+class Help(Clinic):
+    def verbs(self):
+        text = self.ctl(0, "--help").stdout
+        return re.findall(r"^  ([a-z]+) ", text, re.M)
+
+    def help(self, verb):
+        return self.ctl(0, verb, "--help").stdout
+
+    def synopses(self, verb):
+        """(part or '', text) of each synopsis."""
+        return [(m[1] or "", m[0]) for m in
+                re.finditer(rf"^(?:Usage: |       )clinicctl {verb}(?: ([a-z][a-z-]*)(?= |$))?.*(?:\n {{9,}}.*)*", self.help(verb), re.M)]
+
+    def options(self, text):
+        return set(re.findall(r"(?<![\w-])(--[a-z-]+|-[a-z])(?![\w-])", text))
+
+
+class Page(Help):
+    def page_of(self, verb, part):
+        """The text of the synopses in the manual."""
+        synopsis = PAGE.read_text().split(".Sh SYNOPSIS")[1].split(".Sh DESCRIPTION")[0]
+        name = f"{verb} {part}".strip()
+        return "".join(block for block in re.split(r"^\.Nm$", synopsis, flags=re.M) for first in [block.strip().split("\n")[0]]
+                       if first == f".Cm {name}")
+
+    def test_each_verb_part_and_option_is_in_the_synopsis(self):
+        missing = []
+        for verb in self.verbs():
+            self.assertTrue(self.synopses(verb), verb)
+            for part, text in self.synopses(verb):
+                page = self.page_of(verb, part)
+                if verb == "completion":
+                    continue  # its parts are names of shells, in one synopsis
+                if not page:
+                    missing.append(f"{verb} {part}")
+                missing += [f"{verb} {part} {option}" for option in self.options(text)
+                            if f"Fl {option[1:]}" not in re.sub(r"\s+", " ", page)]
+        self.assertEqual(missing, [])
+
+    def test_the_page_names_no_option_that_is_not_there(self):
+        synopsis = PAGE.read_text().split(".Sh SYNOPSIS")[1].split(".Sh DESCRIPTION")[0]
+        known = set().union(*(self.options(self.help(verb)) for verb in self.verbs())) | {"--clinic", "--key", "--passphrase-file"}
+        named = {"-" + option for option in re.findall(r"Fl (-?[a-z][a-z-]*)", synopsis)}
+        self.assertEqual(named - known, set())
+
+    def test_what_can_be_asked_from_elsewhere_is_said(self):
+        far = self.ctl(0, "--help").stdout.split("a person's folder, for:\n")[1].split("\n")[0]
+        page = PAGE.read_text().split("The last two serve")[1].split("lists them.")[0]
+        for verb, parts in re.findall(r"([a-z]+)(?: \(([a-z -]+)\))?", far):
+            for part in parts.split() or [""]:
+                self.assertIn(f".Cm {verb} {part}".strip() + "\n", re.sub(r" [,;]\n", "\n", page))
+
+    def test_options_in_help_are_taken(self):
+        """None of them is unknown to the program."""
+        for verb in self.verbs():
+            for part, text in self.synopses(verb):
+                for option in self.options(text):
+                    done = subprocess.run([test_clinicctl.BUILD / "clinicctl", verb, *([part] if part else []), "/nonexistent", "x",
+                                           option], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+                                          cwd=self.top)
+                    self.assertNotRegex(done.stderr, "unrecognized option|invalid option", (verb, part, option))
+
+
+@unittest.skipUnless(shutil.which("bash"), "SKIP: no bash")
+class Completion(Help):
+    def bash(self, script):
+        return subprocess.run(["bash", "--norc", "-c", f"PATH={test_clinicctl.BUILD}:$PATH\n. {PAGE.parent}/clinicctl.bash\n" + script],
+                              capture_output=True, text=True, timeout=60, check=True, cwd=self.top).stdout
+
+    def complete(self, *words):
+        array = " ".join(map(shlex.quote, ["clinicctl", *words]))
+        return self.bash(f"COMP_WORDS=({array}); COMP_CWORD={len(words)}; _clinicctl; printf '%s\\n' \"${{COMPREPLY[@]}}\"").split()
+
+    def test_bash_knows_it(self):
+        self.assertEqual(self.bash("complete -p clinicctl").strip(), "complete -o default -F _clinicctl clinicctl")
+
+    def test_verbs(self):
+        self.assertEqual(set(self.complete("")), {*self.verbs(), "--help", "--version", "--clinic", "--key", "--passphrase-file"})
+        self.assertEqual(self.complete("sta"), ["status"])
+        self.assertEqual(self.complete("--clinic", "x", "sta"), ["status"])
+
+    def test_parts_and_options(self):
+        for verb in self.verbs():
+            parts = {part for part, _ in self.synopses(verb) if part}
+            self.assertEqual(set(self.complete(verb, "")), parts, verb)
+            for part in {part for part, _ in self.synopses(verb)}:
+                want = set().union(*(self.options(text) for p, text in self.synopses(verb) if p == part)) | {"--help"}
+                self.assertEqual(set(self.complete(verb, *([part] if part else []), "-")), want, (verb, part))
+                self.assertEqual(self.complete(verb, *([part] if part else []), "x", "y"), [])
+        self.assertIn("list", self.complete("hub", ""))
+        self.assertIn("--silent-after", self.complete("--clinic", "x", "status", "--s"))
+
+    def test_zsh_gets_the_same(self):
+        zsh = self.ctl(0, "completion", "zsh").stdout
+        self.assertTrue(zsh.startswith("#compdef clinicctl\n"))
+        self.assertTrue(zsh.endswith(self.ctl(0, "completion", "bash").stdout))
+        self.ctl(64, "completion", "fish")
+        self.ctl(64, "completion")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        test_clinicctl.BUILD = pathlib.Path(sys.argv.pop(1)).absolute()
+    unittest.main()

@@ -1,0 +1,338 @@
+/*
+ * test_door.c - the clinic's door: who may do what, questions and rows there and back, each limit.
+ */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+
+#include "clinic/door_rows.h"
+
+static uint8_t buf[DOOR_BYTES_MAX];
+
+/* --- roles ------------------------------------------------------------------------------ */
+
+/* The whole table once more, in words. */
+static void test_roles(void)
+{
+	static const char *const may[DOOR_ROLES] = {
+		[DOOR_ROLE_CLINICIAN] =
+			" hello hub-list claim-list status given-up hub-show claim "
+			"claim-cancel config-read config-put assignments assign ",
+		[DOOR_ROLE_TECHNICIAN] = " hello hub-list claim-list status given-up "
+					 "hub-show claim claim-cancel ",
+		[DOOR_ROLE_SECURITY] =
+			" hello hub-list claim-list status given-up hub-show claim "
+			"claim-cancel config-read config-put assignments ",
+		[DOOR_ROLE_AUDITOR] = " hello hub-list claim-list status given-up "
+				      "hub-show assignments ",
+	};
+	char word[32];
+
+	for (int op = DOOR_NONE + 1; op < DOOR_OPS; op++) {
+		snprintf(word, sizeof(word), " %s ", door_op_text((enum door_op)op));
+		for (int role = DOOR_ROLE_CLINICIAN; role < DOOR_ROLE_OWNER; role++)
+			CHECK_INT(door_may((enum door_role)role, (enum door_op)op),
+				  strstr(may[role], word) != NULL);
+		CHECK(door_may(DOOR_ROLE_OWNER, (enum door_op)op));
+		CHECK(!door_may(DOOR_ROLE_NONE, (enum door_op)op));
+		CHECK(!door_may(DOOR_ROLES, (enum door_op)op));
+		/* who only looks changes nothing */
+		CHECK(!door_changes((enum door_op)op) ||
+		      !door_may(DOOR_ROLE_AUDITOR, (enum door_op)op));
+	}
+	CHECK(!door_may(DOOR_ROLE_OWNER, DOOR_NONE));
+	CHECK(!door_may(DOOR_ROLE_OWNER, DOOR_OPS));
+	for (int role = DOOR_ROLE_CLINICIAN; role < DOOR_ROLE_OWNER; role++)
+		CHECK_INT(door_role_parse(door_role_text((enum door_role)role)), role);
+	CHECK_INT(door_role_parse("owner"), DOOR_ROLE_NONE);
+	CHECK_INT(door_role_parse(""), DOOR_ROLE_NONE);
+}
+
+static void test_codes(void)
+{
+	for (int c = DOOR_OK; c < DOOR_CODES; c++)
+		CHECK_INT(door_code(door_error((enum door_code)c)), c);
+	CHECK_INT(door_code(-ENOMEM), DOOR_FAILED);
+	CHECK_INT(door_error(DOOR_CODES), -EPROTO);
+}
+
+/* --- questions -------------------------------------------------------------------------- */
+
+static struct door_request full(void)
+{
+	static uint8_t cose[DOOR_COSE_MAX];
+	struct door_request rq = { .op = DOOR_ASSIGN,
+				   .has_key = true,
+				   .number = INT64_MAX,
+				   .cose = cose,
+				   .cose_len = sizeof(cose) };
+
+	memset(rq.name, 'n', HUB_NAME_MAX);
+	memset(rq.key, 7, sizeof(rq.key));
+	memset(rq.site, 's', CLAIM_SITE_MAX);
+	memset(rq.other, 'o', HUB_NAME_MAX);
+	memset(rq.why, 'w', JOURNAL_WHY_MAX);
+	memset(rq.patient, 'p', PATIENT_TEXT_MAX);
+	memset(rq.who, 'b', JOURNAL_WHO_MAX);
+	return rq;
+}
+
+static void test_question_there_and_back(void)
+{
+	struct door_request rq = full(), got;
+	int n = door_request_encode(&rq, buf, sizeof(buf));
+
+	CHECK(n > 0);
+	CHECK_INT(door_request_decode(buf, (size_t)n, &got), 0);
+	CHECK_INT(got.cose_len, rq.cose_len);
+	CHECK_MEM(got.cose, rq.cose, rq.cose_len);
+	got.cose = rq.cose;
+	CHECK_MEM(&got, &rq, sizeof(rq));
+	for (int cut = 0; cut < n; cut += cut < 1100 ? 1 : 997)
+		CHECK(door_request_decode(buf, (size_t)cut, &got) < 0);
+	CHECK_INT(door_request_encode(&rq, buf, (size_t)n - 1), -ENOSPC);
+	rq = (struct door_request){ .op = DOOR_HELLO };
+	n = door_request_encode(&rq, buf, sizeof(buf));
+	CHECK_INT(n, 5);
+	CHECK_INT(door_request_decode(buf, 5, &got), 0);
+	CHECK_MEM(&got, &rq, sizeof(rq));
+}
+
+static void refuse(const char *what, const uint8_t *bytes, size_t len, int want)
+{
+	struct door_request rq;
+	int r = door_request_decode(bytes, len, &rq);
+
+	if (r != want)
+		printf("%s\n", what);
+	CHECK_INT(r, want);
+}
+
+#define REFUSE(want, ...)                                                                \
+	do {                                                                             \
+		static const uint8_t bytes[] = { __VA_ARGS__ };                          \
+		refuse(#__VA_ARGS__, bytes, sizeof(bytes), want);                        \
+	} while (0)
+
+static void test_questions_that_are_none(void)
+{
+	REFUSE(-EBADMSG, 0x00);
+	REFUSE(-ENOTSUP, 0xa2, 0x00, 0x02, 0x01, 0x01);		    /* version */
+	REFUSE(-ENOTSUP, 0xa1, 0x00, 0x01);			    /* no operation */
+	REFUSE(-ENOTSUP, 0xa2, 0x00, 0x01, 0x01, 0x0d);		    /* DOOR_OPS */
+	REFUSE(-ENOTSUP, 0xa3, 0x00, 0x01, 0x01, 0x01, 0x0b, 0x00); /* unknown key */
+	REFUSE(-EBADMSG, 0xa2, 0x01, 0x01, 0x00, 0x01);		    /* order */
+	REFUSE(-EBADMSG, 0xa3, 0x00, 0x01, 0x01, 0x01, 0x01, 0x01); /* twice */
+	REFUSE(-EBADMSG, 0xa2, 0x00, 0x01, 0x01, 0x01, 0x00);	    /* something behind */
+	REFUSE(-EMSGSIZE, 0xa3, 0x00, 0x01, 0x01, 0x06, 0x02, 0x60); /* empty */
+	REFUSE(-ERANGE, 0xa3, 0x00, 0x01, 0x01, 0x06, 0x02, 0x61, 0x1b);
+	REFUSE(-ERANGE, 0xa3, 0x00, 0x01, 0x01, 0x06, 0x02, 0x61, 0x7f);
+	REFUSE(-EMSGSIZE, 0xa3, 0x00, 0x01, 0x01, 0x07, 0x03, 0x41, 0x00); /* key */
+}
+
+/* One byte more than a field takes. */
+static void test_limits(void)
+{
+	struct {
+		uint8_t key;
+		size_t max;
+	} texts[] = { { 2, HUB_NAME_MAX },     { 4, CLAIM_SITE_MAX },
+		      { 5, HUB_NAME_MAX },     { 6, JOURNAL_WHY_MAX },
+		      { 7, PATIENT_TEXT_MAX }, { 10, JOURNAL_WHO_MAX } };
+	char text[JOURNAL_WHY_MAX + 2];
+	struct writer w;
+
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		for (size_t over = 0; over <= 1; over++) {
+			writer_init(&w, buf, sizeof(buf));
+			cb_put_map(&w, 3);
+			cb_put_uint(&w, 0);
+			cb_put_uint(&w, 1);
+			cb_put_uint(&w, 1);
+			cb_put_uint(&w, DOOR_CLAIM);
+			cb_put_uint(&w, texts[i].key);
+			cb_put_text(&w, text, texts[i].max + over);
+			refuse("limit", buf, (size_t)writer_len(&w),
+			       over ? -EMSGSIZE : 0);
+		}
+}
+
+/* --- answers ---------------------------------------------------------------------------- */
+
+static struct hub a_hub(void)
+{
+	struct hub h = { .epoch = UINT32_MAX,
+			 .state = HUB_LOST,
+			 .added_ms = 1,
+			 .seen_ms = INT64_MAX,
+			 .queued = 2,
+			 .highest = UINT64_MAX,
+			 .acked = 3,
+			 .rolled_back = true,
+			 .config_wanted = 4,
+			 .config_used = 5 };
+
+	memset(h.id, 1, sizeof(h.id));
+	memset(h.spki, 2, sizeof(h.spki));
+	memset(h.sign_public, 3, sizeof(h.sign_public));
+	memset(h.name, 'h', HUB_NAME_MAX);
+	return h;
+}
+
+static struct claim a_claim(void)
+{
+	struct claim k = {
+		.at_ms = 1, .has_replaces = true, .contacted_ms = 2, .state = HUB_ACTIVE
+	};
+
+	memset(k.spki, 4, sizeof(k.spki));
+	memset(k.id, 4, sizeof(k.id));
+	memset(k.name, 'c', HUB_NAME_MAX);
+	memset(k.by, 'b', JOURNAL_WHO_MAX);
+	memset(k.site, 's', CLAIM_SITE_MAX);
+	memset(k.replaces, 5, sizeof(k.replaces));
+	return k;
+}
+
+static void test_known_there_and_back(void)
+{
+	for (unsigned bits = 0; bits < 16; bits++) {
+		struct door_known k = { .has_hub = bits & 1,
+					.has_claim = bits & 2,
+					.has_key = bits & 4,
+					.has_old = bits & 8 },
+				  got;
+		struct writer w;
+		struct cb c;
+
+		if (k.has_hub)
+			k.hub = a_hub();
+		if (k.has_claim)
+			k.claim = a_claim();
+		if (k.has_key)
+			memset(k.key, 9, sizeof(k.key));
+		if (k.has_old)
+			k.old = a_hub();
+		writer_init(&w, buf, sizeof(buf));
+		door_answer_begin(&w, DOOR_OK);
+		door_put_known(&w, &k);
+		CHECK_INT(door_answer_open(&c, buf, (size_t)writer_len(&w)), 0);
+		door_get_known(&c, &got);
+		CHECK_INT(cb_finish(&c), 0);
+		CHECK_MEM(&got, &k, sizeof(k));
+	}
+}
+
+static struct hub_facts some_facts(void)
+{
+	struct hub_facts f = { .has_status = true, .has_assigned = true };
+
+	f.hub = a_hub();
+	f.counts.contig = 1;
+	f.counts.given_up[TOMBSTONE_CAUSES - 1] = 2;
+	f.counts.discarded = 3;
+	f.witness.size = 4;
+	f.witness.distrusted = true;
+	f.witness.distrusted_ms = 5;
+	f.status.received_ms = 6;
+	f.status.at_ms = 7;
+	f.status.status.config_version = 8;
+	f.assigned = (struct assigned){ .number = 9,
+					.state = ASSIGNMENT_WITHDRAWN,
+					.first_seq = 10,
+					.since_ms = 11,
+					.patient = "P-1" };
+	return f;
+}
+
+static void test_facts_there_and_back(void)
+{
+	static struct hub_facts f, got;
+	struct writer w;
+	struct cb c;
+
+	f = some_facts();
+	for (int patient = 0; patient <= 1; patient++) {
+		writer_init(&w, buf, sizeof(buf));
+		door_put_facts(&w, &f, patient);
+		cb_init(&c, buf, (size_t)writer_len(&w));
+		door_get_facts(&c, &got);
+		CHECK_INT(cb_finish(&c), 0);
+		CHECK_INT(got.has_assigned, patient);
+		CHECK_INT(got.hub.highest, f.hub.highest);
+		CHECK_MEM(&got.counts, &f.counts, sizeof(f.counts));
+		CHECK_MEM(&got.witness, &f.witness, sizeof(f.witness));
+		CHECK_INT(got.status.at_ms, 7);
+		CHECK_INT(got.status.status.config_version, 8);
+		CHECK(strcmp(got.assigned.patient, patient ? "P-1" : "") == 0);
+		CHECK_INT(got.assigned.first_seq, patient ? 10 : 0);
+	}
+}
+
+/* A newer clinicd says more, and an answer without all that we know is none. */
+static void test_rows_that_are_longer_or_shorter(void)
+{
+	const struct tombstone t = { .first = 1, .last = 2, .cause = TOMBSTONE_EVICTED };
+	struct tombstone got;
+	struct writer w;
+	struct cb c;
+
+	for (size_t items = 3; items <= 6; items++) {
+		writer_init(&w, buf, sizeof(buf));
+		cb_put_array(&w, items);
+		cb_put_uint(&w, t.first);
+		cb_put_uint(&w, t.last);
+		cb_put_uint(&w, t.cause);
+		for (size_t i = 3; i < items; i++)
+			cb_put_uint(&w, 0);
+		cb_init(&c, buf, (size_t)writer_len(&w));
+		door_get_tombstone(&c, &got);
+		CHECK_INT(cb_finish(&c), items < 4 ? -EMSGSIZE : 0);
+		if (items >= 4)
+			CHECK_INT(got.last, 2);
+	}
+}
+
+static void test_text_for_a_terminal(void)
+{
+	struct hub h = a_hub(), got;
+	struct writer w;
+	struct cb c;
+
+	h.name[3] = '\x1b';
+	writer_init(&w, buf, sizeof(buf));
+	door_put_hub(&w, &h);
+	cb_init(&c, buf, (size_t)writer_len(&w));
+	door_get_hub(&c, &got);
+	CHECK_INT(cb_finish(&c), -ERANGE);
+}
+
+static void test_answers_that_are_none(void)
+{
+	static const struct {
+		uint8_t bytes[4];
+		size_t len;
+		int want;
+	} cases[] = {
+		{ { 0x82, 0x01, 0x02 }, 3, -EACCES },
+		{ { 0x82, 0x01, 0x04 }, 3, -EAGAIN },
+		{ { 0x82, 0x01, 0x18, 0x63 }, 4, -EPROTO },
+		{ { 0x82, 0x02, 0x02 }, 3, -ENOTSUP },
+		{ { 0x82, 0x01, 0x00 }, 3, -EBADMSG },
+		{ { 0x83, 0x01, 0x02, 0x00 }, 4, -EBADMSG },
+		{ { 0x83, 0x01, 0x00, 0x00 }, 4, 0 },
+		{ { 0x82, 0x01 }, 2, -EBADMSG },
+		{ { 0xa0 }, 1, -EBADMSG },
+	};
+	struct cb c;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		CHECK_INT(door_answer_open(&c, cases[i].bytes, cases[i].len),
+			  cases[i].want);
+}
+
+TEST_MAIN("door", test_roles, test_codes, test_question_there_and_back,
+	  test_questions_that_are_none, test_limits, test_known_there_and_back,
+	  test_facts_there_and_back, test_rows_that_are_longer_or_shorter,
+	  test_text_for_a_terminal, test_answers_that_are_none)

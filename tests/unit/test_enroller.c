@@ -1,0 +1,740 @@
+/*
+ * test_enroller.c - requests for certificates and confirmations on a real store, on either backend (clinic_place.h): what
+ * each gets, that it gets the same again, and what a process that is killed in between leaves.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "clinic/enroller.h"
+#include "clinic/store_assign.h"
+#include "clinic/store_claim.h"
+#include "clinic/store_config.h"
+#include "clinic/store_held.h"
+#include "clinic/witness.h"
+#include "coap/enrol_server.h"
+#include "coap/identity.h"
+#include "hub/core/cbor.h"
+#include "tests/unit/clinic_place.h"
+#include "tests/unit/csr_maker.h"
+
+enum { HOUR_MS = 3600 * 1000, SUBJECT_MAX = 200 };
+
+static const int64_t day_ms = 24LL * HOUR_MS;
+
+static struct place place;
+static struct store *store;
+static struct enroller enroller;
+static struct pki_pair root, ca;
+static struct wall now = { .ms = 1795305600000, .quality = CLOCK_QUALITY_NTP };
+
+/* The hub: its own key's hash, and one key of each name. */
+struct key {
+	uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN], spki[PIN_LEN];
+};
+static struct key device;
+static struct enrol_said said;
+static struct coap_server_response answer;
+static struct enroller_note note;
+
+static void spki_of(struct key *k)
+{
+	static const uint8_t head[] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a,
+					0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+					0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03,
+					0x01, 0x07, 0x03, 0x42, 0x00 };
+	uint8_t der[sizeof(head) + P256_PUBLIC_LEN];
+
+	memcpy(der, head, sizeof(head));
+	memcpy(der + sizeof(head), k->public, P256_PUBLIC_LEN);
+	crypto_sha256(der, sizeof(der), k->spki);
+}
+
+static struct key new_key(void)
+{
+	struct key k = { 0 };
+
+	p256_generate(k.private, k.public);
+	spki_of(&k);
+	return k;
+}
+
+static void hub_name(char ret[static 2 * HUB_ID_LEN + 1])
+{
+	for (size_t i = 0; i < HUB_ID_LEN; i++)
+		snprintf(ret + 2 * i, 3, "%02x", device.spki[i]);
+}
+
+static void begin_enroller(bool ask)
+{
+	CHECK_INT(enroller_init(&enroller, store, &ca, root.cert, ask), 0);
+}
+
+static void claim(const struct key *k, const char *name)
+{
+	struct claim c = { .at_ms = now.ms, .by = "test" }, other;
+
+	memcpy(c.spki, k->spki, PIN_LEN);
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	CHECK_INT(store_begin(store), 0);
+	CHECK_INT(claim_put(store, &c, &other), CLAIM_DONE);
+	CHECK_INT(store_commit(store), 0);
+}
+
+/* A clinic with one claimed hub. */
+static void begin(bool ask)
+{
+	place_make(&place);
+	CHECK_INT(place_create(&place, &store), 0);
+	begin_enroller(ask);
+	device = new_key();
+	claim(&device, "home");
+	said = (struct enrol_said){ .epoch = 1,
+				    .sign_public = { 4, 7 },
+				    .audit_key = { 9 } };
+}
+
+static void end(void)
+{
+	enroller_done(&enroller);
+	store_close(store);
+	place_remove(&place);
+}
+
+static size_t make_request(const struct key *k, const char *name, uint8_t *der)
+{
+	uint8_t subject[SUBJECT_MAX];
+	size_t n = csr_put_attribute(subject, 0, 0x05, 0x13, name);
+
+	memcpy(csr_private, k->private, sizeof(csr_private));
+	memcpy(csr_public, k->public, sizeof(csr_public));
+	return csr_make(der, subject, n, 0);
+}
+
+static int post_bytes(const char *path, const struct key *by, const uint8_t *body,
+		      size_t len)
+{
+	const struct coap_server_request rq = { .spki = by->spki,
+						.path = path,
+						.body = body,
+						.len = len,
+						.format = ENROL_FORMAT_PKCS10,
+						.accept = -1,
+						.query = "" };
+
+	memset(&answer, 0xee, sizeof(answer));
+	enroller_handle(&enroller, &rq, now, &answer, &note);
+	return answer.code;
+}
+
+static int post(const char *path, const struct key *by, const struct key *k)
+{
+	uint8_t der[CSR_LEN_MAX];
+	char name[2 * HUB_ID_LEN + 1];
+
+	hub_name(name);
+	return post_bytes(path, by, der, make_request(k, name, der));
+}
+
+static bool says(const char *word)
+{
+	return answer.kind == COAP_SERVER_TEXT && answer.len == strlen(word) &&
+	       memcmp(answer.body, word, answer.len) == 0;
+}
+
+static int confirm(const struct key *by, const struct enrol_said *s)
+{
+	uint8_t body[256];
+	struct coap_server_request rq = { .spki = by->spki,
+					  .path = "hub/confirm",
+					  .body = body };
+	struct writer w;
+
+	writer_init(&w, body, sizeof(body));
+	cb_put_map(&w, 4);
+	cb_put_uint(&w, 1);
+	cb_put_uint(&w, s->epoch);
+	cb_put_uint(&w, 2);
+	cb_put_text(&w, "1.0", 3);
+	cb_put_uint(&w, 3);
+	cb_put_bytes(&w, s->sign_public, sizeof(s->sign_public));
+	cb_put_uint(&w, 4);
+	cb_put_bytes(&w, s->audit_key, sizeof(s->audit_key));
+	rq.len = (size_t)writer_len(&w);
+	memset(&answer, 0xee, sizeof(answer));
+	enroller_confirm(&enroller, &rq, now, &answer, &note);
+	return answer.code;
+}
+
+/* What a confirmation that has another epoch is told. */
+static uint32_t told_epoch(void)
+{
+	struct cb c;
+	uint32_t epoch;
+
+	CHECK_INT(answer.kind, COAP_SERVER_CBOR);
+	cb_init(&c, answer.body, answer.len);
+	CHECK_UINT(cb_get_map(&c, 1), 1);
+	CHECK_UINT(cb_get_uint(&c), 3);
+	epoch = (uint32_t)cb_get_uint(&c);
+	CHECK_INT(cb_finish(&c), 0);
+	return epoch;
+}
+
+static struct key enrolled(void)
+{
+	struct key k = new_key();
+
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_CONFIRMED);
+	return k;
+}
+
+static void set_state(enum hub_state state)
+{
+	struct hub h;
+
+	CHECK_INT(store_begin(store), 0);
+	CHECK_INT(store_hub_lock(store, "home", &h), 0);
+	CHECK_INT(store_hub_state(store, h.id, state), 0);
+	CHECK_INT(store_commit(store), 0);
+}
+
+static void reopen(void)
+{
+	store_close(store);
+	CHECK_INT(place_open(&place, &store), 0);
+	enroller.store = store;
+}
+
+/* --- what a hub gets ------------------------------------------------------------------- */
+
+static void test_certificate(void)
+{
+	struct coap_server_response first;
+	struct key k, other;
+	uint8_t pin[PIN_LEN];
+	struct hub h;
+
+	begin(false);
+	k = new_key();
+	other = new_key();
+	CHECK(enroller_admit(&enroller, device.spki, now.ms));
+	CHECK(!enroller_admit(&enroller, k.spki, now.ms));
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_ISSUED);
+	CHECK_UINT(note.epoch, 1);
+	CHECK_INT(answer.kind, COAP_SERVER_CERTIFICATE);
+	CHECK_INT(identity_pin(answer.body, answer.len, pin), 0);
+	CHECK_MEM(pin, k.spki, PIN_LEN);
+	first = answer;
+	/* another request for the same key, and after a restart: the same certificate */
+	reopen();
+	CHECK_INT(post(".well-known/est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_REPEATED);
+	CHECK_UINT(answer.len, first.len);
+	CHECK_MEM(answer.body, first.body, first.len);
+	/* it can do nothing but confirm */
+	CHECK(!enroller_admit(&enroller, k.spki, now.ms));
+	CHECK(enroller_admit_issued(&enroller, k.spki, now.ms));
+	CHECK(!enroller_admit_issued(&enroller, device.spki, now.ms));
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), -ENOENT);
+	CHECK_INT(post("est/sen", &k, &other), COAP_CODE_FORBIDDEN);
+	CHECK(says("not-confirmed"));
+	end();
+}
+
+static void test_confirm(void)
+{
+	struct enrol_said wrong;
+	uint8_t key0[KEY_LEN];
+	struct claim c;
+	struct key k;
+	struct hub h;
+
+	begin(false);
+	k = new_key();
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(confirm(&device, &said), COAP_CODE_FORBIDDEN);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_CONFIRMED);
+	/* {1: [now, 2]} */
+	CHECK_UINT(answer.len, 13);
+	CHECK_MEM(answer.body, ((const uint8_t[]){ 0xa1, 0x01, 0x82, 0x1b }), 4);
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), 0);
+	CHECK_STR(h.name, "home");
+	CHECK_INT(h.state, HUB_ACTIVE);
+	CHECK_UINT(h.epoch, 1);
+	CHECK_MEM(h.id, device.spki, HUB_ID_LEN);
+	CHECK_MEM(h.sign_public, said.sign_public, P256_PUBLIC_LEN);
+	CHECK_INT(witness_key_get(store, h.id, 1, key0), 0);
+	CHECK_MEM(key0, said.audit_key, KEY_LEN);
+	CHECK_INT(claim_by_hub(store, h.id, &c), 0);
+	CHECK_INT(c.contacted_ms, now.ms);
+	CHECK(!enroller_admit_issued(&enroller, k.spki, now.ms));
+	/* the answer was lost */
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_CONFIRMED_AGAIN);
+	/* not what it said before */
+	wrong = said;
+	wrong.sign_public[9] ^= 1;
+	CHECK_INT(confirm(&k, &wrong), COAP_CODE_BAD_REQUEST);
+	CHECK(says("other-keys"));
+	wrong = said;
+	wrong.audit_key[9] ^= 1;
+	CHECK_INT(confirm(&k, &wrong), COAP_CODE_BAD_REQUEST);
+	wrong = said;
+	wrong.epoch = 2;
+	CHECK_INT(confirm(&k, &wrong), COAP_CODE_CONFLICT);
+	CHECK_UINT(told_epoch(), 1);
+	end();
+}
+
+static void test_renewal(void)
+{
+	struct enrol_said wrong;
+	struct enrol_row row;
+	struct key old, k;
+	struct hub h;
+
+	begin(false);
+	old = enrolled();
+	k = new_key();
+	CHECK_INT(post("est/sren", &device, &k), COAP_CODE_FORBIDDEN);
+	CHECK_INT(post("est/sen", &old, &k), COAP_CODE_FORBIDDEN);
+	CHECK_INT(post("est/sren", &old, &old), COAP_CODE_BAD_REQUEST);
+	CHECK(says("old-key"));
+	now.ms += 200 * day_ms; /* its certificate has ended */
+	CHECK(enroller_admit(&enroller, old.spki, now.ms));
+	CHECK_INT(post("est/sren", &old, &k), COAP_CODE_CHANGED);
+	CHECK(note.renewal && note.epoch == 1);
+	CHECK_INT(store_hub_by_spki(store, old.spki, &h), 0);
+	wrong = said;
+	wrong.sign_public[9] ^=
+		1; /* the batches that it queued could not be read any more */
+	CHECK_INT(confirm(&k, &wrong), COAP_CODE_BAD_REQUEST);
+	CHECK_INT(store_hub_by_spki(store, old.spki, &h), 0);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_INT(store_hub_by_spki(store, old.spki, &h), -ENOENT);
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), 0);
+	CHECK_UINT(h.epoch, 1);
+	CHECK(!enroller_admit(&enroller, old.spki, now.ms));
+	CHECK_INT(confirm(&old, &said), COAP_CODE_FORBIDDEN);
+	CHECK_INT(post("est/sren", &old, &k), COAP_CODE_FORBIDDEN);
+	/* a key is nobody's twice */
+	CHECK_INT(post("est/sren", &k, &old), COAP_CODE_BAD_REQUEST);
+	/* the end that counts is that of the certificate in use, however many there were */
+	for (int i = 0; i < 4; i++) {
+		old = k;
+		k = new_key();
+		now.ms += day_ms;
+		CHECK_INT(post("est/sren", &old, &k), COAP_CODE_CHANGED);
+		CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+		CHECK_INT(enrol_store_find(store, k.spki, &row), 0);
+		CHECK_MEM(row.e.active.spki, k.spki, PIN_LEN);
+		CHECK_INT(row.e.active.ends_ms, now.ms + ENROLMENT_DAYS * day_ms);
+		CHECK(enrolment_invariants(&row.e));
+	}
+	now.ms -= 204 * day_ms;
+	end();
+}
+
+/* After a factory reset: a new epoch, with new keys for batches and log. */
+static void test_again(void)
+{
+	struct enrol_said next = { .epoch = 1,
+				   .sign_public = { 4, 8 },
+				   .audit_key = { 1 } };
+	struct key old, k;
+	uint8_t key0[KEY_LEN];
+	uint32_t number;
+	struct hub h;
+
+	begin(false);
+	old = enrolled();
+	CHECK_INT(store_hub_by_spki(store, old.spki, &h), 0);
+	CHECK_INT(h.again_ms, 0);
+	k = new_key();
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_UINT(note.epoch, 2);
+	CHECK_INT(confirm(&k, &next), COAP_CODE_CONFLICT);
+	CHECK_UINT(told_epoch(), 2);
+	CHECK_INT(store_hub_by_spki(store, old.spki, &h), 0);
+	next.epoch = 2;
+	CHECK_INT(confirm(&k, &next), COAP_CODE_CHANGED);
+	CHECK_INT(store_hub_by_spki(store, old.spki, &h), -ENOENT);
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), 0);
+	CHECK_UINT(h.epoch, 2);
+	CHECK_MEM(h.sign_public, next.sign_public, P256_PUBLIC_LEN);
+	/* which is seen until it has a patient again */
+	CHECK_INT(h.again_ms, now.ms);
+	CHECK_INT(store_begin(store), 0);
+	CHECK_INT(store_assigned_add(store, h.id, 2, "P-1", now.ms, &number), 0);
+	CHECK_INT(store_commit(store), 0);
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), 0);
+	CHECK_INT(h.again_ms, 0);
+	CHECK_UINT(number, 1);
+	CHECK_INT(witness_key_get(store, h.id, 1, key0), 0);
+	CHECK_MEM(key0, said.audit_key, KEY_LEN);
+	CHECK_INT(witness_key_get(store, h.id, 2, key0), 0);
+	CHECK_MEM(key0, next.audit_key, KEY_LEN);
+	end();
+}
+
+/* A confirmation tells of the config that the hub shall have, not of one that is only kept here. */
+static void test_told_config(void)
+{
+	static struct config c = { .epoch = 1, .version = 7, .heartbeat_s = 300 };
+	static const uint8_t signed_bytes[] = { 1, 2, 3 };
+	struct key k;
+
+	begin(false);
+	k = enrolled();
+	memcpy(c.hub, device.spki, HUB_ID_LEN);
+	c.endpoint_count = 1;
+	snprintf(c.endpoints[0].name, sizeof(c.endpoints[0].name), "clinic.example");
+	c.endpoints[0].port = 5684;
+	c.endpoints[0].profile = DTLS_PROFILE_13_CID;
+	c.endpoints[0].pin_count = 1;
+	CHECK_INT(store_config_put(store, &c), 0);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_UINT(answer.len, 13); /* as without */
+	CHECK_INT(
+		store_config_offer(store, &c, signed_bytes, sizeof(signed_bytes), now.ms),
+		0);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_UINT(answer.len, 15);
+	CHECK_MEM(answer.body + 13, ((const uint8_t[]){ 0x02, 0x07 }), 2);
+	/* a hub that is suspended is told of none */
+	set_state(HUB_SUSPENDED);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_UINT(answer.len, 13);
+	end();
+}
+
+/* A hub that was added with its keys renews as well. */
+static void test_added(void)
+{
+	struct hub h = {
+		.name = "added", .epoch = 1, .state = HUB_ACTIVE, .added_ms = now.ms
+	};
+	struct enrol_row row;
+	struct key k;
+
+	begin(false);
+	device = new_key();
+	memcpy(h.id, device.spki, HUB_ID_LEN);
+	memcpy(h.spki, device.spki, PIN_LEN);
+	memcpy(h.sign_public, said.sign_public, P256_PUBLIC_LEN);
+	CHECK_INT(store_begin(store), 0);
+	CHECK_INT(store_hub_put(store, &h), 0);
+	CHECK_INT(witness_key_put(store, h.id, 1, said.audit_key), 0);
+	CHECK_INT(store_commit(store), 0);
+	k = new_key();
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_FORBIDDEN);
+	CHECK_INT(enrol_store_find(store, device.spki, &row), 0);
+	CHECK_INT(enrolment_role(&row.e, device.spki, now.ms), ENROLMENT_ROLE_ACTIVE);
+	CHECK_INT(post("est/sren", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), 0);
+	CHECK_STR(h.name, "added");
+	end();
+}
+
+/* --- what it does not get -------------------------------------------------------------- */
+
+static void test_bad_requests(void)
+{
+	struct coap_server_request rq = { .spki = device.spki,
+					  .path = "est/sen",
+					  .query = "" };
+	uint8_t der[CSR_LEN_MAX];
+	char name[2 * HUB_ID_LEN + 1];
+	struct key k, stranger;
+	size_t n;
+
+	begin(false);
+	k = new_key();
+	stranger = new_key();
+	hub_name(name);
+	n = make_request(&k, name, der);
+	CHECK_INT(post_bytes("est/sen", &stranger, der, n), COAP_CODE_FORBIDDEN);
+	CHECK(says("unknown-key"));
+	CHECK(!enroller_admit(&enroller, stranger.spki, now.ms));
+	der[n - 1] ^= 1;
+	CHECK_INT(post_bytes("est/sen", &device, der, n), COAP_CODE_BAD_REQUEST);
+	CHECK(says("csr-signature"));
+	CHECK_INT(post_bytes("est/sen", &device, der, n - 1), COAP_CODE_BAD_REQUEST);
+	CHECK(says("csr-form"));
+	CHECK_INT(post_bytes("est/sen", &device, der, 0), COAP_CODE_BAD_REQUEST);
+	name[0] = name[0] == 'a' ? 'b' : 'a';
+	n = make_request(&k, name, der);
+	CHECK_INT(post_bytes("est/sen", &device, der, n), COAP_CODE_BAD_REQUEST);
+	CHECK(says("csr-other-hub"));
+	n = make_request(&k, "home", der);
+	CHECK_INT(post_bytes("est/sen", &device, der, n), COAP_CODE_BAD_REQUEST);
+	CHECK_INT(post_bytes("est/x", &device, der, n), COAP_CODE_NOT_FOUND);
+	CHECK_INT(post_bytes("est/crts", &device, der, n), COAP_CODE_NOT_ALLOWED);
+	rq.spki = device.spki;
+	rq.format = 0;
+	rq.accept = -1;
+	enroller_handle(&enroller, &rq, now, &answer, &note);
+	CHECK_INT(answer.code, COAP_CODE_UNSUPPORTED_FORMAT);
+	rq.format = ENROL_FORMAT_PKCS10;
+	rq.accept = ENROL_FORMAT_PKCS7;
+	enroller_handle(&enroller, &rq, now, &answer, &note);
+	CHECK_INT(answer.code, COAP_CODE_NOT_ACCEPTABLE);
+	rq.get = true;
+	rq.path = "est/crts";
+	enroller_handle(&enroller, &rq, now, &answer, &note);
+	CHECK_INT(answer.code, COAP_CODE_NOT_ACCEPTABLE);
+	rq.accept = ENROL_FORMAT_CERT;
+	enroller_handle(&enroller, &rq, now, &answer, &note);
+	CHECK_INT(answer.code, COAP_CODE_CONTENT);
+	CHECK_UINT(answer.len, enroller.root.len);
+	CHECK_MEM(answer.body, enroller.root.der, answer.len);
+	rq.path = "est/sen";
+	enroller_handle(&enroller, &rq, now, &answer, &note);
+	CHECK_INT(answer.code, COAP_CODE_NOT_ALLOWED);
+	/* nothing of all that has changed anything */
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_ISSUED);
+	end();
+}
+
+static void test_states(void)
+{
+	static const struct {
+		enum hub_state state;
+		const char *word;
+	} rows[] = { { HUB_RETIRED, "retired" }, { HUB_LOST, "lost" } };
+	struct key k, next;
+	struct enrol_row row;
+
+	begin(false);
+	k = enrolled();
+	next = new_key();
+	CHECK_INT(post("est/sren", &k, &next), COAP_CODE_CHANGED);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		set_state(rows[i].state);
+		CHECK_INT(post("est/sen", &device, &next), COAP_CODE_FORBIDDEN);
+		CHECK(says(rows[i].word));
+		CHECK_INT(post("est/sren", &k, &next), COAP_CODE_FORBIDDEN);
+		CHECK(says(rows[i].word));
+		CHECK_INT(confirm(&k, &said), COAP_CODE_FORBIDDEN);
+		CHECK(!enroller_admit(&enroller, device.spki, now.ms));
+		CHECK(!enroller_admit(&enroller, k.spki, now.ms));
+		CHECK(!enroller_admit_issued(&enroller, next.spki, now.ms));
+		CHECK_INT(enrol_store_find(store, k.spki, &row), 0);
+		CHECK(enrolment_invariants(&row.e));
+	}
+	set_state(HUB_SUSPENDED);
+	CHECK_INT(post("est/sen", &device, &next), COAP_CODE_FORBIDDEN);
+	CHECK(says("suspended"));
+	CHECK_INT(post("est/sren", &k, &next), COAP_CODE_CHANGED);
+	end();
+}
+
+static void test_cancelled(void)
+{
+	struct key k;
+
+	begin(false);
+	k = new_key();
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(store_begin(store), 0);
+	CHECK_INT(claim_cancel(store, device.spki, now.ms, "test", "test"), CLAIM_DONE);
+	CHECK_INT(store_commit(store), 0);
+	CHECK(!enroller_admit(&enroller, device.spki, now.ms));
+	CHECK_INT(confirm(&k, &said), COAP_CODE_FORBIDDEN);
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_FORBIDDEN);
+	/* claimed anew: what it had before is nothing */
+	now.ms += HOUR_MS;
+	claim(&device, "home2");
+	CHECK_INT(confirm(&k, &said), COAP_CODE_FORBIDDEN);
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_ISSUED);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	end();
+}
+
+static void test_limits(void)
+{
+	struct key k, first;
+
+	begin(false);
+	first = new_key();
+	CHECK_INT(post("est/sen", &device, &first), COAP_CODE_CHANGED);
+	for (int i = 0; i < ENROLMENT_TRIES_MAX; i++) {
+		k = new_key();
+		CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	}
+	CHECK_INT(confirm(&first, &said), COAP_CODE_FORBIDDEN);
+	CHECK_INT(post("est/sen", &device, &first), COAP_CODE_BAD_REQUEST);
+	first = new_key();
+	CHECK_INT(post("est/sen", &device, &first), COAP_CODE_UNAVAILABLE);
+	CHECK(says("too-many-keys"));
+	CHECK_UINT(answer.max_age_s, ENROLMENT_TRIES_WAIT_S);
+	CHECK_INT(note.outcome, ENROLLER_WAITS);
+	now.ms += day_ms - 1;
+	CHECK(enroller_admit_issued(&enroller, k.spki, now.ms));
+	now.ms += 1;
+	CHECK(!enroller_admit_issued(&enroller, k.spki, now.ms));
+	CHECK_INT(confirm(&k, &said), COAP_CODE_FORBIDDEN);
+	CHECK(says("ran-out"));
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_ISSUED);
+	now.ms -= day_ms;
+	end();
+}
+
+static void test_approval(void)
+{
+	struct enrolment_request rq = { .event = ENROLMENT_APPROVE };
+	struct enrol_row row;
+	struct key k;
+
+	begin(true);
+	k = new_key();
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_UNAVAILABLE);
+	CHECK(says("waits-for-approval"));
+	CHECK_UINT(answer.max_age_s, ENROLMENT_ASK_S);
+	reopen();
+	CHECK_INT(enrol_store_find(store, device.spki, &row), 0);
+	CHECK(row.e.asked);
+	CHECK_INT(store_begin(store), 0);
+	CHECK_INT(enrol_store_take(store, row.hub, now.ms, &row), 0);
+	enrolment_on(&row.e, &rq);
+	CHECK_INT(enrol_store_put(store, &row, now.ms), 0);
+	CHECK_INT(store_commit(store), 0);
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_INT(post("est/sen", &device, &device), COAP_CODE_UNAVAILABLE);
+	end();
+}
+
+/* The name of a claim may be a hub's by the time that it enrols. */
+static void test_name_taken(void)
+{
+	struct hub h = { .id = { 1 },
+			 .name = "home",
+			 .epoch = 1,
+			 .state = HUB_ACTIVE,
+			 .spki = { 1 } };
+	char name[2 * HUB_ID_LEN + 1];
+	struct key k;
+
+	begin(false);
+	CHECK_INT(store_begin(store), 0);
+	CHECK_INT(store_hub_put(store, &h), 0);
+	CHECK_INT(store_commit(store), 0);
+	k = enrolled();
+	hub_name(name);
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), 0);
+	CHECK_STR(h.name, name);
+	end();
+}
+
+static void test_bodies(void)
+{
+	static const uint8_t good_head[] = { 0xa4, 0x01, 0x01, 0x02, 0x61,
+					     'x',  0x03, 0x58, 65,   4 };
+	uint8_t body[200] = { 0 };
+	struct enrol_said s;
+	size_t n = sizeof(good_head) + 64;
+
+	memcpy(body, good_head, sizeof(good_head));
+	body[n++] = 0x04;
+	body[n++] = 0x58;
+	body[n++] = 32;
+	n += 32;
+	CHECK_INT(enroller_said_decode(body, n, &s), 0);
+	CHECK_UINT(s.epoch, 1);
+	for (size_t i = 0; i < n; i++)
+		CHECK(enroller_said_decode(body, i, &s) < 0);
+	CHECK(enroller_said_decode(body, n + 1, &s) < 0);
+	body[2] = 0; /* epoch */
+	CHECK_INT(enroller_said_decode(body, n, &s), -ERANGE);
+	body[2] = 1;
+	body[9] = 2; /* a compressed point */
+	CHECK_INT(enroller_said_decode(body, n, &s), -ERANGE);
+	body[9] = 4;
+	body[3] = 5; /* no version */
+	CHECK_INT(enroller_said_decode(body, n, &s), -EBADMSG);
+	body[3] = 1; /* two epochs */
+	CHECK(enroller_said_decode(body, n, &s) < 0);
+}
+
+/* --- killed ---------------------------------------------------------------------------- */
+
+/* Does the same in a process that is killed at this point; false: it was not. */
+static bool killed_at(const char *point, const struct key *by, const struct key *k)
+{
+	char once[160];
+	int status;
+	pid_t pid;
+
+	snprintf(once, sizeof(once), "%s/once", place.dir);
+	unlink(once);
+	store_close(store);
+	fflush(NULL);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		setenv("HUB_FAILPOINT", point, 1);
+		setenv("HUB_FAILPOINT_ONCE", once, 1);
+		if (place_open(&place, &store) != 0)
+			_exit(2);
+		enroller.store = store;
+		if (k)
+			post("est/sen", by, k);
+		else
+			confirm(by, &said);
+		_exit(3);
+	}
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK_INT(place_open(&place, &store), 0);
+	enroller.store = store;
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+static void test_killed(void)
+{
+	struct key k;
+	struct hub h;
+
+	begin(false);
+	k = new_key();
+	if (!killed_at("clinic.enrol.received", &device, &k)) {
+		printf("SKIP killed: built without FAILPOINTS=1\n");
+		end();
+		return;
+	}
+	CHECK(!enroller_admit_issued(&enroller, k.spki, now.ms));
+	CHECK(killed_at("clinic.enrol.commit.before", &device, &k));
+	CHECK(!enroller_admit_issued(&enroller, k.spki, now.ms));
+	CHECK(killed_at("clinic.enrol.commit.after", &device, &k));
+	CHECK(enroller_admit_issued(&enroller, k.spki, now.ms));
+	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_REPEATED);
+	CHECK(killed_at("clinic.confirm.received", &k, NULL));
+	CHECK(killed_at("clinic.enrol.commit.before", &k, NULL));
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), -ENOENT);
+	CHECK(killed_at("clinic.enrol.commit.after", &k, NULL));
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), 0);
+	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
+	CHECK_INT(note.outcome, ENROLLER_CONFIRMED_AGAIN);
+	end();
+}
+
+static void test_start(void)
+{
+	CHECK_INT(crypto_init(), 0);
+	CHECK_INT(pki_make_root("Clinic of the test", now.ms, &root), 0);
+	CHECK_INT(pki_make_enrol(&root, now.ms, &ca), 0);
+}
+
+TEST_MAIN("enroller", test_start, test_certificate, test_confirm, test_renewal,
+	  test_again, test_told_config, test_added, test_bad_requests, test_states,
+	  test_cancelled, test_limits, test_approval, test_name_taken, test_bodies,
+	  test_killed)

@@ -1,0 +1,220 @@
+/*
+ * test_setup.c - when a hub takes clinic.trust from the boot partition: only in FACTORY, only while it may be put in, and
+ * whole.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "clinic/pki.h"
+#include "coap/setup.h"
+#include "hub/crypto/trust_sign.h"
+#include "hub/rt/file.h"
+#include "tests/unit/temp_dir.h"
+#include "tests/unit/test.h"
+
+enum { EXPIRES_S = 1800000000 };
+
+static char top[200], state[240], boot[240];
+static struct pki_pair root;
+static uint8_t root_private[P256_PRIVATE_LEN];
+
+static void test_start(void)
+{
+	temp_dir_make(top, sizeof(top));
+	snprintf(state, sizeof(state), "%s/state", top);
+	snprintf(boot, sizeof(boot), "%s/boot", top);
+	CHECK_INT(crypto_init(), 0);
+	CHECK_INT(pki_make_root("Clinic", 1795000000000, &root), 0);
+	CHECK_INT(pki_root_scalar(&root, root_private), 0);
+}
+
+static struct identity_store *open_store(void)
+{
+	struct identity_store *s = NULL;
+
+	CHECK_INT(identity_store_open(state, &s), 0);
+	return s;
+}
+
+/* A hub fresh from the factory. */
+static struct identity_store *fresh(void)
+{
+	temp_dir_remove(state);
+	temp_dir_remove(boot);
+	CHECK_INT(mkdir(state, 0700), 0);
+	CHECK_INT(mkdir(boot, 0700), 0);
+	return open_store();
+}
+
+static size_t make(const char *clinic, uint8_t file[static TRUST_FILE_MAX])
+{
+	struct trust t = { .endpoint_count = 1, .expires_s = EXPIRES_S };
+	struct pki_cert cert;
+	int n;
+
+	snprintf(t.clinic, sizeof(t.clinic), "%s", clinic);
+	CHECK_INT(pki_der(root.cert, &cert), 0);
+	memcpy(t.root, cert.der, cert.len);
+	t.root_len = cert.len;
+	t.endpoints[0] = (struct config_endpoint){ .port = 5684,
+						   .name = "clinic.example",
+						   .profile = DTLS_PROFILE_13_CID,
+						   .pin_count = 1 };
+	memset(t.endpoints[0].pins[0], 0x11, PIN_LEN);
+	t.enrol = t.endpoints[0];
+	memset(t.config_public, 0x33, sizeof(t.config_public));
+	t.config_public[0] = 4;
+	memset(t.seal_public, 0x44, sizeof(t.seal_public));
+	n = trust_make(&t, root_private, file, TRUST_FILE_MAX);
+	CHECK(n > 0);
+	return (size_t)n;
+}
+
+static size_t put_in(const char *clinic)
+{
+	uint8_t file[TRUST_FILE_MAX];
+	size_t len = make(clinic, file);
+
+	CHECK_INT(file_replace(boot, "clinic.trust", file, len), 0);
+	return len;
+}
+
+static enum setup_trust take(struct identity_store *s, int64_t now_s,
+			     struct setup_trust_file *ret)
+{
+	memset(ret, 0x5a, sizeof(*ret));
+	return setup_take_trust(s, boot, now_s, ret);
+}
+
+static bool holds(const char *clinic)
+{
+	struct setup_trust_file held;
+
+	return setup_held_trust(state, &held) && held.err == 0 &&
+	       strcmp(held.trust.clinic, clinic) == 0;
+}
+
+static void test_only_in_factory(void)
+{
+	struct enrol_action key = { .what = ENROL_MAKE_KEY, .epoch = 1, .tries = 1 };
+	struct identity_store *s = fresh();
+	struct setup_trust_file f;
+
+	CHECK(!setup_held_trust(state, &f));
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_NONE);
+	put_in("one");
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK_STR(f.trust.clinic, "one");
+	CHECK_UINT(strlen(f.fingerprint), TRUST_FINGERPRINT_MAX - 1);
+	CHECK(identity_store_kept(s).trusted && holds("one"));
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_SAME);
+	CHECK_INT(take(s, EXPIRES_S + 1, &f), SETUP_TRUST_SAME);
+	put_in("two");
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_IGNORED);
+	CHECK(f.err == 0 && holds("one"));
+	identity_store_free(s);
+	s = open_store();
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_IGNORED);
+	CHECK_INT(identity_store_do(s, &key, NULL, 0), 0);
+	/* ENROLLING: not even if the file is gone */
+	CHECK_INT(file_remove(state, "clinic.trust"), 0);
+	identity_store_free(s);
+	s = open_store();
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_IGNORED);
+	CHECK(!setup_held_trust(state, &f));
+	identity_store_free(s);
+}
+
+static void test_after_reset(void)
+{
+	const struct enrol_action forget = { .what = ENROL_FORGET };
+	struct identity_store *s = fresh();
+	struct setup_trust_file f;
+
+	put_in("one");
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	put_in("two");
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK(holds("two"));
+	identity_store_free(s);
+}
+
+static void test_its_time(void)
+{
+	struct identity_store *s = fresh();
+	struct setup_trust_file f;
+
+	put_in("one");
+	CHECK_INT(take(s, EXPIRES_S + 1, &f), SETUP_TRUST_REFUSED);
+	CHECK_INT(f.err, -ESTALE);
+	CHECK(!identity_store_kept(s).trusted && !holds("one"));
+	CHECK_INT(take(s, EXPIRES_S, &f), SETUP_TRUST_TAKEN);
+	identity_store_free(s);
+}
+
+/* Whatever is wrong with it, nothing of it stays. */
+static void test_damage(void)
+{
+	uint8_t file[TRUST_FILE_MAX], other[IDENTITY_TRUST_MAX + 1] = { 0 };
+	struct identity_store *s = fresh();
+	struct setup_trust_file f;
+	size_t len = make("one", file);
+
+	for (size_t i = 0; i < len; i += 1 + test_random() % 7) {
+		memcpy(other, file, len);
+		other[i] ^= (uint8_t)(1 << (test_random() % 8));
+		CHECK_INT(file_replace(boot, "clinic.trust", other, len), 0);
+		CHECK_INT(take(s, 0, &f), SETUP_TRUST_REFUSED);
+		CHECK(f.err < 0 && *setup_refusal(f.err) && *setup_advice(f.err));
+		CHECK_INT(file_replace(boot, "clinic.trust", file, i), 0);
+		CHECK_INT(take(s, 0, &f), SETUP_TRUST_REFUSED);
+		CHECK(f.err < 0);
+	}
+	CHECK_INT(file_replace(boot, "clinic.trust", other, sizeof(other)), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_REFUSED);
+	CHECK_INT(f.err, -EMSGSIZE);
+	CHECK(!setup_held_trust(state, &f));
+	identity_store_free(s);
+}
+
+/* What the disk has lost is taken anew from the card, as long as nothing came of it. */
+static void test_held_is_damaged(void)
+{
+	struct enrol_action key = { .what = ENROL_MAKE_KEY, .epoch = 1, .tries = 1 };
+	struct identity_store *s = fresh();
+	struct setup_trust_file f;
+
+	put_in("one");
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK_INT(file_replace(state, "clinic.trust", (const uint8_t *)"x", 1), 0);
+	CHECK(setup_held_trust(state, &f) && f.err < 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK(holds("one"));
+	CHECK_INT(identity_store_do(s, &key, NULL, 0), 0);
+	CHECK_INT(file_replace(state, "clinic.trust", (const uint8_t *)"x", 1), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_IGNORED);
+	identity_store_free(s);
+}
+
+static void test_disk(void)
+{
+	struct identity_store *s = fresh();
+	struct setup_trust_file f;
+	char in_the_way[260];
+
+	put_in("one");
+	snprintf(in_the_way, sizeof(in_the_way), "%s/clinic.trust.new", state);
+	CHECK_INT(mkdir(in_the_way, 0700), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_UNKEPT);
+	CHECK(f.err < 0 && !identity_store_kept(s).trusted);
+	CHECK_INT(rmdir(in_the_way), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	identity_store_free(s);
+	temp_dir_remove(state);
+	temp_dir_remove(boot);
+	temp_dir_remove(top);
+}
+
+TEST_MAIN("setup", test_start, test_only_in_factory, test_after_reset, test_its_time,
+	  test_damage, test_held_is_damaged, test_disk)
