@@ -14,9 +14,10 @@ import tempfile
 from figures import bench, note
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / 'tests/swarm'))
+sys.path[:0] = [str(TOP / 'tests'), str(TOP / 'tests/swarm')]
 
-from rig import Clinicd, free_udp_ports, wait  # noqa: E402
+from ports import free_udp_port  # noqa: E402
+from rig import Clinicd, wait  # noqa: E402
 
 READINGS = 2000 if os.environ.get('BENCH') == 'short' else 6000
 DELAY_MS = 50  # one way
@@ -34,7 +35,7 @@ def main():
     """Both paths."""
     build = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory(prefix='drain-') as top:
-        clinic, port = pathlib.Path(top) / 'clinic', free_udp_ports(1)[0]
+        clinic, port = pathlib.Path(top) / 'clinic', free_udp_port()
         subprocess.run([build / 'clinicctl', 'init', clinic, '--name', 'clinic.example', '--address', '127.0.0.1', '--port',
                         str(port)], check=True, stdout=subprocess.DEVNULL)
         clinicd = Clinicd(build, clinic, port, pathlib.Path(top) / 'log')

@@ -25,7 +25,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / 'tests'), str(TOP / 'tests/swarm')]
 
 from child import die_with_us, end  # noqa: E402
-from rig import free_udp_ports  # noqa: E402
+from ports import free_udp_port  # noqa: E402
 
 SHORT = os.environ.get('BENCH') == 'short'
 SECONDS = 4 if SHORT else 12
@@ -39,7 +39,7 @@ class Server:
 
     def __init__(self, build, clinic, name, argv, dtls, environment=None):
         self.build, self.clinic, self.name, self.dtls = build, clinic, name, dtls
-        self.port = free_udp_ports(1)[0]
+        self.port = free_udp_port()
         self.log = tempfile.TemporaryFile('w+')
         argv = [str(a).replace('PORT', str(self.port)) for a in argv]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, preexec_fn=die_with_us,

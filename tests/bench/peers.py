@@ -17,7 +17,12 @@ import select
 import shutil
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from ports import free_tcp_port  # noqa: E402
 
 READING_BYTES = 100
 LIMIT_S = 20
@@ -32,13 +37,6 @@ def number_of(octets):
     """The number of a whole reading, or None."""
     found = re.match(rb'reading (\d{8}) x+\Z', octets)
     return int(found[1]) if found and len(octets) == READING_BYTES else None
-
-
-def free_port():
-    """A TCP port that nobody has just now."""
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 class Wire:
@@ -114,7 +112,7 @@ class Peer:
 
     def start(self, before=()):
         """Run it, under 'before' if that is given."""
-        self.port = free_port()
+        self.port = free_tcp_port()
         with open(self.side('.log'), 'ab') as log:
             self.process = subprocess.Popen([*before, *map(str, self.command())], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, start_new_session=True)
@@ -245,7 +243,7 @@ class Rsyslog(Peer):
     settings = ''
 
     def command(self):
-        conf, self.collector = self.side('.conf'), getattr(self, 'collector', None) or free_port()
+        conf, self.collector = self.side('.conf'), getattr(self, 'collector', None) or free_tcp_port()
         conf.write_text(f'''global(workDirectory="{self.folder}")
 module(load="imrelp")
 template(name="bare" type="string" string="%rawmsg%\\n")

@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import queue
-import random
 import socket
 import struct
 import subprocess
@@ -23,6 +22,7 @@ import formats
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from child import die_with_us, end  # noqa: E402
+from ports import free_udp_port  # noqa: E402
 
 DTLS13, DTLS12 = 1, 2
 NAME = 'clinic.example'
@@ -32,17 +32,6 @@ SYSTOLIC, DIASTOLIC, MMHG = 1, 2, 1
 NAMED, BY_CODE = 57, 23
 ASSIGNMENT = 1  # a hub's first
 _MSG_RAW, _MSG_DECODED, _MSG_DURABLE = 0x10, 0x11, 0x19
-
-
-def free_udp_port():
-    """A port that nobody has at this moment, and that is not one of those that sockets get by themselves."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            try:
-                s.bind(('127.0.0.1', random.randrange(10000, 32000)))
-                return s.getsockname()[1]
-            except OSError:
-                pass
 
 
 def wait(what, condition, seconds=LIMIT_S, pump=None):

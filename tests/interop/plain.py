@@ -18,7 +18,7 @@ from aiocoap.optiontypes import OpaqueOption
 import formats
 from californium import Batches, longest, systolics
 from cases import Case, all_there, check_readings, need, same
-from home import DTLS13, LIMIT_S, NAME, Home, Talker
+from home import DTLS13, LIMIT_S, NAME, Home, Talker, free_udp_port
 
 PEER = 'aiocoap 0.4.17'
 SIGN1, CBOR = 18, 60
@@ -220,9 +220,7 @@ class Loop:
     async def _start(self):
         site = aiocoap.resource.Site()
         site.add_resource(['u'], self.resource)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.bind(('127.0.0.1', 0))
-            self.port = s.getsockname()[1]
+        self.port = free_udp_port()
         self._context = await aiocoap.Context.create_server_context(site, bind=('127.0.0.1', self.port))
         self._ready.set()
 

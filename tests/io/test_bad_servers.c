@@ -51,15 +51,6 @@ static struct bad_page *map_bad(struct world *w)
 	return b;
 }
 
-static uint16_t free_port(void)
-{
-	uint16_t port;
-	int fd = proxy_socket(&port);
-
-	close(fd);
-	return port;
-}
-
 static void one(enum bad_mode mode, enum dtls_profile profile)
 {
 	struct udp_proxy *p = proxy_page();
@@ -72,7 +63,7 @@ static void one(enum bad_mode mode, enum dtls_profile profile)
 	w.page->profile = profile;
 	b = map_bad(&w);
 	b->mode = mode;
-	b->port = free_port();
+	b->port = proxy_free_port();
 	server = bad_start(b);
 	p->to = b->port;
 	proxy = proxy_start(p);

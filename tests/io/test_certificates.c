@@ -326,14 +326,6 @@ static void look_at_hub(struct world *w, const struct row *r)
 
 /* --- other versions and suites ------------------------------------------------------------ */
 
-static uint16_t free_port(void)
-{
-	uint16_t port;
-
-	close(proxy_socket(&port));
-	return port;
-}
-
 /* name: certificate, version, suites. What it says goes to DIR/openssl.log; its input is *ret_input. */
 static pid_t start_openssl(const char *name, uint16_t port, const char *dir,
 			   int *ret_input)
@@ -394,7 +386,7 @@ static void ask_again(struct world *w, int input)
 
 static void look_at_openssl(struct world *w, const struct row *r)
 {
-	uint16_t port = free_port();
+	uint16_t port = proxy_free_port();
 	char cert[4096];
 	int input;
 	pid_t server = start_openssl(r->name, port, w->dir, &input), proxy;

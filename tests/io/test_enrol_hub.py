@@ -10,7 +10,6 @@ import concurrent.futures
 import hashlib
 import json
 import pathlib
-import random
 import shutil
 import signal
 import socket
@@ -25,6 +24,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests/io")]
 from child import die_with_us, end  # noqa: E402
 from label_text import label  # noqa: E402
+from ports import free_udp_port  # noqa: E402
 
 BUILD = TOP / "build" / "asan"
 LIMIT_S = 120
@@ -34,17 +34,6 @@ DEVICE = "bp,AA:BB:CC:DD:EE:FF,passkey=123456,user=sole"
 STEPS = ("identity.device.between", "coap.enrol.use", "identity.state.between", "identity.key.between", "coap.enrol.kept",
          "coap.enrol.asked", "coap.enrol.answered", "identity.promote.between")
 KILLS = 4  # at most, of one step: it comes again after each
-
-
-def free_udp_port():
-    """A port that nobody has at this moment, and that is not one of those that sockets get by themselves."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            try:
-                s.bind(("127.0.0.1", random.randrange(10000, 32000)))
-                return s.getsockname()[1]
-            except OSError:
-                pass
 
 
 class Ble:

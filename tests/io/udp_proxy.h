@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,6 +71,27 @@ static int proxy_socket(uint16_t *ret_port)
 		abort();
 	*ret_port = ntohs(a.sin_port);
 	return fd;
+}
+
+/* A port for a server that another process starts: free now, and not one of those the kernel gives to sockets by itself. */
+static inline uint16_t proxy_free_port(void)
+{
+	enum { LOW = 10000, HIGH = 32000 };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	uint16_t port;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		abort();
+	do {
+		if (getrandom(&port, sizeof(port), 0) != sizeof(port))
+			abort();
+		port = (uint16_t)(LOW + port % (HIGH - LOW));
+		a.sin_port = htons(port);
+	} while (bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0);
+	close(fd);
+	return port;
 }
 
 /* The same losses in each run. */

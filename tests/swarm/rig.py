@@ -9,7 +9,6 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,22 +19,12 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / 'tests'))
 
 from child import die_with_us, end  # noqa: E402
+from ports import free_udp_port  # noqa: E402
 
 FULL = os.environ.get('SWARM') == 'full'
 STARTS_MAX = 500
 BUSY_S = 1
 EPOLL_WAIT = ('232', '281', '22')  # numbers of epoll_wait and epoll_pwait, amd64 and arm64
-
-
-def free_udp_ports(count):
-    """Ports that are free now; all different."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for s in sockets:
-        s.bind(('127.0.0.1', 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 def wait(what, condition, seconds, poll=0.1):
@@ -231,7 +220,7 @@ class World:
         self.build = pathlib.Path(build).resolve()
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f'swarm-{name}-'))
         self.dir.chmod(0o755)  # a database server is another user
-        self.clinic, self.ports = self.dir / 'clinic', free_udp_ports(ports)
+        self.clinic, self.ports = self.dir / 'clinic', [free_udp_port() for _ in range(ports)]
         self.swarm, self.keeper, self.servers, self.stopped = None, None, [], []
 
     def init(self, *more):

@@ -15,29 +15,22 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / 'tests' / 'bench'), str(TOP / 'tests' / 'devices')]
+sys.path[:0] = [str(TOP / 'tests'), str(TOP / 'tests' / 'bench'), str(TOP / 'tests' / 'devices')]
 
 import names  # noqa: E402
+from ports import free_udp_port  # noqa: E402
 from twin import HOST_IN_GUEST, TWIN_SH, Twin, TwinError  # noqa: E402
 
 
 def device_spec(kind, number=0, more='user=sole'):
     """Return what `clinicctl hub add --device` wants to know of the bench's device of that number."""
     return f'{kind},{names.address(number)}/random,passkey={names.passkey(number)}' + (f',{more}' if more else '')
-
-
-def free_udp_port():
-    """Return a port nobody listens on now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 def has_said(twin, unit, pattern, seconds):
@@ -177,4 +170,4 @@ class Rig:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-__all__ = ['Clinic', 'HOST_IN_GUEST', 'Rig', 'Twin', 'TwinError', 'device_spec', 'free_udp_port', 'has_said', 'names', 'TOP']
+__all__ = ['Clinic', 'HOST_IN_GUEST', 'Rig', 'Twin', 'TwinError', 'device_spec', 'has_said', 'names', 'TOP']

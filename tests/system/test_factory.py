@@ -13,7 +13,8 @@ import subprocess
 import sys
 import time
 
-from rig import Clinic, HOST_IN_GUEST, Rig, TwinError, device_spec, free_udp_port
+from rig import Clinic, HOST_IN_GUEST, Rig, TwinError, device_spec
+from ports import free_udp_port  # rig made its folder known
 
 LIMIT_S = 180
 STORE = '/var/lib/hub/store'

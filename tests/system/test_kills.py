@@ -29,7 +29,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -39,6 +38,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / 'tests'), str(TOP / 'tests' / 'io')]
 
 from child import die_with_us, end  # noqa: E402
+from ports import free_udp_port  # noqa: E402
 
 try:
     from gi.repository import GLib
@@ -73,12 +73,6 @@ def failpoints():
         for source in (TOP / folder).rglob('*.c'):
             names.update(re.findall(r'FAILPOINT\("([a-z.]+)"\)', source.read_text()))
     return sorted(names - elsewhere)
-
-
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 class Supervised:
