@@ -1,0 +1,126 @@
+#pragma once
+
+/*
+ * hubd_inside.h - what main.c and hubd_*.c share and nobody else sees.
+ *
+ * Invariant: a link's again_ flag stands until its part of the config has gone whole; save_again in main.c looks.
+ */
+#include <stdbool.h>
+
+#include "hub/core/msg.h"
+#include "hub/fence.h"
+#include "hub/health.h"
+#include "hub/indicator.h"
+#include "hub/offer.h"
+#include "hub/orders.h"
+#include "hub/peripherals.h"
+#include "hub/plan.h"
+#include "hub/rt/ipc.h"
+#include "hub/rt/options.h"
+#include "hub/rt/rt.h"
+#include "hub/settings.h"
+#include "hub/timefloor.h"
+#include "hub/trusted.h"
+#include "hub/window.h"
+
+struct hubd {
+	struct options options;
+	struct rt *rt;
+	struct rt_timer *config_timer, *light_timer, *window_timer, *health_timer,
+		*orders_timer, *plan_timer;
+	struct ipc *ble, *store, *coap;
+	struct settings settings;
+	struct offer offer;
+	struct fence fence;
+	enum fence_step fence_said; /* of the log */
+	bool used;		    /* a config was in force as a whole since the start */
+	bool fence_unsaved;	    /* the last attempt failed */
+	bool again_ble, again_store, again_coap; /* their config did not go */
+	int config_error;     /* last one said, so that it is said once */
+	struct orders orders; /* the level of the lockdown is there */
+	struct mono test_until;
+	bool ends; /* the machine is to start anew */
+	struct peripherals peripherals;
+	struct window window;
+	struct window_served served; /* what the file 'window' shall say */
+	bool served_unsaved;
+	struct indicator indicator;
+	struct plan plan;
+	size_t overdue_count; /* as told in the log */
+	uint16_t overdue[CONFIG_DEVICES_MAX];
+	struct health health;
+	enum indicator_light light;
+	bool has_time;
+	struct msg_time time;
+	struct timefloor floor;
+	bool floor_unsaved; /* the last attempt failed */
+	struct trusted trusted;
+	struct msg_enrolment enrolment; /* as hub-coap last said */
+	bool has_first;
+	struct config first; /* what holds until there is a config, see trusted_config */
+};
+
+/* --- hubd_parts.c ----------------------------------------------------------------------------- */
+
+/* Returns false if it did not go; nobody there: it is told when it comes. */
+bool hubd_send(struct ipc *link, const struct msg *m);
+
+/* The clinic's time, once it is known. */
+void hubd_send_time(struct hubd *h, struct ipc *link);
+
+/* How late it is at least: from the disk, for hub-coap, to the disk when it is due. */
+void hubd_open_floor(struct hubd *h);
+void hubd_send_floor(struct hubd *h);
+void hubd_save_floor(struct hubd *h);
+
+/*
+ * Is the config in use of an earlier enrolment than the one that hub-coap is in? Then nothing of that one was taken yet:
+ * whatever the clinic has for it is newer.
+ */
+bool hubd_is_outlived(const struct hubd *h);
+
+/* The part of whoever is at that link; not while the hand-over holds it back. */
+void hubd_send_config(struct hubd *h, struct ipc *link);
+
+/* The way back: hub-coap keeps those endpoints until one of the config in use has proven itself. */
+void hubd_send_proven(struct hubd *h);
+
+/* --- hubd_show.c ------------------------------------------------------------------------------ */
+
+/* What hub-store is to pass on to the clinic. Its socket full: again in a while. */
+void hubd_tell_health(struct hubd *h);
+void hubd_show_light(struct hubd *h);
+/* After each event that the plan may have heard of, and now and then. */
+void hubd_look_at_plan(struct hubd *h);
+
+/* --- hubd_config.c ---------------------------------------------------------------------------- */
+
+void hubd_open_window(struct hubd *h);
+void hubd_save_served(struct hubd *h);
+/* After each event that the window may have heard of. */
+void hubd_drain_window(struct hubd *h);
+
+void hubd_open_fence(struct hubd *h);
+/* After each event that the hand-over may have heard of. */
+void hubd_drain_fence(struct hubd *h);
+
+/* The loaded config is the one in use from now on. */
+void hubd_use_config(struct hubd *h);
+/* Has a person put another one on the disk? */
+void hubd_look_at_config(struct hubd *h);
+/* A piece of one that the clinic offers. */
+void hubd_on_offer(struct hubd *h, const struct msg_offer *piece);
+
+/* --- hubd_orders.c ---------------------------------------------------------------------------- */
+
+void hubd_open_orders(struct hubd *h);
+/* Tells hub-ble for how long its readings are tests, if they are. */
+void hubd_send_test(struct hubd *h);
+/* Carries out what there is to do, and asks to be called again when there is more; arg: struct hubd. */
+void hubd_on_orders_timer(void *arg);
+void hubd_arm_orders(struct hubd *h);
+
+/* --- hubd_enrol.c ----------------------------------------------------------------------------- */
+
+void hubd_open_trusted(struct hubd *h);
+void hubd_on_enrolment(struct hubd *h, const struct msg_enrolment *e);

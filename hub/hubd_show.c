@@ -1,0 +1,65 @@
+/*
+ * hubd_show.c - what others see of the hub: the light and what is overdue for the patient, its health for the clinic.
+ */
+#include "hub/hubd_inside.h"
+
+#include <string.h>
+
+#include "hub/core/err.h"
+#include "hub/rt/file.h"
+#include "hub/rt/log.h"
+#include "hub/rt/rt.h"
+
+void hubd_tell_health(struct hubd *h)
+{
+	struct msg m = { .kind = MSG_HEALTH };
+	struct mono now = rt_mono();
+
+	orders_tell_health(&h->orders, &h->health);
+	health_set(&h->health, orders_level(&h->orders), (uint8_t)h->light,
+		   h->has_time ? h->time.utc.quality : rt_wall().quality);
+	if (ipc_is_up(h->store) && health_next(&h->health, now, &m.health)) {
+		bool sent = ipc_send(h->store, &m) == 0;
+
+		health_sent(&h->health, now);
+		h->health.changed = !sent;
+	}
+	rt_timer_set(h->health_timer,
+		     ipc_is_up(h->store) ? health_deadline(&h->health) : MONO_NEVER);
+}
+
+void hubd_show_light(struct hubd *h)
+{
+	struct mono now = rt_mono();
+	enum indicator_light light = indicator_light(&h->indicator, now);
+	const char *text = indicator_text(light);
+	int r;
+
+	rt_timer_set(h->light_timer, indicator_deadline(&h->indicator, now));
+	if (light == h->light)
+		return;
+	h->light = light;
+	log_info("light", "state=%s", text);
+	r = file_replace(h->options.state_dir, "light", (const uint8_t *)text,
+			 strlen(text));
+	if (r)
+		log_warn("light-file", "error=\"%s\"", err_text(r));
+}
+
+void hubd_look_at_plan(struct hubd *h)
+{
+	struct mono now = rt_mono();
+	uint16_t overdue[CONFIG_DEVICES_MAX] = { 0 };
+	size_t count = plan_overdue(&h->plan, now, overdue);
+	bool asked = count > 0 && plan_may_ask(&h->plan, now);
+
+	if (count != h->overdue_count ||
+	    memcmp(overdue, h->overdue, sizeof(overdue)) != 0)
+		log_info("overdue", "devices=%zu first=%u asked=%d", count, overdue[0],
+			 asked);
+	h->overdue_count = count;
+	memcpy(h->overdue, overdue, sizeof(overdue));
+	indicator_on_asked(&h->indicator, asked);
+	hubd_show_light(h);
+	rt_timer_set(h->plan_timer, plan_deadline(&h->plan, now));
+}
