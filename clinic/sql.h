@@ -3,10 +3,11 @@
 /*
  * sql.h - the door to the database engine: parameters in, rows out, errors of ours.
  *
- * Two users: store.c and witness.c, which hold all SQL, and the backends behind the door: an SQLCipher file
- * (sql_sqlcipher.c) and a PostgreSQL server (sql_postgres.c). SQL is written in the subset that both understand:
- * parameters ?1, ?2, ...; 64-bit integers, text, bytes; INSERT ... ON CONFLICT, RETURNING; no triggers, no sequences, no
- * locks by name; time always a parameter. A sum is of 32-bit numbers, a query that may have many rows has a LIMIT.
+ * Two users: the store (store_*.c, enrol_store.c, witness.c, schema.c), which holds all SQL, and the backends behind the
+ * door: an SQLCipher file (sql_sqlcipher.c) and a PostgreSQL server (sql_postgres.c). SQL is written in the subset that
+ * both understand: parameters ?1, ?2, ...; 64-bit integers, text, bytes; INSERT ... ON CONFLICT, RETURNING; no triggers, no
+ * sequences, no locks by name; time always a parameter. A sum is of 32-bit numbers, a query that may have many rows has a
+ * LIMIT.
  *
  * What differs, and what the users of the door must bear:
  *   sql_begin    on the file takes the lock of everything; on the server it locks nothing: what two programs must not do

@@ -1,11 +1,12 @@
 /*
- * store_config.c - signed configs in SQL; see store_config.h.
+ * store_config.c - configs in SQL, as they were signed and as they are read; see store_config.h and store.h.
  */
 #include "clinic/store_config.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "clinic/store_held.h"
 #include "clinic/store_inside.h"
 #include "hub/core/status.h"
 
@@ -85,4 +86,50 @@ int store_config_note(struct store *s, const struct hub *h, const uint8_t *statu
 	sql_bind_bytes(&q, 1, h->id, HUB_ID_LEN);
 	sql_bind_int(&q, 2, (int64_t)st.config_version);
 	return sql_finish(&q);
+}
+
+int store_config_put(struct store *s, const struct config *c)
+{
+	static uint8_t buf[CONFIG_BYTES_MAX];
+	int n = config_encode(c, buf, sizeof(buf)), r;
+	struct sql_query q;
+
+	if (n < 0)
+		return -EIO;
+	sql_start(s->db, &q,
+		  "INSERT INTO hub_config (hub_id, config) VALUES (?1, ?2)"
+		  " ON CONFLICT (hub_id) DO UPDATE SET config = ?2");
+	sql_bind_bytes(&q, 1, c->hub, HUB_ID_LEN);
+	sql_bind_bytes(&q, 2, buf, (size_t)n);
+	r = sql_finish(&q);
+	crypto_wipe(buf, sizeof(buf));
+	if (r == 0 && c->assignment != 0)
+		r = store_assignment_give(s, c->hub, c->epoch, c->assignment);
+	return r;
+}
+
+int store_config_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		     struct config *ret)
+{
+	const char *field;
+	const uint8_t *bytes;
+	struct sql_query q;
+	bool found, good = false;
+	size_t len;
+	int r;
+
+	sql_start(s->db, &q, "SELECT config FROM hub_config WHERE hub_id = ?1");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	found = sql_row(&q);
+	if (found) {
+		bytes = sql_get_bytes(&q, 0, &len);
+		good = bytes && config_decode(bytes, len, ret, &field) == 0 &&
+		       memcmp(ret->hub, hub, HUB_ID_LEN) == 0;
+	}
+	r = sql_end(&q);
+	if (r < 0)
+		return r;
+	if (!found)
+		return -ENOENT;
+	return good ? 0 : -EIO;
 }
