@@ -54,7 +54,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
 core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o enrolled.o envelope.o err.o \
-	hex.o label.o manifest.o msg.o reading.o refusal.o schedule.o signer.o status.o time.o trust.o)
+	hex.o label.o manifest.o msg.o reading.o refusal.o schedule.o signer.o status.o ticket.o time.o trust.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
 rt := $(addprefix hub/rt/,clock.o failpoint.o file.o ipc.o log.o notify.o options.o rt.o sandbox.o)
@@ -216,6 +216,7 @@ test_store_claim := $(clinic)
 test_visit := $(clinic)
 test_door := $(door) coap/identity.o $(clinic)
 test_trust := hub/crypto/trust_sign.o $(clinic)
+test_ticket := hub/crypto/ticket_sign.o hub/crypto/trust_sign.o $(clinic)
 test_silence := clinic/silence.o $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
 test_endpoint_spec := $(ctl_text) $(clinic)
@@ -228,7 +229,7 @@ test_gaps := $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o) 
 test_replies := coap/replies.o $(core)
 test_coap_records := $(coap_shared)
 UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller csr csr_make identity_store setup reset \
-	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block fetch offer command config_state config_serve config_text
+	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block fetch offer command config_state config_serve config_text
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
 UNIT_COAP := tune
@@ -591,6 +592,7 @@ fuzz_msg := $(core)
 fuzz_peripherals := hub/fence.o hub/peripherals.o hub/window.o $(core) $(rt)
 fuzz_reading := $(core)
 fuzz_status := $(core)
+fuzz_ticket := $(core)
 fuzz_trust := $(core)
 fuzz_door := $(door) coap/identity.o $(clinic)
 fuzz_reply := $(coap_pure) $(core)
@@ -610,7 +612,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/replies.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity
+FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)

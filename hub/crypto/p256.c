@@ -150,6 +150,7 @@ int sign1_make(const char *context, const uint8_t private[static P256_PRIVATE_LE
 	if (!tbs)
 		return -EIO;
 	r = p256_sign(private, tbs, (size_t)n, signature);
+	crypto_wipe(tbs, (size_t)n); /* some payloads are secret: a ticket's */
 	free(tbs);
 	return r ? r : cose_frame(payload, len, signature, buf, cap);
 }
@@ -168,6 +169,7 @@ int sign1_open(const char *context, const uint8_t public[static P256_PUBLIC_LEN]
 	if (!tbs)
 		return -EKEYREJECTED;
 	r = p256_verify(public, tbs, (size_t)n, s.signature);
+	crypto_wipe(tbs, (size_t)n);
 	free(tbs);
 	if (r)
 		return r;

@@ -50,6 +50,11 @@ static int root_key(const uint8_t *der, size_t len, uint8_t ret[static P256_PUBL
 	return 0;
 }
 
+int trust_root_key(const struct trust *t, uint8_t ret[static P256_PUBLIC_LEN])
+{
+	return root_key(t->root, t->root_len, ret);
+}
+
 int trust_make(const struct trust *t, const uint8_t root_private[static P256_PRIVATE_LEN],
 	       uint8_t *buf, size_t cap)
 {

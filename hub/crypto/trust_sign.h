@@ -29,3 +29,6 @@ int trust_make(const struct trust *t, const uint8_t root_private[static P256_PRI
  */
 int trust_open(const uint8_t *buf, size_t len, struct trust *ret,
 	       uint8_t ret_hash[static TRUST_HASH_LEN], const char **ret_field);
+
+/* trust_root_key - the public key of the root in it. Returns 0, or -ENOTSUP as trust_open. */
+int trust_root_key(const struct trust *t, uint8_t ret[static P256_PUBLIC_LEN]);
