@@ -103,17 +103,17 @@ hub_store_reset := storage/reset_main.o storage/reset.o $(records) $(db) $(core)
 hub_store_reset_libs = $(hub_store_libs)
 
 # hub-coap: pure machines, then the libcoap shell. libcoap's archive and the mends go together.
-coap_pure := coap/block.o coap/fetch.o coap/forward.o coap/rtt.o coap/supervisor.o coap/targets.o coap/enrol.o coap/enrol_words.o
+coap_pure := coap/block.o coap/fetch.o coap/forward.o coap/forward_answer.o coap/forward_size.o coap/rtt.o coap/supervisor.o coap/targets.o coap/enrol.o coap/enrol_words.o
 coap_shared := coap/identity.o coap/library.o coap/mend.o coap/tune.o $(core) $(rt) $(crypto)
 coap_server := $(addprefix coap/,block.o replies.o requests.o server.o)
 # a hub's certificates: its files, the questions to the clinic
-enrolling := $(addprefix coap/,anchor.o enrol_client.o enrolling.o identity_file.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_sign.o
+enrolling := $(addprefix coap/,anchor.o enrol_client.o enrolling.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_sign.o
 coap := $(coap_pure) $(enrolling) hub/rt/resolve.o $(addprefix coap/,client.o report.o route.o uplink.o uplink_enrol.o uplink_peers.o) $(coap_shared)
 hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
 
 # hub-setup: device key, clinic.trust and label, before hub-coap runs
-setup := $(addprefix coap/,enrol.o identity.o identity_file.o identity_store.o setup.o) $(addprefix hub/crypto/,csr_make.o trust_sign.o) $(core) $(rt) $(crypto)
+setup := $(addprefix coap/,enrol.o identity.o identity_cert.o identity_file.o identity_pem.o identity_store.o setup.o) $(addprefix hub/crypto/,csr_make.o trust_sign.o) $(core) $(rt) $(crypto)
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
@@ -209,7 +209,7 @@ test_filing := $(clinic)
 test_life := clinic/life.o
 test_enrolment := clinic/enrolment.o clinic/life.o
 test_csr_make := hub/crypto/csr_make.o coap/identity.o $(core) $(rt) $(crypto)
-test_identity_store := coap/enrol.o coap/identity_file.o coap/identity_store.o hub/crypto/csr_make.o coap/identity.o $(clinic)
+test_identity_store := coap/enrol.o coap/identity_cert.o coap/identity_file.o coap/identity_pem.o coap/identity_store.o hub/crypto/csr_make.o coap/identity.o $(clinic)
 test_setup := $(setup) $(clinic)
 test_enroller := $(enroller) coap/identity.o $(clinic)
 test_store_claim := $(clinic)

@@ -4,9 +4,9 @@
  *   FREE  -> READY on a batch from hub-store, in forward_on_batch
  *   READY -> SENT  within the window, alarms first, then oldest first, in next_send
  *   SENT  -> READY on loss of the session, request given up, wait asked for, useless answer
- *   SENT  -> DONE  on an answer that settles the batch, in forward_on_response
+ *   SENT  -> DONE  on an answer that settles the batch, in forward_answer.c
  *   DONE  -> FREE  when hub-store is told, in next_ack
- *   SENT, READY -> DONE  too large, in on_refused and recut: hub-store makes smaller ones of its records
+ *   SENT, READY -> DONE  too large, in forward_answer.c and forward_size.c: hub-store makes smaller ones of its records
  *   any   -> FREE  on loss of hub-store, which still has the records
  *
  * Must never: change a byte of a batch; acknowledge what a reply does not name.
@@ -20,43 +20,11 @@
  *   5. After a useless answer nothing is sent for a growing pause; after FORWARD_TROUBLE_MAX in a row
  *      the session is given up. So no server can make us send without bound.
  *   6. A batch is made smaller only if it can be: not a heartbeat, and not what is one record alone.
- *
- * Size: a request that is given up, or a session that ends while a request on it was resent, is a loss. If
- * FORWARD_LARGE_LOST_MAX requests above the least size are lost, none of more than half the size passes, and
- * small ones pass (the handshake did, or the session would not be), batches are halved for a day: some paths lose
- * large datagrams and say nothing.
  */
 #include <string.h>
 
-#include "coap/code.h"
-#include "coap/forward.h"
+#include "coap/forward_inside.h"
 #include "hub/core/err.h"
-
-/* What an answer means, by its code. */
-enum verdict {
-	VERDICT_BAD_SERVER = 0, /* nothing we can do here: another endpoint, later */
-	VERDICT_REPLY,		/* look into the body */
-	VERDICT_REFUSED,	/* this batch will not be taken as it is */
-	VERDICT_TOO_LARGE,	/* nor this one, but a smaller one may be */
-	VERDICT_WAIT,		/* not now */
-	VERDICT_FORBIDDEN,	/* not us */
-};
-
-static enum verdict judge(int code)
-{
-	switch (code) {
-	case COAP_CODE_CHANGED: return VERDICT_REPLY;
-	case COAP_CODE_BAD_REQUEST:
-	case COAP_CODE_BAD_OPTION: return VERDICT_REFUSED;
-	case COAP_CODE_INCOMPLETE:
-	case COAP_CODE_TOO_LARGE: return VERDICT_TOO_LARGE;
-	case COAP_CODE_TOO_MANY:
-	case COAP_CODE_UNAVAILABLE: return VERDICT_WAIT;
-	case COAP_CODE_UNAUTHORIZED:
-	case COAP_CODE_FORBIDDEN: return VERDICT_FORBIDDEN;
-	default: return VERDICT_BAD_SERVER;
-	}
-}
 
 static size_t count(const struct forward *f, enum forward_slot_state state)
 {
@@ -108,30 +76,6 @@ static struct forward_slot *first_ready(struct forward *f)
 	return best;
 }
 
-static void settle(struct forward_slot *s, const struct reply *r)
-{
-	s->state = FORWARD_SLOT_DONE;
-	s->recut = s->good = false;
-	s->reply = *r;
-}
-
-static void recut(struct forward_slot *s)
-{
-	s->state = FORWARD_SLOT_DONE;
-	s->recut = true;
-	s->good = false;
-	s->reply = (struct reply){ 0 };
-}
-
-static void pause_for(struct forward *f, uint64_t ms, struct mono now)
-{
-	struct mono until = mono_add(now, ms);
-
-	if (!f->paused || until.ms > f->pause_until.ms)
-		f->pause_until = until;
-	f->paused = true;
-}
-
 static bool is_paused(const struct forward *f, struct mono now)
 {
 	return f->paused && !mono_reached(now, f->pause_until);
@@ -150,197 +94,6 @@ static void want_time(struct forward *f)
 	f->time_wanted = true;
 	f->time_asked = false;
 	f->time_forced = false;
-}
-
-/* The answer was of no use: slow down, and leave if it goes on like this. */
-static void note_trouble(struct forward *f, struct mono now)
-{
-	f->trouble++;
-	pause_for(f, (uint64_t)FORWARD_TROUBLE_PAUSE_MS << (f->trouble - 1), now);
-	if (f->trouble >= FORWARD_TROUBLE_MAX)
-		f->leave = true;
-}
-
-static void leave(struct forward *f, bool forbidden)
-{
-	f->leave = true;
-	f->leave_forbidden = forbidden;
-}
-
-/* One record, with nothing beside it, or no record at all. */
-static bool is_whole(const struct forward_slot *s)
-{
-	return s->batch.first == s->batch.last;
-}
-
-static void set_size(struct forward *f, uint16_t size)
-{
-	f->size = size;
-	f->size_told = false;
-	f->large_lost = 0;
-}
-
-static void halve_size(struct forward *f, struct mono now)
-{
-	uint16_t half = f->size / 2;
-
-	set_size(f, half > BATCH_BYTES_LEAST ? half : BATCH_BYTES_LEAST);
-	f->small_until = mono_add(now, FORWARD_SMALL_MS);
-}
-
-/* A smaller one might get through where this one does not. */
-static bool is_large(const struct forward *f, const struct forward_slot *s)
-{
-	return f->size > BATCH_BYTES_LEAST && s->batch.len > BATCH_BYTES_LEAST;
-}
-
-/* A large one did not get through, as far as can be told. */
-static void note_loss(struct forward *f, const struct forward_slot *s)
-{
-	f->large_lost += is_large(f, s);
-}
-
-/* Smaller from now on, larger again; and what is still too large is made anew once hub-store knows. */
-static void adapt_size(struct forward *f, struct mono now)
-{
-	if (f->large_lost >= FORWARD_LARGE_LOST_MAX)
-		halve_size(f, now);
-	if (f->size < BATCH_BYTES_FULL && mono_reached(now, f->small_until))
-		set_size(f, BATCH_BYTES_FULL);
-	for (size_t i = 0; f->size_told && i < FORWARD_SLOTS; i++) {
-		struct forward_slot *s = &f->slots[i];
-
-		if (s->state == FORWARD_SLOT_READY && s->batch.len > f->size &&
-		    !is_whole(s))
-			recut(s);
-	}
-}
-
-/* One more for each round trip without a loss, as TCP does past its slow start (RFC 5681, 3.1). */
-static void count_clean(struct forward *f, const struct forward_slot *s)
-{
-	if (!s->clean || ++f->clean < f->window)
-		return;
-	f->clean = 0;
-	if (f->window < FORWARD_SLOTS)
-		f->window++;
-}
-
-/*
- * The clinic's clock was read somewhere within the round trip: half of it is the best
- * guess and the uncertainty. After a retransmission nobody knows which request was
- * answered, so that answer says nothing.
- */
-static void take_time(struct forward *f, const struct forward_slot *s,
-		      const struct reply *r, struct mono now)
-{
-	uint64_t half = mono_since(now, s->sent_at) / 2;
-
-	if (s->batch.flags & BATCH_WANT_TIME)
-		f->time_asked = false;
-	if (!r->has_time || !s->clean || r->time_quality == CLOCK_QUALITY_NONE)
-		return;
-	f->time = (struct msg_time){
-		.at = { now.ms - half },
-		.utc = { .ms = r->utc_ms,
-			 .uncertainty_ms = (uint32_t)half + 1,
-			 .quality = CLOCK_QUALITY_CLINIC },
-	};
-	f->time_ready = true;
-	f->time_wanted = false;
-	f->has_time = true;
-	f->time_at = now;
-}
-
-static void on_reply(struct forward *f, struct forward_slot *s,
-		     const struct forward_response *r, struct mono now)
-{
-	struct reply reply;
-
-	if (reply_decode(r->body, r->len, &reply) || !reply.has_contig) {
-		s->state = FORWARD_SLOT_READY;
-		note_trouble(f, now);
-		return;
-	}
-	if (f->highest_known && reply_highest(&reply) > f->highest) {
-		/* The clinic claims what this hub never made: it lies, or our store went back in time. hub-store
-		 * forgets nothing for such a reply, but must hear of it to count on behind the clinic's numbers. */
-		settle(s, &reply);
-		f->incident = INCIDENT_ROLLBACK;
-		leave(f, false);
-		return;
-	}
-	f->trouble = 0;
-	if (reply.window)
-		f->server_window = reply.window;
-	count_clean(f, s);
-	if (s->batch.len > f->size / 2) /* what is wanted now gets through */
-		f->large_lost = 0;
-	if (reply.resync_from) { /* all at once would be much, and may be a lie */
-		f->window = 1;
-		f->clean = 0;
-	}
-	take_time(f, s, &reply, now);
-	settle(s, &reply);
-	s->good = true;
-}
-
-/*
- * The batch as a whole is not taken. A record that is refused alone is reported, so that hub-store
- * parks it; a larger batch goes back with nothing acknowledged, and hub-store cuts it anew.
- */
-static void on_refused(struct forward *f, struct forward_slot *s, int code,
-		       struct mono now)
-{
-	struct reply reply = { 0 };
-
-	note_trouble(f, now);
-	if (s->batch.first == 0) {
-		/* a heartbeat: there is nothing to refuse in it */
-		s->state = FORWARD_SLOT_READY;
-		return;
-	}
-	if (is_whole(s) && code != COAP_CODE_INCOMPLETE) {
-		reply.refused_count = 1;
-		reply.refused[0].seq = s->batch.first;
-		reply.refused[0].reason = code == COAP_CODE_TOO_LARGE ? REFUSED_TOO_LARGE
-								      : REFUSED_MALFORMED;
-		f->incident = INCIDENT_REFUSED;
-	}
-	settle(s, &reply);
-}
-
-/* Smaller ones, as long as that is possible; then as any that is refused. */
-static void on_too_large(struct forward *f, struct forward_slot *s, int code,
-			 struct mono now)
-{
-	bool cut_already = s->batch.len > f->size;
-
-	if (is_whole(s) || (f->size == BATCH_BYTES_LEAST && !cut_already)) {
-		on_refused(f, s, code, now);
-		return;
-	}
-	if (!cut_already)
-		halve_size(f, now);
-	s->state = FORWARD_SLOT_READY; /* adapt_size makes it anew */
-}
-
-static void on_wait(struct forward *f, struct forward_slot *s, uint32_t max_age_s,
-		    uint32_t dice, struct mono now)
-{
-	uint64_t ms;
-
-	if (max_age_s < FORWARD_WAIT_MIN_S)
-		max_age_s = FORWARD_WAIT_MIN_S;
-	if (max_age_s > FORWARD_WAIT_MAX_S)
-		max_age_s = FORWARD_WAIT_MAX_S;
-	ms = (uint64_t)max_age_s * 1000;
-	ms += ((uint64_t)dice * (ms / 5)) >>
-	      32; /* 20 % jitter: no herd when it is over */
-	pause_for(f, ms, now);
-	f->window = 1;
-	f->clean = 0;
-	s->state = FORWARD_SLOT_READY;
 }
 
 void forward_init(struct forward *f)
@@ -419,23 +172,11 @@ void forward_on_session_up(struct forward *f)
 	want_time(f);
 }
 
-/* The session is over: was one of those that had been resent a large one? */
-static bool lost_large(const struct forward *f)
-{
-	for (size_t i = 0; i < FORWARD_SLOTS; i++) {
-		const struct forward_slot *s = &f->slots[i];
-
-		if (s->state == FORWARD_SLOT_SENT && !s->clean && is_large(f, s))
-			return true;
-	}
-	return false;
-}
-
 void forward_on_session_down(struct forward *f)
 {
 	f->session_up = false;
 	f->leave = false;
-	f->large_lost += lost_large(f);
+	forward_size_on_session_down(f);
 	for (size_t i = 0; i < FORWARD_SLOTS; i++)
 		if (f->slots[i].state == FORWARD_SLOT_SENT)
 			f->slots[i].state = FORWARD_SLOT_READY;
@@ -449,20 +190,7 @@ bool forward_on_response(struct forward *f, const struct forward_response *r,
 	if (!s)
 		return false;
 	f->probing = false;
-	switch (judge(r->code)) {
-	case VERDICT_REPLY: on_reply(f, s, r, now); break;
-	case VERDICT_REFUSED: on_refused(f, s, r->code, now); break;
-	case VERDICT_TOO_LARGE: on_too_large(f, s, r->code, now); break;
-	case VERDICT_WAIT: on_wait(f, s, r->max_age_s, dice, now); break;
-	case VERDICT_FORBIDDEN:
-		s->state = FORWARD_SLOT_READY;
-		leave(f, true);
-		break;
-	case VERDICT_BAD_SERVER:
-		s->state = FORWARD_SLOT_READY;
-		leave(f, false);
-		break;
-	}
+	forward_answer(f, s, r, dice, now);
 	return true;
 }
 
@@ -488,8 +216,8 @@ void forward_on_undelivered(struct forward *f, uint32_t token, struct mono now)
 	if (!s)
 		return;
 	s->state = FORWARD_SLOT_READY;
-	note_loss(f, s);
-	note_trouble(f, now);
+	forward_size_note_loss(f, s);
+	forward_note_trouble(f, now);
 }
 
 static bool next_ack(struct forward *f, struct forward_action *ret)
@@ -608,7 +336,7 @@ bool forward_next(struct forward *f, struct mono now, struct forward_action *ret
 {
 	*ret = (struct forward_action){ 0 };
 	expire(f, now);
-	adapt_size(f, now);
+	forward_size_adapt(f, now);
 	return next_ack(f, ret) || next_fact(f, ret) || next_want(f, now, ret) ||
 	       next_send(f, now, ret);
 }

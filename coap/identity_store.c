@@ -11,18 +11,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <wolfssl/options.h>
-#include <wolfssl/wolfcrypt/asn.h>
-#include <wolfssl/wolfcrypt/asn_public.h>
-#include <wolfssl/wolfcrypt/ecc.h>
 
 #include "coap/identity.h"
+#include "coap/identity_cert.h"
 #include "hub/core/err.h"
-#include "hub/crypto/rng.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
+
+enum { PEM_FILE_MAX = 8192 };
 
 struct identity_store {
 	const char *dir;
@@ -33,71 +29,6 @@ struct identity_store {
 	bool old_form; /* current is identity.key and identity.crt */
 	unsigned damaged;
 };
-
-/* --- certificates --------------------------------------------------------------------------------- */
-
-static int date_ms(const byte *date, int len, int64_t *ret)
-{
-	const byte *digits;
-	byte format;
-	struct tm tm;
-	int n;
-
-	if (!date || wc_GetDateInfo(date, len, &digits, &format, &n) != 0 ||
-	    wc_GetDateAsCalendarTime(digits, n, format, &tm) != 0)
-		return -EBADMSG;
-	*ret = (int64_t)timegm(&tm) * 1000;
-	return 0;
-}
-
-static bool is_hub(const DecodedCert *c, const uint8_t hub[static HUB_ID_LEN])
-{
-	static const char digits[] = "0123456789abcdef";
-	char hex[2 * HUB_ID_LEN];
-
-	for (size_t i = 0; i < HUB_ID_LEN; i++) {
-		hex[2 * i] = digits[hub[i] >> 4];
-		hex[2 * i + 1] = digits[hub[i] & 15];
-	}
-	return c->subjectCN && c->subjectCNLen == (int)sizeof(hex) &&
-	       memcmp(c->subjectCN, hex, sizeof(hex)) == 0;
-}
-
-/* hub NULL: not looked at. */
-static int look_at(const uint8_t *der, size_t len, const uint8_t *hub,
-		   struct enrol_validity *ret)
-{
-	struct enrol_validity v;
-	DecodedCert c;
-	int r = 0;
-
-	if (len == 0 || len > IDENTITY_CERT_MAX)
-		return -EMSGSIZE;
-	wc_InitDecodedCert(&c, der, (word32)len, NULL);
-	if (wc_ParseCert(&c, CERT_TYPE, NO_VERIFY, NULL) != 0 ||
-	    date_ms(c.beforeDate, c.beforeDateLen, &v.begin_ms) != 0 ||
-	    date_ms(c.afterDate, c.afterDateLen, &v.end_ms) != 0)
-		r = -EBADMSG;
-	else if (hub && !is_hub(&c, hub))
-		r = -EKEYREJECTED;
-	wc_FreeDecodedCert(&c);
-	if (r == 0)
-		*ret = v;
-	return r;
-}
-
-/* Is the certificate for this key? */
-static int match(const struct identity_key *k, const uint8_t *der, size_t len)
-{
-	uint8_t spki[SHA256_LEN], pin[IDENTITY_PIN_LEN];
-	int r = csr_spki(k->private, spki);
-
-	if (r == 0)
-		r = identity_pin(der, len, pin);
-	if (r == 0 && !crypto_equal(spki, pin, sizeof(spki)))
-		r = -EKEYREJECTED;
-	return r;
-}
 
 /* --- reading -------------------------------------------------------------------------------------- */
 
@@ -111,9 +42,9 @@ static bool read_key(struct identity_store *s, const char *name, struct identity
 
 	crypto_wipe(buf, sizeof(buf));
 	if (r == 0 && ret->cert_len) {
-		r = match(ret, ret->cert, ret->cert_len);
+		r = identity_cert_match(ret, ret->cert, ret->cert_len);
 		if (r == 0)
-			r = look_at(ret->cert, ret->cert_len, NULL, ret_dates);
+			r = identity_cert_look(ret->cert, ret->cert_len, NULL, ret_dates);
 	}
 	if (r == 0)
 		return true;
@@ -168,33 +99,19 @@ static int write_state(struct identity_store *s, struct identity_state state)
 /* The PEM files of 'hub add'. */
 static bool read_old_form(struct identity_store *s)
 {
-	uint8_t pem[8192], der[256];
-	struct identity_key k = { .there = true, .epoch = 1 };
-	word32 at = 0, private_len = P256_PRIVATE_LEN;
-	bool good = false;
-	ecc_key key;
-	int n = file_read(s->dir, "identity.crt", pem, sizeof(pem)), cert_len;
+	uint8_t cert[PEM_FILE_MAX], key[PEM_FILE_MAX];
+	struct identity_key k = { 0 };
+	int cert_len = file_read(s->dir, "identity.crt", cert, sizeof(cert));
+	int key_len = file_read(s->dir, "identity.key", key, sizeof(key));
+	bool good = cert_len > 0 && key_len > 0 &&
+		    identity_pem_decode(cert, (size_t)cert_len, key, (size_t)key_len,
+					&k) == 0 &&
+		    identity_cert_look(k.cert, k.cert_len, NULL, &s->current_dates) == 0;
 
-	if (n <= 0 || wc_ecc_init(&key) != 0)
-		return false;
-	cert_len = wc_CertPemToDer(pem, n, k.cert, sizeof(k.cert), CERT_TYPE);
-	n = file_read(s->dir, "identity.key", pem, sizeof(pem));
-	if (n > 0)
-		n = wc_KeyPemToDer(pem, n, der, sizeof(der), NULL);
-	if (cert_len > 0 && n > 0 &&
-	    wc_EccPrivateKeyDecode(der, &at, &key, (word32)n) == 0 &&
-	    wc_ecc_export_private_only(&key, k.private, &private_len) == 0) {
-		k.cert_len = (size_t)cert_len;
-		good = private_len == P256_PRIVATE_LEN &&
-		       match(&k, k.cert, k.cert_len) == 0 &&
-		       look_at(k.cert, k.cert_len, NULL, &s->current_dates) == 0;
-	}
 	if (good)
 		s->current = k;
-	wc_ecc_free(&key);
 	crypto_wipe(&k, sizeof(k));
-	crypto_wipe(pem, sizeof(pem));
-	crypto_wipe(der, sizeof(der));
+	crypto_wipe(key, sizeof(key));
 	return good;
 }
 
@@ -522,8 +439,8 @@ int identity_store_fits(const struct identity_store *s, const uint8_t *der, size
 	if (r == 0 && (!s->next.there || identity_store_hub(s, hub) != 0))
 		r = -EKEYREJECTED;
 	if (r == 0)
-		r = match(&s->next, der, len);
-	return r ? r : look_at(der, len, hub, ret);
+		r = identity_cert_match(&s->next, der, len);
+	return r ? r : identity_cert_look(der, len, hub, ret);
 }
 
 int identity_store_request(const struct identity_store *s, const uint8_t **ret)
@@ -532,29 +449,6 @@ int identity_store_request(const struct identity_store *s, const uint8_t **ret)
 		return -ENOENT;
 	*ret = s->next.request;
 	return (int)s->next.request_len;
-}
-
-static int key_to_pem(const struct identity_key *k, char ret[static IDENTITY_PEM_MAX])
-{
-	uint8_t der[256];
-	ecc_key key;
-	int n = -1;
-
-	if (wc_ecc_init(&key) != 0)
-		return -EIO;
-	if (wc_ecc_import_private_key_ex(k->private, P256_PRIVATE_LEN, NULL, 0, &key,
-					 ECC_SECP256R1) == 0 &&
-	    wc_ecc_make_pub_ex(&key, NULL, crypto_rng()) == 0)
-		n = wc_EccKeyToDer(&key, der, sizeof(der));
-	if (n > 0)
-		n = wc_DerToPem(der, (word32)n, (byte *)ret, IDENTITY_PEM_MAX - 1,
-				ECC_PRIVATEKEY_TYPE);
-	wc_ecc_free(&key);
-	crypto_wipe(der, sizeof(der));
-	if (n <= 0)
-		return -EIO;
-	ret[n] = '\0';
-	return 0;
 }
 
 int identity_store_pem(const struct identity_store *s, enum identity_which which,
@@ -567,16 +461,16 @@ int identity_store_pem(const struct identity_store *s, enum identity_which which
 
 	if (!k->there || k->cert_len == 0)
 		return -ENOENT;
-	if (which == IDENTITY_CURRENT && s->old_form) /* a chain, maybe */
+	if (which == IDENTITY_CURRENT && s->old_form) { /* a chain, maybe */
 		n = file_read(s->dir, "identity.crt", (uint8_t *)ret->cert,
 			      IDENTITY_PEM_MAX - 1);
-	else
-		n = wc_DerToPem(k->cert, (word32)k->cert_len, (byte *)ret->cert,
-				IDENTITY_PEM_MAX - 1, CERT_TYPE);
-	if (n <= 0)
+		if (n <= 0)
+			return -EIO;
+		ret->cert[n] = '\0';
+	} else if (identity_pem_cert(k, ret->cert) != 0) {
 		return -EIO;
-	ret->cert[n] = '\0';
-	return key_to_pem(k, ret->key);
+	}
+	return identity_pem_key(k, ret->key);
 }
 
 int identity_store_trust(const struct identity_store *s,

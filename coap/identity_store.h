@@ -21,11 +21,9 @@
 
 #include "coap/enrol.h"
 #include "coap/identity_file.h"
+#include "coap/identity_pem.h"
 
-enum {
-	IDENTITY_PEM_MAX = 2400,
-	IDENTITY_TRUST_MAX = 4608,
-};
+enum { IDENTITY_TRUST_MAX = 4608 };
 
 struct identity_store;
 
@@ -33,12 +31,6 @@ enum identity_which {
 	IDENTITY_DEVICE = 1, /* with the bootstrap certificate */
 	IDENTITY_CURRENT,
 	IDENTITY_NEXT,
-};
-
-/* NUL-terminated. Wipe it after use. */
-struct identity_pem {
-	char cert[IDENTITY_PEM_MAX];
-	char key[IDENTITY_PEM_MAX];
 };
 
 /*
