@@ -30,19 +30,15 @@ static int hub_of_key(struct store *s, const uint8_t *spki,
 		      uint8_t ret[static HUB_ID_LEN])
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q,
 		  "SELECT hub_id FROM hub_key WHERE spki = ?1"
 		  " UNION SELECT hub_id FROM hub WHERE spki = ?1"
 		  " UNION SELECT hub_id FROM claim WHERE spki = ?1 LIMIT 1");
 	sql_bind_bytes(&q, 1, spki, PIN_LEN);
-	found = sql_row(&q);
-	if (found)
+	if (sql_one(&q))
 		sql_get_fixed(&q, 0, ret, HUB_ID_LEN);
-	r = sql_end(&q);
-	return r < 0 || found ? r : -ENOENT;
+	return sql_end(&q);
 }
 
 /* --- one row -------------------------------------------------------------------------- */
@@ -205,8 +201,6 @@ int enrol_store_taken(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		      const uint8_t spki[static PIN_LEN])
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(
 		s->db, &q,
@@ -216,9 +210,7 @@ int enrol_store_taken(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 	sql_bind_bytes(&q, 1, spki, PIN_LEN);
 	sql_bind_bytes(&q, 2, hub, HUB_ID_LEN);
 	sql_bind_int(&q, 3, KEY_ISSUED);
-	found = sql_row(&q);
-	r = sql_end(&q);
-	return r < 0 ? r : found;
+	return sql_has(&q);
 }
 
 int enrol_store_put(struct store *s, const struct enrol_row *row, int64_t now_ms)
@@ -282,13 +274,10 @@ int enrol_store_certificate(struct store *s, const uint8_t spki[static PIN_LEN],
 			    struct pki_cert *ret)
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q, "SELECT certificate, ends_ms FROM hub_key WHERE spki = ?1");
 	sql_bind_bytes(&q, 1, spki, PIN_LEN);
-	found = sql_row(&q);
-	if (found) {
+	if (sql_one(&q)) {
 		size_t len;
 		const uint8_t *der = sql_get_bytes(&q, 0, &len);
 
@@ -298,8 +287,7 @@ int enrol_store_certificate(struct store *s, const uint8_t spki[static PIN_LEN],
 		else
 			memcpy(ret->der, der, len);
 	}
-	r = sql_end(&q);
-	return r < 0 || found ? r : -ENOENT;
+	return sql_end(&q);
 }
 
 /* --- confirmation --------------------------------------------------------------------- */

@@ -77,6 +77,15 @@ bool sql_row(struct sql_query *q)
 	return r == 1;
 }
 
+bool sql_one(struct sql_query *q)
+{
+	bool found = sql_row(q);
+
+	if (!found && q->err == 0)
+		q->err = -ENOENT;
+	return found;
+}
+
 int64_t sql_get_int(struct sql_query *q, int column)
 {
 	int64_t v = 0;
@@ -124,9 +133,18 @@ int sql_end(struct sql_query *q)
 {
 	int r = q->statement ? q->db->backend->reset(q->statement) : 0;
 
-	if (q->err == 0)
+	if (q->err == 0 ||
+	    (q->err == -ENOENT && r < 0)) /* no row was, maybe, no answer */
 		q->err = r;
 	return q->err;
+}
+
+int sql_has(struct sql_query *q)
+{
+	bool found = sql_row(q);
+	int r = sql_end(q);
+
+	return r < 0 ? r : found;
 }
 
 int sql_finish(struct sql_query *q)

@@ -81,6 +81,8 @@ void sql_bind_bytes(struct sql_query *q, int at, const uint8_t *p,
 void sql_bind_text(struct sql_query *q, int at, const char *s); /* the same */
 /* Next row; false at the end and after an error. */
 bool sql_row(struct sql_query *q);
+/* The same where there is to be one row: none is the query's error, -ENOENT. */
+bool sql_one(struct sql_query *q);
 int64_t sql_get_int(struct sql_query *q, int column);
 /* Exactly n bytes, else the query fails with -EIO: the database is not ours or damaged. */
 void sql_get_fixed(struct sql_query *q, int column, uint8_t *dst, size_t n);
@@ -91,5 +93,7 @@ void sql_get_text(struct sql_query *q, int column, char *dst, size_t cap);
 /* Must follow each sql_start. Returns 0 or the first error; -EEXIST: a unique key is taken; -EAGAIN: others were in the
  * way, the whole transaction may be tried again. */
 int sql_end(struct sql_query *q);
+/* The whole of a query of which is asked whether it has a row: sql_row once, then sql_end. Returns 1, 0 or an error. */
+int sql_has(struct sql_query *q);
 /* The whole of a query without rows: sql_row once, then sql_end. */
 int sql_finish(struct sql_query *q);

@@ -35,19 +35,15 @@ static void get_claim(struct sql_query *q, struct claim *ret)
 
 static int one_claim(struct sql_query *q, struct claim *ret)
 {
-	bool found = sql_row(q);
 	struct claim c = { 0 };
 	int r;
 
-	if (found)
+	if (sql_one(q))
 		get_claim(q, &c);
 	r = sql_end(q);
-	if (r < 0)
-		return r;
-	if (!found)
-		return -ENOENT;
-	*ret = c;
-	return 0;
+	if (r == 0)
+		*ret = c;
+	return r;
 }
 
 int claim_by_device_spki(struct store *s, const uint8_t spki[static PIN_LEN],
@@ -110,14 +106,10 @@ static int by_replaces(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 static int has_hub(struct store *s, const uint8_t hub[static HUB_ID_LEN])
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q, "SELECT 1 FROM hub WHERE hub_id = ?1");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
-	found = sql_row(&q);
-	r = sql_end(&q);
-	return r < 0 ? r : found;
+	return sql_has(&q);
 }
 
 /* A result of a search, as 'found: say so'. */
@@ -212,16 +204,13 @@ int claim_put(struct store *s, const struct claim *given, struct claim *ret_othe
 int claim_contacted(struct store *s, const uint8_t spki[static PIN_LEN], int64_t now_ms)
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q,
 		  "UPDATE claim SET contacted_ms = ?2 WHERE spki = ?1 RETURNING hub_id");
 	sql_bind_bytes(&q, 1, spki, PIN_LEN);
 	sql_bind_int(&q, 2, now_ms);
-	found = sql_row(&q);
-	r = sql_end(&q);
-	return r < 0 || found ? r : -ENOENT;
+	sql_one(&q);
+	return sql_end(&q);
 }
 
 /* Taken away first, then looked whether it may be: the row of the claim is the lock, and a hub that enrols has it. */
@@ -229,16 +218,12 @@ static int take_away(struct store *s, const uint8_t spki[static PIN_LEN],
 		     uint8_t ret_hub[static HUB_ID_LEN])
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q, "DELETE FROM claim WHERE spki = ?1 RETURNING hub_id");
 	sql_bind_bytes(&q, 1, spki, PIN_LEN);
-	found = sql_row(&q);
-	if (found)
+	if (sql_one(&q))
 		sql_get_fixed(&q, 0, ret_hub, HUB_ID_LEN);
-	r = sql_end(&q);
-	return r < 0 || found ? r : -ENOENT;
+	return sql_end(&q);
 }
 
 int claim_cancel(struct store *s, const uint8_t spki[static PIN_LEN], int64_t now_ms,

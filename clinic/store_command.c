@@ -84,13 +84,9 @@ int store_signer_remove(struct store *s, const char *name, int64_t now_ms)
 
 static int one_row(struct sql_query *q, struct signer_row *ret)
 {
-	bool found = sql_row(q);
-	int r;
-
-	if (found)
+	if (sql_one(q))
 		get_row(q, ret);
-	r = sql_end(q);
-	return r < 0 ? r : found ? 0 : -ENOENT;
+	return sql_end(q);
 }
 
 int store_signer_by_name(struct store *s, const char *name, struct signer_row *ret)
@@ -310,13 +306,9 @@ int store_order_sign(struct store *s, const struct order *o)
 
 static int one_order(struct sql_query *q, struct order *ret)
 {
-	bool found = sql_row(q);
-	int r;
-
-	if (found)
+	if (sql_one(q))
 		get_order(q, ret);
-	r = sql_end(q);
-	return r < 0 ? r : found ? 0 : -ENOENT;
+	return sql_end(q);
 }
 
 int store_order_get(struct store *s, const struct hub *h, uint64_t counter,

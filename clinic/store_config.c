@@ -114,22 +114,15 @@ int store_config_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 	const char *field;
 	const uint8_t *bytes;
 	struct sql_query q;
-	bool found, good = false;
 	size_t len;
-	int r;
 
 	sql_start(s->db, &q, "SELECT config FROM hub_config WHERE hub_id = ?1");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
-	found = sql_row(&q);
-	if (found) {
+	if (sql_one(&q)) {
 		bytes = sql_get_bytes(&q, 0, &len);
-		good = bytes && config_decode(bytes, len, ret, &field) == 0 &&
-		       memcmp(ret->hub, hub, HUB_ID_LEN) == 0;
+		if (q.err == 0 && (!bytes || config_decode(bytes, len, ret, &field) ||
+				   memcmp(ret->hub, hub, HUB_ID_LEN) != 0))
+			q.err = -EIO;
 	}
-	r = sql_end(&q);
-	if (r < 0)
-		return r;
-	if (!found)
-		return -ENOENT;
-	return good ? 0 : -EIO;
+	return sql_end(&q);
 }

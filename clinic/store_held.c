@@ -27,8 +27,6 @@ int store_assignment_set(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 			 uint32_t epoch, uint32_t number, enum assignment_state state)
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q,
 		  "UPDATE assignment SET state = ?4 WHERE hub_id = ?1 AND epoch = ?2"
@@ -37,9 +35,8 @@ int store_assignment_set(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 	sql_bind_int(&q, 2, epoch);
 	sql_bind_int(&q, 3, number);
 	sql_bind_int(&q, 4, state);
-	found = sql_row(&q);
-	r = sql_end(&q);
-	return r < 0 || found ? r : -ENOENT;
+	sql_one(&q);
+	return sql_end(&q);
 }
 
 /* *ret_held: the highest number that is held, whatever was decided; without any assignment it is not looked for. */

@@ -37,19 +37,15 @@ static void get_hub(struct sql_query *q, struct hub *ret)
 
 static int one_hub(struct sql_query *q, struct hub *ret)
 {
-	bool found = sql_row(q);
 	struct hub h;
 	int r;
 
-	if (found)
+	if (sql_one(q))
 		get_hub(q, &h);
 	r = sql_end(q);
-	if (r < 0)
-		return r;
-	if (!found)
-		return -ENOENT;
-	*ret = h;
-	return 0;
+	if (r == 0)
+		*ret = h;
+	return r;
 }
 
 int store_hub_by_spki(struct store *s, const uint8_t spki[static PIN_LEN],

@@ -50,17 +50,14 @@ int store_person_add(struct store *s, const struct person *p)
 int store_person_revoke(struct store *s, const char *name, int64_t now_ms)
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q,
 		  "UPDATE person SET revoked_ms = ?2"
 		  " WHERE name = ?1 AND revoked_ms = 0 RETURNING name");
 	sql_bind_text(&q, 1, name);
 	sql_bind_int(&q, 2, now_ms);
-	found = sql_row(&q);
-	r = sql_end(&q);
-	return r < 0 || found ? r : -ENOENT;
+	sql_one(&q);
+	return sql_end(&q);
 }
 
 #define PERSON_SELECT                                                                    \
@@ -81,16 +78,15 @@ static void get_person(struct sql_query *q, struct person *ret)
 
 static int one_person(struct sql_query *q, struct person *ret)
 {
-	bool found = sql_row(q);
 	struct person p = { 0 };
 	int r;
 
-	if (found)
+	if (sql_one(q))
 		get_person(q, &p);
 	r = sql_end(q);
-	if (r == 0 && found)
+	if (r == 0)
 		*ret = p;
-	return r < 0 || found ? r : -ENOENT;
+	return r;
 }
 
 int store_person_by_uid(struct store *s, int64_t uid, struct person *ret)

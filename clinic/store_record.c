@@ -116,8 +116,6 @@ int store_record_has(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		     uint32_t epoch, uint64_t seq)
 {
 	struct sql_query q;
-	bool has;
-	int r;
 
 	if (seq > INT64_MAX)
 		return 0;
@@ -126,9 +124,7 @@ int store_record_has(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
 	sql_bind_int(&q, 2, epoch);
 	sql_bind_int(&q, 3, (int64_t)seq);
-	has = sql_row(&q);
-	r = sql_end(&q);
-	return r < 0 ? r : has;
+	return sql_has(&q);
 }
 
 /* --- quarantine --------------------------------------------------------------------- */

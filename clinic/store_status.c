@@ -88,15 +88,13 @@ int store_status_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 {
 	struct hub_status h = { 0 };
 	struct sql_query q;
-	bool found;
 	int r;
 
 	sql_start(s->db, &q,
 		  "SELECT made_ms, received_ms, status FROM hub_status"
 		  " WHERE hub_id = ?1 AND epoch = ?2");
 	bind_hub(&q, hub, epoch);
-	found = sql_row(&q);
-	if (found) {
+	if (sql_one(&q)) {
 		size_t len;
 		const uint8_t *bytes = sql_get_bytes(&q, 2, &len);
 
@@ -106,9 +104,9 @@ int store_status_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 			q.err = -EIO;
 	}
 	r = sql_end(&q);
-	if (r == 0 && found)
+	if (r == 0)
 		*ret = h;
-	return r < 0 || found ? r : -ENOENT;
+	return r;
 }
 
 int store_device_sign(struct store *s, const uint8_t hub[static HUB_ID_LEN],

@@ -46,17 +46,13 @@ int witness_key_get(struct store *s, const uint8_t hub[static HUB_ID_LEN], uint3
 		    uint8_t ret[static KEY_LEN])
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q,
 		  "SELECT key0 FROM audit_key WHERE hub_id = ?1 AND epoch = ?2");
 	bind_log(&q, hub, epoch);
-	found = sql_row(&q);
-	if (found)
+	if (sql_one(&q))
 		sql_get_fixed(&q, 0, ret, KEY_LEN);
-	r = sql_end(&q);
-	return r < 0 || found ? r : -ENOENT;
+	return sql_end(&q);
 }
 
 /* --- checkpoints --------------------------------------------------------------------- */
@@ -76,18 +72,14 @@ static int open_stored(struct sql_query *q, int column, const struct hub *h,
 static int read_newest(struct store *s, const struct hub *h, struct audit_checkpoint *ret)
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q,
 		  "SELECT bytes FROM checkpoint WHERE hub_id = ?1 AND epoch = ?2"
 		  " ORDER BY size DESC LIMIT 1");
 	bind_log(&q, h->id, h->epoch);
-	found = sql_row(&q);
-	if (found)
+	if (sql_one(&q))
 		(void)open_stored(&q, 0, h, ret); /* sql_end says it */
-	r = sql_end(&q);
-	return r < 0 || found ? r : -ENOENT;
+	return sql_end(&q);
 }
 
 static int insert_checkpoint(struct store *s, const struct hub *h, uint64_t size,
