@@ -2,8 +2,6 @@
  * test_enroller.c - requests for certificates and confirmations on a real store, on either backend (clinic_place.h): what
  * each gets, that it gets the same again, and what a process that is killed in between leaves.
  */
-#include <signal.h>
-#include <sys/wait.h>
 
 #include "clinic/enroller.h"
 #include "clinic/store_assign.h"
@@ -16,6 +14,7 @@
 #include "hub/core/cbor.h"
 #include "tests/unit/clinic_place.h"
 #include "tests/unit/csr_maker.h"
+#include "tests/unit/killed.h"
 
 enum { HOUR_MS = 3600 * 1000, SUBJECT_MAX = 200 };
 
@@ -667,35 +666,36 @@ static void test_bodies(void)
 
 /* --- killed ---------------------------------------------------------------------------- */
 
-/* Does the same in a process that is killed at this point; false: it was not. */
-static bool killed_at(const char *point, const struct key *by, const struct key *k)
-{
-	char once[160];
-	int status;
-	pid_t pid;
+struct request {
+	const struct key *by, *k; /* k NULL: a confirmation */
+};
 
-	snprintf(once, sizeof(once), "%s/once", place.dir);
-	unlink(once);
+static int request(void *arg)
+{
+	const struct request *a = arg;
+	int r = place_open(&place, &store);
+
+	if (r < 0)
+		return r;
+	enroller.store = store;
+	if (a->k)
+		post("est/sen", a->by, a->k);
+	else
+		confirm(a->by, &said);
+	return 0;
+}
+
+/* Does the same in a process that is killed at this point; false: it was not. */
+static bool killed(const char *point, const struct key *by, const struct key *k)
+{
+	struct request a = { by, k };
+	bool reached;
+
 	store_close(store);
-	fflush(NULL);
-	pid = fork();
-	CHECK(pid >= 0);
-	if (pid == 0) {
-		setenv("HUB_FAILPOINT", point, 1);
-		setenv("HUB_FAILPOINT_ONCE", once, 1);
-		if (place_open(&place, &store) != 0)
-			_exit(2);
-		enroller.store = store;
-		if (k)
-			post("est/sen", by, k);
-		else
-			confirm(by, &said);
-		_exit(3);
-	}
-	CHECK_INT(waitpid(pid, &status, 0), pid);
+	reached = killed_at(place.dir, point, request, &a);
 	CHECK_INT(place_open(&place, &store), 0);
 	enroller.store = store;
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	return reached;
 }
 
 static void test_killed(void)
@@ -705,22 +705,22 @@ static void test_killed(void)
 
 	begin(false);
 	k = new_key();
-	if (!killed_at("clinic.enrol.received", &device, &k)) {
+	if (!killed("clinic.enrol.received", &device, &k)) {
 		printf("SKIP killed: built without FAILPOINTS=1\n");
 		end();
 		return;
 	}
 	CHECK(!enroller_admit_issued(&enroller, k.spki, now.ms));
-	CHECK(killed_at("clinic.enrol.commit.before", &device, &k));
+	CHECK(killed("clinic.enrol.commit.before", &device, &k));
 	CHECK(!enroller_admit_issued(&enroller, k.spki, now.ms));
-	CHECK(killed_at("clinic.enrol.commit.after", &device, &k));
+	CHECK(killed("clinic.enrol.commit.after", &device, &k));
 	CHECK(enroller_admit_issued(&enroller, k.spki, now.ms));
 	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
 	CHECK_INT(note.outcome, ENROLLER_REPEATED);
-	CHECK(killed_at("clinic.confirm.received", &k, NULL));
-	CHECK(killed_at("clinic.enrol.commit.before", &k, NULL));
+	CHECK(killed("clinic.confirm.received", &k, NULL));
+	CHECK(killed("clinic.enrol.commit.before", &k, NULL));
 	CHECK_INT(store_hub_by_spki(store, k.spki, &h), -ENOENT);
-	CHECK(killed_at("clinic.enrol.commit.after", &k, NULL));
+	CHECK(killed("clinic.enrol.commit.after", &k, NULL));
 	CHECK_INT(store_hub_by_spki(store, k.spki, &h), 0);
 	CHECK_INT(confirm(&k, &said), COAP_CODE_CHANGED);
 	CHECK_INT(note.outcome, ENROLLER_CONFIRMED_AGAIN);

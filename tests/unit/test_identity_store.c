@@ -5,14 +5,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "clinic/pki.h"
 #include "coap/identity_store.h"
 #include "hub/rt/file.h"
 #include "tests/unit/temp_dir.h"
+#include "tests/unit/killed.h"
 #include "tests/unit/test.h"
 
 static char top[200], dir[240];
@@ -272,33 +271,21 @@ static void test_old_form(void)
 
 /* --- kills ---------------------------------------------------------------------------------------- */
 
-/* The action in a process that is killed at this place. Returns whether the place was reached. */
+static int open_and_do(void *arg)
+{
+	const struct enrol_action *a = arg;
+	struct identity_store *s;
+	int r = identity_store_open(dir, &s);
+
+	return r == 0 && a ? identity_store_do(s, a, NULL, 0) : r;
+}
+
+/* a: NULL if opening is all. Returns whether the place was reached. */
 static bool killed(const char *place, const struct enrol_action *a)
 {
-	char once[260];
-	int status;
-	pid_t pid;
+	struct enrol_action copy = a ? *a : (struct enrol_action){ 0 };
 
-	snprintf(once, sizeof(once), "%s/once", top);
-	unlink(once);
-	pid = fork();
-	CHECK(pid >= 0);
-	if (pid == 0) {
-		struct identity_store *s;
-
-		setenv("HUB_FAILPOINT", place, 1);
-		setenv("HUB_FAILPOINT_ONCE", once, 1);
-		_exit(identity_store_open(dir, &s) == 0 &&
-				      (!a || identity_store_do(s, a, NULL, 0) == 0)
-			      ? 0
-			      : 1);
-	}
-	CHECK_INT(waitpid(pid, &status, 0), pid);
-	if (WIFSIGNALED(status))
-		CHECK_INT(WTERMSIG(status), SIGKILL);
-	else
-		CHECK_INT(WEXITSTATUS(status), 0);
-	return WIFSIGNALED(status);
+	return killed_at(top, place, open_and_do, a ? &copy : NULL);
 }
 
 static void test_kills(void)

@@ -4,9 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "clinic/ingest.h"
 #include "clinic/store_config.h"
@@ -15,6 +13,7 @@
 #include "hub/core/cose.h"
 #include "hub/crypto/crypto.h"
 #include "tests/unit/clinic_place.h"
+#include "tests/unit/killed.h"
 #include "tests/unit/test.h"
 
 enum { BYTES = 40000, EPOCH = 3 };
@@ -971,31 +970,24 @@ static void test_broken_store(void)
 	tear_down();
 }
 
+static int send_anew(void *arg)
+{
+	reopen();
+	send(arg);
+	return 0;
+}
+
 /* Killed between COMMIT and reply, and killed before COMMIT: sent again, stored once. */
 static void kill_at(const char *point, unsigned want_before)
 {
-	char once[128];
 	struct batch b;
-	int status;
-	pid_t pid;
 
 	set_up();
 	b = empty_batch();
 	add(&b, 1, "one");
 	store_close(t.store);
 	t.store = NULL;
-	pid = fork();
-	CHECK(pid >= 0);
-	if (pid == 0) {
-		snprintf(once, sizeof(once), "%s/once", t.place.dir);
-		setenv("HUB_FAILPOINT", point, 1);
-		setenv("HUB_FAILPOINT_ONCE", once, 1);
-		reopen();
-		send(&b);
-		_exit(0);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid);
-	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	CHECK(killed_at(t.place.dir, point, send_anew, &b));
 	reopen();
 	CHECK_UINT(counts().records, want_before);
 	send(&b);

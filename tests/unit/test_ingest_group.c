@@ -12,6 +12,7 @@
 #include "hub/core/cose.h"
 #include "hub/crypto/crypto.h"
 #include "tests/unit/clinic_place.h"
+#include "tests/unit/killed.h"
 #include "tests/unit/test.h"
 
 enum {
@@ -589,29 +590,24 @@ static void test_two_orders(void)
 	remove_clinic(&c);
 }
 
+static int settle_three(void *arg)
+{
+	struct clinic *c = arg;
+
+	open_clinic(c);
+	add_three(c);
+	settle(c);
+	return 0;
+}
+
 /* Killed before COMMIT, and between COMMIT and the answers: sent again, stored once. */
 static void kill_at(const char *point, uint64_t want_before)
 {
 	struct clinic c;
-	char once[128];
-	int status;
-	pid_t pid;
 
 	make_clinic(&c);
 	close_clinic(&c);
-	pid = fork();
-	CHECK(pid >= 0);
-	if (pid == 0) {
-		snprintf(once, sizeof(once), "%s/once", c.place.dir);
-		setenv("HUB_FAILPOINT", point, 1);
-		setenv("HUB_FAILPOINT_ONCE", once, 1);
-		open_clinic(&c);
-		add_three(&c);
-		settle(&c);
-		_exit(0);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid);
-	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	CHECK(killed_at(c.place.dir, point, settle_three, &c));
 	open_clinic(&c);
 	CHECK_UINT(records_of_three(&c), want_before);
 	add_three(&c);

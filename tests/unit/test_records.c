@@ -7,18 +7,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
+#include "killed.h"
 #include "temp_dir.h"
 #include "test.h"
 
@@ -995,8 +994,9 @@ static const char *const steps[] = {
 };
 
 /* A life in which each of the steps is made. */
-static void live(void)
+static int live(void *arg)
 {
+	(void)arg;
 	open_all(true, true);
 	CHECK_INT(insert(8), 0);
 	assignment = 2;
@@ -1010,27 +1010,7 @@ static void live(void)
 	CHECK_INT(records_mend(r, r->count - 1, -EIO), -EAGAIN);
 	CHECK_INT(insert(4), 0);
 	drain();
-	_exit(0);
-}
-
-static void live_and_die(const char *step)
-{
-	char once[160];
-	int status;
-	pid_t child;
-
-	snprintf(once, sizeof(once), "%s/once", dir);
-	child = fork();
-	CHECK(child >= 0);
-	if (child == 0) {
-		CHECK_INT(setenv("HUB_FAILPOINT", step, 1), 0);
-		CHECK_INT(setenv("HUB_FAILPOINT_ONCE", once, 1), 0);
-		live();
-	}
-	CHECK_INT(waitpid(child, &status, 0), child);
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-		printf("%s: status %d\n", step, status);
-	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	return 0;
 }
 
 /* tests/system/test_kills.py leaves these steps to this test: they need no other process. */
@@ -1046,7 +1026,7 @@ static void test_killed_at_each_step(void)
 		temp_dir_remove(dir);
 		temp_dir_make(dir, sizeof(dir));
 		assignment = 1;
-		live_and_die(steps[i]);
+		CHECK(killed_at(dir, steps[i], live, NULL));
 		assignment = 2;
 		open_all(false, true);
 		CHECK_INT(insert(3), 0);

@@ -2,13 +2,12 @@
  * test_reset.c - a factory reset of hub-store's folder: never while something is unsent, and whole, wherever it was killed.
  */
 #include <errno.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 #include "storage/reset.h"
+#include "tests/unit/killed.h"
 #include "tests/unit/records_world.h"
 #include "tests/unit/temp_dir.h"
 
@@ -251,32 +250,17 @@ static void test_done(void)
 }
 
 #ifdef HUB_FAILPOINTS
-/* Returns whether the place was reached. */
+static int decide_and_finish(void *arg)
+{
+	struct reset_answer a;
+
+	(void)arg;
+	return reset_decide(dir, &a) == RESET_BEGIN ? reset_finish(dir) : -EINVAL;
+}
+
 static bool killed(const char *place)
 {
-	char once[200];
-	int status;
-	pid_t pid;
-
-	snprintf(once, sizeof(once), "%s/once", top);
-	unlink(once);
-	pid = fork();
-	CHECK(pid >= 0);
-	if (pid == 0) {
-		struct reset_answer a;
-
-		setenv("HUB_FAILPOINT", place, 1);
-		setenv("HUB_FAILPOINT_ONCE", once, 1);
-		_exit(reset_decide(dir, &a) == RESET_BEGIN && reset_finish(dir) == 0 ? 0
-										     : 1);
-	}
-	CHECK_INT(waitpid(pid, &status, 0), pid);
-	unlink(once);
-	if (WIFSIGNALED(status))
-		CHECK_INT(WTERMSIG(status), SIGKILL);
-	else
-		CHECK_INT(WEXITSTATUS(status), 0);
-	return WIFSIGNALED(status);
+	return killed_at(top, place, decide_and_finish, NULL);
 }
 
 static void test_kills(void)
