@@ -18,12 +18,13 @@ enum conf_key {
 	CONF_KEY_DATABASE, /* may be absent */
 	CONF_KEY_ENROL,	   /* may be absent */
 	CONF_KEY_APPROVE,  /* may be absent */
+	CONF_KEY_LIFE,	   /* may be absent */
 	CONF_KEY_COUNT
 };
 
-static const char *const key_names[CONF_KEY_COUNT] = { "name",	"address",
-						       "port",	"database",
-						       "enrol", "enrol-approve" };
+static const char *const key_names[CONF_KEY_COUNT] = {
+	"name", "address", "port", "database", "enrol", "enrol-approve", "enrol-life"
+};
 static const unsigned keys_needed = 1U << CONF_KEY_NAME | 1U << CONF_KEY_PORT;
 
 bool conf_name_ok(const char *name)
@@ -71,6 +72,31 @@ int conf_parse_port(const char *text, uint16_t *ret)
 		return -ERANGE;
 	*ret = (uint16_t)v;
 	return 0;
+}
+
+int conf_parse_life(const char *text, uint32_t *ret_s)
+{
+	static const struct {
+		char unit;
+		uint32_t s;
+	} units[] = { { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
+	size_t n = strspn(text, "0123456789");
+	uint64_t v = 0;
+
+	if (n < 1 || n > 9 || text[n] == '\0' || text[n + 1] != '\0')
+		return -ERANGE;
+	for (size_t i = 0; i < n; i++)
+		v = v * 10 + (uint64_t)(text[i] - '0');
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (units[i].unit != text[n])
+			continue;
+		v *= units[i].s;
+		if (v < CONF_LIFE_MIN_S || v > CONF_LIFE_MAX_S)
+			return -ERANGE;
+		*ret_s = (uint32_t)v;
+		return 0;
+	}
+	return -ERANGE;
 }
 
 bool conf_database_ok(const char *text)
@@ -129,6 +155,7 @@ static int set_value(struct conf *c, enum conf_key key, const char *value)
 	case CONF_KEY_APPROVE:
 		c->enrol_asks = strcmp(value, "ask") == 0;
 		return c->enrol_asks || strcmp(value, "auto") == 0 ? 0 : -ERANGE;
+	case CONF_KEY_LIFE: return conf_parse_life(value, &c->enrol_life_s);
 	case CONF_KEY_COUNT: break;
 	}
 	return -EBADMSG;
@@ -191,9 +218,11 @@ int conf_format(const struct conf *c, char *buf, size_t cap)
 {
 	static const uint8_t none[sizeof(c->addr)];
 	bool has_addr = memcmp(c->addr, none, sizeof(none)) != 0;
-	char addr[INET6_ADDRSTRLEN], enrol[ENROL_TEXT_MAX] = "";
+	char addr[INET6_ADDRSTRLEN], enrol[ENROL_TEXT_MAX] = "", life[32] = "";
 	int n;
 
+	if (c->enrol_life_s)
+		snprintf(life, sizeof(life), "enrol-life = %us\n", c->enrol_life_s);
 	if (c->enrol)
 		snprintf(enrol, sizeof(enrol),
 			 "# UDP port at which hubs that were claimed get their "
@@ -207,12 +236,12 @@ int conf_format(const struct conf *c, char *buf, size_t cap)
 		     "# hub when the hub is added: a change here does not reach hubs "
 		     "added before,\n"
 		     "# 'clinicctl hub endpoints' does.\n"
-		     "name = %s\n%s%s%sport = %u\n%s%s%s%s",
+		     "name = %s\n%s%s%sport = %u\n%s%s%s%s%s",
 		     c->name, has_addr ? "address = " : "",
 		     has_addr ? conf_address_text(c->addr, addr, sizeof(addr)) : "",
 		     has_addr ? "\n" : "", c->port,
 		     *c->database ? "# Where the clinic's data are.\ndatabase = " : "",
-		     c->database, *c->database ? "\n" : "", enrol);
+		     c->database, *c->database ? "\n" : "", enrol, life);
 
 	return n < 0 || (size_t)n >= cap ? -ENOSPC : n;
 }

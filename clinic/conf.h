@@ -11,10 +11,12 @@
  *	database = host=db1,db2 dbname=clinic user=clinicd
  *	enrol = 5685
  *	enrol-approve = ask
+ *	enrol-life = 90d
  *
  * 'address' may be left out: then hubs look the name up. 'database' may be left out: then the clinic's data are in
  * the file clinic.db of the folder. 'enrol' may be left out: then hubs cannot enrol here. 'enrol-approve' is 'auto' (who
- * was claimed may enrol) or 'ask' (and each time a person says so).
+ * was claimed may enrol) or 'ask' (and each time a person says so). 'enrol-life' is how long a hub's certificate is good; a hub
+ * renews it at two thirds of that.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +28,8 @@ enum {
 	CONF_TEXT_MAX = 4096,
 	CONF_PORT = 5684, /* CoAP over DTLS, RFC 7252 12.7 */
 	CONF_DATABASE_MAX = 511,
+	CONF_LIFE_MIN_S = 8,
+	CONF_LIFE_MAX_S = 3 * 365 * 86400,
 };
 
 struct conf {
@@ -35,12 +39,15 @@ struct conf {
 	uint16_t port;
 	/* conninfo of a PostgreSQL server as libpq has it, URL or 'key=value ...'; "": the file */
 	char database[CONF_DATABASE_MAX + 1];
-	uint16_t enrol;	 /* UDP port, 0 none */
-	bool enrol_asks; /* a person approves each enrolment */
+	uint16_t enrol;	       /* UDP port, 0 none */
+	bool enrol_asks;       /* a person approves each enrolment */
+	uint32_t enrol_life_s; /* of a hub's certificate; 0: not said */
 };
 
 /* conf_name_ok - letters, digits, hyphens and dots as in a DNS name, 1..CONFIG_NAME_MAX. Pure. */
 bool conf_name_ok(const char *name);
+/* conf_parse_life - '90d', '36h', '15m' or '30s', CONF_LIFE_MIN_S..CONF_LIFE_MAX_S. Returns 0 or -ERANGE. Pure. */
+int conf_parse_life(const char *text, uint32_t *ret_s);
 /* conf_parse_address - literal IPv4 or IPv6. Returns 0 or -EBADMSG. Pure. */
 int conf_parse_address(const char *text, uint8_t ret[static 16]);
 /* conf_parse_port - 1..65535. Returns 0 or -ERANGE. Pure. */

@@ -196,11 +196,12 @@ int enrol_role_start(struct enrol_role *e, struct rt *rt, struct store *store,
 			"missing=%s do=\"clinicctl enrol ca, or take 'enrol' out of %s\"",
 			FILES_ENROL_KEY, FILES_CONF);
 	if (!role)
-		return enroller_init(&e->enroller, store, NULL, NULL, false);
+		return enroller_init(&e->enroller, store, NULL, NULL, false, 0);
 	r = read_keys(dir, &ca, root, why);
 	if (r < 0)
 		return r;
-	r = enroller_init(&e->enroller, store, &ca, root, conf->enrol_asks);
+	r = enroller_init(&e->enroller, store, &ca, root, conf->enrol_asks,
+			  conf->enrol_life_s);
 	crypto_wipe(&ca, sizeof(ca));
 	if (r < 0) {
 		snprintf(why, FOLDER_WHY_MAX, "%s/%s is not a certificate", dir,

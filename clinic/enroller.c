@@ -50,11 +50,12 @@ const char *enroller_outcome_text(enum enroller_outcome o)
 }
 
 int enroller_init(struct enroller *e, struct store *store, const struct pki_pair *ca,
-		  const char *root, bool ask)
+		  const char *root, bool ask, uint32_t life_s)
 {
 	int r = 0;
 
 	*e = (struct enroller){ .store = store, .ask = ask, .has_ca = ca != NULL };
+	e->life_ms = (int64_t)(life_s ? life_s : ENROLMENT_DAYS * 86400u) * 1000;
 	if (ca) {
 		e->ca = *ca;
 		r = pki_der(root, &e->root);
@@ -205,7 +206,7 @@ static int issue(struct enroller *e, const struct job *j, struct enrol_row *row,
 		 struct coap_server_response *ret, struct enroller_note *note)
 {
 	struct pki_cert cert;
-	int r = pki_sign_hub(&e->ca, row->hub, j->csr.public, j->now.ms, ENROLMENT_DAYS,
+	int r = pki_sign_hub(&e->ca, row->hub, j->csr.public, j->now.ms, e->life_ms,
 			     &cert);
 
 	if (r < 0)

@@ -60,6 +60,7 @@ struct enroller_note {
 struct enroller {
 	struct store *store;
 	bool ask;
+	int64_t life_ms;
 	bool has_ca;
 	struct pki_pair ca;
 	struct pki_cert root;
@@ -70,11 +71,12 @@ struct enroller {
  *
  * ca, root   PEM; copied. NULL: no certificates are made here, confirmations are taken all the same
  * ask        a person must approve each enrolment
+ * life_s     that a certificate is good for; 0: ENROLMENT_DAYS
  *
  * Returns 0, or -EBADMSG (root does not parse).
  */
 int enroller_init(struct enroller *e, struct store *store, const struct pki_pair *ca,
-		  const char *root, bool ask);
+		  const char *root, bool ask, uint32_t life_s);
 void enroller_done(struct enroller *e); /* wipes the key */
 
 /*

@@ -61,7 +61,8 @@ static int put_date(int64_t ms, uint8_t out[static CTC_DATE_SIZE])
 	return n + 2;
 }
 
-static void init_cert(Cert *c, int64_t now_ms, int days)
+/* It begins before it is made, so that a clock a little behind does no harm: a day, or an eighth of a short life. */
+static void init_cert(Cert *c, int64_t now_ms, int64_t life_ms)
 {
 	wc_InitCert(c);
 	c->sigType = CTC_SHA256wECDSA;
@@ -70,8 +71,9 @@ static void init_cert(Cert *c, int64_t now_ms, int days)
 	crypto_random(c->serial, PKI_SERIAL_LEN);
 	/* Positive, and not so short that an encoder would drop a leading zero. */
 	c->serial[0] = (uint8_t)((c->serial[0] & 0x3f) | 0x40);
-	c->beforeDateSz = put_date(now_ms - DAY_MS, c->beforeDate);
-	c->afterDateSz = put_date(now_ms + (int64_t)days * DAY_MS, c->afterDate);
+	c->beforeDateSz = put_date(now_ms - (life_ms / 8 < DAY_MS ? life_ms / 8 : DAY_MS),
+				   c->beforeDate);
+	c->afterDateSz = put_date(now_ms + life_ms, c->afterDate);
 }
 
 /* Definite length, up to 65535 (X.690, 8.1.3). */
@@ -195,7 +197,7 @@ static int make_pair(const struct pki_pair *root, int64_t now_ms, int days, fill
 
 	wc_ecc_init(&key);
 	wc_ecc_init(&issuer.key);
-	init_cert(&cert, now_ms, days);
+	init_cert(&cert, now_ms, (int64_t)days * DAY_MS);
 	if (root)
 		r = load_issuer(root, &issuer);
 	if (r == 0 && wc_ecc_make_key_ex(crypto_rng(), 32, &key, ECC_SECP256R1) != 0)
@@ -323,7 +325,8 @@ int pki_make_enrol(const struct pki_pair *root, int64_t now_ms, struct pki_pair 
 }
 
 int pki_sign_hub(const struct pki_pair *ca, const uint8_t hub[static HUB_ID_LEN],
-		 const uint8_t *public, int64_t now_ms, int days, struct pki_cert *ret)
+		 const uint8_t *public, int64_t now_ms, int64_t life_ms,
+		 struct pki_cert *ret)
 {
 	uint8_t der[DER_MAX];
 	struct issuer issuer;
@@ -333,7 +336,7 @@ int pki_sign_hub(const struct pki_pair *ca, const uint8_t hub[static HUB_ID_LEN]
 
 	wc_ecc_init(&key);
 	wc_ecc_init(&issuer.key);
-	init_cert(&cert, now_ms, days);
+	init_cert(&cert, now_ms, life_ms);
 	r = load_issuer(ca, &issuer);
 	if (r == 0 &&
 	    wc_ecc_import_x963_ex(public, P256_PUBLIC_LEN, &key, ECC_SECP256R1) != 0)
@@ -348,7 +351,7 @@ int pki_sign_hub(const struct pki_pair *ca, const uint8_t hub[static HUB_ID_LEN]
 		ret->len = (size_t)n;
 		memcpy(ret->der, der, (size_t)n);
 		memcpy(ret->serial, cert.serial, PKI_SERIAL_LEN);
-		ret->ends_ms = now_ms + (int64_t)days * DAY_MS;
+		ret->ends_ms = now_ms + life_ms;
 	}
 	wc_ecc_free(&issuer.key);
 	wc_ecc_free(&key);

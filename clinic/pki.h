@@ -79,11 +79,13 @@ struct pki_cert {
  *
  * ca      as pki_make_enrol made it; its dates are not looked at
  * public  P256_PUBLIC_LEN octets: 04 || x || y
+ * life_ms  from now_ms to its end; it begins a day before now_ms, or an eighth of life_ms if that is less
  *
  * Returns 0, -EBADMSG (ca does not parse), -ERANGE (no point of P-256), or -EIO.
  */
 int pki_sign_hub(const struct pki_pair *ca, const uint8_t hub[static HUB_ID_LEN],
-		 const uint8_t *public, int64_t now_ms, int days, struct pki_cert *ret);
+		 const uint8_t *public, int64_t now_ms, int64_t life_ms,
+		 struct pki_cert *ret);
 
 /* pki_der - a certificate in PEM to DER. Returns 0, or -EBADMSG (also: longer than PKI_DER_MAX). */
 int pki_der(const char *cert, struct pki_cert *ret);

@@ -478,6 +478,16 @@ static bool is_stuck(const struct enrol *e)
 			       k->tries >= ENROL_TRIES);
 }
 
+/* At least once in ENROL_LOOK_PARTS of the life of the certificate in use. */
+static uint64_t look_ms(const struct enrol_kept *k)
+{
+	int64_t part = (k->current.end_ms - k->current.begin_ms) / ENROL_LOOK_PARTS;
+
+	return !k->has_current || part <= 0 || part > ENROL_LOOK_MS ? ENROL_LOOK_MS
+	       : part < 1000					    ? 1000
+								    : (uint64_t)part;
+}
+
 struct mono enrol_deadline(const struct enrol *e, struct mono now)
 {
 	if (e->use_due || e->call_due || e->draw)
@@ -490,5 +500,5 @@ struct mono enrol_deadline(const struct enrol *e, struct mono now)
 		return e->wait_until;
 	if (e->todo != ENROL_NOTHING)
 		return now;
-	return is_stuck(e) ? MONO_NEVER : mono_add(now, ENROL_LOOK_MS);
+	return is_stuck(e) ? MONO_NEVER : mono_add(now, look_ms(&e->kept));
 }

@@ -37,8 +37,9 @@ enum {
 	ENROL_REFUSALS = 3,
 	/* Readings refused for so long, without one connection between: the certificate may have ended unseen. */
 	ENROL_DOUBT_MS = 60 * 60 * 1000,
-	/* How late a change of floor_ms is looked at if nobody tells. */
+	/* How late a change of floor_ms is looked at if nobody tells; sooner for a certificate of a short life. */
 	ENROL_LOOK_MS = 60 * 60 * 1000,
+	ENROL_LOOK_PARTS = 64,
 	ENROL_ROUTE_JITTER_MS = 5 * 1000,
 };
 

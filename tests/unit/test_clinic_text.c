@@ -265,6 +265,42 @@ static void test_conf(void)
 	CHECK_INT(conf_parse(text, &back, &line), 0);
 	CHECK_MEM(back.addr, c.addr, 16);
 	CHECK_UINT(back.port, 5684);
+	CHECK_INT(conf_parse("name = a\nport = 1\nenrol-life = 36h\n", &c, &line), 0);
+	CHECK_UINT(c.enrol_life_s, 36 * 3600);
+	CHECK(conf_format(&c, text, sizeof(text)) > 0);
+	CHECK_INT(conf_parse(text, &back, &line), 0);
+	CHECK_UINT(back.enrol_life_s, c.enrol_life_s);
+}
+
+static void test_conf_life(void)
+{
+	static const struct {
+		const char *text;
+		uint32_t s; /* 0: refused */
+	} lives[] = {
+		{ "90d", 90 * 86400 },
+		{ "1095d", CONF_LIFE_MAX_S },
+		{ "1096d", 0 },
+		{ "8s", 8 },
+		{ "7s", 0 },
+		{ "15m", 900 },
+		{ "", 0 },
+		{ "d", 0 },
+		{ "90", 0 },
+		{ "90 d", 0 },
+		{ "90dd", 0 },
+		{ "90y", 0 },
+		{ "-9d", 0 },
+		{ "4294967297s", 0 },
+		{ "0d", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(lives) / sizeof(*lives); i++) {
+		uint32_t s = 0;
+
+		CHECK_INT(conf_parse_life(lives[i].text, &s), lives[i].s ? 0 : -ERANGE);
+		CHECK_UINT(s, lives[i].s);
+	}
 }
 
 static void test_conf_refused(void)
@@ -288,6 +324,7 @@ static void test_conf_refused(void)
 		{ "port = 65536\n", -ERANGE, 1 },
 		{ "port = 1x\n", -ERANGE, 1 },
 		{ "port =\n", -ERANGE, 1 },
+		{ "enrol-life = long\n", -ERANGE, 1 },
 	};
 	static char longest[1000];
 	struct conf c;
@@ -760,7 +797,7 @@ static void test_dating(void)
 
 TEST_MAIN("clinic_text", test_given_up, test_device, test_device_kinds,
 	  test_device_refused, test_device_why, test_change, test_hub_name, test_conf,
-	  test_conf_refused, test_times, test_address, test_values, test_other_values,
-	  test_codes, test_remarks, test_status_of_all_kinds, test_marks, test_dating,
-	  test_dating_of_other_clocks, test_dating_marks, test_blocks, test_joining,
-	  test_joining_many)
+	  test_conf_life, test_conf_refused, test_times, test_address, test_values,
+	  test_other_values, test_codes, test_remarks, test_status_of_all_kinds,
+	  test_marks, test_dating, test_dating_of_other_clocks, test_dating_marks,
+	  test_blocks, test_joining, test_joining_many)

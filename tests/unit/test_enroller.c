@@ -65,7 +65,7 @@ static void hub_name(char ret[static 2 * HUB_ID_LEN + 1])
 
 static void begin_enroller(bool ask)
 {
-	CHECK_INT(enroller_init(&enroller, store, &ca, root.cert, ask), 0);
+	CHECK_INT(enroller_init(&enroller, store, &ca, root.cert, ask, 0), 0);
 }
 
 static void claim(const struct key *k, const char *name)

@@ -43,6 +43,23 @@ static int verify(const struct pki_pair *ca, const struct pki_pair *leaf)
 	return r == WOLFSSL_SUCCESS ? 0 : r;
 }
 
+/* It begins so long before now. */
+static void check_begin(const struct pki_cert *c, int64_t before_s)
+{
+	DecodedCert d;
+	const byte *date;
+	struct tm tm;
+	byte format;
+	int len;
+
+	wc_InitDecodedCert(&d, c->der, (word32)c->len, NULL);
+	CHECK_INT(wc_ParseCert(&d, CERT_TYPE, NO_VERIFY, NULL), 0);
+	CHECK_INT(wc_GetDateInfo(d.beforeDate, d.beforeDateLen, &date, &format, &len), 0);
+	CHECK_INT(wc_GetDateAsCalendarTime(date, len, format, &tm), 0);
+	CHECK_INT(timegm(&tm), now_ms / 1000 - before_s);
+	wc_FreeDecodedCert(&d);
+}
+
 static void test_make(void)
 {
 	now_ms = (int64_t)time(NULL) * 1000;
@@ -193,8 +210,8 @@ static void test_enrol(void)
 	CHECK_UINT(decode(&ca)->pathLength, 0);
 	CHECK_UINT(decode(&ca)->extExtKeyUsage, EXTKEYUSE_CLIENT_AUTH);
 	wc_FreeDecodedCert(&cert);
-	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90, &a), 0);
-	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90, &b), 0);
+	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90LL * 86400000, &a), 0);
+	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90LL * 86400000, &b), 0);
 	CHECK(memcmp(a.serial, b.serial, PKI_SERIAL_LEN) != 0);
 	CHECK_INT(a.ends_ms, now_ms + 90LL * 86400000);
 	CHECK(memmem(a.der, a.len, "0aff0000000000000000000000000000", 32) != NULL);
@@ -202,6 +219,10 @@ static void test_enrol(void)
 	CHECK_INT(identity_check_form(a.der, a.len, true), 0);
 	CHECK_INT(identity_pin(a.der, a.len, spki), 0);
 	CHECK(m);
+	check_begin(&a, 86400);
+	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 40000, &b), 0);
+	CHECK_INT(b.ends_ms, now_ms + 40000);
+	check_begin(&b, 5);
 	n = to_der(root.cert, der, sizeof(der));
 	CHECK_INT(wolfSSL_CertManagerLoadCABuffer(m, der, n, WOLFSSL_FILETYPE_ASN1),
 		  WOLFSSL_SUCCESS);
@@ -215,10 +236,10 @@ static void test_enrol(void)
 		  WOLFSSL_SUCCESS);
 	wolfSSL_CertManagerFree(m);
 	public[64] ^= 1;
-	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90, &a), -ERANGE);
+	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90LL * 86400000, &a), -ERANGE);
 	public[64] ^= 1;
 	memset(ca.key, 0, sizeof(ca.key));
-	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90, &a), -EBADMSG);
+	CHECK_INT(pki_sign_hub(&ca, id, public, now_ms, 90LL * 86400000, &a), -EBADMSG);
 	CHECK_INT(pki_der(root.cert, &a), 0);
 	n = to_der(root.cert, der, sizeof(der));
 	CHECK_UINT(a.len, n);
