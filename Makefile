@@ -123,14 +123,14 @@ hubd := $(addprefix hub/,main.o hubd_config.o hubd_enrol.o hubd_orders.o hubd_pa
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # the clinic's side: files and keys, the store, ingest
-clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_held.o store_settle.o store_status.o store_visit.o visit.o filing.o witness.o enrolment.o store_config.o) \
+clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_held.o store_settle.o store_status.o store_ticket.o store_visit.o ticket_row.o visit.o filing.o witness.o enrolment.o store_config.o) \
 	hub/command.o $(audit) $(db) $(core) $(rt) $(crypto)
 # the store, by what its rows are of
 clinic += $(addprefix clinic/,store_counts.o store_hub.o store_mark.o store_record.o store_tombstone.o)
 # the end of hubs' lives
 clinic += clinic/life.o clinic/store_life.o
 # requests for certificates
-enroller := clinic/enroller.o coap/enrol_server.o hub/crypto/csr.o
+enroller := clinic/enroller.o clinic/enroller_bodies.o clinic/enroller_ticket.o coap/enrol_server.o hub/crypto/csr.o
 # the clinic's door: questions, answers, the sockets
 door := $(addprefix clinic/,bundle_own.o door.o door_answer.o door_config.o door_rows.o hub_facts.o store_person.o wire.o)
 clinicd := clinic/clinicd.o clinic/calls.o clinic/door_serve.o $(door) clinic/enrol_role.o clinic/config_serve.o clinic/flood.o clinic/metrics.o $(enroller) $(clinic) $(coap_server) $(coap_shared)
@@ -212,6 +212,7 @@ test_csr_make := hub/crypto/csr_make.o coap/identity.o $(core) $(rt) $(crypto)
 test_identity_store := coap/enrol.o coap/identity_cert.o coap/identity_file.o coap/identity_pem.o coap/identity_store.o hub/crypto/csr_make.o coap/identity.o $(clinic)
 test_setup := $(setup) $(clinic)
 test_enroller := $(enroller) coap/identity.o $(clinic)
+test_enroller_ticket := $(enroller) coap/identity.o $(clinic)
 test_store_claim := $(clinic)
 test_visit := $(clinic)
 test_door := $(door) coap/identity.o $(clinic)
@@ -228,7 +229,7 @@ test_config_serve := clinic/config_serve.o $(clinic)
 test_gaps := $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o) hub/crypto/manifest_sign.o $(clinic)
 test_replies := coap/replies.o $(core)
 test_coap_records := $(coap_shared)
-UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller csr csr_make identity_store setup reset \
+UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_store setup reset \
 	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block fetch offer command config_state config_serve config_text
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
@@ -575,7 +576,7 @@ help:
 everything: all $(patsubst %.c,$(O)/%.o,$(wildcard tests/*/*.c))
 
 lint: need-build need-check deps
-	$(Q)LINT_PURE='$(core) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure) clinic/enrolment.o clinic/filing.o clinic/life.o' tests/lint.sh $(O) $(DEPS)
+	$(Q)LINT_PURE='$(core) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure) clinic/enrolment.o clinic/filing.o clinic/life.o clinic/ticket_row.o' tests/lint.sh $(O) $(DEPS)
 
 # ---- fuzz -----------------------------------------------------------------------------------------
 # one line says what each target is made of; corpus: tests/fuzz/corpus/<target>

@@ -48,6 +48,20 @@ static void log_note(const struct enroller_note *n)
 		log_warn("enrolment-refused", "hub=%s reason=%s", hub,
 			 *n->why ? n->why : "form");
 		break;
+	case ENROLLER_CLAIMED:
+		log_info("ticket-claimed", "ticket=%s hub=%s", n->ticket, hub);
+		if (n->copied)
+			log_err("ticket-alarm",
+				"ticket=%s hub=%s reason=second-hub "
+				"do=\"clinicctl ticket list; revoke it if it was "
+				"copied\"",
+				n->ticket, hub);
+		break;
+	case ENROLLER_TICKET_REFUSED:
+		log_err("ticket-alarm",
+			"ticket=%s hub=%s reason=%s do=\"clinicctl ticket list\"",
+			n->ticket, hub, n->why);
+		break;
 	case ENROLLER_FLOOD: log_warn("hub-floods", "answer=4.29 role=enrol"); break;
 	case ENROLLER_STORE_DOWN:
 	case ENROLLER_IN_DOUBT:

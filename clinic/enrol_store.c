@@ -206,7 +206,8 @@ int enrol_store_taken(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		s->db, &q,
 		"SELECT 1 FROM hub_key WHERE spki = ?1 AND (hub_id <> ?2 OR state <> ?3)"
 		" UNION SELECT 1 FROM hub WHERE spki = ?1"
-		" UNION SELECT 1 FROM claim WHERE spki = ?1 LIMIT 1");
+		" UNION SELECT 1 FROM claim WHERE spki = ?1"
+		" UNION SELECT 1 FROM ticket WHERE spki = ?1 LIMIT 1");
 	sql_bind_bytes(&q, 1, spki, PIN_LEN);
 	sql_bind_bytes(&q, 2, hub, HUB_ID_LEN);
 	sql_bind_int(&q, 3, KEY_ISSUED);

@@ -38,7 +38,7 @@ int enrol_store_find(struct store *s, const uint8_t spki[static PIN_LEN],
 int enrol_store_take(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		     int64_t now_ms, struct enrol_row *ret);
 
-/* enrol_store_taken - is or was this a key of another hub, or an earlier one of this? Returns 1 or 0. */
+/* enrol_store_taken - is or was this a key of another hub, an earlier one of this, or a ticket's? Returns 1 or 0. */
 int enrol_store_taken(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		      const uint8_t spki[static PIN_LEN]);
 

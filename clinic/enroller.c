@@ -7,17 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clinic/enroller_ticket.h"
 #include "clinic/ingest.h"
 #include "clinic/store_claim.h"
+#include "clinic/store_ticket.h"
 #include "coap/enrol_server.h"
-#include "hub/core/cbor.h"
 #include "hub/crypto/csr.h"
 #include "hub/rt/failpoint.h"
-
-enum {
-	BODY_MAP_MAX = 16,
-	VERSION_TEXT_MAX = 64,
-};
 
 /* One request on its way. */
 struct job {
@@ -27,6 +23,8 @@ struct job {
 	struct enrol_said said; /* of a confirmation */
 	struct wall now;
 	uint8_t hub[HUB_ID_LEN];
+	bool by_ticket;		 /* it asks to be claimed */
+	uint8_t device[PIN_LEN]; /* then: its device key */
 };
 
 const char *enroller_outcome_text(enum enroller_outcome o)
@@ -45,6 +43,8 @@ const char *enroller_outcome_text(enum enroller_outcome o)
 	case ENROLLER_IN_DOUBT: return "commit-failed";
 	case ENROLLER_FLOOD: return "flood";
 	case ENROLLER_ROOT: return "root";
+	case ENROLLER_CLAIMED: return "claimed";
+	case ENROLLER_TICKET_REFUSED: return "ticket-refused";
 	}
 	return "?";
 }
@@ -74,6 +74,8 @@ bool enroller_admit(struct enroller *e, const uint8_t spki[static PIN_LEN],
 	struct enrol_row row;
 	int r = enrol_store_find(e->store, spki, &row);
 
+	if (r == -ENOENT)
+		r = store_ticket_known(e->store, spki) == 0 ? -ENOENT : -EAGAIN;
 	if (r < 0)
 		return r != -ENOENT;
 	switch (enrolment_role(&row.e, spki, now_ms)) {
@@ -93,79 +95,6 @@ bool enroller_admit_issued(struct enroller *e, const uint8_t spki[static PIN_LEN
 
 	return enrol_store_find(e->store, spki, &row) == 0 &&
 	       enrolment_role(&row.e, spki, now_ms) == ENROLMENT_ROLE_ISSUED;
-}
-
-/* --- bodies --------------------------------------------------------------------------- */
-
-int enroller_said_decode(const uint8_t *body, size_t len, struct enrol_said *ret)
-{
-	struct enrol_said said = { 0 };
-	unsigned seen = 0;
-	size_t n, text_len;
-	struct cb c;
-	int r;
-
-	cb_init(&c, body, len);
-	n = cb_get_map(&c, BODY_MAP_MAX);
-	while (n-- > 0) {
-		uint64_t key = cb_get_uint(&c);
-
-		if (key < 5 && (seen & 1U << key))
-			cb_fail(&c, -EBADMSG);
-		seen |= key < 5 ? 1U << key : 0;
-		switch (key) {
-		case 1: said.epoch = (uint32_t)cb_get_uint_max(&c, UINT32_MAX); break;
-		case 2:
-			cb_get_text(&c, &text_len);
-			if (text_len > VERSION_TEXT_MAX)
-				cb_fail(&c, -ERANGE);
-			break;
-		case 3: cb_get_fixed(&c, said.sign_public, P256_PUBLIC_LEN); break;
-		case 4:
-			said.has_audit = true;
-			cb_get_fixed(&c, said.audit_key, KEY_LEN);
-			break;
-		default: cb_skip(&c);
-		}
-	}
-	if (said.epoch == 0 || said.sign_public[0] != 0x04)
-		cb_fail(&c, -ERANGE);
-	if ((seen & 0x0e) != 0x0e)
-		cb_fail(&c, -EBADMSG);
-	r = cb_finish(&c);
-	if (r == 0)
-		*ret = said;
-	crypto_wipe(&said, sizeof(said));
-	return r;
-}
-
-int enroller_confirm_answer(struct wall now, uint64_t config_version, uint8_t *buf,
-			    size_t cap)
-{
-	struct writer w;
-
-	writer_init(&w, buf, cap);
-	cb_put_map(&w, config_version ? 2 : 1);
-	cb_put_uint(&w, 1);
-	cb_put_array(&w, 2);
-	cb_put_int(&w, now.ms);
-	cb_put_uint(&w, now.quality);
-	if (config_version) {
-		cb_put_uint(&w, 2);
-		cb_put_uint(&w, config_version);
-	}
-	return writer_len(&w);
-}
-
-int enroller_epoch_answer(uint32_t epoch, uint8_t *buf, size_t cap)
-{
-	struct writer w;
-
-	writer_init(&w, buf, cap);
-	cb_put_map(&w, 1);
-	cb_put_uint(&w, 3);
-	cb_put_uint(&w, epoch);
-	return writer_len(&w);
 }
 
 /* --- one transaction ------------------------------------------------------------------ */
@@ -277,6 +206,30 @@ static int confirmed(struct enroller *e, const struct job *j, const struct enrol
 	return 0;
 }
 
+static void refuse_ticket(struct coap_server_response *ret, struct enroller_note *note,
+			  int result)
+{
+	finish(ret, note, ENROLLER_TICKET_REFUSED, COAP_CODE_FORBIDDEN,
+	       ticket_result_name((enum ticket_result)result));
+}
+
+static int activate(struct enroller *e, const struct job *j, const struct enrol_row *row,
+		    struct coap_server_response *ret, struct enroller_note *note)
+{
+	/* by its own word is every key but one that renews */
+	int r = row->e.active.renewal
+			? (int)TICKET_GOOD
+			: enroller_ticket_confirm(e->store, row->hub, !row->has_hub,
+						  j->now.ms, note);
+
+	if (r < 0)
+		return r;
+	if (r == TICKET_GOOD)
+		return confirmed(e, j, row, false, ret, note);
+	refuse_ticket(ret, note, r);
+	return 0;
+}
+
 static int act(struct enroller *e, const struct job *j, struct enrol_row *row,
 	       const struct enrolment_answer *a, struct coap_server_response *ret,
 	       struct enroller_note *note)
@@ -289,7 +242,7 @@ static int act(struct enroller *e, const struct job *j, struct enrol_row *row,
 	case ENROLMENT_ISSUE: return issue(e, j, row, ret, note);
 	case ENROLMENT_SEND_ISSUED: return repeat(e, &row->e.issued, ret, note);
 	case ENROLMENT_SEND_ACTIVE: return repeat(e, &row->e.active, ret, note);
-	case ENROLMENT_ACTIVATE: return confirmed(e, j, row, false, ret, note);
+	case ENROLMENT_ACTIVATE: return activate(e, j, row, ret, note);
 	case ENROLMENT_CONFIRMED: return confirmed(e, j, row, true, ret, note);
 	case ENROLMENT_CHANGED: break;
 	}
@@ -304,6 +257,25 @@ static int note_contact(struct enroller *e, const struct job *j)
 	return r == -ENOENT ? 0 : r;
 }
 
+static int decide_claim(struct enroller *e, const struct job *j,
+			struct coap_server_response *ret, struct enroller_note *note)
+{
+	int r = enroller_ticket_claim(e->store, j->spki, j->device, j->now.ms, note);
+
+	if (r == -ENOENT) {
+		finish(ret, note, ENROLLER_REFUSED, COAP_CODE_FORBIDDEN,
+		       enrolment_reason_name(ENROLMENT_UNKNOWN_KEY));
+		return -EEXIST;
+	}
+	if (r > 0)
+		refuse_ticket(ret, note, r);
+	if (r != TICKET_GOOD)
+		return r < 0 ? r : 0;
+	note->outcome = ENROLLER_CLAIMED;
+	ret->code = COAP_CODE_CHANGED;
+	return 0;
+}
+
 /* Between BEGIN and COMMIT. -EEXIST: answered, and nothing of it is to stay. */
 static int decide(struct enroller *e, const struct job *j,
 		  struct coap_server_response *ret, struct enroller_note *note)
@@ -311,8 +283,11 @@ static int decide(struct enroller *e, const struct job *j,
 	struct enrolment_request rq = j->rq;
 	struct enrolment_answer a;
 	struct enrol_row row;
-	int r = note_contact(e, j);
+	int r;
 
+	if (j->by_ticket)
+		return decide_claim(e, j, ret, note);
+	r = note_contact(e, j);
 	if (r == 0)
 		r = enrol_store_take(e->store, j->hub, j->now.ms, &row);
 	if (r == 0 && rq.key)
@@ -439,6 +414,18 @@ static void begin(struct job *j, const struct coap_server_request *rq,
 			   .rq = { .event = event, .now_ms = now.ms, .by = rq->spki } };
 }
 
+static void handle_claim(struct enroller *e, struct job *j,
+			 const struct coap_server_request *rq,
+			 struct coap_server_response *ret, struct enroller_note *note)
+{
+	j->by_ticket = true;
+	if (enroller_claim_decode(rq->body, rq->len, j->device) < 0)
+		finish(ret, note, ENROLLER_MALFORMED, COAP_CODE_BAD_REQUEST,
+		       "claim-form");
+	else
+		run(e, j, ret, note);
+}
+
 void enroller_handle(struct enroller *e, const struct coap_server_request *rq,
 		     struct wall now, struct coap_server_response *ret,
 		     struct enroller_note *note)
@@ -453,6 +440,10 @@ void enroller_handle(struct enroller *e, const struct coap_server_request *rq,
 	j.rq.ask = e->ask;
 	if (code != 0) {
 		finish(ret, note, ENROLLER_MALFORMED, code, "");
+		return;
+	}
+	if (enrol_server_path(rq->path) == ENROL_PATH_CLAIM) {
+		handle_claim(e, &j, rq, ret, note);
 		return;
 	}
 	if (!find_hub(e, &j, ret, note))

@@ -12,7 +12,7 @@
  *      than the hub's id.
  *
  *   request -> a path and formats of ours?   no: 4.04, 4.05, 4.06, 4.15
- *           -> is there a row?               no: 4.03
+ *           -> is there a row?               no: 4.03; a ticket's key may ask for hub/claim and nothing else (enroller_ticket.h)
  *           -> a good request for this hub?  no: 4.00
  *           -> BEGIN, what enrolment_on says, certificate, COMMIT
  *           -> answer
@@ -23,6 +23,7 @@
 #include "clinic/enrol_store.h"
 #include "clinic/pki.h"
 #include "coap/server.h"
+#include "hub/core/ticket.h"
 #include "hub/core/time.h"
 
 /* What became of a request, for the log and the counters. */
@@ -38,9 +39,11 @@ enum enroller_outcome {
 	ENROLLER_STORE_DOWN = 8,
 	ENROLLER_IN_DOUBT =
 		9, /* COMMIT failed: no answer; after -EIO the store must not be used again */
-	ENROLLER_FLOOD = 10, /* seen by who calls us: 4.29 */
-	ENROLLER_ROOT = 11,  /* was given */
-	ENROLLER_OUTCOMES = 12,
+	ENROLLER_FLOOD = 10,	      /* seen by who calls us: 4.29 */
+	ENROLLER_ROOT = 11,	      /* was given */
+	ENROLLER_CLAIMED = 12,	      /* by its ticket */
+	ENROLLER_TICKET_REFUSED = 13, /* it was used, revoked or is over; an alarm */
+	ENROLLER_OUTCOMES = 14,
 };
 
 const char *enroller_outcome_text(enum enroller_outcome o);
@@ -54,6 +57,8 @@ struct enroller_note {
 	uint8_t hub[HUB_ID_LEN];
 	uint32_t epoch; /* issued or confirmed */
 	bool renewal;
+	char ticket[TICKET_ID_MAX]; /* that it came with, or was refused with; "" none */
+	bool copied;		    /* another hub had come with the same ticket before */
 };
 
 /* Fields are private. */
@@ -81,7 +86,8 @@ void enroller_done(struct enroller *e); /* wipes the key */
 
 /*
  * enroller_admit - may a peer with this key finish its handshake on the enrol port? True for a hub's own key and for the one
- * it uses, unless nothing is taken from the hub any more (life.h); also if the store cannot be asked.
+ * it uses, unless nothing is taken from the hub any more (life.h); for a ticket's, whatever became of it, so that who tries
+ * again with one is known by name; also if the store cannot be asked.
  * enroller_admit_issued - the same on the port of uploads, for a key that waits for its confirmation. False if the store cannot
  * be asked: that is ingest_admit's to say.
  */
@@ -112,3 +118,9 @@ int enroller_said_decode(const uint8_t *body, size_t len, struct enrol_said *ret
 int enroller_confirm_answer(struct wall now, uint64_t config_version, uint8_t *buf,
 			    size_t cap);
 int enroller_epoch_answer(uint32_t epoch, uint8_t *buf, size_t cap);
+
+/*
+ * enroller_claim_decode - the body of POST "hub/claim": {1: SHA-256 of the SubjectPublicKeyInfo of the hub's device key};
+ * further keys are skipped. Returns 0 or -EBADMSG, -ERANGE. Pure.
+ */
+int enroller_claim_decode(const uint8_t *body, size_t len, uint8_t ret[static PIN_LEN]);

@@ -272,6 +272,31 @@ static const char step_14[] =
 	"  address TEXT NOT NULL,"
 	"  calls BIGINT NOT NULL);";
 
+/* Tickets, and which hubs came with one (store_ticket.h). A clinicd of an older version lets none of these hubs in the door,
+ * but would confirm one that was claimed without looking at its ticket: tickets are made when all are of this version. */
+static const char step_15[] = "CREATE TABLE ticket ("
+			      "  spki BYTEA NOT NULL PRIMARY KEY,"
+			      "  id TEXT NOT NULL UNIQUE,"
+			      "  name TEXT NOT NULL,"
+			      "  site TEXT NOT NULL,"
+			      "  who TEXT NOT NULL,"
+			      "  at_ms BIGINT NOT NULL,"
+			      "  expires_ms BIGINT NOT NULL,"
+			      "  state BIGINT NOT NULL,"
+			      "  hub_id BYTEA NOT NULL,"
+			      "  ended_ms BIGINT NOT NULL,"
+			      "  ended_by TEXT NOT NULL,"
+			      "  why TEXT NOT NULL,"
+			      "  alarms BIGINT NOT NULL,"
+			      "  alarm_ms BIGINT NOT NULL,"
+			      "  alarm_hub BYTEA NOT NULL);"
+			      "CREATE TABLE ticket_hub ("
+			      "  hub_id BYTEA NOT NULL PRIMARY KEY,"
+			      "  ticket BYTEA NOT NULL,"
+			      "  made BIGINT NOT NULL,"
+			      "  at_ms BIGINT NOT NULL);"
+			      "CREATE INDEX ticket_hub_ticket ON ticket_hub (ticket);";
+
 /*
  * steps[n] makes version n + 1 out of version n. A program may use tables of a later version than its own if 'oldest' of
  * that version says so: servers are updated one after the other, and the first one changes the tables. So a step adds
@@ -282,10 +307,10 @@ static const struct step {
 	const char *text;
 	int oldest; /* SCHEMA_VERSION of the oldest program that may use what this step leaves */
 } steps[SCHEMA_VERSION] = {
-	{ step_1, 1 },	{ step_2, 2 },	{ step_3, 3 },	{ step_4, 4 },
-	{ step_5, 4 },	{ step_6, 6 }, /* an older one would file what is held */
-	{ step_7, 6 },	{ step_8, 6 },	{ step_9, 6 },	{ step_10, 6 },
-	{ step_11, 6 }, { step_12, 6 }, { step_13, 6 }, { step_14, 6 },
+	{ step_1, 1 },	{ step_2, 2 },	{ step_3, 3 },	{ step_4, 4 },	{ step_5, 4 },
+	{ step_6, 6 }, /* an older one would file what is held */
+	{ step_7, 6 },	{ step_8, 6 },	{ step_9, 6 },	{ step_10, 6 }, { step_11, 6 },
+	{ step_12, 6 }, { step_13, 6 }, { step_14, 6 }, { step_15, 6 },
 };
 
 static int read_number(struct sql *db, const char *name, int64_t *ret)

@@ -226,6 +226,16 @@ static int take_away(struct store *s, const uint8_t spki[static PIN_LEN],
 	return sql_end(&q);
 }
 
+/* By which ticket it was made (store_ticket.h) goes with it. */
+static int forget_ticket(struct store *s, const uint8_t hub[static HUB_ID_LEN])
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q, "DELETE FROM ticket_hub WHERE hub_id = ?1");
+	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
+	return sql_finish(&q);
+}
+
 int claim_cancel(struct store *s, const uint8_t spki[static PIN_LEN], int64_t now_ms,
 		 const char *who, const char *why)
 {
@@ -236,6 +246,8 @@ int claim_cancel(struct store *s, const uint8_t spki[static PIN_LEN], int64_t no
 		r = has_hub(s, hub);
 	if (r > 0)
 		return CLAIM_HUB;
+	if (r == 0)
+		r = forget_ticket(s, hub);
 	if (r == 0)
 		r = write_line(s, hub, JOURNAL_CLAIM_CANCEL, now_ms, who, why);
 	return r < 0 ? r : (int)CLAIM_DONE;

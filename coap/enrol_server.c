@@ -10,6 +10,8 @@ enum enrol_path enrol_server_path(const char *path)
 {
 	static const char well_known[] = ".well-known/";
 
+	if (strcmp(path, "hub/claim") == 0)
+		return ENROL_PATH_CLAIM;
 	if (strncmp(path, well_known, sizeof(well_known) - 1) == 0)
 		path += sizeof(well_known) - 1;
 	if (strcmp(path, "est/crts") == 0)
@@ -29,6 +31,8 @@ int enrol_server_check(const struct coap_server_request *rq)
 		return COAP_CODE_NOT_FOUND;
 	if (rq->get != (path == ENROL_PATH_CRTS))
 		return COAP_CODE_NOT_ALLOWED;
+	if (path == ENROL_PATH_CLAIM)
+		return rq->format == COAP_FORMAT_CBOR ? 0 : COAP_CODE_UNSUPPORTED_FORMAT;
 	if (!rq->get && rq->format != ENROL_FORMAT_PKCS10)
 		return COAP_CODE_UNSUPPORTED_FORMAT;
 	return rq->accept == -1 || rq->accept == ENROL_FORMAT_CERT

@@ -4,15 +4,16 @@
  * enrol_server.h - EST over CoAP (RFC 9148) as a server sees it: which path, which formats, and what an answer looks like.
  * What is decided about a request is clinic/enroller.h's affair.
  *
- * Paths are those of a short root "est" and of ".well-known/est". Pure.
+ * Paths are those of a short root "est" and of ".well-known/est", and "hub/claim" of hubs with a ticket. Pure.
  */
 #include "coap/server.h"
 
 enum enrol_path {
 	ENROL_PATH_NONE = 0,
-	ENROL_PATH_CRTS, /* GET: the certificate that a server's must chain to */
-	ENROL_PATH_SEN,	 /* POST: a first certificate */
-	ENROL_PATH_SREN, /* POST: the next one */
+	ENROL_PATH_CRTS,  /* GET: the certificate that a server's must chain to */
+	ENROL_PATH_SEN,	  /* POST: a first certificate */
+	ENROL_PATH_SREN,  /* POST: the next one */
+	ENROL_PATH_CLAIM, /* POST: which hub comes with a ticket; not of EST */
 };
 
 enum {

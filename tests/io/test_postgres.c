@@ -614,6 +614,8 @@ static void test_tables_once(void)
 		place_run(&place, "ALTER TABLE hub DROP COLUMN again_ms");
 		place_run(&place, "DROP TABLE successor");
 		place_run(&place, "DROP TABLE refused_call");
+		place_run(&place, "DROP TABLE ticket");
+		place_run(&place, "DROP TABLE ticket_hub");
 		place_run(&place, "ALTER TABLE quarantine DROP COLUMN verdict");
 		place_run(&place, "ALTER TABLE quarantine DROP COLUMN journal");
 		place_run(&place, "UPDATE meta SET value = 1 WHERE name = 'schema'");

@@ -20,7 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPT = os.path.normpath(os.path.join(HERE, '../clinic/postgres.sh'))
 PROGRAMS = ['unit/test_clinic_store', 'unit/test_store_claim', 'unit/test_visit', 'unit/test_filing',
             'unit/test_ingest', 'unit/test_ingest_group', 'unit/test_silence', 'unit/test_config_serve',
-            'unit/test_enroller', 'io/test_postgres']
+            'unit/test_enroller', 'unit/test_enroller_ticket', 'io/test_postgres']
 LIMIT_S = 110
 
 

@@ -392,6 +392,8 @@ static void test_older_database(void)
 	run("ALTER TABLE hub DROP COLUMN again_ms");
 	run("DROP TABLE successor");
 	run("DROP TABLE refused_call");
+	run("DROP TABLE ticket");
+	run("DROP TABLE ticket_hub");
 	run("ALTER TABLE quarantine DROP COLUMN verdict");
 	run("ALTER TABLE quarantine DROP COLUMN journal");
 	run("UPDATE meta SET value = 1 WHERE name = 'schema'");
