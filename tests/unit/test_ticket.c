@@ -53,7 +53,9 @@ static struct ticket a_ticket(void)
 
 	t.trust_len = make_trust(t.trust);
 	p256_generate(t.private, public);
-	CHECK_INT(pki_sign_hub(&ca, hub, public, now_ms, TICKET_DAYS_MAX, &cert), 0);
+	CHECK_INT(pki_sign_hub(&ca, hub, public, now_ms,
+			       TICKET_DAYS_MAX * INT64_C(86400000), &cert),
+		  0);
 	memcpy(t.cert, cert.der, cert.len);
 	t.cert_len = cert.len;
 	return t;
