@@ -177,6 +177,7 @@ test_btree := storage/btree.o $(core)
 test_salvage := $(store)
 test_state := $(store)
 test_reset := storage/reset.o $(records) $(db) $(core) $(rt) $(crypto)
+test_store_enrol := $(store)
 test_root := clinic/opening.o clinic/recover.o $(store)
 $(foreach t,audit audit_record audit_verify,$(eval test_$(t) := $$(audit_store) $$(audit_clinic) $$(core) $$(rt) $$(crypto)))
 $(foreach t,ranges seqblock spool spool_format,$(eval test_$(t) := $$(store)))
@@ -234,7 +235,7 @@ UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
 UNIT_COAP := tune
-UNIT += life
+UNIT += life store_enrol
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
 #include "storage/secret.h"
 
@@ -51,9 +52,11 @@ int keys_write(struct keys *k)
 	crypto_wrap(kek, buf, (size_t)n, nothing, 0, k->slots.tag);
 	crypto_wipe(kek, sizeof(kek));
 	memcpy(buf + n, k->slots.tag, WRAP_OVERHEAD);
-	for (int i = 0; i < KEYS_COPIES && r == 0; i++)
+	for (int i = 0; i < KEYS_COPIES && r == 0; i++) {
 		r = file_replace(k->dir, keys_copy_name[i], buf,
 				 (size_t)n + WRAP_OVERHEAD);
+		FAILPOINT("store.slots.between");
+	}
 	return r;
 }
 

@@ -44,6 +44,11 @@ bool records_has_queue(const struct records *r)
 	return r->keys && records_newest(r);
 }
 
+bool records_is_new(const struct records *r)
+{
+	return r->keys && r->count == 0 && !r->owned;
+}
+
 bool records_is_spooling(const struct records *r)
 {
 	return r->spooling;

@@ -107,6 +107,8 @@ int records_rotate(struct records *r);
 /* records_ready - can a record be taken: is there an owner, a number, and the queue or the spool? */
 bool records_ready(const struct records *r);
 bool records_has_queue(const struct records *r);
+/* records_is_new - open, and there is nothing yet: the first segment is begun when records_set_owner says for whom. */
+bool records_is_new(const struct records *r);
 bool records_is_spooling(const struct records *r);
 
 uint64_t records_next_seq(const struct records *r); /* that the next record will have */

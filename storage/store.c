@@ -421,7 +421,7 @@ struct mono store_deadline(const struct store *s, struct mono now)
 {
 	struct mono next = captures_deadline(&s->intake.captures);
 
-	if (!records_has_queue(s->records) || s->full || s->broken ||
+	if (store_must_open(s) || s->full || s->broken ||
 	    (s->has_config && !s->has_owner && !s->foreign))
 		next = earlier(next, s->retry_at);
 	next = earlier(next, s->step_at);

@@ -155,6 +155,8 @@ void store_log_problem(struct store *s, const char *event, const char *what, int
 
 /* --- store_open.c: keys, records and state.db ------------------------------------------------ */
 
+/* Is the queue not open although there is one, or may be? Of a hub that has no owner yet there is none to open. */
+bool store_must_open(const struct store *s);
 /* Opens what is not open and may be tried now. */
 void store_open_all(struct store *s, struct mono now);
 void store_close_state(struct store *s);

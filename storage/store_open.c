@@ -195,11 +195,16 @@ static void keep_recovery(struct store *s)
 			err_text(r));
 }
 
+bool store_must_open(const struct store *s)
+{
+	return !records_has_queue(s->records) && !records_is_new(s->records);
+}
+
 void store_open_all(struct store *s, struct mono now)
 {
 	bool due = mono_reached(now, s->retry_at);
 
-	if (!records_has_queue(s->records) && due) {
+	if (store_must_open(s) && due) {
 		s->retry_at = mono_add(now, RETRY_MS);
 		if (!s->keys)
 			(void)open_keys(s); /* said there; the spool needs none */
