@@ -84,6 +84,7 @@ struct device_health {
 	bool battery_told, clock_told;
 	uint8_t battery;
 	int64_t clock_told_ms;
+	int signal, signal_told; /* dBm, averaged over one approach; 0: not known */
 };
 
 struct device {
@@ -281,7 +282,8 @@ void devices_info_put(struct device *d, uint16_t uuid, const uint8_t *value, siz
 void devices_info_done(struct devices *ds, size_t i, struct mono now);
 
 /* devices_health.c. It advertises; a value of it is durable. */
-void devices_health_on_seen(struct device *d, struct mono now);
+/* rssi: dBm; what cannot be one says only that it was seen */
+void devices_health_on_seen(struct device *d, int rssi, struct mono now);
 void devices_health_on_durable(struct device *d, const struct backlog_entry *e);
 /* hubd is to hear all of it again. */
 void devices_health_forget(struct device *d);

@@ -201,7 +201,7 @@ void devices_on_object(void *arg, size_t i, struct object_device *o)
 		devices_choose_traits(d, o->name);
 		doctor_on_seen(&d->doctor, o->rssi, rt_mono());
 		if (o->rssi != DOCTOR_RSSI_UNKNOWN)
-			devices_health_on_seen(d, rt_mono());
+			devices_health_on_seen(d, o->rssi, rt_mono());
 	}
 	pairing_set_traits(&ds->pairing, i, d->traits);
 	tell_pairing(ds, i, o != NULL);

@@ -10,7 +10,7 @@
 #include "hub/rt/log.h"
 
 enum {
-	DEVICE_STATES = 6, /* device, reason, seen, reading, battery, clock */
+	DEVICE_STATES = 7, /* device, reason, seen, reading, battery, clock, signal */
 	STATES_MAX = DEVICE_STATES * CONFIG_DEVICES_MAX + 2, /* and adapter, window */
 	INCIDENTS_MAX = 32,
 	QUIET_MS = 10000,

@@ -174,7 +174,7 @@ static int take_entry(void *arg, const struct visit_entry *e)
 /* Returns how many failed. */
 static unsigned summarize(const struct visit *v, char ret[static VISIT_WORDS_MAX])
 {
-	char failed[VISIT_WORDS_MAX / 2] = "";
+	char failed[VISIT_WORDS_MAX / 2] = "", versions[VISIT_WORDS_MAX];
 	unsigned good = 0, bad = 0;
 	size_t n = 0;
 
@@ -185,8 +185,9 @@ static unsigned summarize(const struct visit *v, char ret[static VISIT_WORDS_MAX
 		n += (size_t)snprintf(failed + n, sizeof(failed) - n, "%s%s",
 				      bad++ ? ", " : ": ", visit_name(i));
 	}
-	(void)snprintf(ret, VISIT_WORDS_MAX, "%u passed, %u failed%s; configuration %llu",
-		       good, bad, failed, (unsigned long long)v->facts.config_used);
+	(void)snprintf(ret, VISIT_WORDS_MAX, "%u passed, %u failed%s; %.*s", good, bad,
+		       failed, VISIT_WORDS_MAX / 2 - 64,
+		       visit_versions(&v->facts, versions));
 	return bad;
 }
 
@@ -200,6 +201,8 @@ static void show_task(const struct visit *v, enum visit_step step)
 		printf("  label: %.15s%s\n",
 		       v->facts.has_key ? label_group(v->key, label) : "not known here",
 		       v->facts.has_key ? " ..." : "");
+	if (step == VISIT_LABEL && v->facts.is_there)
+		printf("  light: %s\n", v->facts.code);
 }
 
 /* What is wrong, in the technician's words; the end of input: nothing was said. */
@@ -219,14 +222,17 @@ static void ask_why(char words[static VISIT_WORDS_MAX])
 static int go_through(struct visit *v, enum visit_step step,
 		      char words[static VISIT_WORDS_MAX])
 {
+	char asked[VISIT_WORDS_MAX];
+	const char *question;
 	int answer;
 
 	v->facts.since_ms = ctl_now_ms();
 	answer = wait_for(v, step, words);
 	if (answer == 'y' && *words)
 		printf("  found: %s.\n", words);
-	if (answer == 'y' && visit_question(step))
-		answer = ask(visit_question(step));
+	question = visit_question(step, &v->facts, asked);
+	if (answer == 'y' && question)
+		answer = ask(question);
 	if (answer == 'n' && step != VISIT_SIGN_OFF)
 		ask_why(words);
 	return answer;
@@ -236,6 +242,7 @@ static int go_through(struct visit *v, enum visit_step step,
 static int make_step(struct visit *v, enum visit_step step)
 {
 	char words[VISIT_WORDS_MAX] = "";
+	char asked[VISIT_WORDS_MAX];
 	int answer, r = look(v);
 
 	if (r < 0)
@@ -244,7 +251,7 @@ static int make_step(struct visit *v, enum visit_step step)
 	if (step == VISIT_SIGN_OFF) {
 		(void)summarize(v, words);
 		printf("  %s\n", words);
-		answer = ask(visit_question(step));
+		answer = ask(visit_question(step, &v->facts, asked));
 	} else
 		answer = go_through(v, step, words);
 	if (answer < 0 || answer == 's' || (answer == 'n' && step == VISIT_SIGN_OFF))

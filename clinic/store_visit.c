@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "clinic/store_claim.h"
+#include "clinic/store_command.h"
+#include "clinic/store_config.h"
 #include "clinic/store_inside.h"
 #include "hub/crypto/crypto.h"
 
@@ -91,6 +93,7 @@ static void take_told(struct visit_device *d, const struct status *st)
 		d->battery = t->battery;
 		d->has_clock_error = t->has_clock_error;
 		d->clock_error_s = t->clock_error_s;
+		d->signal_dbm = t->signal_dbm;
 	}
 }
 
@@ -123,6 +126,40 @@ static int load_devices(struct store *s, const struct hub *h, const struct hub_s
 	return r;
 }
 
+static bool has_technician(const struct config *c)
+{
+	for (size_t i = 0; i < c->signer_count; i++)
+		if (c->signers[i].role == SIGNER_TECHNICIAN)
+			return true;
+	return false;
+}
+
+static int on_order(void *arg, const struct order *o)
+{
+	struct visit_facts *f = arg;
+	int64_t until_ms = o->result_ms + o->command.minutes * INT64_C(60000);
+
+	if (o->command.verb == COMMAND_TEST && o->result == COMMAND_DONE &&
+	    until_ms > f->test_until_ms)
+		f->test_until_ms = until_ms;
+	return 0;
+}
+
+static int load_hash(struct store *s, const struct hub *h, struct visit_facts *f)
+{
+	uint8_t cose[CONFIG_BYTES_MAX], hash[SHA256_LEN];
+	uint64_t version;
+	int n = store_config_signed(s, h->id, h->epoch, cose, &version);
+
+	if (n < 0)
+		return n == -ENOENT ? 0 : n;
+	crypto_sha256(cose, (size_t)n, hash);
+	crypto_wipe(cose, sizeof(cose)); /* passkeys */
+	f->has_hash = version == f->config_wanted;
+	memcpy(f->config_hash, hash, VISIT_HASH_LEN);
+	return 0;
+}
+
 static int load_config(struct store *s, const uint8_t *id, struct visit_facts *f)
 {
 	struct config c;
@@ -132,6 +169,7 @@ static int load_config(struct store *s, const uint8_t *id, struct visit_facts *f
 	if (r == 0) {
 		f->config_wanted = c.version;
 		f->device_count = c.device_count;
+		f->may_test = has_technician(&c);
 		for (size_t i = 0; i < c.device_count; i++)
 			f->devices[i] =
 				(struct visit_device){ .num = c.devices[i].num,
@@ -157,6 +195,17 @@ static int load_hub(struct store *s, const struct hub *h, struct visit_facts *f)
 		f->clock = st.status.clock;
 		f->radio = st.status.radio;
 		f->blocked = st.status.blocked;
+		f->path = st.status.path;
+		memcpy(f->software, st.status.software, sizeof(f->software));
+	}
+	label_code(h->id, f->code);
+	if (r == 0 || r == -ENOENT) {
+		int err = store_order_each(s, h, on_order, f);
+
+		if (err == 0)
+			err = load_hash(s, h, f);
+		if (err < 0)
+			return err;
 	}
 	return r == 0 || r == -ENOENT ? load_devices(s, h, &st, f) : r;
 }

@@ -6,8 +6,11 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "hub/core/reading.h"
+
+enum { TRIP_GOOD_MS = 500 };
 
 static const struct {
 	const char *name, *title, *task, *question;
@@ -19,7 +22,10 @@ static const struct {
 			    "consent is signed.",
 			    "Is it the right person, and is the consent signed?" },
 	[VISIT_LABEL] = { "label", "The right hub",
-			  "Switch the hub on. Compare its label with what stands here.",
+			  "Switch the hub on. Compare its label with what stands here, "
+			  "and its light with the\ncode: order a test, and it flashes "
+			  "so often, with pauses between, for five minutes\nor until "
+			  "something is measured.",
 			  "Does the label on the hub in your hand begin so?" },
 	[VISIT_PLACE] = { "place", "Where it stands",
 			  "Mains power that nobody switches off, a stable surface, dry, "
@@ -69,9 +75,34 @@ const char *visit_task(enum visit_step step)
 	return steps[step].task;
 }
 
-const char *visit_question(enum visit_step step)
+static bool is_testing(const struct visit_facts *f)
 {
-	return steps[step].question;
+	return f->test_until_ms > f->now_ms;
+}
+
+const char *visit_question(enum visit_step step, const struct visit_facts *f,
+			   char buf[static VISIT_WORDS_MAX])
+{
+	if (step != VISIT_LABEL || !is_testing(f))
+		return steps[step].question;
+	(void)snprintf(buf, VISIT_WORDS_MAX,
+		       "Does the label on the hub in your hand begin so, and does its "
+		       "light flash %s?",
+		       f->code);
+	return buf;
+}
+
+const char *visit_versions(const struct visit_facts *f, char buf[static VISIT_WORDS_MAX])
+{
+	bool same = f->has_hash && f->config_used == f->config_wanted;
+	char hash[2 * VISIT_HASH_LEN + 1] = "";
+
+	for (size_t i = 0; same && i < VISIT_HASH_LEN; i++)
+		(void)snprintf(hash + 2 * i, 3, "%02x", f->config_hash[i]);
+	(void)snprintf(buf, VISIT_WORDS_MAX, "configuration %" PRIu64 "%s%s, software %s",
+		       f->config_used, same ? " with hash " : "", hash,
+		       *f->software ? f->software : "not known");
+	return buf;
 }
 
 __attribute__((format(printf, 3, 4))) static enum visit_outcome
@@ -113,7 +144,33 @@ static enum visit_outcome judge_label(const struct visit_facts *f,
 	if (f->state != HUB_ACTIVE)
 		return say(VISIT_OPEN, words, "the hub is %s here, not active",
 			   hub_state_text(f->state));
-	return say(VISIT_PASSED, words, "the hub is active here");
+	if (!f->may_test)
+		return say(VISIT_PASSED, words,
+			   "the hub is active here; nobody may order its light to show "
+			   "which one it is: 'clinicctl signer add'");
+	if (!is_testing(f))
+		return say(VISIT_OPEN, words,
+			   "order a test, so that its light flashes a code: 'clinicctl "
+			   "test', --minutes 30");
+	return say(VISIT_PASSED, words, "the hub is active here, its code is %s",
+		   f->code);
+}
+
+/* How good the way is, behind what was said. */
+static void say_path(const struct path_quality *p, char words[static VISIT_WORDS_MAX])
+{
+	size_t n = strlen(words);
+
+	if (p->requests == 0)
+		(void)snprintf(words + n, VISIT_WORDS_MAX - n,
+			       "; how good the way is, is not known yet");
+	else
+		(void)snprintf(words + n, VISIT_WORDS_MAX - n,
+			       "; the way is %s: %u ms there and back, %u of %u requests "
+			       "sent more than once",
+			       p->trip_ms < TRIP_GOOD_MS && p->again == 0 ? "good"
+									  : "fair",
+			       p->trip_ms, p->again, p->requests);
 }
 
 static enum visit_outcome judge_uplink(const struct visit_facts *f,
@@ -138,10 +195,18 @@ static enum visit_outcome judge_uplink(const struct visit_facts *f,
 		return say(VISIT_OPEN, words,
 			   "it takes no readings: its storage is full or "
 			   "broken; change the hub");
-	return say(VISIT_PASSED, words,
-		   "heard %" PRId64 " s ago, with the right time and configuration "
-		   "%" PRIu64,
-		   ago_s > 0 ? ago_s : 0, f->config_used);
+	if (status_path_bad(&f->path))
+		return say(VISIT_OPEN, words,
+			   "the way to the clinic is bad: %u ms there and back, %u of %u "
+			   "requests sent more than once; put the hub near a window or "
+			   "the router, or take a cable",
+			   f->path.trip_ms, f->path.again, f->path.requests);
+	(void)say(VISIT_PASSED, words,
+		  "heard %" PRId64 " s ago, with the right time and configuration "
+		  "%" PRIu64,
+		  ago_s > 0 ? ago_s : 0, f->config_used);
+	say_path(&f->path, words);
+	return VISIT_PASSED;
 }
 
 /* A reading of this device was taken since; the hub tells that with its heartbeats only. */
@@ -178,7 +243,36 @@ static enum visit_outcome judge_device(const struct visit_facts *f,
 			   "the reading of device %u (%s) has not reached the "
 			   "clinic yet",
 			   d->num, kind);
+	if (*f->software && d->signal_dbm == 0 && d->reading_ms < f->since_ms)
+		return say(VISIT_OPEN, words,
+			   "the hub has not said yet how well it hears device %u (%s)",
+			   d->num, kind);
+	if (d->signal_dbm < STATUS_SIGNAL_WEAK)
+		return say(VISIT_OPEN, words,
+			   "the hub hears device %u (%s) with %d dBm only, where it was "
+			   "used, and needs %d: put the hub nearer",
+			   d->num, kind, d->signal_dbm, STATUS_SIGNAL_WEAK);
 	return say(VISIT_PASSED, words, "%s", "");
+}
+
+/* What is known of one that is as it should be, behind what was said. */
+static void say_device(const struct visit_device *d, char words[static VISIT_WORDS_MAX])
+{
+	char signal[24] = "signal not known", battery[24] = "battery not known",
+	     clock[40] = "clock not known";
+	size_t n = strlen(words);
+
+	if (d->signal_dbm < 0)
+		(void)snprintf(signal, sizeof(signal), "%d dBm", d->signal_dbm);
+	if (d->battery != STATUS_BATTERY_UNKNOWN)
+		(void)snprintf(battery, sizeof(battery), "battery %u %%", d->battery);
+	if (d->has_clock_error)
+		(void)snprintf(clock, sizeof(clock), "clock %" PRId64 " s %s",
+			       d->clock_error_s < 0 ? -(int64_t)d->clock_error_s
+						    : d->clock_error_s,
+			       d->clock_error_s < 0 ? "fast" : "slow");
+	(void)snprintf(words + n, VISIT_WORDS_MAX - n, "; device %u: %s, %s, %s", d->num,
+		       signal, battery, clock);
 }
 
 static enum visit_outcome judge_devices(const struct visit_facts *f,
@@ -193,8 +287,11 @@ static enum visit_outcome judge_devices(const struct visit_facts *f,
 		if (judge_device(f, d, words) != VISIT_PASSED)
 			return VISIT_OPEN;
 	}
-	return say(VISIT_PASSED, words, "%zu paired, and a reading of each has come",
-		   f->device_count);
+	(void)say(VISIT_PASSED, words, "%zu paired, and a %sreading of each has come",
+		  f->device_count, is_testing(f) ? "test " : "");
+	for (size_t i = 0; i < f->device_count; i++)
+		say_device(&f->devices[i], words);
+	return VISIT_PASSED;
 }
 
 static bool has_waited(const struct visit_facts *f, const struct visit_device *d)

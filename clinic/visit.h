@@ -13,9 +13,11 @@
 
 #include "clinic/store.h"
 #include "clinic/store_status.h"
+#include "hub/core/label.h"
 
 enum {
-	VISIT_WORDS_MAX = 400,
+	VISIT_WORDS_MAX = 1600, /* something of each device */
+	VISIT_HASH_LEN = 8,	/* of the config, as people compare it */
 	/* a reading that came so long after it was taken had waited in the hub */
 	VISIT_WAITED_MS = 15 * 1000,
 };
@@ -51,6 +53,7 @@ struct visit_device {
 	uint8_t battery; /* percent, STATUS_BATTERY_UNKNOWN */
 	bool has_clock_error;
 	int32_t clock_error_s;
+	int8_t signal_dbm;   /* as in struct status_device */
 	int64_t reading_ms;  /* UTC, its last reading was taken; 0: none known */
 	int64_t received_ms; /* UTC, the last record of its kind came; 0: none */
 };
@@ -71,6 +74,14 @@ struct visit_facts {
 	enum clock_quality clock;
 	bool radio;
 	enum store_blocked blocked;
+	char code[LABEL_CODE_MAX]; /* that its light blinks when a test is ordered */
+	bool may_test;		   /* there is a technician whose orders it obeys */
+	int64_t test_until_ms; /* UTC: its readings are tests until then; 0: none was ordered and done */
+	struct path_quality path;
+	char software[STATUS_SOFTWARE_MAX + 1]; /* empty: not told */
+	/* of config_wanted as it was signed, the first octets of its SHA-256 */
+	bool has_hash;
+	uint8_t config_hash[VISIT_HASH_LEN];
 	size_t device_count;
 	struct visit_device devices[CONFIG_DEVICES_MAX];
 };
@@ -80,8 +91,12 @@ const char *visit_name(enum visit_step step);
 const char *visit_title(enum visit_step step);
 /* visit_task - what the technician does in this step; lines of text, static. */
 const char *visit_task(enum visit_step step);
-/* visit_question - to be answered with yes or no when the clinic has found the step passed; NULL: nothing is asked. */
-const char *visit_question(enum visit_step step);
+/* visit_question - to be answered with yes or no when the clinic has found the step passed; in buf, or static. NULL: nothing is
+ * asked. */
+const char *visit_question(enum visit_step step, const struct visit_facts *f,
+			   char buf[static VISIT_WORDS_MAX]);
+/* visit_versions - what the hub runs on: its config with hash, its programs. Returns buf. */
+const char *visit_versions(const struct visit_facts *f, char buf[static VISIT_WORDS_MAX]);
 
 /*
  * visit_judge - a step by what is known.

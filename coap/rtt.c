@@ -40,12 +40,20 @@ static void take_sample(struct rtt *r, uint64_t ms)
 	r->measured = true;
 }
 
+static void note(struct rtt *r, bool clean)
+{
+	r->history = r->history << 1 | !clean;
+	if (r->answered < PATH_REQUESTS_MAX)
+		r->answered++;
+}
+
 void rtt_on_answered(struct rtt *r, uint32_t token, struct mono now)
 {
 	r->heard_at = now;
 	for (size_t i = 0; i < RTT_PENDING_MAX; i++) {
 		if (token == 0 || r->pending[i].token != token)
 			continue;
+		note(r, r->pending[i].clean);
 		if (r->pending[i].clean)
 			take_sample(r, mono_since(now, r->pending[i].sent_at));
 		r->pending[i].token = 0;
@@ -61,6 +69,17 @@ uint32_t rtt_timeout_ms(const struct rtt *r)
 	if (ms < RTT_TIMEOUT_MIN_MS)
 		return RTT_TIMEOUT_MIN_MS;
 	return ms > RTT_TIMEOUT_MAX_MS ? RTT_TIMEOUT_MAX_MS : ms;
+}
+
+struct path_quality rtt_quality(const struct rtt *r)
+{
+	struct path_quality q = { .requests = r->answered };
+
+	for (unsigned i = 0; i < r->answered; i++)
+		q.again += r->history >> i & 1;
+	if (r->measured)
+		q.trip_ms = (uint16_t)(r->srtt_us / 1000);
+	return q;
 }
 
 uint16_t rtt_retransmits(const struct rtt *r, struct mono now)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/core/msg.h"
 #include "hub/core/time.h"
 
 enum {
@@ -31,6 +32,9 @@ struct rtt {
 	uint32_t srtt_us;     /* smoothed, RFC 6298's weight of an eighth */
 	struct mono heard_at; /* the last answer, or the session's begin */
 	bool lost; /* something was sent again before there was a measurement */
+	/* answered requests: one bit each, the newest lowest, set if it was not 'clean' */
+	uint32_t history;
+	uint8_t answered; /* how many of them are known, at most PATH_REQUESTS_MAX */
 	struct {
 		uint32_t token; /* 0: unused */
 		bool clean;	/* nothing was sent again since */
@@ -54,6 +58,12 @@ void rtt_on_answered(struct rtt *r, uint32_t token, struct mono now);
  * would be sent twice and none ever measured.
  */
 uint32_t rtt_timeout_ms(const struct rtt *r);
+
+/*
+ * rtt_quality - how good the way is, for people; all 0 if nothing was answered. A request counts as sent again if anything was
+ * while it was under way, and one that was never answered does not count: too good and too bad by turns.
+ */
+struct path_quality rtt_quality(const struct rtt *r);
 
 /* rtt_retransmits - MAX_RETRANSMIT, of all requests in flight. */
 uint16_t rtt_retransmits(const struct rtt *r, struct mono now);

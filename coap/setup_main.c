@@ -84,10 +84,10 @@ static const char *clinic_text(struct setup_trust_file *f)
 
 static void say_label(const uint8_t spki[static LABEL_HASH_LEN])
 {
-	char text[LABEL_TEXT_MAX], groups[LABEL_GROUPED_MAX];
+	char text[LABEL_TEXT_MAX], groups[LABEL_GROUPED_MAX], code[LABEL_CODE_MAX];
 
-	log_info("label", "qr=%s text=\"%s\"", label_encode(spki, text),
-		 label_group(spki, groups));
+	log_info("label", "qr=%s text=\"%s\" code=%s", label_encode(spki, text),
+		 label_group(spki, groups), label_code(spki, code));
 }
 
 static void say_trust(struct setup_trust_file *f, enum setup_trust outcome)
@@ -142,7 +142,7 @@ static void say_held(const struct args *a, const struct enrol_kept *k)
 static int show(const struct args *a)
 {
 	uint8_t spki[SHA256_LEN];
-	char groups[LABEL_GROUPED_MAX], text[LABEL_TEXT_MAX];
+	char groups[LABEL_GROUPED_MAX], text[LABEL_TEXT_MAX], code[LABEL_CODE_MAX];
 	struct setup_trust_file held;
 
 	if (identity_store_label(a->state_dir, spki)) {
@@ -151,7 +151,8 @@ static int show(const struct args *a)
 			a->state_dir);
 		return EX_NOINPUT;
 	}
-	printf("%s\n%s\n", label_encode(spki, text), label_group(spki, groups));
+	printf("%s\n%s\ncode %s\n", label_encode(spki, text), label_group(spki, groups),
+	       label_code(spki, code));
 	if (setup_held_trust(a->state_dir, &held))
 		printf("clinic %s\n",
 		       held.err ? "unknown: clinic.trust is damaged" : held.fingerprint);

@@ -434,6 +434,7 @@ static void on_response(void *arg, const struct forward_response *r)
 	rtt_on_answered(&u->rtt, r->token, now);
 	if (!forward_on_response(&u->forward, r, uplink_dice(), now))
 		log_debug("uplink-stray-answer", "code=%d", r->code);
+	uplink_tell_path(u, now);
 	note_heard(u, now);
 }
 

@@ -45,9 +45,11 @@ struct uplink {
 	bool proven;	  /* one of its endpoints has acknowledged something */
 	bool proven_told; /* to hubd */
 	enum trial trial, trial_told; /* why none has; the same, to hubd */
-	bool connected;		      /* as last told to hubd */
-	bool draining;		      /* drain() is at work further up the stack */
-	uint64_t command;	      /* the last one that was passed to hubd, at */
+	bool path_told;		      /* how good the way is, to hubd, at */
+	struct mono path_at;
+	bool connected;	  /* as last told to hubd */
+	bool draining;	  /* drain() is at work further up the stack */
+	uint64_t command; /* the last one that was passed to hubd, at */
 	struct mono command_at;
 };
 
@@ -67,6 +69,7 @@ void uplink_tell_hubd(struct uplink *u, const struct msg *m);
 void uplink_tell_store(struct uplink *u, const struct msg *m);
 void uplink_tell_status(struct uplink *u);
 void uplink_tell_proven(struct uplink *u);
+void uplink_tell_path(struct uplink *u, struct mono now);
 
 /* --- uplink_enrol.c: the credential */
 

@@ -9,7 +9,7 @@
 #include "hub/rt/failpoint.h"
 #include "hub/rt/log.h"
 
-enum { REPORT_AFTER_MS = 3000 };
+enum { REPORT_AFTER_MS = 3000, PATH_EVERY_MS = 5000 };
 
 void uplink_tell_hubd(struct uplink *u, const struct msg *m)
 {
@@ -40,6 +40,23 @@ void uplink_tell_status(struct uplink *u)
 	m.status.a = u->connected;
 	m.status.b = u->supervisor.handshakes;
 	uplink_tell_hubd(u, &m);
+}
+
+/* Not after each answer: hubd passes it on, and what it passes on is answered, too. */
+void uplink_tell_path(struct uplink *u, struct mono now)
+{
+	struct path_quality q = rtt_quality(&u->rtt);
+	struct msg m = { .kind = MSG_STATUS,
+			 .status = { .what = STATUS_PATH,
+				     .a = q.trip_ms,
+				     .b = (uint64_t)q.requests << 8 | q.again } };
+
+	if (!ipc_is_up(u->hubd) ||
+	    (u->path_told && mono_since(now, u->path_at) < PATH_EVERY_MS))
+		return;
+	uplink_tell_hubd(u, &m);
+	u->path_told = true;
+	u->path_at = now;
 }
 
 void uplink_tell_proven(struct uplink *u)
@@ -110,6 +127,7 @@ static void on_hubd_up(void *arg, struct ipc *link)
 
 	(void)link;
 	u->proven_told = false;
+	u->path_told = false;
 	u->trial_told = TRIAL_NONE;
 	fetch_on_hubd(&u->fetch, true, uplink_dice(), rt_mono());
 	uplink_tell_status(u);

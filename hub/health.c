@@ -97,6 +97,13 @@ static void on_device(struct health_device *d, const struct msg_status *s)
 							 : (int32_t)error_s;
 		break;
 	}
+	case STATUS_SIGNAL: {
+		int64_t dbm = (int64_t)s->b;
+
+		d->signal_dbm =
+			dbm >= SIGNAL_MIN_DBM && dbm <= SIGNAL_MAX_DBM ? (int8_t)dbm : 0;
+		break;
+	}
 	case STATUS_NONE:
 	case STATUS_ADAPTER:
 	case STATUS_SAVED:
@@ -104,22 +111,38 @@ static void on_device(struct health_device *d, const struct msg_status *s)
 	case STATUS_UPLINK:
 	case STATUS_DELIVERED:
 	case STATUS_ENDPOINTS:
+	case STATUS_PATH:
 	case STATUS_WINDOW: break;
 	}
+}
+
+static void on_path(struct health *h, const struct msg_status *s)
+{
+	uint64_t requests = s->b >> 8, again = s->b & UINT8_MAX;
+
+	h->now.path = (struct path_quality){ 0 };
+	if (s->a > PATH_TRIP_MAX_MS || requests > PATH_REQUESTS_MAX || again > requests)
+		return;
+	h->now.path.trip_ms = (uint16_t)s->a;
+	h->now.path.requests = (uint8_t)requests;
+	h->now.path.again = (uint8_t)again;
 }
 
 void health_on_status(struct health *h, const struct msg_status *s)
 {
 	bool of_device = s->what == STATUS_DEVICE || s->what == STATUS_REASON ||
 			 s->what == STATUS_SEEN || s->what == STATUS_READING ||
-			 s->what == STATUS_BATTERY || s->what == STATUS_CLOCK;
+			 s->what == STATUS_BATTERY || s->what == STATUS_CLOCK ||
+			 s->what == STATUS_SIGNAL;
 	struct health_device *d = of_device ? find(h, s->a) : NULL;
 
 	if (s->what == STATUS_ADAPTER)
 		h->now.radio = s->a == 1;
+	if (s->what == STATUS_PATH)
+		on_path(h, s);
 	if (d)
 		on_device(d, s);
-	h->changed |= d || s->what == STATUS_ADAPTER;
+	h->changed |= d || s->what == STATUS_ADAPTER || s->what == STATUS_PATH;
 }
 
 void health_on_ble_down(struct health *h)

@@ -31,7 +31,7 @@ void health_set_proven(struct health *h, uint64_t version);
 void health_set_trial(struct health *h, enum trial why);
 void health_set_refused(struct health *h, uint64_t version, enum refusal why);
 
-/* health_on_status - a STATUS of hub-ble; others say nothing here. */
+/* health_on_status - a STATUS of hub-ble, or what hub-coap says of the way to the clinic; others say nothing here. */
 void health_on_status(struct health *h, const struct msg_status *s);
 
 /* hub-ble is gone: nobody works the radio. */

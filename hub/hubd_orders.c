@@ -35,6 +35,8 @@ static void begin_test(void *arg, uint32_t ms)
 
 	h->test_until = mono_add(rt_mono(), ms);
 	hubd_send_test(h);
+	indicator_on_code(&h->indicator, ms, rt_mono());
+	hubd_show_light(h);
 }
 
 /* The unit makes a reboot of this exit code: hubd itself may do nothing of the kind. */

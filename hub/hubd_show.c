@@ -3,9 +3,11 @@
  */
 #include "hub/hubd_inside.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "hub/core/err.h"
+#include "hub/core/label.h"
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
 #include "hub/rt/rt.h"
@@ -32,13 +34,16 @@ void hubd_show_light(struct hubd *h)
 {
 	struct mono now = rt_mono();
 	enum indicator_light light = indicator_light(&h->indicator, now);
-	const char *text = indicator_text(light);
+	char code[LABEL_CODE_MAX], text[INDICATOR_TEXT_MAX];
 	int r;
 
 	rt_timer_set(h->light_timer, indicator_deadline(&h->indicator, now));
 	if (light == h->light)
 		return;
 	h->light = light;
+	snprintf(text, sizeof(text), "%s%s%s", indicator_text(light),
+		 light == LIGHT_CODE ? " " : "",
+		 light == LIGHT_CODE ? label_code(h->settings.config.hub, code) : "");
 	log_info("light", "state=%s", text);
 	r = file_replace(h->options.state_dir, "light", (const uint8_t *)text,
 			 strlen(text));

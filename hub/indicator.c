@@ -45,6 +45,9 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s, struct
 	switch (s->what) {
 	case STATUS_SAVED:
 		i->measured |= s->b > 0;
+		if (s->b > i->highest)
+			i->code_until = (struct mono){ 0 };
+		i->highest = s->b;
 		i->unsent = s->a;
 		break;
 	case STATUS_DELIVERED: i->unsent = s->a; break;
@@ -59,6 +62,8 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s, struct
 	case STATUS_READING:
 	case STATUS_BATTERY:
 	case STATUS_CLOCK:
+	case STATUS_SIGNAL:
+	case STATUS_PATH:
 	case STATUS_WINDOW: /* hubd says itself what became of it */ break;
 	}
 }
@@ -71,6 +76,11 @@ void indicator_on_window(struct indicator *i, enum window_state state)
 void indicator_on_asked(struct indicator *i, bool asked)
 {
 	i->asked = asked;
+}
+
+void indicator_on_code(struct indicator *i, uint32_t ms, struct mono now)
+{
+	i->code_until = mono_add(now, ms < INDICATOR_CODE_MS ? ms : INDICATOR_CODE_MS);
 }
 
 void indicator_on_ble(struct indicator *i)
@@ -98,6 +108,8 @@ static struct mono patience_ends(const struct indicator *i)
 
 enum indicator_light indicator_light(const struct indicator *i, struct mono now)
 {
+	if (!mono_reached(now, i->code_until))
+		return LIGHT_CODE;
 	if (i->attention || i->silent || i->window || i->asked ||
 	    mono_reached(now, patience_ends(i)))
 		return LIGHT_NEEDS_YOU;
@@ -110,6 +122,8 @@ struct mono indicator_deadline(const struct indicator *i, struct mono now)
 {
 	struct mono ends = patience_ends(i);
 
+	if (!mono_reached(now, i->code_until) && i->code_until.ms < ends.ms)
+		return i->code_until;
 	return mono_reached(now, ends) ? MONO_NEVER : ends;
 }
 
@@ -121,6 +135,7 @@ const char *indicator_text(enum indicator_light l)
 	case LIGHT_SAVED: return "saved";
 	case LIGHT_REACHED: return "reached-the-clinic";
 	case LIGHT_NEEDS_YOU: return "needs-you";
+	case LIGHT_CODE: return "code";
 	}
 	return "?";
 }

@@ -216,11 +216,17 @@ static void on_status(struct hubd *h, const struct msg_status *s)
 	hubd_drain_window(h);
 }
 
+/* Only hub-coap knows of the way to the clinic. */
+static bool is_of_coap(enum status_what what)
+{
+	return what == STATUS_ENDPOINTS || what == STATUS_PATH;
+}
+
 /* Only hub-ble knows of adapters, windows and devices. */
 static bool is_of_ble(enum status_what what)
 {
 	return what == STATUS_ADAPTER || what == STATUS_DEVICE ||
-	       (what >= STATUS_WINDOW && what != STATUS_ENDPOINTS);
+	       (what >= STATUS_WINDOW && !is_of_coap(what));
 }
 
 static void on_message(void *arg, struct ipc *link, const struct msg *m)
@@ -229,8 +235,7 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 
 	if (m->kind == MSG_STATUS && link != h->ble && is_of_ble(m->status.what))
 		return;
-	if (m->kind == MSG_STATUS && link != h->coap &&
-	    m->status.what == STATUS_ENDPOINTS)
+	if (m->kind == MSG_STATUS && link != h->coap && is_of_coap(m->status.what))
 		return;
 	if (m->kind == MSG_STATUS) {
 		on_status(h, &m->status);

@@ -47,6 +47,7 @@ static void add_device(const struct health_device *d, struct mono now, struct st
 		.battery = d->battery,
 		.has_clock_error = d->has_clock_error,
 		.clock_error_s = d->clock_error_s,
+		.signal_dbm = d->signal_dbm,
 	};
 }
 
@@ -88,7 +89,11 @@ static struct status gather(const struct store *s, struct mono now)
 		.retiring = t->health.retiring,
 		.challenged = t->health.challenged,
 		.lock_epoch = t->health.lock_epoch,
+		.path = t->health.path,
+		.software = HUB_VERSION,
 	};
+
+	_Static_assert(sizeof(HUB_VERSION) <= STATUS_SOFTWARE_MAX + 1);
 
 	memcpy(r.nonce, t->health.nonce, sizeof(r.nonce));
 	if (s->has_time)

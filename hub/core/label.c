@@ -97,6 +97,20 @@ char *label_group(const uint8_t spki[static LABEL_HASH_LEN],
 	return ret;
 }
 
+char *label_code(const uint8_t hub[static LABEL_HUB_LEN], char ret[static LABEL_CODE_MAX])
+{
+	uint32_t v = 0;
+
+	for (size_t i = 0; i < sizeof(v); i++)
+		v = v << 8 | hub[i];
+	for (size_t i = 0; i < LABEL_CODE_MAX - 1; i++)
+		ret[i] = '-';
+	for (size_t i = 0; i < LABEL_CODE_MAX; i += 2, v /= 6)
+		ret[i] = (char)('1' + v % 6);
+	ret[LABEL_CODE_MAX - 1] = '\0';
+	return ret;
+}
+
 /* --- in ------------------------------------------------------------------------------- */
 
 static bool is_separator(char c)

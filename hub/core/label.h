@@ -32,6 +32,9 @@ enum {
 	LABEL_TEXT_MAX = 5 + LABEL_CHARS + 1,		/* as in the QR code, NUL */
 	LABEL_GROUPED_MAX = LABEL_CHARS + LABEL_GROUPS, /* a space between two, NUL */
 	LABEL_FAULT_WORDS_MAX = 160,
+	LABEL_HUB_LEN = 16, /* of the hash: the hub's id */
+	LABEL_CODE_MAX = sizeof("6-6-6"),
+	LABEL_CODE_COUNTS = 6 * 6 * 6, /* how many there are */
 };
 
 /* label_encode - as in the QR code: "HUB1:" and 56 characters. Returns ret. Pure. */
@@ -41,6 +44,14 @@ char *label_encode(const uint8_t spki[static LABEL_HASH_LEN],
 /* label_group - "ABCDEFG HIJKLMN ...", 8 groups of 7. Returns ret. Pure. */
 char *label_group(const uint8_t spki[static LABEL_HASH_LEN],
 		  char ret[static LABEL_GROUPED_MAX]);
+
+/*
+ * label_code - what the hub's light blinks when it was ordered to show itself, and a technician compares with what the clinic
+ * says: "3-1-4" is three flashes, one, four. Of two hubs whose labels were swapped one in LABEL_CODE_COUNTS has the other's.
+ * Returns ret. Pure.
+ */
+char *label_code(const uint8_t hub[static LABEL_HUB_LEN],
+		 char ret[static LABEL_CODE_MAX]);
 
 enum label_fault_kind {
 	LABEL_FAULT_NONE = 0,

@@ -529,6 +529,7 @@ static void put_health_device(struct writer *w, const struct health_device *d)
 	write_u8(w, d->battery);
 	write_u8(w, d->has_clock_error);
 	write_be32(w, (uint32_t)d->clock_error_s);
+	write_u8(w, (uint8_t)d->signal_dbm);
 }
 
 static void put_result(struct writer *w, const struct msg_command_result *v)
@@ -567,6 +568,9 @@ static void put_health(struct writer *w, const struct msg *m)
 	write_u8(w, v->challenged);
 	write_be32(w, v->lock_epoch);
 	write_bytes(w, v->nonce, COMMAND_NONCE_LEN);
+	write_be16(w, v->path.trip_ms);
+	write_u8(w, v->path.requests);
+	write_u8(w, v->path.again);
 	write_u8(w, v->device_count);
 	for (size_t i = 0; i < v->device_count && i < CONFIG_DEVICES_MAX; i++)
 		put_health_device(w, &v->devices[i]);
@@ -585,6 +589,8 @@ static void get_health_device(struct in *in, uint16_t above, struct health_devic
 	ret->battery = read_u8(&in->r);
 	ret->has_clock_error = get_bool(in);
 	ret->clock_error_s = (int32_t)read_be32(&in->r);
+	ret->signal_dbm = (int8_t)read_u8(&in->r);
+	in->bad |= ret->signal_dbm > 0 || ret->signal_dbm < SIGNAL_MIN_DBM;
 	in->bad |= ret->num <= above || (ret->battery > 100 && ret->battery != UINT8_MAX);
 }
 
@@ -612,6 +618,9 @@ static void get_health(struct in *in, struct msg *m)
 	v->challenged = get_bool(in);
 	v->lock_epoch = read_be32(&in->r);
 	read_bytes(&in->r, v->nonce, COMMAND_NONCE_LEN);
+	v->path.trip_ms = (uint16_t)get_max(in, read_be16(&in->r), PATH_TRIP_MAX_MS);
+	v->path.requests = get_u8_max(in, PATH_REQUESTS_MAX);
+	v->path.again = get_u8_max(in, v->path.requests);
 	v->device_count = get_u8_max(in, CONFIG_DEVICES_MAX);
 	for (size_t i = 0; i < v->device_count; i++) {
 		get_health_device(in, above, &v->devices[i]);
@@ -947,7 +956,7 @@ static void put_status(struct writer *w, const struct msg *m)
 
 static void get_status(struct in *in, struct msg *m)
 {
-	m->status.what = (enum status_what)get_u8_max(in, STATUS_CLOCK);
+	m->status.what = (enum status_what)get_u8_max(in, STATUS_WHAT_LAST);
 	m->status.a = read_be64(&in->r);
 	m->status.b = read_be64(&in->r);
 }

@@ -431,6 +431,26 @@ enum status_what {
 	STATUS_BATTERY = 12, /* a: local number, b: percent */
 	/* a: local number, b: how slow its clock was found, ms, two's complement */
 	STATUS_CLOCK = 13,
+	/* a: local number, b: dBm just before it connected last, -127..-1, two's complement; 0: not known */
+	STATUS_SIGNAL = 14,
+	/* a: round trip to the clinic, ms, at most PATH_TRIP_MAX_MS; b: of the last b >> 8 requests, at most
+	 * PATH_REQUESTS_MAX, b & 255 were sent more than once. Both 0: nothing is known of this way */
+	STATUS_PATH = 15,
+	STATUS_WHAT_LAST = STATUS_PATH,
+};
+
+enum {
+	SIGNAL_MIN_DBM = -127,
+	SIGNAL_MAX_DBM = -1,
+	PATH_TRIP_MAX_MS = 60000,
+	PATH_REQUESTS_MAX = 20,
+};
+
+/* How good the way to the clinic is. */
+struct path_quality {
+	uint16_t trip_ms; /* round trip, smoothed; valid if requests are not 0 */
+	/* how many of the last ones were looked at, 0: nothing is known; how many of them were sent more than once */
+	uint8_t requests, again;
 };
 
 enum window_state {
@@ -487,6 +507,7 @@ struct health_device {
 	uint8_t battery;	      /* percent, 255: not known */
 	bool has_clock_error;
 	int32_t clock_error_s; /* positive: slow */
+	int8_t signal_dbm;     /* just before it connected last; 0: not known */
 };
 
 /* hubd -> hub-store, which adds what it knows itself and tells the clinic (status.h). */
@@ -513,6 +534,7 @@ struct msg_health {
 	bool challenged;
 	uint32_t lock_epoch;
 	uint8_t nonce[COMMAND_NONCE_LEN];
+	struct path_quality path;
 	uint8_t device_count;
 	struct health_device devices[CONFIG_DEVICES_MAX]; /* ascending num */
 };

@@ -2,8 +2,9 @@
  * status.c - the status of a hub as deterministic CBOR; see status.h.
  *
  * {1: level, 2: clock, 3: radio, 4: blocked, 5: config, 6: made, 7: waiting, 8: spool, 9: refused, 10: light,
- *  11: [{1: num, 2: bond, 3: cause, 4: seen, 5: read, 6: battery, 7: clock error}, ...], 12: refused config, 13: why,
- *  14: [assignment, step], 15: [enrolment, trouble], 16: proven config, 17: [counter, result, retiring, lock epoch, nonce or empty]}
+ *  11: [{1: num, 2: bond, 3: cause, 4: seen, 5: read, 6: battery, 7: clock error, 8: signal}, ...], 12: refused config, 13: why,
+ *  14: [assignment, step], 15: [enrolment, trouble], 16: proven config, 17: [counter, result, retiring, lock epoch, nonce or empty],
+ *  18: trial, 19: [round trip, requests, of these sent again], 20: software}
  * What is 0, false or not known is left out, but for a device's number.
  */
 #include "hub/core/status.h"
@@ -32,10 +33,12 @@ enum status_key {
 	KEY_PROVEN_CONFIG = 16,
 	KEY_COMMAND = 17,
 	KEY_TRIAL = 18,
+	KEY_PATH = 19,
+	KEY_SOFTWARE = 20,
 	KEYS_MAX = 32,
 };
 
-enum { ENROLMENT_ITEMS = 2, ASSIGNMENT_ITEMS = 2, COMMAND_ITEMS = 5 };
+enum { ENROLMENT_ITEMS = 2, ASSIGNMENT_ITEMS = 2, COMMAND_ITEMS = 5, PATH_ITEMS = 3 };
 
 enum device_key {
 	DEVICE_KEY_NUM = 1,
@@ -45,6 +48,7 @@ enum device_key {
 	DEVICE_KEY_READ = 5,
 	DEVICE_KEY_BATTERY = 6,
 	DEVICE_KEY_CLOCK = 7,
+	DEVICE_KEY_SIGNAL = 8,
 };
 
 /* --- out ---------------------------------------------------------------------------------------- */
@@ -71,7 +75,8 @@ static void put_device(struct writer *w, const struct status_device *d)
 	bool battery = d->battery != STATUS_BATTERY_UNKNOWN;
 
 	cb_put_map(w, 1u + (d->bond != BOND_UNKNOWN) + (d->cause != SILENCE_NONE) +
-			      d->seen + d->read + battery + d->has_clock_error);
+			      d->seen + d->read + battery + d->has_clock_error +
+			      (d->signal_dbm < 0));
 	put_if(w, true, DEVICE_KEY_NUM, d->num);
 	put_if(w, d->bond != BOND_UNKNOWN, DEVICE_KEY_BOND, (uint64_t)d->bond);
 	put_if(w, d->cause != SILENCE_NONE, DEVICE_KEY_CAUSE, (uint64_t)d->cause);
@@ -79,6 +84,7 @@ static void put_device(struct writer *w, const struct status_device *d)
 	put_if(w, d->read, DEVICE_KEY_READ, d->read_s);
 	put_if(w, battery, DEVICE_KEY_BATTERY, d->battery);
 	put_int_if(w, d->has_clock_error, DEVICE_KEY_CLOCK, d->clock_error_s);
+	put_int_if(w, d->signal_dbm < 0, DEVICE_KEY_SIGNAL, d->signal_dbm);
 }
 
 static bool has_command(const struct status *s)
@@ -97,6 +103,21 @@ static void put_command(struct writer *w, const struct status *s)
 	cb_put_bytes(w, s->nonce, s->challenged ? COMMAND_NONCE_LEN : 0);
 }
 
+static void put_path(struct writer *w, const struct path_quality *p)
+{
+	cb_put_uint(w, KEY_PATH);
+	cb_put_array(w, PATH_ITEMS);
+	cb_put_uint(w, p->trip_ms);
+	cb_put_uint(w, p->requests);
+	cb_put_uint(w, p->again);
+}
+
+static void put_software(struct writer *w, const char *version)
+{
+	cb_put_uint(w, KEY_SOFTWARE);
+	cb_put_text(w, version, strlen(version));
+}
+
 int status_encode(const struct status *s, uint8_t *buf, size_t cap)
 {
 	struct writer w;
@@ -111,7 +132,8 @@ int status_encode(const struct status *s, uint8_t *buf, size_t cap)
 			       (s->device_count > 0) + (s->refused_version > 0) +
 			       (s->refusal != REFUSAL_NONE) + (s->proven_version > 0) +
 			       (s->enrolment != ENROL_NONE) + s->has_assignment +
-			       has_command(s) + (s->trial != TRIAL_NONE));
+			       has_command(s) + (s->trial != TRIAL_NONE) +
+			       (s->path.requests > 0) + (*s->software != '\0'));
 	put_if(&w, s->level > 0, KEY_LEVEL, s->level);
 	put_if(&w, s->clock != CLOCK_QUALITY_NONE, KEY_CLOCK, (uint64_t)s->clock);
 	put_if(&w, s->radio, KEY_RADIO, 1);
@@ -146,6 +168,10 @@ int status_encode(const struct status *s, uint8_t *buf, size_t cap)
 	if (has_command(s))
 		put_command(&w, s);
 	put_if(&w, s->trial != TRIAL_NONE, KEY_TRIAL, (uint64_t)s->trial);
+	if (s->path.requests > 0)
+		put_path(&w, &s->path);
+	if (*s->software)
+		put_software(&w, s->software);
 	return writer_len(&w);
 }
 
@@ -171,6 +197,15 @@ static int32_t get_i32(struct cb *c)
 	return (int32_t)v;
 }
 
+static int8_t get_signal(struct cb *c)
+{
+	int64_t v = cb_get_int(c);
+
+	if (v < SIGNAL_MIN_DBM || v > SIGNAL_MAX_DBM)
+		cb_fail(c, -ERANGE);
+	return (int8_t)v;
+}
+
 static void get_device_field(struct cb *c, uint64_t key, struct status_device *d)
 {
 	switch (key) {
@@ -194,6 +229,7 @@ static void get_device_field(struct cb *c, uint64_t key, struct status_device *d
 		d->has_clock_error = true;
 		d->clock_error_s = get_i32(c);
 		break;
+	case DEVICE_KEY_SIGNAL: d->signal_dbm = get_signal(c); break;
 	default: cb_skip(c);
 	}
 }
@@ -261,6 +297,36 @@ static void get_enrolment(struct cb *c, struct status *s)
 		cb_fail(c, -ERANGE);
 }
 
+static void get_path(struct cb *c, struct path_quality *ret)
+{
+	if (cb_get_array(c, PATH_ITEMS) != PATH_ITEMS)
+		cb_fail(c, -EBADMSG);
+	ret->trip_ms = (uint16_t)cb_get_uint_max(c, PATH_TRIP_MAX_MS);
+	ret->requests = (uint8_t)cb_get_uint_max(c, PATH_REQUESTS_MAX);
+	ret->again = (uint8_t)cb_get_uint_max(c, ret->requests);
+	if (ret->requests == 0)
+		cb_fail(c, -ERANGE);
+}
+
+/* Printable ASCII only: people see it. */
+static void get_software(struct cb *c, char ret[static STATUS_SOFTWARE_MAX + 1])
+{
+	size_t len;
+	const char *text = cb_get_text(c, &len);
+
+	if (cb_error(c))
+		return;
+	if (len == 0 || len > STATUS_SOFTWARE_MAX)
+		cb_fail(c, -ERANGE);
+	for (size_t i = 0; !cb_error(c) && i < len; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			cb_fail(c, -ERANGE);
+	if (cb_error(c))
+		return;
+	memcpy(ret, text, len);
+	ret[len] = '\0';
+}
+
 static void get_field(struct cb *c, uint64_t key, struct status *s)
 {
 	switch (key) {
@@ -296,6 +362,8 @@ static void get_field(struct cb *c, uint64_t key, struct status *s)
 	case KEY_ENROLMENT: get_enrolment(c, s); break;
 	case KEY_COMMAND: get_command(c, s); break;
 	case KEY_TRIAL: s->trial = (enum trial)cb_get_uint_max(c, TRIAL_LAST); break;
+	case KEY_PATH: get_path(c, &s->path); break;
+	case KEY_SOFTWARE: get_software(c, s->software); break;
 	default: cb_skip(c);
 	}
 }
@@ -330,11 +398,24 @@ bool status_battery_low(const struct status_device *d)
 	return d->battery < STATUS_BATTERY_LOW;
 }
 
+bool status_signal_weak(const struct status_device *d)
+{
+	return d->signal_dbm < 0 && d->signal_dbm < STATUS_SIGNAL_WEAK;
+}
+
+bool status_path_bad(const struct path_quality *p)
+{
+	return p->requests >= STATUS_LOSSY_FEW &&
+	       (p->trip_ms >= STATUS_TRIP_SLOW_MS || 5 * p->again >= p->requests);
+}
+
 static bool same_device(const struct status_device *a, const struct status_device *b)
 {
 	return a->num == b->num && a->bond == b->bond && a->cause == b->cause &&
 	       a->seen == b->seen && a->read == b->read &&
 	       status_battery_low(a) == status_battery_low(b) &&
+	       status_signal_weak(a) == status_signal_weak(b) &&
+	       (a->signal_dbm < 0) == (b->signal_dbm < 0) &&
 	       status_clock_wrong(a) == status_clock_wrong(b);
 }
 

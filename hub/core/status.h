@@ -19,7 +19,12 @@ enum {
 	STATUS_BATTERY_LOW = 20,      /* percent; below it is low */
 	STATUS_CLOCK_WRONG_S = 86400, /* from here on a clock is not off but wrong */
 	STATUS_LEVEL_MAX = 4,
-	STATUS_LIGHT_MAX = 15, /* known or not */
+	STATUS_LIGHT_MAX = 15,	  /* known or not */
+	STATUS_SIGNAL_WEAK = -80, /* dBm; below it readings may be lost */
+	STATUS_TRIP_SLOW_MS =
+		3000, /* from here on a request is sent twice although the first arrives */
+	STATUS_LOSSY_FEW = 5, /* of fewer requests than that nothing is concluded */
+	STATUS_SOFTWARE_MAX = 15,
 };
 
 /* What is known of the bond with a device. The numbers are on the wire. */
@@ -43,6 +48,7 @@ struct status_device {
 	uint8_t battery; /* percent, or STATUS_BATTERY_UNKNOWN */
 	bool has_clock_error;
 	int32_t clock_error_s; /* positive: the device's clock is slow */
+	int8_t signal_dbm;     /* just before it connected last, negative; 0: not known */
 };
 
 /* All zero is a hub that knows nothing of itself. */
@@ -76,6 +82,9 @@ struct status {
 	bool challenged; /* the next two are what a release has to name */
 	uint32_t lock_epoch;
 	uint8_t nonce[COMMAND_NONCE_LEN];
+	struct path_quality path; /* to the clinic */
+	char software[STATUS_SOFTWARE_MAX +
+		      1]; /* version of the programs; empty: not told */
 	size_t device_count;
 	struct status_device devices[STATUS_DEVICES_MAX]; /* ascending num */
 };
@@ -92,8 +101,8 @@ int status_encode(const struct status *s, uint8_t *buf, size_t cap);
 int status_decode(const uint8_t *buf, size_t len, struct status *ret);
 
 /*
- * status_same - would the clinic learn nothing but ages and counts from b that it does not know from a? A battery counts as
- * low or not, a clock as wrong or not. Pure.
+ * status_same - would the clinic learn nothing but ages, counts and how good the way is from b that it does not know
+ * from a? A battery counts as low or not, a clock as wrong or not, a signal as weak or not. Pure.
  */
 bool status_same(const struct status *a, const struct status *b);
 
@@ -101,3 +110,7 @@ bool status_same(const struct status *a, const struct status *b);
 bool status_clock_wrong(const struct status_device *d);
 /* status_battery_low - is it known to be? Pure. */
 bool status_battery_low(const struct status_device *d);
+/* status_signal_weak - is it known to be too weak where the patient measures? Pure. */
+bool status_signal_weak(const struct status_device *d);
+/* status_path_bad - is the way to the clinic known to be slow, or to lose one request in five? Pure. */
+bool status_path_bad(const struct path_quality *p);

@@ -177,10 +177,11 @@ def _read_tombstones(array, highest):
     return tuple(map(tuple, array))
 
 
-STATUS_MOST = {1: 4, 2: 3, 3: 1, 4: 3, 5: 2 ** 64 - 1, 7: 2 ** 64 - 1, 8: 1, 9: 2 ** 64 - 1, 10: 4, 18: 3}
+STATUS_MOST = {1: 4, 2: 3, 3: 1, 4: 3, 5: 2 ** 64 - 1, 7: 2 ** 64 - 1, 8: 1, 9: 2 ** 64 - 1, 10: 5, 18: 3}
 DEVICE_MOST = {1: 2 ** 16 - 1, 2: 5, 3: 11, 4: 2 ** 32 - 1, 5: 2 ** 32 - 1, 6: 100}
 STATUS_MADE, STATUS_DEVICES, STATUS_ASSIGNMENT, STATUS_ENROLMENT, STATUS_COMMAND = 6, 11, 14, 15, 17
-DEVICE_NUMBER, DEVICE_CLOCK = 1, 7
+STATUS_PATH, STATUS_SOFTWARE = 19, 20
+DEVICE_NUMBER, DEVICE_CLOCK, DEVICE_SIGNAL = 1, 7, 8
 
 
 def _read_map(value, most, signed, others=()):
@@ -195,8 +196,9 @@ def _read_map(value, most, signed, others=()):
 
 def _read_status(data):
     """How the hub is, checked key by key; as it came."""
-    status = decode(octets(data, most=640))
-    _read_map(status, STATUS_MOST, STATUS_MADE, (STATUS_DEVICES, STATUS_ASSIGNMENT, STATUS_ENROLMENT, STATUS_COMMAND))
+    status = decode(octets(data, most=704))
+    _read_map(status, STATUS_MOST, STATUS_MADE, (STATUS_DEVICES, STATUS_ASSIGNMENT, STATUS_ENROLMENT, STATUS_COMMAND, STATUS_PATH,
+                                                 STATUS_SOFTWARE))
     if STATUS_ENROLMENT in status:
         state, trouble = items(status[STATUS_ENROLMENT], 2)
         need(uint(state, 5) > 0, 'state of the enrolment')
@@ -210,9 +212,16 @@ def _read_status(data):
         need((uint(counter) == 0) == (uint(result, 63) == 0) and type(retiring) is bool, 'what became of a command')
         uint(lock_epoch, 2 ** 32 - 1)
         need(len(octets(nonce, most=16)) in (0, 16), 'challenge')
+    if STATUS_PATH in status:
+        trip, requests, again = items(status[STATUS_PATH], 3)
+        need(uint(trip, 60000) >= 0 and 0 < uint(requests, 20) and uint(again, requests) >= 0, 'the way')
+    if STATUS_SOFTWARE in status:
+        software = status[STATUS_SOFTWARE]
+        need(type(software) is str and 0 < len(software) <= 15 and all(' ' < c <= '~' for c in software), f'software {software!r}')
     before = 0
     for device in items(status.get(STATUS_DEVICES, []), most=16):
-        _read_map(device, DEVICE_MOST, DEVICE_CLOCK)
+        _read_map(device, DEVICE_MOST, DEVICE_CLOCK, (DEVICE_SIGNAL,))
+        need(type(device.get(DEVICE_SIGNAL, -1)) is int and -127 <= device.get(DEVICE_SIGNAL, -1) <= -1, 'signal')
         need(device.get(DEVICE_NUMBER, 0) > before, 'devices not ascending')
         before = device[DEVICE_NUMBER]
     return data

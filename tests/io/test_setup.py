@@ -66,13 +66,16 @@ class Setup(Base):
         self.assertEqual(self.start(), said)
         self.assertEqual(self.files(), before)
         lines = self.shown().splitlines()
-        self.assertEqual(lines[:3], [f"HUB1:{text}", " ".join(groups(text)), "clinic none"])
+        number = int.from_bytes(spki(device)[:4], "big")
+        code = "-".join(str(number // 6 ** k % 6 + 1) for k in range(3))
+        self.assertIn(f" code={code}\n", said)
+        self.assertEqual(lines[:4], [f"HUB1:{text}", " ".join(groups(text)), f"code {code}", "clinic none"])
         self.assertEqual(self.files(), before)
         for private in (device[KEY_AT:REQUEST_AT], device[KEY_AT:KEY_AT + 8]):
             for shape in (private.hex(), private.hex().upper()):
                 self.assertNotIn(shape, said + self.shown())
         rows = []  # what is drawn is light
-        for line in lines[3:]:
+        for line in lines[4:]:
             self.assertLessEqual(set(line), set(HALVES))
             rows += [[1 - (HALVES.index(c) >> k & 1) for c in line] for k in (0, 1)]
         if shutil.which("zbarimg"):

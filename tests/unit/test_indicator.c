@@ -115,5 +115,29 @@ static void test_reasons(void)
 	CHECK_INT(indicator_light(&i, (struct mono){ 10 }), LIGHT_READY);
 }
 
-TEST_MAIN("indicator", test_day, test_empty_start, test_blocked, test_devices,
+/* Before everything else, until something is saved. */
+static void test_code(void)
+{
+	const uint64_t most = INDICATOR_CODE_MS;
+
+	indicator_init(&i);
+	CHECK_INT(after(STATUS_SAVED, 1, 7, 1), LIGHT_SAVED);
+	indicator_on_asked(&i, true);
+	indicator_on_code(&i, UINT32_MAX, (struct mono){ 10 });
+	CHECK_INT(indicator_light(&i, (struct mono){ 10 }), LIGHT_CODE);
+	CHECK_UINT(indicator_deadline(&i, (struct mono){ 10 }).ms, most + 10);
+	CHECK_INT(after(STATUS_SAVED, 1, 7, 20),
+		  LIGHT_CODE); /* hub-store is there anew */
+	CHECK_INT(indicator_light(&i, (struct mono){ most + 9 }), LIGHT_CODE);
+	CHECK_INT(indicator_light(&i, (struct mono){ most + 10 }), LIGHT_NEEDS_YOU);
+	CHECK_UINT(indicator_deadline(&i, (struct mono){ most + 10 }).ms, MONO_NEVER.ms);
+	indicator_on_asked(&i, false);
+	indicator_on_code(&i, 1000, (struct mono){ most });
+	CHECK_INT(indicator_light(&i, (struct mono){ most + 999 }), LIGHT_CODE);
+	CHECK_INT(after(STATUS_SAVED, 2, 8, most + 999), LIGHT_SAVED);
+	indicator_on_code(&i, 1000, (struct mono){ most });
+	CHECK_INT(indicator_light(&i, (struct mono){ most + 1000 }), LIGHT_SAVED);
+}
+
+TEST_MAIN("indicator", test_code, test_day, test_empty_start, test_blocked, test_devices,
 	  test_window, test_reasons)

@@ -289,5 +289,19 @@ static void test_bits_over(void)
 		    LABEL_FAULT_CHECK, 1, 1);
 }
 
-TEST_MAIN("label", test_vector, test_round, test_one_wrong, test_swaps, test_all_pairs,
-	  test_chance, test_what_people_type, test_faults, test_bits_over)
+/* The counts are those of the first four octets, base six, lowest first. */
+static void test_code(void)
+{
+	static const uint8_t none[LABEL_HUB_LEN] = { 0 };
+	static const uint8_t some[LABEL_HUB_LEN] = { 0, 0, 0, 215, 0xff };
+	static const uint8_t wide[LABEL_HUB_LEN] = { 0xff, 0xff, 0xff, 0xff };
+	char code[LABEL_CODE_MAX];
+
+	CHECK_STR(label_code(none, code), "1-1-1");
+	CHECK_STR(label_code(some, code), "6-6-6");
+	CHECK_STR(label_code(wide, code),
+		  "4-1-6"); /* 2^32 - 1 is 5 * 36 + 0 * 6 + 3 modulo 216 */
+}
+
+TEST_MAIN("label", test_code, test_vector, test_round, test_one_wrong, test_swaps,
+	  test_all_pairs, test_chance, test_what_people_type, test_faults, test_bits_over)

@@ -99,6 +99,8 @@ static void fill_health(struct msg_health *h)
 	h->fence = FENCE_SEAL;
 	h->enrolment = ENROL_STATE_LAST;
 	h->trouble = ENROL_TROUBLE_LAST;
+	h->path = (struct path_quality){ PATH_TRIP_MAX_MS, PATH_REQUESTS_MAX,
+					 PATH_REQUESTS_MAX };
 	h->device_count = CONFIG_DEVICES_MAX;
 	for (size_t i = 0; i < CONFIG_DEVICES_MAX; i++)
 		h->devices[i] = (struct health_device){
@@ -113,6 +115,7 @@ static void fill_health(struct msg_health *h)
 			.battery = 100,
 			.has_clock_error = true,
 			.clock_error_s = INT32_MIN,
+			.signal_dbm = SIGNAL_MIN_DBM,
 		};
 }
 
@@ -293,6 +296,10 @@ static void test_fields(void)
 	CHECK_INT(out.health.trouble, ENROL_TROUBLE_LAST);
 	CHECK_UINT(out.health.devices[15].seen_at.ms, 1015);
 	CHECK_INT(out.health.devices[15].clock_error_s, INT32_MIN);
+	CHECK_INT(out.health.devices[15].signal_dbm, SIGNAL_MIN_DBM);
+	CHECK_UINT(out.health.path.trip_ms, PATH_TRIP_MAX_MS);
+	CHECK_UINT(out.health.path.requests + out.health.path.again,
+		   2 * PATH_REQUESTS_MAX);
 	CHECK_INT(out.health.devices[15].state, DEVICE_PAIRING_FAILED);
 	in = sample(MSG_BONDED), out = through(in);
 	CHECK_MEM(&out.bonded, &in.bonded, sizeof(in.bonded));
@@ -395,14 +402,22 @@ static void test_ranges(void)
 	REFUSED(MSG_LINK_FACTS, link_facts.key_size, 6);
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 7);
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 0);
-	REFUSED(MSG_STATUS, status.what, (enum status_what)(STATUS_CLOCK + 1));
-	TAKEN(MSG_STATUS, status.what, STATUS_CLOCK);
+	REFUSED(MSG_STATUS, status.what, (enum status_what)(STATUS_WHAT_LAST + 1));
+	TAKEN(MSG_STATUS, status.what, STATUS_WHAT_LAST);
 	REFUSED(MSG_HEALTH, health.level, 5);
 	REFUSED(MSG_HEALTH, health.light, 16);
 	REFUSED(MSG_HEALTH, health.devices[0].num, 0);
 	REFUSED(MSG_HEALTH, health.devices[4].num, 4);
 	REFUSED(MSG_HEALTH, health.devices[4].battery, 101);
 	TAKEN(MSG_HEALTH, health.devices[4].battery, UINT8_MAX);
+	TAKEN(MSG_HEALTH, health.devices[4].signal_dbm, 0);
+	REFUSED(MSG_HEALTH, health.devices[4].signal_dbm, 1);
+	REFUSED(MSG_HEALTH, health.devices[4].signal_dbm, INT8_MIN);
+	TAKEN(MSG_HEALTH, health.path.again, 0);
+	REFUSED(MSG_HEALTH, health.path.again, PATH_REQUESTS_MAX + 1);
+	REFUSED(MSG_HEALTH, health.path.requests, PATH_REQUESTS_MAX + 1);
+	REFUSED(MSG_HEALTH, health.path.requests, PATH_REQUESTS_MAX - 1);
+	REFUSED(MSG_HEALTH, health.path.trip_ms, PATH_TRIP_MAX_MS + 1);
 	REFUSED(MSG_HEALTH, health.devices[4].reason,
 		(enum silence_reason)(SILENCE_REASON_LAST + 1));
 	TAKEN(MSG_HEALTH, health.device_count, 0);

@@ -146,5 +146,33 @@ static void test_random_events(void)
 	}
 }
 
+/* One of five had to be sent again; more than the last twenty are not remembered. */
+static void test_quality(void)
+{
+	struct path_quality q;
+	struct rtt r;
+
+	rtt_init(&r, at(0));
+	q = rtt_quality(&r);
+	CHECK_UINT(q.requests + q.again + q.trip_ms, 0);
+	exchanges(&r, 4, 800);
+	rtt_on_sent(&r, 9, at(0));
+	rtt_on_retransmitted(&r);
+	CHECK_UINT(rtt_quality(&r).again, 0); /* not answered yet */
+	rtt_on_answered(&r, 9, at(5000));
+	q = rtt_quality(&r);
+	CHECK_UINT(q.requests, 5);
+	CHECK_UINT(q.again, 1);
+	CHECK_UINT(q.trip_ms, 800);
+	exchanges(&r, PATH_REQUESTS_MAX - 1, 800);
+	CHECK_UINT(rtt_quality(&r).requests, PATH_REQUESTS_MAX);
+	CHECK_UINT(rtt_quality(&r).again, 1);
+	exchanges(&r, 1, 1 << 30);
+	CHECK_UINT(rtt_quality(&r).again, 0);
+	exchanges(&r, 100, 1 << 30);
+	CHECK(rtt_quality(&r).trip_ms > PATH_TRIP_MAX_MS - 100 &&
+	      rtt_quality(&r).trip_ms <= PATH_TRIP_MAX_MS);
+}
+
 TEST_MAIN("rtt", test_bounds, test_smooth, test_karn, test_strays, test_idle, test_full,
-	  test_random_events)
+	  test_random_events, test_quality)

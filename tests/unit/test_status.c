@@ -32,6 +32,13 @@ static struct status largest(void)
 			    .refusal = REFUSAL_LAST,
 			    .proven_version = INT64_MAX - 1,
 			    .trial = TRIAL_LAST,
+			    .command = { INT64_MAX, COMMAND_RESULT_LAST },
+			    .retiring = true,
+			    .challenged = true,
+			    .lock_epoch = UINT32_MAX,
+			    .path = { PATH_TRIP_MAX_MS, PATH_REQUESTS_MAX,
+				      PATH_REQUESTS_MAX },
+			    .software = "10.20.300-rc.40",
 			    .device_count = STATUS_DEVICES_MAX };
 
 	for (size_t i = 0; i < STATUS_DEVICES_MAX; i++)
@@ -46,6 +53,7 @@ static struct status largest(void)
 			.battery = 100,
 			.has_clock_error = true,
 			.clock_error_s = INT32_MIN,
+			.signal_dbm = SIGNAL_MIN_DBM,
 		};
 	return s;
 }
@@ -123,6 +131,11 @@ static void test_fields(void)
 	CHECK_UINT(out.devices[15].read_s, UINT32_MAX - 1);
 	CHECK_UINT(out.devices[15].battery, 100);
 	CHECK_INT(out.devices[15].clock_error_s, INT32_MIN);
+	CHECK_INT(out.devices[15].signal_dbm, SIGNAL_MIN_DBM);
+	CHECK_UINT(out.path.trip_ms, PATH_TRIP_MAX_MS);
+	CHECK_UINT(out.path.requests, PATH_REQUESTS_MAX);
+	CHECK_UINT(out.path.again, PATH_REQUESTS_MAX);
+	CHECK_STR(out.software, "10.20.300-rc.40");
 	in.device_count++;
 	CHECK_INT(status_encode(&in, b, sizeof(b)), -ENOSPC);
 }
@@ -188,7 +201,26 @@ static void test_garbage(void)
 	CHECK_INT(decode("a10b81a20101073a7fffffff"), 0); /* clock */
 	CHECK_INT(decode("a10b81a20101073a80000000"), -ERANGE);
 	CHECK_INT(decode("a10b81a20101071a80000000"), -ERANGE);
-	CHECK_INT(decode("a10b91"), -ERANGE); /* 17 devices */
+	CHECK_INT(decode("a10b81a201010820"), 0); /* signal: -1 dBm */
+	CHECK_INT(decode("a10b81a20101083827"), 0);
+	CHECK_INT(decode("a10b81a2010108387e"), 0);
+	CHECK_INT(decode("a10b81a2010108387f"), -ERANGE);
+	CHECK_INT(decode("a10b81a201010800"), -ERANGE);
+	CHECK_INT(decode("a10b91"), -ERANGE);	  /* 17 devices */
+	CHECK_INT(decode("a11383190100140a"), 0); /* the way */
+	CHECK_INT(decode("a11383000101"), 0);
+	CHECK_INT(decode("a11383000102"), -ERANGE);
+	CHECK_INT(decode("a11383000000"), -ERANGE);
+	CHECK_INT(decode("a11383001500"), -ERANGE);
+	CHECK_INT(decode("a1138319ea600100"), 0);
+	CHECK_INT(decode("a1138319ea610100"), -ERANGE);
+	CHECK_INT(decode("a113820001"), -EBADMSG);
+	CHECK_INT(decode("a1146131"), 0); /* software */
+	CHECK_INT(decode("a11460"), -ERANGE);
+	CHECK_INT(decode("a114620a31"), -ERANGE);
+	CHECK_INT(decode("a11462317f"), -ERANGE);
+	CHECK_INT(decode("a1146f313131313131313131313131313131"), 0);
+	CHECK_INT(decode("a1147031313131313131313131313131313131"), -ERANGE);
 }
 
 static void test_flipped(void)
@@ -232,6 +264,10 @@ static void test_news(void)
 	NEWS(waiting_s, 1, true);
 	NEWS(waiting, false, true);
 	NEWS(refused, 1, true);
+	NEWS(path.again, 0, true);
+	NEWS(devices[3].signal_dbm, STATUS_SIGNAL_WEAK - 1, true);
+	NEWS(devices[3].signal_dbm, STATUS_SIGNAL_WEAK, false);
+	NEWS(devices[3].signal_dbm, 0, false);
 	NEWS(light, 1, true);
 	NEWS(devices[3].battery, STATUS_BATTERY_LOW, true);
 	NEWS(devices[3].battery, STATUS_BATTERY_LOW - 1, false);
@@ -309,7 +345,17 @@ static void test_gathering(void)
 	CHECK_UINT(device(&h, 5).battery, 12);
 	CHECK(device(&h, 5).has_clock_error && device(&h, 5).clock_error_s == -61);
 	CHECK(!device(&h, 2).told && !device(&h, 2).seen);
+	tell(&h, STATUS_SIGNAL, 5, (uint64_t)INT64_C(-81));
+	CHECK_INT(device(&h, 5).signal_dbm, -81);
+	tell(&h, STATUS_PATH, 250, 20 << 8 | 3);
+	CHECK_UINT(h.now.path.trip_ms, 250);
+	CHECK_UINT(h.now.path.requests, 20);
+	CHECK_UINT(h.now.path.again, 3);
 	/* nonsense is not known, not believed */
+	tell(&h, STATUS_SIGNAL, 5, 1);
+	CHECK_INT(device(&h, 5).signal_dbm, 0);
+	tell(&h, STATUS_PATH, 250, 3 << 8 | 4);
+	CHECK_UINT(h.now.path.requests, 0);
 	tell(&h, STATUS_DEVICE, 5, 99);
 	tell(&h, STATUS_REASON, 5, 99);
 	tell(&h, STATUS_BATTERY, 5, 101);

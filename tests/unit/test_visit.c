@@ -32,6 +32,13 @@ static struct visit_facts good(void)
 				 .has_status = true,
 				 .clock = CLOCK_QUALITY_NTP,
 				 .radio = true,
+				 .code = "3-1-4",
+				 .may_test = true,
+				 .test_until_ms = NOW + 1,
+				 .path = { 120, STATUS_LOSSY_FEW, 0 },
+				 .software = "1.2.3",
+				 .has_hash = true,
+				 .config_hash = { 0xab, 1, 2, 3, 4, 5, 6, 0xcd },
 				 .device_count = 3 };
 
 	for (size_t i = 0; i < 3; i++)
@@ -41,6 +48,7 @@ static struct visit_facts good(void)
 						      .told = true,
 						      .bond = BOND_GOOD,
 						      .battery = STATUS_BATTERY_LOW,
+						      .signal_dbm = STATUS_SIGNAL_WEAK,
 						      .reading_ms = SINCE,
 						      .received_ms = SINCE };
 	return f;
@@ -73,6 +81,14 @@ static void test_steps(void)
 	NEEDS(VISIT_LABEL, f.state = HUB_SUSPENDED, "suspended");
 	NEEDS(VISIT_LABEL, f.is_there = false, "nobody has claimed");
 	NEEDS(VISIT_LABEL, (f.is_there = false, f.claimed = true), "never contacted");
+	NEEDS(VISIT_LABEL, f.test_until_ms = NOW, "order a test");
+	STANDS(VISIT_LABEL, (f.may_test = false, f.test_until_ms = 0));
+	NEEDS(VISIT_UPLINK, f.path.again = 1, "the way to the clinic is bad");
+	STANDS(VISIT_UPLINK, (f.path.again = 1, f.path.requests++));
+	NEEDS(VISIT_UPLINK, f.path.trip_ms = STATUS_TRIP_SLOW_MS,
+	      "3000 ms there and back");
+	STANDS(VISIT_UPLINK, f.path.trip_ms = STATUS_TRIP_SLOW_MS - 1);
+	STANDS(VISIT_UPLINK, (f.path.trip_ms = UINT16_MAX, f.path.requests = 0));
 	NEEDS(VISIT_UPLINK, f.seen_ms = SINCE - 1, "nothing was heard");
 	NEEDS(VISIT_UPLINK, f.is_there = false, "nothing was heard");
 	NEEDS(VISIT_UPLINK, f.has_status = false, "said nothing of itself");
@@ -86,8 +102,63 @@ static void test_steps(void)
 	}
 }
 
+/* What is written down beside 'passed'. */
+static void test_words(void)
+{
+	struct visit_facts f = good();
+	char buf[VISIT_WORDS_MAX];
+
+	CHECK_INT(visit_judge(VISIT_LABEL, &f, words), VISIT_PASSED);
+	CHECK(strstr(words, "code is 3-1-4") != NULL);
+	CHECK(strstr(visit_question(VISIT_LABEL, &f, buf), "flash 3-1-4?") != NULL);
+	f.test_until_ms = NOW;
+	CHECK(strstr(visit_question(VISIT_LABEL, &f, buf), "3-1-4") == NULL);
+	CHECK(visit_question(VISIT_UPLINK, &f, buf) == NULL);
+	CHECK_INT(visit_judge(VISIT_UPLINK, &f, words), VISIT_PASSED);
+	CHECK(strstr(words, "the way is good: 120 ms there and back, 0 of 5") != NULL);
+	f.path = (struct path_quality){ 120, 20, 3 };
+	CHECK_INT(visit_judge(VISIT_UPLINK, &f, words), VISIT_PASSED);
+	CHECK(strstr(words, "the way is fair: 120 ms there and back, 3 of 20") != NULL);
+	f.path.requests = 0;
+	CHECK_INT(visit_judge(VISIT_UPLINK, &f, words), VISIT_PASSED);
+	CHECK(strstr(words, "is not known yet") != NULL);
+	f.devices[0].has_clock_error = true;
+	f.devices[1].battery = STATUS_BATTERY_UNKNOWN;
+	f.devices[1].signal_dbm = 0;
+	f.devices[0].clock_error_s = -61;
+	CHECK_INT(visit_judge(VISIT_DEVICES, &f, words), VISIT_PASSED);
+	CHECK_STR(words, "3 paired, and a reading of each has come; device 1: -80 dBm, "
+			 "battery 20 %, clock 61 s fast; device 2: signal not known, "
+			 "battery not known, clock not known; device 3: -80 dBm, battery "
+			 "20 %, clock not known");
+	CHECK_STR(visit_versions(&f, buf),
+		  "configuration 7 with hash ab010203040506cd, software 1.2.3");
+	f.config_used = 6;
+	f.software[0] = '\0';
+	CHECK_STR(visit_versions(&f, buf), "configuration 6, software not known");
+	/* as much as there can be */
+	f = good();
+	f.device_count = CONFIG_DEVICES_MAX;
+	for (size_t i = 0; i < CONFIG_DEVICES_MAX; i++) {
+		f.devices[i] = f.devices[0];
+		f.devices[i].num = (uint16_t)(UINT16_MAX - i);
+		f.devices[i].battery = 100;
+		f.devices[i].has_clock_error = true;
+		f.devices[i].clock_error_s = STATUS_CLOCK_WRONG_S - 1;
+	}
+	CHECK_INT(visit_judge(VISIT_DEVICES, &f, words), VISIT_PASSED);
+	CHECK(strlen(words) < VISIT_WORDS_MAX - 1 &&
+	      strcmp(words + strlen(words) - 5, " slow") == 0);
+}
+
 static void test_devices(void)
 {
+	NEEDS(VISIT_DEVICES, f.devices[2].signal_dbm = STATUS_SIGNAL_WEAK - 1, "-81 dBm");
+	STANDS(VISIT_DEVICES, f.devices[2].signal_dbm = 0);
+	NEEDS(VISIT_DEVICES, (f.devices[1].signal_dbm = 0, f.devices[1].reading_ms = 0),
+	      "not said yet how well it hears device 2");
+	STANDS(VISIT_DEVICES, (f.devices[1].signal_dbm = 0, f.devices[1].reading_ms = 0,
+			       f.software[0] = '\0'));
 	NEEDS(VISIT_DEVICES, f.radio = false, "Bluetooth");
 	NEEDS(VISIT_DEVICES, f.devices[2].bond = BOND_LOST, "device 3");
 	STANDS(VISIT_DEVICES, f.devices[2].bond = BOND_UNKNOWN);
@@ -186,4 +257,4 @@ static void test_kept(void)
 	place_remove(&place);
 }
 
-TEST_MAIN("visit", test_steps, test_devices, test_walk, test_kept)
+TEST_MAIN("visit", test_steps, test_words, test_devices, test_walk, test_kept)
