@@ -9,6 +9,7 @@
 
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
+#include "clinic/ctl_ticket.h"
 #include "clinic/enrol_store.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
@@ -113,6 +114,8 @@ static int list(int argc, char **argv)
 	r = store_begin_read(store);
 	if (r == 0)
 		r = enrol_store_each(store, print_row, &now_ms);
+	if (r == 0)
+		r = ctl_ticket_alarms(store, now_ms);
 	store_rollback(store);
 	store_close(store);
 	return r < 0 ? ctl_store_failed(a.dir, NULL, r) : CTL_OK;
@@ -272,7 +275,7 @@ const struct ctl_verb ctl_enrol = {
 		 "       clinicctl enrol ca DIR\n"
 		 "Hubs that were claimed ask for a certificate where clinic.conf says "
 		 "'enrol = PORT'.\n\n"
-		 "  list      all of them, with what each waits for\n"
+		 "  list      all of them, with what each waits for, and alarms of tickets\n"
 		 "  approve   the hub may enrol once: needed with 'enrol-approve = ask', "
 		 "and when a hub\n"
 		 "            has asked for too many certificates\n"

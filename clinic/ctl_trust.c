@@ -8,26 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clinic/bundle.h"
 #include "clinic/ctl.h"
 #include "clinic/ctl_config.h"
 #include "clinic/endpoint_args.h"
 #include "clinic/endpoint_spec.h"
 #include "clinic/files.h"
-#include "clinic/folder.h"
-#include "clinic/keyfile.h"
-#include "clinic/pki.h"
 #include "clinic/spec.h"
+#include "clinic/trust_file.h"
 #include "clinic/words.h"
 #include "hub/core/err.h"
 #include "hub/crypto/trust_sign.h"
 #include "hub/rt/file.h"
 
-enum { ENROL_PORT = 5685, DAYS = 90, DAYS_MAX = 3650 };
+enum { DAYS = 90, DAYS_MAX = 3650 };
 
 struct args {
-	const char *dir, *out, *clinic;
-	struct endpoint_args endpoints, enrol;
+	const char *out;
+	struct trust_args trust;
 	long days;
 };
 
@@ -39,20 +36,6 @@ static int set_days(struct args *a, const char *text)
 		return ctl_misused(&ctl_trust,
 				   "--days '%s' is not a number of days from 1 to %d",
 				   text, DAYS_MAX);
-	return CTL_OK;
-}
-
-static int set_enrol(struct args *a, const char *text)
-{
-	if (a->enrol.count > 0)
-		return ctl_misused(
-			&ctl_trust,
-			"--enrol '%s' is one too many: hubs enrol at one place", text);
-	if (endpoint_args_take(&a->enrol, "--enrol", text) != CTL_OK)
-		return CTL_USAGE;
-	if (a->enrol.parsed[0].weight != 0)
-		return ctl_misused(&ctl_trust,
-				   "--enrol '%s': where hubs enrol has no weight", text);
 	return CTL_OK;
 }
 
@@ -72,122 +55,22 @@ static int parse_args(int argc, char **argv, struct args *a)
 	while (r == CTL_OK && (c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
 		switch (c) {
 		case 'o': a->out = optarg; break;
-		case 'c': a->clinic = optarg; break;
+		case 'c': r = trust_args_clinic(&ctl_trust, &a->trust, optarg); break;
 		case 'e':
-			r = endpoint_args_take(&a->endpoints, "--endpoint", optarg);
+			r = endpoint_args_take(&a->trust.endpoints, "--endpoint", optarg);
 			break;
-		case 'n': r = set_enrol(a, optarg); break;
+		case 'n': r = trust_args_enrol(&ctl_trust, &a->trust, optarg); break;
 		case 'd': r = set_days(a, optarg); break;
 		default: return ctl_misused(&ctl_trust, "trust: nothing was made");
 		}
 	}
 	if (r != CTL_OK || !ctl_operands(&ctl_trust, argc, argv, optind, 1))
 		return CTL_USAGE;
-	a->dir = argv[optind];
+	a->trust.dir = argv[optind];
+	a->trust.expires_s = ctl_now_ms() / 1000 + a->days * 86400;
 	if (!a->out)
 		return ctl_misused(&ctl_trust,
 				   "trust: -o says where to put it, like clinic.trust");
-	if (a->clinic && strlen(a->clinic) > TRUST_CLINIC_MAX)
-		return ctl_misused(&ctl_trust, "--clinic must have at most %d bytes",
-				   TRUST_CLINIC_MAX);
-	return CTL_OK;
-}
-
-static int fill_endpoints(const struct args *a, struct trust *t,
-			  char why[static FOLDER_WHY_MAX])
-{
-	struct endpoint_list places = { 0 }, enrol = { 0 };
-	struct config_endpoint own;
-	struct conf conf = { 0 };
-	int r = bundle_own_endpoint(a->dir, &own, why);
-
-	if (r == 0)
-		r = folder_read_conf(a->dir, &conf, why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = endpoint_args_add(&a->endpoints, a->dir, &places);
-	if (r == CTL_OK)
-		r = endpoint_args_add(&a->enrol, a->dir, &enrol);
-	if (r != CTL_OK)
-		return r;
-	if (places.count == 0)
-		places.at[places.count++] = own;
-	memcpy(t->endpoints, places.at, sizeof(t->endpoints));
-	t->endpoint_count = places.count;
-	own.port = conf.enrol ? conf.enrol : ENROL_PORT;
-	t->enrol = enrol.count > 0 ? enrol.at[0] : own;
-	if (a->enrol.count > 0 && a->enrol.parsed[0].port == 0)
-		t->enrol.port = own.port;
-	return CTL_OK;
-}
-
-/* What the clinic's folder has of it. The pair is to be wiped, whatever comes. */
-static int fill_keys(const char *dir, struct trust *t, struct pki_pair *root,
-		     char why[static FOLDER_WHY_MAX])
-{
-	uint8_t seal[FILES_SEAL_LEN] = { 0 };
-	struct pki_cert cert;
-	int r = keyfile_read_pem(dir, FILES_ROOT_KEY, root->key, why);
-
-	if (r == 0)
-		r = folder_read_text(dir, FILES_ROOT_CRT, root->cert, sizeof(root->cert),
-				     why);
-	if (r == 0)
-		r = folder_read(dir, FILES_CONFIG_PUB, t->config_public,
-				sizeof(t->config_public), why);
-	if (r == 0)
-		r = folder_read(dir, FILES_SEAL_PUB, seal, sizeof(seal), why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	t->seal_key_id = seal[0];
-	memcpy(t->seal_public, seal + 1, sizeof(t->seal_public));
-	r = pki_der(root->cert, &cert);
-	if (r < 0 || cert.len > sizeof(t->root))
-		return ctl_complain(CTL_FAILED, "%s/%s is not a certificate", dir,
-				    FILES_ROOT_CRT);
-	t->root_len = cert.len;
-	memcpy(t->root, cert.der, cert.len);
-	return CTL_OK;
-}
-
-static int fill(const struct args *a, struct trust *t, struct pki_pair *root)
-{
-	char why[FOLDER_WHY_MAX];
-	struct conf conf = { 0 };
-	int r = folder_read_conf(a->dir, &conf, why);
-
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	/* a DNS name may be longer than what is for people: what is shown is the beginning */
-	snprintf(t->clinic, sizeof(t->clinic), "%.*s", TRUST_CLINIC_MAX,
-		 a->clinic ? a->clinic : conf.name);
-	t->expires_s = ctl_now_ms() / 1000 + a->days * 86400;
-	r = fill_keys(a->dir, t, root, why);
-	return r == CTL_OK ? fill_endpoints(a, t, why) : r;
-}
-
-static int sign(const struct args *a, const struct trust *t, const struct pki_pair *root,
-		uint8_t file[static TRUST_FILE_MAX], size_t *ret_len)
-{
-	uint8_t private[P256_PRIVATE_LEN];
-	int r = pki_root_scalar(root, private);
-
-	if (r == 0)
-		r = trust_make(t, private, file, TRUST_FILE_MAX);
-	crypto_wipe(private, sizeof(private));
-	if (r == -EKEYREJECTED)
-		return ctl_complain(CTL_FAILED,
-				    "%s/%s and %s do not belong together; restore both "
-				    "from one backup",
-				    a->dir, FILES_ROOT_KEY, FILES_ROOT_CRT);
-	if (r == -ERANGE)
-		return ctl_misused(&ctl_trust,
-				   "--clinic must be one line of 1 to %d bytes of UTF-8",
-				   TRUST_CLINIC_MAX);
-	if (r < 0)
-		return ctl_complain(CTL_FAILED, "clinic.trust could not be signed: %s",
-				    err_text(r));
-	*ret_len = (size_t)r;
 	return CTL_OK;
 }
 
@@ -275,17 +158,15 @@ static int write_file(const struct args *a)
 {
 	uint8_t file[TRUST_FILE_MAX], hash[TRUST_HASH_LEN];
 	struct ctl_config_out out;
-	struct trust t = { 0 }, back;
-	struct pki_pair root;
+	uint8_t private[P256_PRIVATE_LEN];
+	struct trust back;
 	const char *field;
 	size_t len = 0;
 	int r = ctl_config_out(&ctl_trust, a->out, &out);
 
 	if (r == CTL_OK)
-		r = fill(a, &t, &root);
-	if (r == CTL_OK)
-		r = sign(a, &t, &root, file, &len);
-	crypto_wipe(&root, sizeof(root));
+		r = trust_file_make(&ctl_trust, &a->trust, private, file, &len);
+	crypto_wipe(private, sizeof(private));
 	if (r != CTL_OK)
 		return r;
 	r = trust_open(file, len, &back, hash, &field);

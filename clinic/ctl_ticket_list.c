@@ -1,0 +1,171 @@
+/*
+ * ctl_ticket_list.c - clinicctl ticket list: which tickets there are, who made them, whose they became, and who came with one
+ * that was not for them.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clinic/ctl_decide.h"
+#include "clinic/ctl_ticket.h"
+#include "clinic/folder.h"
+#include "clinic/json.h"
+#include "clinic/store_ticket.h"
+#include "clinic/words.h"
+
+enum { ALARM_DAYS = 30 };
+
+struct listing {
+	bool json;
+	int64_t now_ms;
+};
+
+static void print_id(const uint8_t id[static HUB_ID_LEN])
+{
+	for (size_t i = 0; i < HUB_ID_LEN; i++)
+		printf("%02x", id[i]);
+}
+
+static void add_time(cJSON *o, const char *name, int64_t ms)
+{
+	char text[WORDS_TIME_MAX];
+
+	if (ms)
+		json_text(o, name, words_time(ms, 0, true, text));
+	else
+		json_null(o, name);
+}
+
+static void add_text(cJSON *o, const char *name, const char *text)
+{
+	if (*text)
+		json_text(o, name, text);
+	else
+		json_null(o, name);
+}
+
+static void add_hub(cJSON *o, const char *name, const uint8_t id[static HUB_ID_LEN],
+		    bool there)
+{
+	if (there)
+		json_hex(o, name, id, HUB_ID_LEN);
+	else
+		json_null(o, name);
+}
+
+static void print_json(const struct store_ticket *t, int64_t now_ms)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "ticket", t->id);
+	json_text(o, "state", ticket_state_text(&t->row, now_ms));
+	json_text(o, "created_by", t->by);
+	add_time(o, "created", t->at_ms);
+	add_time(o, "expires", t->row.expires_ms);
+	add_text(o, "name", t->name);
+	add_text(o, "site", t->site);
+	add_hub(o, "hub_id", t->row.hub, t->row.state == TICKET_STATE_USED);
+	add_time(o, "ended", t->ended_ms);
+	add_text(o, "ended_by", t->ended_by);
+	add_text(o, "reason", t->why);
+	json_uint(o, "alarms", t->alarms);
+	add_time(o, "alarm_at", t->alarm_ms);
+	add_hub(o, "alarm_hub_id", t->alarm_hub, t->alarms > 0);
+	json_print(o);
+}
+
+static void print_alarm(const struct store_ticket *t)
+{
+	char when[WORDS_TIME_MAX];
+
+	printf("ALARM: ticket %s, made by %s, was tried %" PRIu64
+	       " time%s by a hub that it was not for, last on %s\n       by hub ",
+	       t->id, t->by, t->alarms, t->alarms == 1 ? "" : "s",
+	       words_time(t->alarm_ms, 0, false, when));
+	print_id(t->alarm_hub);
+	printf("; was the file copied?\n");
+}
+
+static void print_end(const struct store_ticket *t, int64_t now_ms)
+{
+	char when[WORDS_TIME_MAX];
+
+	switch (t->row.state) {
+	case TICKET_STATE_USED:
+		printf(" on %s by hub ", words_time(t->ended_ms, 0, false, when));
+		print_id(t->row.hub);
+		break;
+	case TICKET_STATE_REVOKED:
+		printf(" on %s by %s: %s", words_time(t->ended_ms, 0, false, when),
+		       t->ended_by, t->why);
+		break;
+	case TICKET_STATE_OPEN:
+		printf("%s %s", now_ms < t->row.expires_ms ? " until" : " on",
+		       words_time(t->row.expires_ms, 0, false, when));
+		break;
+	case TICKET_STATE_NONE:
+	case TICKET_STATES: break;
+	}
+}
+
+static int on_ticket(void *arg, const struct store_ticket *t)
+{
+	const struct listing *l = arg;
+	char when[WORDS_SPAN_MAX];
+
+	if (l->json) {
+		print_json(t, l->now_ms);
+		return 0;
+	}
+	printf("%s  %s", t->id, ticket_state_text(&t->row, l->now_ms));
+	print_end(t, l->now_ms);
+	printf("; made by %s %s%s%s%s%s\n", t->by, words_age(t->at_ms, l->now_ms, when),
+	       *t->name ? ", for " : "", t->name, *t->site ? ", at " : "", t->site);
+	if (t->alarms)
+		print_alarm(t);
+	return 0;
+}
+
+static int on_alarm(void *arg, const struct store_ticket *t)
+{
+	const int64_t *now_ms = arg;
+
+	if (t->alarms && *now_ms - t->alarm_ms < ALARM_DAYS * INT64_C(86400000))
+		print_alarm(t);
+	return 0;
+}
+
+int ctl_ticket_alarms(struct store *s, int64_t now_ms)
+{
+	return store_ticket_each(s, on_alarm, &now_ms);
+}
+
+int ctl_ticket_list(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct listing l = { .now_ms = ctl_now_ms() };
+	char why[FOLDER_WHY_MAX];
+	struct store *store;
+	int c, r;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j')
+			return ctl_misused(&ctl_ticket, "ticket list: nothing was read");
+		l.json = true;
+	}
+	if (!ctl_operands(&ctl_ticket, argc, argv, optind, 2))
+		return CTL_USAGE;
+	r = folder_open_store(argv[optind + 1], &store, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = store_begin_read(store);
+	if (r == 0)
+		r = store_ticket_each(store, on_ticket, &l);
+	store_rollback(store);
+	store_close(store);
+	return r < 0 ? ctl_store_failed(argv[optind + 1], NULL, r) : CTL_OK;
+}
