@@ -61,7 +61,7 @@ enum attribution capture_attribution(const struct capture_facts *f,
 {
 	const struct config_device *c = f->device;
 
-	if (d->marks & (MARK_UNDECODED | MARK_BEFORE) || f->changed)
+	if (d->marks & (MARK_UNDECODED | MARK_BEFORE | MARK_TEST) || f->changed)
 		return ATTRIBUTION_UNASSIGNED;
 	if (!d->has_user)
 		return c->sole_user ? ATTRIBUTION_PROBABLE : ATTRIBUTION_UNASSIGNED;

@@ -10,7 +10,7 @@
  *   hubd:  config UTC_OFFSET [num,addr|any,random|public,passkey|-,user|-,sole[,WORD=VALUE]...] ...
  *          kind=N consent=N import=0|1 justworks=0|1 serial=TEXT since=MS
  *          assignment N (of the next config; 1 at first) | fence ASK STEP ASSIGNMENT
- *          time MS UNCERTAINTY_MS | window ID NUM MS REPAIR
+ *          time MS UNCERTAINTY_MS | window ID NUM MS REPAIR | test MS
  *   bond:  facts BONDED STRENGTH KEY_SIZE LINKED ENCRYPTED HANDLE | answer on|off
  */
 #include <inttypes.h>
@@ -272,6 +272,9 @@ static bool command_more(struct peer *p, const char *line)
 						      a[3] != 0 } };
 		if (ipc_is_up(p->link))
 			send_msg(p, &p->window);
+	} else if (sscanf(line, "test %u", &a[0]) == 1) {
+		m = (struct msg){ .kind = MSG_TEST, .test = { a[0] } };
+		send_msg(p, &m);
 	} else if (sscanf(line, "memory %u %x %u %u %u %u", &a[0], &a[1], &a[2], &a[3],
 			  &a[4], &a[5]) == 6) {
 		m.kind = MSG_MEMORY;

@@ -611,6 +611,38 @@ def test_any_address(r):
     expect_same(r.called('Pair'), [('Pair', PATH)], 'paired devices')
 
 
+def test_ordered_test(r):
+    """What is measured while hubd says so is a test and nobody's, also if it is settled later; what the cuff had before is not."""
+    def settled(line):
+        return int(field(line, 'marks')) >> 4 & 1, field(line, 'attribution')
+
+    r.attached()
+    r.hubd.say('time %d 1000' % int(time.time() * 1000))
+    r.link()
+    wait('clock read', lambda: r.called('ReadValue'))
+    expect_same(settled(r.measure(r.stamp())), (0, '2'), 'before')
+    r.hubd.say('test 3600000')
+    wait('test', lambda: r.hub.find('test-readings', 'ms-left=3600000'))
+    r.skew_s = -3600
+    stored = r.stamp()
+    r.skew_s = 0
+    for data, want in ((r.stamp(), (1, '0')), (stored, (0, '2'))):
+        expect_same(settled(r.measure(data)), want, 'meanwhile')
+    r.link(False)
+    r.bond.say('answer off')
+    let_run(0.1)
+    r.link()
+    r.bpm.indicate(r.stamp())
+    wait('taken', lambda: len(r.store.find('RAW')) == 4)
+    r.hubd.say('test 1')
+    wait('end of the test', lambda: r.hub.find('test-readings', 'ms-left=1'))
+    expect_same(len(r.store.find('DECODED')), 3, 'settled')
+    r.bond.say('answer on')
+    wait('settled', lambda: len(r.store.find('DECODED')) == 4)
+    expect_same(settled(r.store.find('DECODED')[-1]), (1, '0'), 'settled later')
+    expect_same(settled(r.measure(r.stamp())), (0, '2'), 'afterwards')
+
+
 def test_scale_tested(r):
     """One step on a body scale is two values: both are the test reading, the next step is the patient's."""
     r.bluez.add_adapter()
