@@ -13,6 +13,9 @@
 static const uint8_t magic[4] = { 'H', 'L', 'C', 'K' };
 static const char *const names[LOCKDOWN_COPIES] = { "lockdown-a", "lockdown-b" };
 
+#define FILE_KEPT "lockdown-kept"
+static const uint8_t kept[] = { '1', '\n' };
+
 enum { FILE_VERSION = 1, BODY_LEN = LOCKDOWN_FILE_LEN - SHA256_LEN };
 
 void lockdown_file_encode(const struct lockdown_held *h,
@@ -101,15 +104,22 @@ int lockdown_file_save(const char *dir, unsigned copy, const struct lockdown_hel
 	return r;
 }
 
+bool lockdown_file_is_first(const char *dir)
+{
+	return file_is_gone(dir, FILE_KEPT) && file_is_gone(dir, names[0]) &&
+	       file_is_gone(dir, names[1]);
+}
+
 int lockdown_file_provision(const char *dir)
 {
 	const struct lockdown_held fresh = { .generation = 1 };
+	bool first = lockdown_file_is_first(dir);
 	int r = 0;
 
-	if (!file_is_gone(dir, "engine.share") || !file_is_gone(dir, names[0]) ||
-	    !file_is_gone(dir, names[1]))
-		return 0;
-	for (unsigned copy = 0; r == 0 && copy < LOCKDOWN_COPIES; copy++)
+	for (unsigned copy = 0; first && r == 0 && copy < LOCKDOWN_COPIES; copy++)
 		r = lockdown_file_save(dir, copy, &fresh);
+	/* after them: alone it would lock the hub */
+	if (r == 0 && file_is_gone(dir, FILE_KEPT))
+		r = file_replace(dir, FILE_KEPT, kept, sizeof(kept));
 	return r;
 }

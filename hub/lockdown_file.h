@@ -2,7 +2,11 @@
 
 /*
  * lockdown_file.h - the level of the lockdown on the disk: files 'lockdown-a' and 'lockdown-b', equal but for a power cut
- * between them. Byte table: docs/MESSAGES.md, 'Lockdown'.
+ * between them; and 'lockdown-kept', which says that there is a level here. Byte table: docs/MESSAGES.md, 'Lockdown'.
+ *
+ * A hub that had a level and does not know it any more is locked. One that never had one, because it is new or its
+ * program was of before there were levels, is not: nothing has happened to it. The third file tells them apart; it is
+ * written when both copies are there, or one was found, and stays until a factory reset.
  */
 #include "hub/crypto/crypto.h"
 #include "hub/lockdown.h"
@@ -12,11 +16,14 @@ enum {
 		4 + 1 + 8 + 1 + 4 + LOCKDOWN_BOOT_LEN + 8 + 4 + 8 + 3 + 8 + SHA256_LEN
 };
 
+/* lockdown_file_is_first - was there never a level here? What cannot be looked at was there. */
+bool lockdown_file_is_first(const char *dir);
+
 /*
- * lockdown_file_provision - the first copies, at NORMAL, of a hub that was never in use: it has neither of them and no engine
- * share, which is made afterwards. A hub that was in use gets none.
+ * lockdown_file_provision - the first copies, at NORMAL, of a hub that never had any, and the word that it has.
  *
- * Returns 0, or an error of lockdown_file_save.
+ * Returns 0, or an error of lockdown_file_save: the hub goes on at NORMAL (orders_open), and it is tried again at the
+ * next start.
  */
 int lockdown_file_provision(const char *dir);
 

@@ -299,6 +299,15 @@ static void open_peripherals(struct hubd *h)
 			err_text(r));
 }
 
+static void provision_level(struct hubd *h)
+{
+	int r = lockdown_file_provision(h->options.state_dir);
+
+	if (r)
+		log_err("lockdown-file", "error=\"%s\" do=\"check the disk\"",
+			err_text(r));
+}
+
 int main(int argc, char **argv)
 {
 	static struct hubd h;
@@ -308,14 +317,14 @@ int main(int argc, char **argv)
 		      "and hands it out.",
 		      &h.options);
 	log_init("hubd");
-	if (crypto_init() || lockdown_file_provision(h.options.state_dir) ||
-	    settings_open(&h.settings, h.options.state_dir)) {
+	if (crypto_init() || settings_open(&h.settings, h.options.state_dir)) {
 		log_err("start",
 			"state=%s error=\"cannot be opened\" do=\"check that the "
 			"directory exists and is ours\"",
 			h.options.state_dir);
 		return EX_NOINPUT;
 	}
+	provision_level(&h);
 	open_peripherals(&h);
 	hubd_open_fence(&h);
 	hubd_open_window(&h);

@@ -31,7 +31,8 @@ void orders_open(struct orders *o, const char *dir, const struct settings *setti
 		 const struct timefloor *floor, const struct orders_hooks *hooks,
 		 void *arg)
 {
-	struct lockdown_held a, b;
+	struct lockdown_held a = { .generation = 1 }, b;
+	bool first = lockdown_file_is_first(dir); /* even now: the disk takes nothing */
 	uint8_t boot[LOCKDOWN_BOOT_LEN];
 
 	*o = (struct orders){ .dir = dir,
@@ -44,7 +45,8 @@ void orders_open(struct orders *o, const char *dir, const struct settings *setti
 			 "do=\"nothing: powered-on time is counted from here\"");
 		crypto_random(boot, sizeof(boot));
 	}
-	lockdown_init(&o->lockdown, load(dir, 0, &a), load(dir, 1, &b), boot, rt_mono());
+	lockdown_init(&o->lockdown, first ? &a : load(dir, 0, &a),
+		      first ? NULL : load(dir, 1, &b), boot, rt_mono());
 }
 
 void orders_on_config(struct orders *o, const struct config *c)

@@ -37,7 +37,7 @@ struct orders {
 /*
  * orders_open - what is on the disk. All pointers are borrowed for life.
  *
- * lockdown_file_provision comes before. No valid copy means that the hub is locked.
+ * lockdown_file_provision comes before. No valid copy of a hub that had one means that it is locked.
  */
 void orders_open(struct orders *o, const char *dir, const struct settings *settings,
 		 const struct timefloor *floor, const struct orders_hooks *hooks,

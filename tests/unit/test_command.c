@@ -1,17 +1,20 @@
 /*
  * test_command.c - orders: their bytes at each limit, whose signatures are good, who may order what at which level, and the two
- * copies of the level on the disk.
+ * copies of the level on the disk, and what a start makes of what is missing.
  */
 #include "tests/unit/test.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "hub/command.h"
 #include "hub/command_open.h"
 #include "hub/core/cbor.h"
 #include "hub/crypto/crypto.h"
 #include "hub/lockdown_file.h"
+#include "hub/orders.h"
 #include "hub/rt/file.h"
+#include "tests/unit/killed.h"
 #include "tests/unit/temp_dir.h"
 
 static uint8_t keys[3][P256_PRIVATE_LEN];
@@ -310,14 +313,14 @@ static void test_file(void)
 	CHECK_UINT(got.level, want.level);
 	CHECK_UINT(got.counter, want.counter);
 	CHECK_INT(got.retire_s, want.retire_s);
-	/* it is never made anew while anything of it is there, or what belongs to it */
+	/* it is never made anew while anything of it is there */
 	CHECK_INT(file_remove(dir, "lockdown-a"), 0);
 	CHECK_INT(lockdown_file_provision(dir), 0);
 	CHECK_INT(lockdown_file_load(dir, 0, &got), -ENOENT);
 	CHECK_INT(file_remove(dir, "lockdown-b"), 0);
-	CHECK_INT(file_replace(dir, "engine.share", buf, 0), 0);
 	CHECK_INT(lockdown_file_provision(dir), 0);
 	CHECK_INT(lockdown_file_load(dir, 0, &got), -ENOENT);
+	CHECK(!lockdown_file_is_first(dir));
 	/* each bit of it counts */
 	lockdown_file_encode(&want, buf);
 	for (size_t bit = 0; bit < 8 * sizeof(buf); bit++) {
@@ -330,5 +333,115 @@ static void test_file(void)
 	temp_dir_remove(dir);
 }
 
+/* --- a hub that does not know its level ------------------------------------------------------- */
+
+static void no_level(void *arg, uint8_t level)
+{
+	(void)arg;
+	(void)level;
+}
+
+static void no_test(void *arg, uint32_t ms)
+{
+	(void)arg;
+	(void)ms;
+}
+
+static void no_reboot(void *arg)
+{
+	(void)arg;
+}
+
+static void no_result(void *arg, const struct msg_command_result *r)
+{
+	(void)arg;
+	(void)r;
+}
+
+/* As hubd starts: what is the level, and what is on the disk then? */
+static uint8_t level_at_start(const char *dir, bool writable)
+{
+	static const struct orders_hooks hooks = { no_level, no_test, no_reboot,
+						   no_result };
+	static struct settings settings;
+	static struct timefloor floor;
+	struct lockdown_held a, b;
+	struct orders o;
+
+	CHECK((lockdown_file_provision(dir) == 0) == writable);
+	orders_open(&o, dir, &settings, &floor, &hooks, NULL);
+	orders_drain(&o);
+	if (writable) {
+		CHECK_INT(lockdown_file_load(dir, 0, &a), 0);
+		CHECK_INT(lockdown_file_load(dir, 1, &b), 0);
+		CHECK_UINT(a.level, orders_level(&o));
+		CHECK_UINT(b.level, orders_level(&o));
+		CHECK(file_exists(dir, "lockdown-kept"));
+	}
+	return orders_level(&o);
+}
+
+static void lose(const char *dir, const char *name)
+{
+	CHECK_INT(file_remove(dir, name), 0);
+}
+
+static int provision(void *dir)
+{
+	return lockdown_file_provision(dir);
+}
+
+static void test_start_without_level(void)
+{
+	static const char *const steps[] = { "hubd.lockdown.first",
+					     "hubd.lockdown.second" };
+	struct lockdown_held high = { .generation = 9, .level = LOCKDOWN_SEALED };
+	uint8_t share[32] = { 1 };
+	char dir[64], in_the_way[96];
+
+	CHECK_INT(crypto_init(), 0);
+	temp_dir_make(dir, sizeof(dir));
+	/* of before there were levels: in use, so that there is a share */
+	CHECK_INT(file_replace(dir, "engine.share", share, sizeof(share)), 0);
+	CHECK_UINT(level_at_start(dir, true), LOCKDOWN_NORMAL);
+	/* it has one now, and it is lost */
+	lose(dir, "lockdown-a");
+	lose(dir, "lockdown-b");
+	CHECK_UINT(level_at_start(dir, true), LOCKDOWN_QUARANTINED);
+	CHECK_UINT(level_at_start(dir, true), LOCKDOWN_QUARANTINED);
+	CHECK_INT(file_replace(dir, "lockdown-a", share, sizeof(share)), 0);
+	CHECK_INT(file_replace(dir, "lockdown-b", share, sizeof(share)), 0);
+	CHECK_UINT(level_at_start(dir, true), LOCKDOWN_QUARANTINED);
+	/* of before the third file: with one copy, whole or not, there was a level */
+	for (int whole = 0; whole < 2; whole++) {
+		lose(dir, "lockdown-kept");
+		lose(dir, "lockdown-b");
+		CHECK_INT(file_replace(dir, "lockdown-a", share, sizeof(share)), 0);
+		if (whole)
+			CHECK_INT(lockdown_file_save(dir, 0, &high), 0);
+		CHECK_UINT(level_at_start(dir, true),
+			   whole ? LOCKDOWN_SEALED : LOCKDOWN_QUARANTINED);
+	}
+	temp_dir_remove(dir);
+
+	/* killed at its first start */
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		temp_dir_make(dir, sizeof(dir));
+		if (!killed_at(dir, steps[i], provision, dir))
+			printf("SKIP killed: built without FAILPOINTS=1\n");
+		CHECK_UINT(level_at_start(dir, true), LOCKDOWN_NORMAL);
+		temp_dir_remove(dir);
+	}
+
+	/* a disk that takes nothing is no reason to lock it */
+	temp_dir_make(dir, sizeof(dir));
+	snprintf(in_the_way, sizeof(in_the_way), "%s/lockdown-a.new", dir);
+	CHECK_INT(mkdir(in_the_way, 0700), 0);
+	CHECK_UINT(level_at_start(dir, false), LOCKDOWN_NORMAL);
+	CHECK_INT(rmdir(in_the_way), 0);
+	CHECK_UINT(level_at_start(dir, true), LOCKDOWN_NORMAL);
+	temp_dir_remove(dir);
+}
+
 TEST_MAIN("command", make_people, test_format, test_limits, test_no_list_no_wildcard,
-	  test_signatures, test_table, test_refusals, test_file)
+	  test_signatures, test_table, test_refusals, test_file, test_start_without_level)
