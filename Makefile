@@ -126,13 +126,13 @@ hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_held.o store_settle.o store_status.o store_ticket.o store_visit.o ticket_row.o visit.o filing.o witness.o enrolment.o store_config.o) \
 	hub/command.o $(audit) $(db) $(core) $(rt) $(crypto)
 # the store, by what its rows are of
-clinic += $(addprefix clinic/,store_counts.o store_hub.o store_mark.o store_record.o store_tombstone.o)
+clinic += $(addprefix clinic/,store_counts.o store_hub.o store_mark.o store_record.o store_tombstone.o store_walk.o)
 # the end of hubs' lives
 clinic += clinic/life.o clinic/store_life.o
 # requests for certificates
 enroller := clinic/enroller.o clinic/enroller_bodies.o clinic/enroller_ticket.o coap/enrol_server.o hub/crypto/csr.o
 # the clinic's door: questions, answers, the sockets
-door := $(addprefix clinic/,bundle_own.o door.o door_answer.o door_config.o door_rows.o hub_facts.o store_person.o wire.o)
+door := $(addprefix clinic/,bundle_own.o door.o door_answer.o door_config.o door_decide.o door_page.o door_records.o door_row.o door_rows.o door_rows_records.o hub_facts.o store_person.o wire.o)
 clinicd := clinic/clinicd.o clinic/calls.o clinic/door_serve.o $(door) clinic/enrol_role.o clinic/config_serve.o clinic/flood.o clinic/metrics.o $(enroller) $(clinic) $(coap_server) $(coap_shared)
 clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lpq
 # what people type and read; the device's own words are read by the code that wrote them
@@ -144,6 +144,8 @@ ctl := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o c
 	storage/spool_format.o $(clinic)
 ctl += clinic/signing.o clinic/token.o
 ctl += clinic/ctl_life.o clinic/ctl_replace.o
+# what verbs ask of a clinic
+ctl += clinic/remote_lists.o
 clinicctl := clinic/clinicctl.o $(ctl)
 clinicctl_libs = $(core_libs) $(rt_libs) $(db_libs) -lpq -lcjson -lhpdf -lqrencode
 
@@ -400,6 +402,7 @@ FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM
 FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
 FAST_SCRIPTS += io/test_life_io.py
 FAST_SCRIPTS += io/test_enrol_hub.py
+FAST_SCRIPTS += io/test_door_records.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/ble_peer io/test_postgres)

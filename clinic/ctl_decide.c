@@ -88,6 +88,26 @@ int ctl_decide(struct store *store, const char *hub, const struct ctl_signature 
 	return r;
 }
 
+int ctl_ask(const char *where, const char *hub, const struct ctl_signature *by,
+	    struct door_request *rq, remote_row_fn *get, void *ret)
+{
+	char why[FOLDER_WHY_MAX];
+	struct remote *clinic;
+	int r = remote_open(where, &clinic, why);
+
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = remote_set_name(rq, hub);
+	/* who asks through a door is known there; the owner of a folder may say another name */
+	snprintf(rq->why, sizeof(rq->why), "%s", by->why ? by->why : "");
+	snprintf(rq->who, sizeof(rq->who), "%s", by->who ? by->who : "");
+	if (r == 0)
+		r = remote_get(clinic, rq, get, ret);
+	r = r < 0 ? remote_failed(clinic, hub, r) : CTL_OK;
+	remote_close(clinic);
+	return r;
+}
+
 int ctl_store_failed(const char *dir, const char *hub, int err)
 {
 	if (err == -ENOENT && hub)
@@ -150,4 +170,14 @@ int ctl_load_key(const char *dir, struct opening_key *ret)
 	int r = ctl_read_key(dir, ret, why);
 
 	return r < 0 ? ctl_complain(ctl_exit_code(r), "%s", why) : CTL_OK;
+}
+
+int ctl_find_key(const struct remote *clinic, const char *where, const char *given,
+		 struct opening_key *ret, bool *ret_has)
+{
+	const char *dir = given ? given : where;
+
+	*ret = (struct opening_key){ 0 };
+	*ret_has = given || remote_is_folder(clinic) || file_exists(dir, FILES_SEAL_KEY);
+	return *ret_has ? ctl_load_key(dir, ret) : CTL_OK;
 }

@@ -1,7 +1,7 @@
 /*
  * ctl_gaps.c - clinicctl gaps: is everything here that a hub ever numbered? Asked of gaps.h.
  *
- * The first line says it all. All reads are of one transaction, so that what comes meanwhile is no gap.
+ * The first line says it all. What comes while it is read is left out (gaps_load.h), so that it is no gap.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,13 +12,13 @@
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
 #include "clinic/files.h"
-#include "clinic/folder.h"
 #include "clinic/gaps_load.h"
 #include "clinic/gaps_words.h"
 #include "clinic/json.h"
+#include "clinic/remote.h"
 #include "clinic/words.h"
-#include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
+#include "hub/rt/file.h"
 
 enum {
 	LINES_SHOWN = 40,
@@ -280,8 +280,10 @@ static void print_json(const struct gaps *g, const struct hub *h, const char *no
 /* --- the verb ------------------------------------------------------------------------------------- */
 
 struct args {
-	const char *dir, *hub;
+	const char *dir, *hub, *keys;
 	bool json;
+	struct remote *clinic;
+	struct hub_facts facts;
 };
 
 static int exit_of(enum gaps_verdict v)
@@ -294,36 +296,63 @@ static int exit_of(enum gaps_verdict v)
 	return CTL_FAILED;
 }
 
-static int report(const struct args *a, struct store *store)
+static int numbers(void *arg, enum store_numbers what, gaps_numbers_fn *fn, void *fn_arg)
 {
+	const struct args *a = arg;
+
+	return remote_numbers(a->clinic, a->hub, a->facts.hub.epoch, what, fn, fn_arg);
+}
+
+static int manifests(void *arg, store_record_fn *fn, void *fn_arg)
+{
+	const struct args *a = arg;
+
+	return remote_manifests(a->clinic, a->hub, a->facts.hub.epoch, fn, fn_arg);
+}
+
+static int given_up(void *arg, store_given_up_fn *fn, void *fn_arg)
+{
+	const struct args *a = arg;
+
+	return remote_given_up(a->clinic, a->hub, fn, fn_arg);
+}
+
+/* Without the key the manifests stay closed, and that is said. */
+static int find_key(const struct args *a, struct opening_key *ret,
+		    char no_key[static FOLDER_WHY_MAX])
+{
+	int r;
+
+	if (!a->keys && !remote_is_folder(a->clinic) &&
+	    !file_exists(a->dir, FILES_SEAL_KEY)) {
+		snprintf(no_key, FOLDER_WHY_MAX, "no sealing key is at hand");
+		return CTL_OK;
+	}
+	r = ctl_read_key(a->keys ? a->keys : a->dir, ret, no_key);
+	return r < 0 && a->keys ? ctl_complain(ctl_exit_code(r), "%s", no_key) : CTL_OK;
+}
+
+static int report(struct args *a)
+{
+	const struct gaps_source from = { numbers, manifests, given_up, a };
 	char no_key[FOLDER_WHY_MAX] = "";
 	struct opening_key key = { .id = 0 };
-	struct hub h = { .epoch = 0 };
-	bool has_key;
 	struct gaps g;
-	int r = store_begin_read(store);
+	int r = find_key(a, &key, no_key);
 
-	if (r == 0)
-		r = store_hub_by_name(store, a->hub, &h);
-	if (r == -ENOENT)
-		return ctl_complain(
-			CTL_NO_INPUT,
-			"there is no hub '%s' in %s; 'clinicctl status %s' lists them",
-			a->hub, a->dir, a->dir);
+	if (r != CTL_OK)
+		return r;
+	r = remote_facts(a->clinic, a->hub, &a->facts);
 	if (r < 0)
-		return ctl_complain(CTL_FAILED, "%s/%s could not be read: %s", a->dir,
-				    FILES_DB, err_text(r));
-	/* without it the manifests stay closed, and that is said */
-	has_key = ctl_read_key(a->dir, &key, no_key) == 0;
-	r = gaps_load(store, &h, has_key ? &key : NULL, &g);
+		return remote_failed(a->clinic, a->hub, r);
+	r = gaps_load(&from, &a->facts.hub, &a->facts.counts, *no_key ? NULL : &key, &g);
 	crypto_wipe(&key, sizeof(key));
 	if (r < 0)
-		r = ctl_complain(CTL_FAILED, "%s/%s could not be read to its end: %s",
-				 a->dir, FILES_DB, err_text(r));
+		r = remote_failed(a->clinic, a->hub, r);
 	else if (a->json)
-		print_json(&g, &h, has_key ? NULL : no_key);
+		print_json(&g, &a->facts.hub, *no_key ? no_key : NULL);
 	else
-		print_text(&g, &h, has_key ? NULL : no_key);
+		print_text(&g, &a->facts.hub, *no_key ? no_key : NULL);
 	if (r == 0)
 		r = exit_of(g.verdict);
 	gaps_free(&g);
@@ -334,41 +363,46 @@ static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "seal-key", required_argument, NULL, 'k' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct args a = { .dir = NULL };
+	static struct args a;
 	char why[FOLDER_WHY_MAX];
-	struct store *store;
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
+		if (c != 'j' && c != 'k')
 			return ctl_misused(&ctl_gaps, "gaps: nothing was read");
-		a.json = true;
+		a.json |= c == 'j';
+		if (c == 'k')
+			a.keys = optarg;
 	}
 	if (!ctl_operands(&ctl_gaps, argc, argv, optind, 2))
 		return CTL_USAGE;
 	a.dir = argv[optind];
 	a.hub = argv[optind + 1];
-	r = folder_open_store(a.dir, &store, why);
+	r = remote_open(a.dir, &a.clinic, why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = report(&a, store);
-	store_close(store); /* ends the reading transaction */
+	r = report(&a);
+	remote_close(a.clinic);
 	return r;
 }
 
 const struct ctl_verb ctl_gaps = {
 	.name = "gaps",
 	.what = "prove that everything of a hub is here, or what is not",
-	.usage = "Usage: clinicctl gaps DIR HUB [--json]\n"
+	.usage = "Usage: clinicctl gaps DIR HUB [--seal-key FOLDER] [--json]\n"
 		 "Goes through every number that the hub has given and says what became "
 		 "of it: here, given\n"
 		 "up by the hub and why, waiting there, or missing; and holds that "
 		 "against the hub's signed\n"
 		 "daily manifests. Without seal.key the manifests stay closed.\n\n"
+		 "  --seal-key FOLDER  where seal.key is; default: the clinic's folder, "
+		 "or the person's\n"
 		 "  --json  one JSON object\n\n"
 		 "Exit status: 0 complete; 3 complete, but the hub has told losses; 1 a "
 		 "gap or a contradiction.\n",
+	.remote = "*",
 	.run = run,
 };

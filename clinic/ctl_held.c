@@ -13,20 +13,17 @@
 
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
-#include "clinic/files.h"
-#include "clinic/folder.h"
-#include "clinic/hub_list.h"
+#include "clinic/door_rows.h"
 #include "clinic/json.h"
 #include "clinic/opening.h"
+#include "clinic/remote.h"
 #include "clinic/show.h"
 #include "clinic/spec.h"
-#include "clinic/store_held.h"
 #include "clinic/words.h"
-#include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 
 struct args {
-	const char *dir, *hub;
+	const char *dir, *hub, *keys;
 	bool json, open, journal, release, discard;
 	struct held_choice choice;
 	struct ctl_signature by;
@@ -35,9 +32,10 @@ struct args {
 /* Whose rows are walked over. */
 struct walk {
 	const struct args *args;
-	struct store *store;
+	struct remote *clinic;
 	struct hub hub;
 	struct opening_key key;
+	bool has_key;
 	uint64_t count, unreadable;
 	bool begun;
 };
@@ -96,10 +94,11 @@ static int on_opened(void *arg, const struct sealed *rec, enum quarantine_reason
 	w->count++;
 	if (rec->record.kind == READING_MANIFEST)
 		return 0;
-	if (opening_open(&w->key, rec, &rd, &s.why) == 0)
+	if (!w->has_key)
+		s.why = "sealed, and no sealing key is at hand";
+	else if (opening_open(&w->key, rec, &rd, &s.why) == 0)
 		s.reading = &rd;
-	else
-		w->unreadable++;
+	w->unreadable += !s.reading;
 	if (w->args->json)
 		show_json(&s);
 	else
@@ -144,17 +143,17 @@ static int walk_hub(struct walk *w)
 {
 	w->begun = w->begun && w->args->open; /* one heading for all readings */
 	if (w->args->journal)
-		return store_journal_each(w->store, w->hub.id, on_line, w);
+		return remote_journal(w->clinic, w->hub.name, on_line, w);
 	if (w->args->open)
-		return store_held_each(w->store, w->hub.id, on_opened, w);
-	return store_held_groups(w->store, w->hub.id, on_group, w);
+		return remote_held_records(w->clinic, w->hub.name, on_opened, w);
+	return remote_held(w->clinic, w->hub.name, on_group, w);
 }
 
 static int walk_hubs(struct walk *w)
 {
 	struct hub_list l;
 	bool found = !w->args->hub;
-	int r = hub_list_load(w->store, &l);
+	int r = remote_hub_list(w->clinic, &l);
 
 	for (size_t i = 0; r == 0 && i < l.count; i++) {
 		if (w->args->hub && strcmp(w->args->hub, l.hubs[i].name) != 0)
@@ -172,7 +171,7 @@ static int conclude(const struct walk *w, int r)
 	const struct args *a = w->args;
 
 	if (r < 0)
-		return ctl_store_failed(a->dir, a->hub, r);
+		return remote_failed(w->clinic, a->hub, r);
 	if (!a->json && w->count == 0)
 		printf("%s%s%s.\n",
 		       a->journal ? "Nothing was decided" : "Nothing is held",
@@ -189,31 +188,24 @@ static int conclude(const struct walk *w, int r)
 	return CTL_OK;
 }
 
-static int list(const struct args *a, struct store *store)
+static int list(const struct args *a)
 {
-	struct walk w = { .args = a, .store = store };
-	int r = a->open ? ctl_load_key(a->dir, &w.key) : CTL_OK;
+	struct walk w = { .args = a };
+	char why[FOLDER_WHY_MAX];
+	int r = remote_open(a->dir, &w.clinic, why);
 
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	if (a->open)
+		r = ctl_find_key(w.clinic, a->dir, a->keys, &w.key, &w.has_key);
 	if (r == CTL_OK)
 		r = conclude(&w, walk_hubs(&w));
 	crypto_wipe(&w.key, sizeof(w.key));
+	remote_close(w.clinic);
 	return r;
 }
 
 /* --- deciding ------------------------------------------------------------------------- */
-
-static int settle(struct store *s, const struct hub *h, struct journal_entry *e,
-		  void *arg, void *ret)
-{
-	struct held_choice c = *(const struct held_choice *)arg;
-	struct held_done *done = ret;
-	int r;
-
-	c.journal = e->number;
-	r = store_held_settle(s, h->id, &c, done);
-	e->count = done->done;
-	return r < 0 ? r : done->done > 0;
-}
 
 static void report_json(const struct args *a, const struct held_done *d)
 {
@@ -260,17 +252,26 @@ static int complain_left(const struct held_done *d)
 	return code;
 }
 
-static int decide(const struct args *a, struct store *store)
+static void get_done(struct cb *c, void *ret)
 {
-	struct held_choice c = a->choice;
+	door_get_held_done(c, ret);
+}
+
+static int decide(const struct args *a)
+{
+	const struct held_choice *c = &a->choice;
+	struct door_request rq = { .op = DOOR_HELD_SETTLE,
+				   .choice = (uint8_t)c->verdict,
+				   .reason = (uint8_t)c->only,
+				   .number = c->first,
+				   .last = c->last,
+				   .assignment = c->accepted };
 	struct held_done d = { 0 };
 	uint64_t left = 0;
-	struct journal_entry e = { .act = a->release ? JOURNAL_RELEASE : JOURNAL_DISCARD,
-				   .assignment = c.accepted };
-	int r = ctl_decide(store, a->hub, &a->by, &e, settle, &c, &d);
+	int r = ctl_ask(a->dir, a->hub, &a->by, &rq, get_done, &d);
 
-	if (r < 0)
-		return ctl_store_failed(a->dir, a->hub, r);
+	if (r != CTL_OK)
+		return r;
 	for (int why = 0; why < QUARANTINE_REASONS; why++)
 		left += d.left[why];
 	if (a->json)
@@ -308,6 +309,7 @@ static int set_option(struct args *a, int c)
 	switch (c) {
 	case 'j': a->json = true; break;
 	case 'o': a->open = true; break;
+	case 'k': a->keys = optarg; break;
 	case 'l': a->journal = true; break;
 	case 'R': a->release = true; break;
 	case 'D': a->discard = true; break;
@@ -346,6 +348,8 @@ static int check(const struct args *a)
 				   "held: look first, with --open; then decide");
 	if (a->open && a->journal)
 		return ctl_misused(&ctl_held, "held: either --open or --journal");
+	if (a->keys && !a->open)
+		return ctl_misused(&ctl_held, "held: --seal-key belongs to --open");
 	if (!acts && (chosen || a->by.why || a->by.who))
 		return ctl_misused(&ctl_held,
 				   "held: this belongs to --release or --discard");
@@ -359,6 +363,7 @@ static int run(int argc, char **argv)
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "open", no_argument, NULL, 'o' },
+		{ "seal-key", required_argument, NULL, 'k' },
 		{ "journal", no_argument, NULL, 'l' },
 		{ "release", no_argument, NULL, 'R' },
 		{ "discard", no_argument, NULL, 'D' },
@@ -370,8 +375,6 @@ static int run(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct args a = { .dir = NULL };
-	char why[FOLDER_WHY_MAX];
-	struct store *store;
 	int c, r = CTL_OK;
 
 	while (r == CTL_OK && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -385,22 +388,20 @@ static int run(int argc, char **argv)
 	r = check(&a);
 	if (r != CTL_OK)
 		return r;
-	r = folder_open_store(a.dir, &store, why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = a.release || a.discard ? decide(&a, store) : list(&a, store);
-	store_close(store);
-	return r;
+	return a.release || a.discard ? decide(&a) : list(&a);
 }
 
 const struct ctl_verb ctl_held = {
 	.name = "held",
 	.what = "what is not filed and why; file it, or say why not",
 	.usage =
-		"Usage: clinicctl held DIR [HUB] [--open | --journal] [--json]\n"
+		"Usage: clinicctl held DIR [HUB] [--open [--seal-key FOLDER] | "
+		"--journal] [--json]\n"
 		"Shows what came and is not filed: how many, why, since when. Nothing is "
 		"opened.\n\n"
-		"  --open      opens and shows each of them; needs seal.key\n"
+		"  --open      opens and shows each of them; needs seal.key, in FOLDER "
+		"or "
+		"as for 'readings'\n"
 		"  --journal   instead what was decided: who, when, why\n"
 		"  --json      one JSON object a line\n\n"
 		"Usage: clinicctl held DIR HUB --release --reason TEXT [--assignment N] "
@@ -420,5 +421,6 @@ const struct ctl_verb ctl_held = {
 		"          --numbers N[-M]   only these numbers\n\n"
 		"Exit status 3 if some that were chosen are still held; it is said "
 		"why.\n",
+	.remote = "*",
 	.run = run,
 };

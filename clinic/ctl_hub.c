@@ -496,15 +496,18 @@ const struct ctl_verb ctl_hub = {
 		"  --set SPEC         instead of all that there are\n"
 		"  --json             one object, for programs\n\n" ENDPOINT_ARGS_HELP
 		"\n"
-		"Usage: clinicctl hub suspend DIR NAME --reason TEXT [--by NAME]\n"
-		"       clinicctl hub resume DIR NAME [--reason TEXT] [--by NAME]\n"
+		"Usage: clinicctl hub suspend DIR NAME --reason TEXT [--by NAME] "
+		"[--json]\n"
+		"       clinicctl hub resume DIR NAME [--reason TEXT] [--by NAME] "
+		"[--json]\n"
 		"       clinicctl hub withdraw DIR NAME ASSIGNMENT --reason TEXT [--by "
 		"NAME] [--undo]\n"
+		"           [--json]\n"
 		"What a suspended hub sends is kept and not filed ('clinicctl held'), "
 		"until it is resumed;\n"
 		"so are its readings of an assignment that is withdrawn: it cannot be "
 		"said any more whose\n"
 		"they are. What is filed stays filed.\n",
-	.remote = "list show pair-window",
+	.remote = "list show pair-window suspend resume withdraw",
 	.run = run,
 };

@@ -12,26 +12,23 @@
 
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
-#include "clinic/files.h"
-#include "clinic/folder.h"
-#include "clinic/hub_list.h"
 #include "clinic/joining.h"
 #include "clinic/json.h"
 #include "clinic/opening.h"
+#include "clinic/remote.h"
 #include "clinic/show.h"
-#include "clinic/store_held.h"
-#include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 
 struct args {
-	const char *dir, *hub;
+	const char *dir, *hub, *keys;
 	bool json, raw, recovered;
 };
 
 struct walk {
 	const struct args *args;
-	struct store *store;
+	struct remote *clinic;
 	struct opening_key key;
+	bool has_key;
 	struct hub hub; /* whose records are walked over */
 	struct joining joining;
 	uint64_t shown, unreadable, held;
@@ -46,7 +43,7 @@ static int on_joining(void *arg, const struct sealed *rec)
 	const char *why;
 	int r = 0;
 
-	if (!joining_wants(rec->record.kind) ||
+	if (!w->has_key || !joining_wants(rec->record.kind) ||
 	    opening_open(&w->key, rec, &rd, &why) != 0)
 		return 0;
 	r = joining_add(&w->joining, rec, &rd);
@@ -68,10 +65,10 @@ static int on_record(void *arg, const struct sealed *rec)
 	if (rec->record.kind == READING_MANIFEST || joining_is_joined(&w->joining, rec))
 		return 0;
 	s.context = joining_context(&w->joining, rec, &s.context_seq);
-	if (opening_open(&w->key, rec, &rd, &why) == 0)
+	if (w->has_key && opening_open(&w->key, rec, &rd, &why) == 0)
 		s.reading = &rd;
 	else
-		s.why = why;
+		s.why = w->has_key ? why : "sealed, and no sealing key is at hand";
 	if (s.reading)
 		w->shown += s.context ? 2 : 1;
 	else
@@ -101,7 +98,7 @@ static int count_held(void *arg, const struct held_group *g)
 static int show_held(struct walk *w)
 {
 	uint64_t n = 0;
-	int r = store_held_groups(w->store, w->hub.id, count_held, &n);
+	int r = remote_held(w->clinic, w->hub.name, count_held, &n);
 	cJSON *o;
 
 	if (r < 0 || n == 0)
@@ -122,14 +119,13 @@ static int walk_hub(struct walk *w)
 	int r;
 
 	if (w->args->recovered)
-		return store_quarantine_each(w->store, w->hub.id, w->hub.epoch,
-					     on_recovered, w);
-	r = store_record_each(w->store, w->hub.id, on_joining, w);
-
+		return remote_recovered(w->clinic, w->hub.name, w->hub.epoch,
+					on_recovered, w);
+	r = remote_records(w->clinic, w->hub.name, on_joining, w);
 	if (r == 0)
 		r = joining_settle(&w->joining);
 	if (r == 0)
-		r = store_record_each(w->store, w->hub.id, on_record, w);
+		r = remote_records(w->clinic, w->hub.name, on_record, w);
 	if (r == 0)
 		r = show_held(w);
 	joining_free(&w->joining);
@@ -139,7 +135,7 @@ static int walk_hub(struct walk *w)
 static int walk_all(struct walk *w)
 {
 	struct hub_list l;
-	int r = hub_list_load(w->store, &l);
+	int r = remote_hub_list(w->clinic, &l);
 
 	for (size_t i = 0; r == 0 && i < l.count; i++) {
 		w->hub = l.hubs[i];
@@ -151,7 +147,7 @@ static int walk_all(struct walk *w)
 
 static int walk_one(struct walk *w)
 {
-	int r = store_hub_by_name(w->store, w->args->hub, &w->hub);
+	int r = remote_hub(w->clinic, w->args->hub, &w->hub);
 
 	return r < 0 ? r : walk_hub(w);
 }
@@ -160,14 +156,8 @@ static int conclude(const struct walk *w, int r)
 {
 	const struct args *a = w->args;
 
-	if (r == -ENOENT && a->hub)
-		return ctl_complain(
-			CTL_NO_INPUT,
-			"there is no hub '%s' in %s; 'clinicctl status %s' lists them",
-			a->hub, a->dir, a->dir);
 	if (r < 0)
-		return ctl_complain(CTL_FAILED, "%s/%s could not be read to its end: %s",
-				    a->dir, FILES_DB, err_text(r));
+		return remote_failed(w->clinic, a->hub, r);
 	if (!a->json && w->shown + w->unreadable == 0)
 		printf("No readings yet%s%s.\n", a->hub ? " from hub " : "",
 		       a->hub ? a->hub : "");
@@ -190,15 +180,15 @@ static int walk(const struct args *a)
 {
 	struct walk w = { .args = a };
 	char why[FOLDER_WHY_MAX];
-	int r = folder_open_store(a->dir, &w.store, why);
+	int r = remote_open(a->dir, &w.clinic, why);
 
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = ctl_load_key(a->dir, &w.key);
+	r = ctl_find_key(w.clinic, a->dir, a->keys, &w.key, &w.has_key);
 	if (r == CTL_OK)
 		r = conclude(&w, a->hub ? walk_one(&w) : walk_all(&w));
 	crypto_wipe(&w.key, sizeof(w.key));
-	store_close(w.store);
+	remote_close(w.clinic);
 	return r;
 }
 
@@ -209,6 +199,7 @@ static int run(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "raw", no_argument, NULL, 'r' },
 		{ "recovered", no_argument, NULL, 'c' },
+		{ "seal-key", required_argument, NULL, 'k' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct args a = { .dir = NULL };
@@ -220,6 +211,7 @@ static int run(int argc, char **argv)
 		case 'j': a.json = true; break;
 		case 'r': a.raw = true; break;
 		case 'c': a.recovered = true; break;
+		case 'k': a.keys = optarg; break;
 		default: return ctl_misused(&ctl_readings, "readings: nothing was read");
 		}
 	}
@@ -233,17 +225,22 @@ const struct ctl_verb ctl_readings = {
 	.name = "readings",
 	.what = "open and show what arrived",
 	.usage = "Usage: clinicctl readings DIR [--hub NAME] [--recovered] [--raw] "
-		 "[--json]\n"
+		 "[--seal-key FOLDER]\n"
+		 "           [--json]\n"
 		 "Opens the readings that arrived and shows them, by hub and in the "
 		 "order in which the\n"
-		 "hub took them. Needs seal.key.\n\n"
+		 "hub took them. They come sealed from wherever they are kept, and are "
+		 "opened here.\n\n"
 		 "  --hub NAME  only of this hub\n"
 		 "  --recovered  instead those that 'clinicctl recover' set aside; they "
 		 "are "
 		 "not signed\n"
 		 "  --raw       also the bytes as the device sent them\n"
+		 "  --seal-key FOLDER  where seal.key is; default: the clinic's folder, "
+		 "or the person's\n"
 		 "  --json      one JSON object a line\n\n"
 		 "Exit status 1 if a record could not be opened; it is listed with the "
 		 "reason.\n",
+	.remote = "*",
 	.run = run,
 };

@@ -2,31 +2,21 @@
  * ctl_suspend.c - clinicctl hub suspend, resume and withdraw: from when on what a hub sends is held, and its readings of one
  * assignment. Holds at the hub's next request; nothing that is filed is taken back.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
-#include "clinic/folder.h"
+#include "clinic/door_rows.h"
+#include "clinic/json.h"
 #include "clinic/spec.h"
-#include "clinic/store_life.h"
-#include "hub/core/err.h"
 
 struct args {
 	const char *dir, *hub;
 	struct ctl_signature by;
 	uint32_t assignment;
-	bool undo;
-};
-
-/* What became of it. */
-struct outcome {
-	enum hub_state was;
-	enum life_drain_kind drain;
-	uint64_t held;
-	bool refused;
+	bool undo, json;
 };
 
 /* operands: 2, or 3 with an assignment. A reason is asked for what keeps readings back. */
@@ -36,6 +26,7 @@ static int parse(int argc, char **argv, int operands, bool reason, struct args *
 		{ "reason", required_argument, NULL, 'r' },
 		{ "by", required_argument, NULL, 'b' },
 		{ "undo", no_argument, NULL, 'u' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *verb = argv[1];
@@ -47,6 +38,7 @@ static int parse(int argc, char **argv, int operands, bool reason, struct args *
 		case 'r': a->by.why = optarg; break;
 		case 'b': a->by.who = optarg; break;
 		case 'u': a->undo = true; break;
+		case 'j': a->json = true; break;
 		default:
 			return ctl_misused(&ctl_hub, "hub %s: nothing was changed", verb);
 		}
@@ -63,70 +55,55 @@ static int parse(int argc, char **argv, int operands, bool reason, struct args *
 	return ctl_check_signature(&ctl_hub, &a->by);
 }
 
-static int run(const struct args *a, struct journal_entry *e, ctl_decision *fn,
-	       struct outcome *ret)
-{
-	char why[FOLDER_WHY_MAX];
-	struct args copy = *a;
-	struct store *store;
-	int r = folder_open_store(a->dir, &store, why);
+/* --- suspend and resume ------------------------------------------------------------------ */
 
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = ctl_decide(store, a->hub, &a->by, e, fn, &copy, ret);
-	store_close(store);
-	return r < 0 ? ctl_store_failed(a->dir, a->hub, r) : CTL_OK;
+static void get_life(struct cb *c, void *ret)
+{
+	door_get_life(c, ret);
 }
 
-static int change_state(struct store *s, const struct hub *h, struct journal_entry *e,
-			void *arg, void *ret)
+static int refused(const struct args *a, const struct hub *was, const char *verb)
 {
-	struct life_request rq = { .event = e->act == JOURNAL_SUSPEND ? LIFE_SUSPEND
-								      : LIFE_RESUME };
-	struct hub copy = *h;
-	struct outcome *o = ret;
-	struct store_counts c;
-	int r = store_counts(s, h->id, h->epoch, &c);
-
-	(void)arg;
-	if (r == 0)
-		r = store_life_on(s, &copy, &rq);
-	if (r < 0)
-		return r;
-	*o = (struct outcome){ .was = h->state,
-			       .drain = h->drain.kind,
-			       .held = c.held,
-			       .refused = r == LIFE_REFUSED };
-	return r == LIFE_CHANGED;
-}
-
-static int refused(const struct args *a, const struct outcome *o, const char *verb)
-{
-	if (o->was == HUB_SUSPENDED)
+	if (was->state == HUB_SUSPENDED)
 		return ctl_complain(CTL_FAILED,
 				    "hub '%s' is suspended to the end of its life (%s): "
 				    "'hub %s' does not change that; nothing was changed",
-				    a->hub, life_drain_text(o->drain), verb);
+				    a->hub, life_drain_text(was->drain.kind), verb);
 	return ctl_complain(CTL_FAILED,
 			    "hub '%s' is %s: 'hub %s' is for hubs that may upload; "
 			    "nothing was changed",
-			    a->hub, hub_state_text(o->was), verb);
+			    a->hub, hub_state_text(was->state), verb);
+}
+
+static int print_json(const struct args *a, const struct door_life *l)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "hub", a->hub);
+	json_text(o, "was", hub_state_text(l->was.state));
+	json_text(o, "state", hub_state_text(l->is.state));
+	json_bool(o, "changed", l->result == LIFE_CHANGED);
+	json_uint(o, "held", l->held);
+	json_print(o);
+	return CTL_OK;
 }
 
 int ctl_hub_suspend(int argc, char **argv)
 {
-	struct journal_entry e = { .act = JOURNAL_SUSPEND };
-	struct outcome o = { 0 };
+	struct door_request rq = { .op = DOOR_SUSPEND };
+	struct door_life l;
 	struct args a;
 	int r = parse(argc, argv, 2, true, &a);
 
 	if (r == CTL_OK)
-		r = run(&a, &e, change_state, &o);
+		r = ctl_ask(a.dir, a.hub, &a.by, &rq, get_life, &l);
 	if (r != CTL_OK)
 		return r;
-	if (o.refused)
-		return refused(&a, &o, "suspend");
-	if (o.was == HUB_SUSPENDED)
+	if (l.result == LIFE_REFUSED)
+		return refused(&a, &l.was, "suspend");
+	if (a.json)
+		return print_json(&a, &l);
+	if (l.was.state == HUB_SUSPENDED)
 		printf("Hub '%s' is suspended already; nothing was changed.\n", a.hub);
 	else
 		printf("Hub '%s' is suspended. What it sends from now on is kept, and "
@@ -138,56 +115,71 @@ int ctl_hub_suspend(int argc, char **argv)
 
 int ctl_hub_resume(int argc, char **argv)
 {
-	struct journal_entry e = { .act = JOURNAL_RESUME };
-	struct outcome o = { 0 };
+	struct door_request rq = { .op = DOOR_RESUME };
+	struct door_life l;
 	struct args a;
 	int r = parse(argc, argv, 2, false, &a);
 
 	if (r == CTL_OK)
-		r = run(&a, &e, change_state, &o);
+		r = ctl_ask(a.dir, a.hub, &a.by, &rq, get_life, &l);
 	if (r != CTL_OK)
 		return r;
-	if (o.refused)
-		return refused(&a, &o, "resume");
-	if (o.was == HUB_ACTIVE)
+	if (l.result == LIFE_REFUSED)
+		return refused(&a, &l.was, "resume");
+	if (a.json)
+		return print_json(&a, &l);
+	if (l.was.state == HUB_ACTIVE)
 		printf("Hub '%s' is active already; nothing was changed.\n", a.hub);
 	else
 		printf("Hub '%s' is active again: what it sends from now on is filed.\n",
 		       a.hub);
-	if (o.held > 0)
+	if (l.held > 0)
 		printf("%" PRIu64 " that came before %s still held: 'clinicctl held %s "
 		       "%s'.\n",
-		       o.held, o.held == 1 ? "is" : "are", a.dir, a.hub);
+		       l.held, l.held == 1 ? "is" : "are", a.dir, a.hub);
 	return CTL_OK;
 }
 
-/* ret: .refused if the number was never given, .was HUB_NONE if it is as wanted already. */
-static int change_assignment(struct store *s, const struct hub *h,
-			     struct journal_entry *e, void *arg, void *ret)
-{
-	const struct args *a = arg;
-	enum assignment_state to = a->undo ? ASSIGNMENT_GIVEN : ASSIGNMENT_WITHDRAWN;
-	struct outcome *o = ret;
-	const struct assignment *row;
-	struct assignments t;
-	int r = store_assignments(s, h->id, h->epoch, &t);
+/* --- withdraw ---------------------------------------------------------------------------- */
 
-	(void)e;
-	if (r < 0)
-		return r;
-	row = filing_find(&t, a->assignment);
-	*o = (struct outcome){ .refused = !row };
-	if (!row || row->state == to)
-		return 0;
-	o->was = h->state;
-	r = store_assignment_set(s, h->id, h->epoch, a->assignment, to);
-	return r < 0 ? r : 1;
+static void get_result(struct cb *c, void *ret)
+{
+	enum door_withdraw *to = ret;
+
+	*to = (enum door_withdraw)cb_get_uint_max(c, DOOR_WITHDRAW_NONE);
+}
+
+static void print_withdrawn(const struct args *a, enum door_withdraw result)
+{
+	cJSON *o;
+
+	if (a->json) {
+		o = json_object();
+		json_text(o, "hub", a->hub);
+		json_uint(o, "assignment", a->assignment);
+		json_text(o, "state", a->undo ? "given" : "withdrawn");
+		json_bool(o, "changed", result == DOOR_WITHDRAW_DONE);
+		json_print(o);
+	} else if (result == DOOR_WITHDRAW_SAME) {
+		printf("It is so already; nothing was changed.\n");
+	} else if (a->undo) {
+		printf("Assignment %" PRIu32
+		       " of hub '%s' is given again: its readings are "
+		       "filed from now on.\n",
+		       a->assignment, a->hub);
+	} else {
+		printf("Assignment %" PRIu32
+		       " of hub '%s' is withdrawn: its readings that come "
+		       "from now on are held:\n'clinicctl held %s %s'. What is filed "
+		       "already stays filed.\n",
+		       a->assignment, a->hub, a->dir, a->hub);
+	}
 }
 
 int ctl_hub_withdraw(int argc, char **argv)
 {
-	struct journal_entry e = { .act = JOURNAL_WITHDRAW };
-	struct outcome o = { 0 };
+	enum door_withdraw result = DOOR_WITHDRAW_NONE;
+	struct door_request rq = { .op = DOOR_WITHDRAW };
 	struct args a;
 	long n = 0;
 	int r = parse(argc, argv, 3, true, &a);
@@ -197,26 +189,16 @@ int ctl_hub_withdraw(int argc, char **argv)
 				argv[optind + 3]);
 	if (r != CTL_OK)
 		return r;
-	a.assignment = e.assignment = (uint32_t)n;
-	e.act = a.undo ? JOURNAL_GIVE_AGAIN : JOURNAL_WITHDRAW;
-	r = run(&a, &e, change_assignment, &o);
+	a.assignment = rq.assignment = (uint32_t)n;
+	rq.op = a.undo ? DOOR_GIVE_AGAIN : DOOR_WITHDRAW;
+	r = ctl_ask(a.dir, a.hub, &a.by, &rq, get_result, &result);
 	if (r != CTL_OK)
 		return r;
-	if (o.refused)
+	if (result == DOOR_WITHDRAW_NONE)
 		return ctl_complain(CTL_NO_INPUT,
 				    "hub '%s' never had an assignment %ld; nothing was "
 				    "changed, and what comes under it is held anyway",
 				    a.hub, n);
-	if (o.was == HUB_NONE)
-		printf("It is so already; nothing was changed.\n");
-	else if (a.undo)
-		printf("Assignment %ld of hub '%s' is given again: its readings are "
-		       "filed from now on.\n",
-		       n, a.hub);
-	else
-		printf("Assignment %ld of hub '%s' is withdrawn: its readings that come "
-		       "from now on are held:\n'clinicctl held %s %s'. What is filed "
-		       "already stays filed.\n",
-		       n, a.hub, a.dir, a.hub);
+	print_withdrawn(&a, result);
 	return CTL_OK;
 }

@@ -4,6 +4,7 @@
 #include "clinic/door.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "hub/core/cbor.h"
@@ -21,37 +22,106 @@ enum key {
 	KEY_NUMBER = 8,
 	KEY_COSE = 9,
 	KEY_WHO = 10,
-	KEYS = 11,
+	KEY_EPOCH = 11,
+	KEY_LAST = 12,
+	KEY_ASSIGNMENT = 13,
+	KEY_CHOICE = 14,
+	KEY_REASON = 15,
+	KEYS = 16,
 };
+
+/* How the fields of a question are written; what is zero or "" is left out. */
+enum field_kind {
+	FIELD_NONE = 0,
+	FIELD_VERSION,
+	FIELD_OP,
+	FIELD_KEY,
+	FIELD_COSE,
+	FIELD_LINE,
+	FIELD_U8,
+	FIELD_U32,
+	FIELD_U64,
+};
+
+#define FIELD(kind, member)                                                              \
+	{                                                                                \
+		kind, offsetof(struct door_request, member),                             \
+			sizeof(((struct door_request *)0)->member)                       \
+	}
+
+static const struct field {
+	enum field_kind kind;
+	size_t at, size;
+} fields[KEYS] = {
+	[KEY_VERSION] = { FIELD_VERSION, 0, 0 },
+	[KEY_OP] = FIELD(FIELD_OP, op),
+	[KEY_KEY] = FIELD(FIELD_KEY, key),
+	[KEY_COSE] = FIELD(FIELD_COSE, cose),
+	[KEY_NAME] = FIELD(FIELD_LINE, name),
+	[KEY_SITE] = FIELD(FIELD_LINE, site),
+	[KEY_OTHER] = FIELD(FIELD_LINE, other),
+	[KEY_WHY] = FIELD(FIELD_LINE, why),
+	[KEY_PATIENT] = FIELD(FIELD_LINE, patient),
+	[KEY_NUMBER] = FIELD(FIELD_U64, number),
+	[KEY_WHO] = FIELD(FIELD_LINE, who),
+	[KEY_EPOCH] = FIELD(FIELD_U32, epoch),
+	[KEY_LAST] = FIELD(FIELD_U64, last),
+	[KEY_ASSIGNMENT] = FIELD(FIELD_U32, assignment),
+	[KEY_CHOICE] = FIELD(FIELD_U8, choice),
+	[KEY_REASON] = FIELD(FIELD_U8, reason),
+};
+
+#undef FIELD
 
 #define C (1U << DOOR_ROLE_CLINICIAN)
 #define T (1U << DOOR_ROLE_TECHNICIAN)
 #define S (1U << DOOR_ROLE_SECURITY)
 #define A (1U << DOOR_ROLE_AUDITOR)
+#define NEEDS(key) (1U << (key))
 
 static const struct {
 	const char *text;
 	unsigned roles; /* besides the owner */
 	bool changes;
+	unsigned needs; /* keys of a question that is whole */
 } ops[DOOR_OPS] = {
-	[DOOR_HELLO] = { "hello", C | T | S | A, false },
-	[DOOR_HUBS] = { "hub-list", C | T | S | A, false },
-	[DOOR_CLAIMS] = { "claim-list", C | T | S | A, false },
-	[DOOR_FACTS] = { "status", C | T | S | A, false },
-	[DOOR_GIVEN_UP] = { "given-up", C | T | S | A, false },
-	[DOOR_KNOWN] = { "hub-show", C | T | S | A, false },
-	[DOOR_CLAIM] = { "claim", C | T | S, true },
-	[DOOR_CLAIM_CANCEL] = { "claim-cancel", C | T | S, true },
-	[DOOR_CONFIG] = { "config-read", C | S, false },
+	[DOOR_HELLO] = { "hello", C | T | S | A },
+	[DOOR_HUBS] = { "hub-list", C | T | S | A },
+	[DOOR_CLAIMS] = { "claim-list", C | T | S | A },
+	[DOOR_FACTS] = { "status", C | T | S | A },
+	[DOOR_GIVEN_UP] = { "given-up", C | T | S | A },
+	[DOOR_KNOWN] = { "hub-show", C | T | S | A },
+	[DOOR_CLAIM] = { "claim", C | T | S, true, NEEDS(KEY_KEY) | NEEDS(KEY_NAME) },
+	[DOOR_CLAIM_CANCEL] = { "claim-cancel", C | T | S, true,
+				NEEDS(KEY_KEY) | NEEDS(KEY_WHY) },
+	[DOOR_CONFIG] = { "config-read", C | S },
 	[DOOR_CONFIG_PUT] = { "config-put", C | S, true },
-	[DOOR_ASSIGNED] = { "assignments", C | S | A, false },
-	[DOOR_ASSIGN] = { "assign", C, true },
+	[DOOR_ASSIGNED] = { "assignments", C | S | A },
+	[DOOR_ASSIGN] = { "assign", C, true, NEEDS(KEY_WHY) },
+	[DOOR_RECORDS] = { "readings", C },
+	[DOOR_NUMBERS] = { "numbers", C | T | S | A },
+	[DOOR_MANIFESTS] = { "manifests", C | T | S | A },
+	[DOOR_ASIDE] = { "recovered", C },
+	[DOOR_HELD] = { "held", C | S | A },
+	[DOOR_HELD_RECORDS] = { "held-readings", C },
+	[DOOR_JOURNAL] = { "journal", C | S | A },
+	[DOOR_HELD_SETTLE] = { "held-settle", C | S, true,
+			       NEEDS(KEY_WHY) | NEEDS(KEY_CHOICE) },
+	[DOOR_SUSPEND] = { "suspend", C | S, true, NEEDS(KEY_WHY) },
+	[DOOR_RESUME] = { "resume", C | S, true, NEEDS(KEY_WHY) },
+	[DOOR_LOSE] = { "lost", C | T | S, true, NEEDS(KEY_WHY) },
+	[DOOR_FIND] = { "found", C | S, true, NEEDS(KEY_WHY) },
+	[DOOR_WITHDRAW] = { "withdraw", C | S, true,
+			    NEEDS(KEY_WHY) | NEEDS(KEY_ASSIGNMENT) },
+	[DOOR_GIVE_AGAIN] = { "withdraw-undo", C, true,
+			      NEEDS(KEY_WHY) | NEEDS(KEY_ASSIGNMENT) },
 };
 
 #undef C
 #undef T
 #undef S
 #undef A
+#undef NEEDS
 
 static const char *const roles[DOOR_ROLES] = {
 	[DOOR_ROLE_CLINICIAN] = "clinician", [DOOR_ROLE_TECHNICIAN] = "technician",
@@ -121,49 +191,67 @@ enum door_code door_code(int err)
 
 /* --- questions -------------------------------------------------------------------------- */
 
-static void put_text(struct writer *w, enum key key, const char *text)
+static const void *at(const struct door_request *rq, const struct field *f)
 {
-	if (!*text)
-		return;
-	cb_put_uint(w, key);
-	cb_put_text(w, text, strlen(text));
+	return (const char *)rq + f->at;
 }
 
-static size_t count_pairs(const struct door_request *rq)
+/* Does rq say this? */
+static bool has(const struct door_request *rq, const struct field *f)
 {
-	return 2U + (*rq->name != 0) + rq->has_key + (*rq->site != 0) +
-	       (*rq->other != 0) + (*rq->why != 0) + (*rq->patient != 0) +
-	       (rq->number != 0) + (rq->cose_len != 0) + (*rq->who != 0);
+	switch (f->kind) {
+	case FIELD_NONE: break;
+	case FIELD_VERSION:
+	case FIELD_OP: return true;
+	case FIELD_KEY: return rq->has_key;
+	case FIELD_COSE: return rq->cose_len != 0;
+	case FIELD_LINE: return *(const char *)at(rq, f) != '\0';
+	case FIELD_U8: return *(const uint8_t *)at(rq, f) != 0;
+	case FIELD_U32: return *(const uint32_t *)at(rq, f) != 0;
+	case FIELD_U64: return *(const uint64_t *)at(rq, f) != 0;
+	}
+	return false;
+}
+
+bool door_is_whole(const struct door_request *rq)
+{
+	for (int k = 0; k < KEYS; k++)
+		if ((ops[rq->op].needs & 1U << k) != 0 && !has(rq, &fields[k]))
+			return false;
+	return true;
+}
+
+static void put_value(struct writer *w, const struct door_request *rq,
+		      const struct field *f)
+{
+	switch (f->kind) {
+	case FIELD_NONE: break;
+	case FIELD_VERSION: cb_put_uint(w, DOOR_VERSION); break;
+	case FIELD_OP: cb_put_uint(w, rq->op); break;
+	case FIELD_KEY: cb_put_bytes(w, rq->key, sizeof(rq->key)); break;
+	case FIELD_COSE: cb_put_bytes(w, rq->cose, rq->cose_len); break;
+	case FIELD_LINE: cb_put_text(w, at(rq, f), strlen(at(rq, f))); break;
+	case FIELD_U8: cb_put_uint(w, *(const uint8_t *)at(rq, f)); break;
+	case FIELD_U32: cb_put_uint(w, *(const uint32_t *)at(rq, f)); break;
+	case FIELD_U64: cb_put_uint(w, *(const uint64_t *)at(rq, f)); break;
+	}
 }
 
 int door_request_encode(const struct door_request *rq, uint8_t *buf, size_t cap)
 {
 	struct writer w;
+	size_t pairs = 0;
 
 	writer_init(&w, buf, cap);
-	cb_put_map(&w, count_pairs(rq));
-	cb_put_uint(&w, KEY_VERSION);
-	cb_put_uint(&w, DOOR_VERSION);
-	cb_put_uint(&w, KEY_OP);
-	cb_put_uint(&w, rq->op);
-	put_text(&w, KEY_NAME, rq->name);
-	if (rq->has_key) {
-		cb_put_uint(&w, KEY_KEY);
-		cb_put_bytes(&w, rq->key, sizeof(rq->key));
+	for (int k = 0; k < KEYS; k++)
+		pairs += has(rq, &fields[k]);
+	cb_put_map(&w, pairs);
+	for (int k = 0; k < KEYS; k++) {
+		if (!has(rq, &fields[k]))
+			continue;
+		cb_put_uint(&w, (uint64_t)k);
+		put_value(&w, rq, &fields[k]);
 	}
-	put_text(&w, KEY_SITE, rq->site);
-	put_text(&w, KEY_OTHER, rq->other);
-	put_text(&w, KEY_WHY, rq->why);
-	put_text(&w, KEY_PATIENT, rq->patient);
-	if (rq->number) {
-		cb_put_uint(&w, KEY_NUMBER);
-		cb_put_uint(&w, rq->number);
-	}
-	if (rq->cose_len) {
-		cb_put_uint(&w, KEY_COSE);
-		cb_put_bytes(&w, rq->cose, rq->cose_len);
-	}
-	put_text(&w, KEY_WHO, rq->who);
 	return writer_len(&w);
 }
 
@@ -193,28 +281,31 @@ static void get_cose(struct cb *c, struct door_request *ret)
 		cb_fail(c, -EMSGSIZE);
 }
 
+static void get_key(struct cb *c, struct door_request *ret)
+{
+	cb_get_fixed(c, ret->key, sizeof(ret->key));
+	ret->has_key = true;
+}
+
 static void get_field(struct cb *c, uint64_t key, struct door_request *ret)
 {
-	switch (key) {
-	case KEY_VERSION:
+	const struct field *f = &fields[key < KEYS ? key : KEY_VERSION];
+	void *to = (char *)ret + f->at;
+
+	switch (key < KEYS ? f->kind : FIELD_NONE) {
+	/* A word that we do not know may change what is meant: not for us. */
+	case FIELD_NONE: cb_fail(c, -ENOTSUP); break;
+	case FIELD_VERSION:
 		if (cb_get_uint(c) != DOOR_VERSION)
 			cb_fail(c, -ENOTSUP);
 		break;
-	case KEY_OP: ret->op = (enum door_op)cb_get_uint_max(c, UINT16_MAX); break;
-	case KEY_NAME: get_line(c, ret->name, sizeof(ret->name)); break;
-	case KEY_KEY:
-		cb_get_fixed(c, ret->key, sizeof(ret->key));
-		ret->has_key = true;
-		break;
-	case KEY_SITE: get_line(c, ret->site, sizeof(ret->site)); break;
-	case KEY_OTHER: get_line(c, ret->other, sizeof(ret->other)); break;
-	case KEY_WHY: get_line(c, ret->why, sizeof(ret->why)); break;
-	case KEY_PATIENT: get_line(c, ret->patient, sizeof(ret->patient)); break;
-	case KEY_NUMBER: ret->number = cb_get_uint_max(c, INT64_MAX); break;
-	case KEY_COSE: get_cose(c, ret); break;
-	case KEY_WHO: get_line(c, ret->who, sizeof(ret->who)); break;
-	/* A word that we do not know may change what is meant: not for us. */
-	default: cb_fail(c, -ENOTSUP);
+	case FIELD_OP: ret->op = (enum door_op)cb_get_uint_max(c, UINT16_MAX); break;
+	case FIELD_KEY: get_key(c, ret); break;
+	case FIELD_COSE: get_cose(c, ret); break;
+	case FIELD_LINE: get_line(c, to, f->size); break;
+	case FIELD_U8: *(uint8_t *)to = (uint8_t)cb_get_uint_max(c, UINT8_MAX); break;
+	case FIELD_U32: *(uint32_t *)to = (uint32_t)cb_get_uint_max(c, UINT32_MAX); break;
+	case FIELD_U64: *(uint64_t *)to = cb_get_uint_max(c, INT64_MAX); break;
 	}
 }
 

@@ -48,7 +48,24 @@ enum door_op {
 	DOOR_ASSIGNED = 11, /* of the hub 'name' -> facts as DOOR_FACTS, [assigned...] */
 	/* as DOOR_CONFIG_PUT, and with it the assignment to 'patient' ("": none), with 'why' */
 	DOOR_ASSIGN = 12,
-	DOOR_OPS = 13,
+	/* Of the hub 'name'. What is sealed stays sealed: clinicd cannot open it, and does not try. */
+	DOOR_RECORDS = 13,   /* behind ('epoch', 'number') -> [sealed...] */
+	DOOR_NUMBERS = 14,   /* of 'epoch', behind 'number' -> [numbers...] */
+	DOOR_MANIFESTS = 15, /* the same -> [sealed...], of kind READING_MANIFEST */
+	DOOR_ASIDE = 16, /* of 'epoch', 'number' skipped -> [aside...], from its card */
+	DOOR_HELD = 17,	 /* 'number' skipped -> [held group...] */
+	DOOR_HELD_RECORDS = 18, /* the same -> [aside...] */
+	DOOR_JOURNAL = 19,	/* behind 'number' -> [journal entry...] */
+	/* 'choice' (enum held_verdict), 'reason', 'number' to 'last', 'assignment', with 'why' -> struct held_done */
+	DOOR_HELD_SETTLE = 20,
+	/* Of the hub 'name', with 'why' -> struct door_life */
+	DOOR_SUSPEND = 21,
+	DOOR_RESUME = 22,
+	DOOR_LOSE = 23,
+	DOOR_FIND = 24,
+	DOOR_WITHDRAW = 25,   /* 'assignment', with 'why' -> enum door_withdraw */
+	DOOR_GIVE_AGAIN = 26, /* the same */
+	DOOR_OPS = 27,
 };
 
 /* What a person is at the clinic; the numbers are in the database. */
@@ -95,12 +112,18 @@ struct door_request {
 	size_t cose_len;
 	/* who signs in the journal; looked at only if the one who asks is the owner: others are known by name */
 	char who[JOURNAL_WHO_MAX + 1];
+	uint32_t epoch;
+	uint64_t last;
+	uint32_t assignment;
+	uint8_t choice, reason;
 };
 
 /* door_may - may this role do that? Pure. */
 bool door_may(enum door_role role, enum door_op op);
 /* door_changes - does this operation write? Pure. */
 bool door_changes(enum door_op op);
+/* door_is_whole - does the question say what its operation cannot do without? Pure. */
+bool door_is_whole(const struct door_request *rq);
 /* "hub-list", for the record and for people; static. */
 const char *door_op_text(enum door_op op);
 const char *door_role_text(enum door_role role);
@@ -133,4 +156,11 @@ enum door_assigned {
 	DOOR_ASSIGN_SAME = 2, /* it is that patient's already, or has none already */
 	DOOR_ASSIGN_USED = 3, /* a device of it measures for the patient of another hub */
 	DOOR_ASSIGN_GONE = 4, /* the hub is retired or lost */
+};
+
+/* What became of DOOR_WITHDRAW and DOOR_GIVE_AGAIN; the numbers are on the wire. */
+enum door_withdraw {
+	DOOR_WITHDRAW_DONE = 1,
+	DOOR_WITHDRAW_SAME = 2, /* it is so already */
+	DOOR_WITHDRAW_NONE = 3, /* the hub never had such an assignment */
 };

@@ -7,62 +7,46 @@
 #include <string.h>
 
 #include "clinic/door_inside.h"
+#include "clinic/door_page.h"
 #include "clinic/store_person.h"
 #include "hub/core/cbor.h"
 
-/* Ends a walk over rows: the page is full. */
-enum { PAGE_FULL = 1 };
-
 /* --- lists ------------------------------------------------------------------------------ */
-
-/* Rows that fit are counted before they are written: an array says first how many it has. */
-struct page {
-	uint64_t skip, seen;
-	size_t count;
-	struct writer *w; /* NULL: count */
-};
 
 static int on_hub(void *arg, const struct hub *h)
 {
-	struct page *p = arg;
+	struct door_page *p = arg;
 
-	if (p->seen++ < p->skip)
+	if (door_page_skips(p))
 		return 0;
-	if (p->w)
-		door_put_hub(p->w, h);
-	return ++p->count == DOOR_PAGE ? PAGE_FULL : 0;
+	door_put_hub(&p->rows, h);
+	return door_page_added(p);
+}
+
+static int answer_hubs(struct door_asking *a, struct writer *w)
+{
+	struct door_page p;
+
+	door_page_begin(&p, a->rq->number);
+	return door_page_end(&p, store_hub_each(a->store, on_hub, &p), w);
 }
 
 static int on_claim(void *arg, const struct claim *k)
 {
-	struct page *p = arg;
+	struct door_page *p = arg;
 
-	if (p->seen++ < p->skip)
+	if (door_page_skips(p))
 		return 0;
-	if (p->w)
-		door_put_claim(p->w, k);
-	return ++p->count == DOOR_PAGE ? PAGE_FULL : 0;
+	door_put_claim(&p->rows, k);
+	return door_page_added(p);
 }
 
-static int walk(struct door_asking *a, bool claims, struct page *p)
+static int answer_claims(struct door_asking *a, struct writer *w)
 {
-	int r = claims ? claim_list(a->store, on_claim, p)
-		       : store_hub_each(a->store, on_hub, p);
+	struct door_page p;
 
-	return r < 0 ? r : 0;
-}
-
-static int answer_list(struct door_asking *a, struct writer *w)
-{
-	bool claims = a->rq->op == DOOR_CLAIMS;
-	struct page p = { .skip = a->rq->number };
-	int r = walk(a, claims, &p);
-
-	if (r < 0)
-		return r;
-	cb_put_array(w, p.count);
-	p = (struct page){ .skip = a->rq->number, .w = w };
-	return walk(a, claims, &p);
+	door_page_begin(&p, a->rq->number);
+	return door_page_end(&p, claim_list(a->store, on_claim, &p), w);
 }
 
 /* --- one hub ---------------------------------------------------------------------------- */
@@ -91,40 +75,6 @@ static int answer_facts(struct door_asking *a, struct writer *w)
 	if (r == 0)
 		door_put_facts(w, &f, a->asker->role != DOOR_ROLE_TECHNICIAN);
 	return r;
-}
-
-struct given_up_page {
-	uint64_t after;
-	size_t count;
-	struct writer *w;
-};
-
-static int on_given_up(void *arg, const struct tombstone *t)
-{
-	struct given_up_page *p = arg;
-
-	if (t->first <= p->after)
-		return 0;
-	if (p->w)
-		door_put_tombstone(p->w, t);
-	return ++p->count == DOOR_PAGE ? PAGE_FULL : 0;
-}
-
-static int answer_given_up(struct door_asking *a, struct writer *w)
-{
-	struct given_up_page p = { .after = a->rq->number };
-	struct hub h;
-	int r = store_hub_by_name(a->store, a->rq->name, &h);
-
-	if (r == 0)
-		r = store_given_up_each(a->store, h.id, h.epoch, on_given_up, &p);
-	if (r < 0)
-		return r;
-	cb_put_array(w, p.count);
-	p.count = 0;
-	p.w = w;
-	r = store_given_up_each(a->store, h.id, h.epoch, on_given_up, &p);
-	return r < 0 ? r : 0;
 }
 
 static int maybe(int r, bool *ret)
@@ -199,8 +149,6 @@ static int answer_claim(struct door_asking *a, struct writer *w)
 	struct hub old;
 	int r = 0;
 
-	if (!a->rq->has_key || !*a->rq->name)
-		return -EBADMSG;
 	memcpy(want.spki, a->rq->key, sizeof(want.spki));
 	memcpy(want.id, want.spki, sizeof(want.id));
 	memcpy(want.name, a->rq->name, sizeof(want.name));
@@ -226,11 +174,8 @@ static int answer_claim(struct door_asking *a, struct writer *w)
 static int answer_cancel(struct door_asking *a, struct writer *w)
 {
 	const struct claim none = { 0 };
-	int r;
+	int r = claim_cancel(a->store, a->rq->key, a->now_ms, a->who, a->rq->why);
 
-	if (!a->rq->has_key || !*a->rq->why)
-		return -EBADMSG;
-	r = claim_cancel(a->store, a->rq->key, a->now_ms, a->who, a->rq->why);
 	if (r < 0)
 		return r;
 	a->undo = r != CLAIM_DONE;
@@ -244,10 +189,10 @@ typedef int answer_fn(struct door_asking *a, struct writer *w);
 
 static answer_fn *const answers[DOOR_OPS] = {
 	[DOOR_HELLO] = answer_hello,
-	[DOOR_HUBS] = answer_list,
-	[DOOR_CLAIMS] = answer_list,
+	[DOOR_HUBS] = answer_hubs,
+	[DOOR_CLAIMS] = answer_claims,
 	[DOOR_FACTS] = answer_facts,
-	[DOOR_GIVEN_UP] = answer_given_up,
+	[DOOR_GIVEN_UP] = door_answer_given_up,
 	[DOOR_KNOWN] = answer_known,
 	[DOOR_CLAIM] = answer_claim,
 	[DOOR_CLAIM_CANCEL] = answer_cancel,
@@ -255,6 +200,20 @@ static answer_fn *const answers[DOOR_OPS] = {
 	[DOOR_CONFIG_PUT] = door_answer_config_put,
 	[DOOR_ASSIGNED] = door_answer_assigned,
 	[DOOR_ASSIGN] = door_answer_assign,
+	[DOOR_RECORDS] = door_answer_records,
+	[DOOR_NUMBERS] = door_answer_numbers,
+	[DOOR_MANIFESTS] = door_answer_manifests,
+	[DOOR_ASIDE] = door_answer_aside,
+	[DOOR_HELD] = door_answer_held,
+	[DOOR_HELD_RECORDS] = door_answer_held_records,
+	[DOOR_JOURNAL] = door_answer_journal,
+	[DOOR_HELD_SETTLE] = door_answer_held_settle,
+	[DOOR_SUSPEND] = door_answer_life,
+	[DOOR_RESUME] = door_answer_life,
+	[DOOR_LOSE] = door_answer_life,
+	[DOOR_FIND] = door_answer_life,
+	[DOOR_WITHDRAW] = door_answer_withdraw,
+	[DOOR_GIVE_AGAIN] = door_answer_withdraw,
 };
 
 static int write_line(const struct door_asking *a, enum door_code code)
@@ -320,7 +279,7 @@ static int ask(struct door_asking *a, struct writer *w)
 	int r, refused = -EACCES;
 
 	if (door_may(a->asker->role, a->rq->op)) {
-		refused = r = run(a, w);
+		refused = r = door_is_whole(a->rq) ? run(a, w) : -EBADMSG;
 		if (r == 0 || a->committing)
 			return r;
 	}

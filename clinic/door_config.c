@@ -10,6 +10,7 @@
 
 #include "clinic/bundle.h"
 #include "clinic/door_inside.h"
+#include "clinic/door_page.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/store_config.h"
@@ -56,39 +57,43 @@ int door_answer_config(struct door_asking *a, struct writer *w)
 	return r;
 }
 
-/* Rows that fit are counted first, as in door_answer.c; the newest ones are at the end. */
-struct assigned_page {
-	size_t skip, count;
-	struct writer *w;
-};
-
-static int on_assigned(void *arg, const struct assigned *row)
+static int count_assigned(void *arg, const struct assigned *row)
 {
-	struct assigned_page *p = arg;
+	size_t *n = arg;
 
-	p->count++;
-	if (p->w && p->count > p->skip)
-		door_put_assigned(p->w, row);
+	(void)row;
+	++*n;
 	return 0;
 }
 
+static int on_assigned(void *arg, const struct assigned *row)
+{
+	struct door_page *p = arg;
+
+	if (door_page_skips(p))
+		return 0;
+	door_put_assigned(&p->rows, row);
+	return door_page_added(p);
+}
+
+/* The newest ones, which are at the end. */
 int door_answer_assigned(struct door_asking *a, struct writer *w)
 {
 	static struct hub_facts f;
-	struct assigned_page p = { 0 };
+	struct door_page p;
+	size_t n = 0;
 	int r = door_load_facts(a, &f);
 
 	if (r == 0)
-		r = store_assigned_each(a->store, f.hub.id, f.hub.epoch, on_assigned, &p);
+		r = store_assigned_each(a->store, f.hub.id, f.hub.epoch, count_assigned,
+					&n);
 	if (r < 0)
 		return r;
-	p.skip = p.count > DOOR_PAGE ? p.count - DOOR_PAGE : 0;
 	cb_put_array(w, 2);
 	door_put_facts(w, &f, true);
-	cb_put_array(w, p.count - p.skip);
-	p.count = 0;
-	p.w = w;
-	return store_assigned_each(a->store, f.hub.id, f.hub.epoch, on_assigned, &p);
+	door_page_begin(&p, n > DOOR_PAGE ? n - DOOR_PAGE : 0);
+	r = store_assigned_each(a->store, f.hub.id, f.hub.epoch, on_assigned, &p);
+	return door_page_end(&p, r, w);
 }
 
 /* --- what comes back -------------------------------------------------------------------- */
@@ -252,8 +257,7 @@ int door_answer_assign(struct door_asking *a, struct writer *w)
 	struct hub h;
 	int r;
 
-	if (!*a->rq->why ||
-	    (*a->rq->patient && !store_assigned_is_patient(a->rq->patient)))
+	if (*a->rq->patient && !store_assigned_is_patient(a->rq->patient))
 		return -EBADMSG;
 	r = open_next(a, &h, &last, &c);
 	if (r == 0)

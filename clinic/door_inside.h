@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * door_inside.h - what door_answer.c and door_config.c share and nobody else sees.
+ * door_inside.h - what door_answer.c and the files with its answers share and nobody else sees.
  */
 #include "clinic/door_answer.h"
 #include "clinic/door_rows.h"
@@ -26,3 +26,16 @@ int door_answer_config(struct door_asking *a, struct writer *w);
 int door_answer_config_put(struct door_asking *a, struct writer *w);
 int door_answer_assigned(struct door_asking *a, struct writer *w);
 int door_answer_assign(struct door_asking *a, struct writer *w);
+
+/* Answers of door_records.c and door_decide.c; as above. */
+int door_answer_records(struct door_asking *a, struct writer *w);
+int door_answer_numbers(struct door_asking *a, struct writer *w);
+int door_answer_manifests(struct door_asking *a, struct writer *w);
+int door_answer_given_up(struct door_asking *a, struct writer *w);
+int door_answer_aside(struct door_asking *a, struct writer *w);
+int door_answer_held(struct door_asking *a, struct writer *w);
+int door_answer_held_records(struct door_asking *a, struct writer *w);
+int door_answer_journal(struct door_asking *a, struct writer *w);
+int door_answer_held_settle(struct door_asking *a, struct writer *w);
+int door_answer_life(struct door_asking *a, struct writer *w);
+int door_answer_withdraw(struct door_asking *a, struct writer *w);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clinic/door_row.h"
 #include "hub/crypto/crypto.h"
 
 enum {
@@ -23,60 +24,7 @@ enum {
 	STATUS_ITEMS = 3,
 	SIGN_ITEMS = 4,
 	FACTS_ITEMS = 7,
-	ITEMS_MAX = 64, /* of a newer clinicd */
-	STATE_MAX = 255,
 };
-
-/* --- helpers ---------------------------------------------------------------------------- */
-
-static void put_text(struct writer *w, const char *text)
-{
-	cb_put_text(w, text, strlen(text));
-}
-
-static void get_text(struct cb *c, char *dst, size_t cap)
-{
-	size_t n;
-	const char *s = cb_get_text(c, &n);
-
-	if (n >= cap)
-		cb_fail(c, -EMSGSIZE);
-	if (cb_error(c))
-		n = 0;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
-			cb_fail(c, -ERANGE); /* it goes to a terminal */
-	if (cb_error(c))
-		n = 0;
-	memcpy(dst, s ? s : "", n);
-	dst[n] = '\0';
-}
-
-static int64_t get_ms(struct cb *c)
-{
-	return (int64_t)cb_get_uint_max(c, INT64_MAX);
-}
-
-static void put_ms(struct writer *w, int64_t ms)
-{
-	cb_put_uint(w, ms > 0 ? (uint64_t)ms : 0);
-}
-
-/* How many items there are beyond those that are known. */
-static size_t begin_row(struct cb *c, size_t items)
-{
-	size_t n = cb_get_array(c, ITEMS_MAX);
-
-	if (cb_error(c) == 0 && n < items)
-		cb_fail(c, -EMSGSIZE);
-	return n > items ? n - items : 0;
-}
-
-static void end_row(struct cb *c, size_t more)
-{
-	for (; more > 0 && cb_error(c) == 0; more--)
-		cb_skip(c);
-}
 
 /* --- hubs and claims -------------------------------------------------------------------- */
 
@@ -84,13 +32,13 @@ void door_put_hub(struct writer *w, const struct hub *h)
 {
 	cb_put_array(w, HUB_ITEMS + HUB_MORE);
 	cb_put_bytes(w, h->id, sizeof(h->id));
-	put_text(w, h->name);
+	row_put_text(w, h->name);
 	cb_put_uint(w, h->epoch);
 	cb_put_uint(w, h->state);
 	cb_put_bytes(w, h->spki, sizeof(h->spki));
 	cb_put_bytes(w, h->sign_public, sizeof(h->sign_public));
-	put_ms(w, h->added_ms);
-	put_ms(w, h->seen_ms);
+	row_put_ms(w, h->added_ms);
+	row_put_ms(w, h->seen_ms);
 	cb_put_uint(w, h->queued);
 	cb_put_uint(w, h->highest);
 	cb_put_uint(w, h->acked);
@@ -99,24 +47,24 @@ void door_put_hub(struct writer *w, const struct hub *h)
 	cb_put_uint(w, h->config_used);
 	cb_put_uint(w, h->drain.kind);
 	cb_put_uint(w, h->drain.upto);
-	put_ms(w, h->drain.since_ms);
-	put_ms(w, h->drain.end_ms);
-	put_ms(w, h->again_ms);
+	row_put_ms(w, h->drain.since_ms);
+	row_put_ms(w, h->drain.end_ms);
+	row_put_ms(w, h->again_ms);
 }
 
 void door_get_hub(struct cb *c, struct hub *ret)
 {
-	size_t more = begin_row(c, HUB_ITEMS);
+	size_t more = row_begin(c, HUB_ITEMS);
 
 	memset(ret, 0, sizeof(*ret));
 	cb_get_fixed(c, ret->id, sizeof(ret->id));
-	get_text(c, ret->name, sizeof(ret->name));
+	row_get_text(c, ret->name, sizeof(ret->name));
 	ret->epoch = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
-	ret->state = (enum hub_state)cb_get_uint_max(c, STATE_MAX);
+	ret->state = (enum hub_state)cb_get_uint_max(c, ROW_STATE_MAX);
 	cb_get_fixed(c, ret->spki, sizeof(ret->spki));
 	cb_get_fixed(c, ret->sign_public, sizeof(ret->sign_public));
-	ret->added_ms = get_ms(c);
-	ret->seen_ms = get_ms(c);
+	ret->added_ms = row_get_ms(c);
+	ret->seen_ms = row_get_ms(c);
 	ret->queued = cb_get_uint(c);
 	ret->highest = cb_get_uint(c);
 	ret->acked = cb_get_uint(c);
@@ -124,14 +72,14 @@ void door_get_hub(struct cb *c, struct hub *ret)
 	ret->config_wanted = cb_get_uint(c);
 	ret->config_used = cb_get_uint(c);
 	if (more >= HUB_MORE) {
-		ret->drain.kind = (enum life_drain_kind)cb_get_uint_max(c, STATE_MAX);
+		ret->drain.kind = (enum life_drain_kind)cb_get_uint_max(c, ROW_STATE_MAX);
 		ret->drain.upto = cb_get_uint(c);
-		ret->drain.since_ms = get_ms(c);
-		ret->drain.end_ms = get_ms(c);
-		ret->again_ms = get_ms(c);
+		ret->drain.since_ms = row_get_ms(c);
+		ret->drain.end_ms = row_get_ms(c);
+		ret->again_ms = row_get_ms(c);
 		more -= HUB_MORE;
 	}
-	end_row(c, more);
+	row_end(c, more);
 }
 
 void door_put_claim(struct writer *w, const struct claim *k)
@@ -139,53 +87,53 @@ void door_put_claim(struct writer *w, const struct claim *k)
 	cb_put_array(w, CLAIM_ITEMS);
 	cb_put_bytes(w, k->spki, sizeof(k->spki));
 	cb_put_bytes(w, k->id, sizeof(k->id));
-	put_text(w, k->name);
-	put_text(w, k->by);
-	put_ms(w, k->at_ms);
-	put_text(w, k->site);
+	row_put_text(w, k->name);
+	row_put_text(w, k->by);
+	row_put_ms(w, k->at_ms);
+	row_put_text(w, k->site);
 	if (k->has_replaces)
 		cb_put_bytes(w, k->replaces, sizeof(k->replaces));
 	else
 		cb_put_null(w);
-	put_ms(w, k->contacted_ms);
+	row_put_ms(w, k->contacted_ms);
 	cb_put_uint(w, k->state);
 }
 
 void door_get_claim(struct cb *c, struct claim *ret)
 {
-	size_t more = begin_row(c, CLAIM_ITEMS);
+	size_t more = row_begin(c, CLAIM_ITEMS);
 
 	memset(ret, 0, sizeof(*ret));
 	cb_get_fixed(c, ret->spki, sizeof(ret->spki));
 	cb_get_fixed(c, ret->id, sizeof(ret->id));
-	get_text(c, ret->name, sizeof(ret->name));
-	get_text(c, ret->by, sizeof(ret->by));
-	ret->at_ms = get_ms(c);
-	get_text(c, ret->site, sizeof(ret->site));
+	row_get_text(c, ret->name, sizeof(ret->name));
+	row_get_text(c, ret->by, sizeof(ret->by));
+	ret->at_ms = row_get_ms(c);
+	row_get_text(c, ret->site, sizeof(ret->site));
 	ret->has_replaces = !cb_take_null(c);
 	if (ret->has_replaces)
 		cb_get_fixed(c, ret->replaces, sizeof(ret->replaces));
-	ret->contacted_ms = get_ms(c);
-	ret->state = (enum hub_state)cb_get_uint_max(c, STATE_MAX);
-	end_row(c, more);
+	ret->contacted_ms = row_get_ms(c);
+	ret->state = (enum hub_state)cb_get_uint_max(c, ROW_STATE_MAX);
+	row_end(c, more);
 }
 
 static void put_call(struct writer *w, const struct refused_call *k)
 {
 	cb_put_array(w, CALL_ITEMS);
-	put_ms(w, k->at_ms);
-	put_text(w, k->address);
+	row_put_ms(w, k->at_ms);
+	row_put_text(w, k->address);
 	cb_put_uint(w, k->calls);
 }
 
 static void get_call(struct cb *c, struct refused_call *ret)
 {
-	size_t more = begin_row(c, CALL_ITEMS);
+	size_t more = row_begin(c, CALL_ITEMS);
 
-	ret->at_ms = get_ms(c);
-	get_text(c, ret->address, sizeof(ret->address));
+	ret->at_ms = row_get_ms(c);
+	row_get_text(c, ret->address, sizeof(ret->address));
 	ret->calls = cb_get_uint(c);
-	end_row(c, more);
+	row_end(c, more);
 }
 
 void door_put_known(struct writer *w, const struct door_known *k)
@@ -207,7 +155,7 @@ void door_put_known(struct writer *w, const struct door_known *k)
 		door_put_hub(w, &k->old);
 	else
 		cb_put_null(w);
-	put_text(w, k->successor);
+	row_put_text(w, k->successor);
 	if (k->has_call)
 		put_call(w, &k->call);
 	else
@@ -216,7 +164,7 @@ void door_put_known(struct writer *w, const struct door_known *k)
 
 static void get_known_more(struct cb *c, struct door_known *ret)
 {
-	get_text(c, ret->successor, sizeof(ret->successor));
+	row_get_text(c, ret->successor, sizeof(ret->successor));
 	ret->has_call = !cb_take_null(c);
 	if (ret->has_call)
 		get_call(c, &ret->call);
@@ -224,7 +172,7 @@ static void get_known_more(struct cb *c, struct door_known *ret)
 
 void door_get_known(struct cb *c, struct door_known *ret)
 {
-	size_t more = begin_row(c, KNOWN_ITEMS);
+	size_t more = row_begin(c, KNOWN_ITEMS);
 
 	memset(ret, 0, sizeof(*ret));
 	ret->has_hub = !cb_take_null(c);
@@ -243,7 +191,7 @@ void door_get_known(struct cb *c, struct door_known *ret)
 		get_known_more(c, ret);
 		more -= KNOWN_MORE;
 	}
-	end_row(c, more);
+	row_end(c, more);
 }
 
 /* --- numbers and assignments ------------------------------------------------------------ */
@@ -259,14 +207,14 @@ void door_put_tombstone(struct writer *w, const struct tombstone *t)
 
 void door_get_tombstone(struct cb *c, struct tombstone *ret)
 {
-	size_t more = begin_row(c, TOMBSTONE_ITEMS);
+	size_t more = row_begin(c, TOMBSTONE_ITEMS);
 
 	memset(ret, 0, sizeof(*ret));
 	ret->first = cb_get_uint(c);
 	ret->last = cb_get_uint(c);
 	ret->cause = (enum tombstone_cause)cb_get_uint_max(c, TOMBSTONE_CAUSES - 1);
-	ret->class = (enum record_class)cb_get_uint_max(c, STATE_MAX);
-	end_row(c, more);
+	ret->class = (enum record_class)cb_get_uint_max(c, ROW_STATE_MAX);
+	row_end(c, more);
 }
 
 void door_put_assigned(struct writer *w, const struct assigned *a)
@@ -275,21 +223,21 @@ void door_put_assigned(struct writer *w, const struct assigned *a)
 	cb_put_uint(w, a->number);
 	cb_put_uint(w, a->state);
 	cb_put_uint(w, a->first_seq);
-	put_ms(w, a->since_ms);
-	put_text(w, a->patient);
+	row_put_ms(w, a->since_ms);
+	row_put_text(w, a->patient);
 }
 
 void door_get_assigned(struct cb *c, struct assigned *ret)
 {
-	size_t more = begin_row(c, ASSIGNED_ITEMS);
+	size_t more = row_begin(c, ASSIGNED_ITEMS);
 
 	memset(ret, 0, sizeof(*ret));
 	ret->number = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
-	ret->state = (enum assignment_state)cb_get_uint_max(c, STATE_MAX);
+	ret->state = (enum assignment_state)cb_get_uint_max(c, ROW_STATE_MAX);
 	ret->first_seq = cb_get_uint(c);
-	ret->since_ms = get_ms(c);
-	get_text(c, ret->patient, sizeof(ret->patient));
-	end_row(c, more);
+	ret->since_ms = row_get_ms(c);
+	row_get_text(c, ret->patient, sizeof(ret->patient));
+	row_end(c, more);
 }
 
 /* --- facts ------------------------------------------------------------------------------ */
@@ -335,7 +283,7 @@ static void put_counts(struct writer *w, const struct store_counts *c)
 
 static void get_counts(struct cb *c, struct store_counts *ret)
 {
-	size_t more = begin_row(c, COUNTS_ITEMS), causes;
+	size_t more = row_begin(c, COUNTS_ITEMS), causes;
 
 	ret->contig = cb_get_uint(c);
 	ret->highest = cb_get_uint(c);
@@ -349,29 +297,29 @@ static void get_counts(struct cb *c, struct store_counts *ret)
 	ret->held = cb_get_uint(c);
 	ret->held_unassigned = cb_get_uint(c);
 	ret->discarded = cb_get_uint(c);
-	end_row(c, more);
+	row_end(c, more);
 }
 
 static void put_witness(struct writer *w, const struct witness_state *s)
 {
 	cb_put_array(w, WITNESS_ITEMS);
 	cb_put_uint(w, s->size);
-	put_ms(w, s->received_ms);
+	row_put_ms(w, s->received_ms);
 	cb_put_bool(w, s->distrusted);
 	cb_put_uint(w, s->distrusted_size);
-	put_ms(w, s->distrusted_ms);
+	row_put_ms(w, s->distrusted_ms);
 }
 
 static void get_witness(struct cb *c, struct witness_state *ret)
 {
-	size_t more = begin_row(c, WITNESS_ITEMS);
+	size_t more = row_begin(c, WITNESS_ITEMS);
 
 	ret->size = cb_get_uint(c);
-	ret->received_ms = get_ms(c);
+	ret->received_ms = row_get_ms(c);
 	ret->distrusted = cb_get_bool(c);
 	ret->distrusted_size = cb_get_uint(c);
-	ret->distrusted_ms = get_ms(c);
-	end_row(c, more);
+	ret->distrusted_ms = row_get_ms(c);
+	row_end(c, more);
 }
 
 static void put_status(struct writer *w, const struct hub_status *s)
@@ -380,23 +328,23 @@ static void put_status(struct writer *w, const struct hub_status *s)
 	int n = status_encode(&s->status, buf, sizeof(buf));
 
 	cb_put_array(w, STATUS_ITEMS);
-	put_ms(w, s->received_ms);
-	put_ms(w, s->at_ms);
+	row_put_ms(w, s->received_ms);
+	row_put_ms(w, s->at_ms);
 	cb_put_bytes(w, buf, n > 0 ? (size_t)n : 0);
 	w->failed |= n < 0;
 }
 
 static void get_status(struct cb *c, struct hub_status *ret)
 {
-	size_t more = begin_row(c, STATUS_ITEMS), n;
+	size_t more = row_begin(c, STATUS_ITEMS), n;
 	const uint8_t *p;
 
-	ret->received_ms = get_ms(c);
-	ret->at_ms = get_ms(c);
+	ret->received_ms = row_get_ms(c);
+	ret->at_ms = row_get_ms(c);
 	p = cb_get_bytes(c, &n);
 	if (cb_error(c) == 0 && status_decode(p, n, &ret->status))
 		cb_fail(c, -EBADMSG);
-	end_row(c, more);
+	row_end(c, more);
 }
 
 static void put_signs(struct writer *w, const struct hub_facts *f)
@@ -407,9 +355,9 @@ static void put_signs(struct writer *w, const struct hub_facts *f)
 	for (size_t i = 0; i < n; i++) {
 		cb_put_array(w, SIGN_ITEMS);
 		cb_put_uint(w, f->signs[i].num);
-		put_ms(w, f->signs[i].first_ms);
-		put_ms(w, f->signs[i].seen_ms);
-		put_ms(w, f->signs[i].reading_ms);
+		row_put_ms(w, f->signs[i].first_ms);
+		row_put_ms(w, f->signs[i].seen_ms);
+		row_put_ms(w, f->signs[i].reading_ms);
 	}
 }
 
@@ -420,13 +368,13 @@ static void get_signs(struct cb *c, struct hub_facts *ret)
 	if (cb_error(c) == 0 && n != (ret->has_config ? ret->config.device_count : 0))
 		cb_fail(c, -EMSGSIZE);
 	for (size_t i = 0; i < n && cb_error(c) == 0; i++) {
-		size_t more = begin_row(c, SIGN_ITEMS);
+		size_t more = row_begin(c, SIGN_ITEMS);
 
 		ret->signs[i].num = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
-		ret->signs[i].first_ms = get_ms(c);
-		ret->signs[i].seen_ms = get_ms(c);
-		ret->signs[i].reading_ms = get_ms(c);
-		end_row(c, more);
+		ret->signs[i].first_ms = row_get_ms(c);
+		ret->signs[i].seen_ms = row_get_ms(c);
+		ret->signs[i].reading_ms = row_get_ms(c);
+		row_end(c, more);
 	}
 }
 
@@ -453,7 +401,7 @@ void door_put_facts(struct writer *w, const struct hub_facts *f, bool patient)
 
 void door_get_facts(struct cb *c, struct hub_facts *ret)
 {
-	size_t more = begin_row(c, FACTS_ITEMS);
+	size_t more = row_begin(c, FACTS_ITEMS);
 
 	memset(ret, 0, sizeof(*ret));
 	door_get_hub(c, &ret->hub);
@@ -469,5 +417,5 @@ void door_get_facts(struct cb *c, struct hub_facts *ret)
 	if (ret->has_assigned)
 		door_get_assigned(c, &ret->assigned);
 	get_signs(c, ret);
-	end_row(c, more);
+	row_end(c, more);
 }

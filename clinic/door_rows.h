@@ -23,6 +23,15 @@ struct door_known {
 	struct refused_call call;
 };
 
+/* What became of a word on a hub's life. */
+struct door_life {
+	enum life_result result;
+	struct hub was, is;
+	uint64_t told;	  /* the highest number that it ever told of */
+	uint64_t missing; /* so many of 1..told are not accounted for */
+	uint64_t held;
+};
+
 void door_put_hub(struct writer *w, const struct hub *h);
 void door_get_hub(struct cb *c, struct hub *ret);
 void door_put_claim(struct writer *w, const struct claim *k);
@@ -36,6 +45,23 @@ void door_get_assigned(struct cb *c, struct assigned *ret);
 /* As bytes, in the form that hubs get. */
 void door_put_config(struct writer *w, const struct config *c);
 void door_get_config(struct cb *c, struct config *ret);
+/* What is sealed, as it lies in the store. The body is borrowed from c. */
+void door_put_sealed(struct writer *w, const struct sealed *s);
+void door_get_sealed(struct cb *c, struct sealed *ret);
+/* The same of quarantine, with its reason. */
+void door_put_aside(struct writer *w, const struct sealed *s, enum quarantine_reason why);
+void door_get_aside(struct cb *c, struct sealed *ret, enum quarantine_reason *ret_why);
+/* Numbers from first to last, both included; first is 1 or more. */
+void door_put_numbers(struct writer *w, uint64_t first, uint64_t last);
+void door_get_numbers(struct cb *c, uint64_t *ret_first, uint64_t *ret_last);
+void door_put_held(struct writer *w, const struct held_group *g);
+void door_get_held(struct cb *c, struct held_group *ret);
+void door_put_held_done(struct writer *w, const struct held_done *d);
+void door_get_held_done(struct cb *c, struct held_done *ret);
+void door_put_journal(struct writer *w, const struct journal_entry *e);
+void door_get_journal(struct cb *c, struct journal_entry *ret);
+void door_put_life(struct writer *w, const struct door_life *l);
+void door_get_life(struct cb *c, struct door_life *ret);
 /* patient: false leaves out whose the readings are. */
 void door_put_facts(struct writer *w, const struct hub_facts *f, bool patient);
 void door_get_facts(struct cb *c, struct hub_facts *ret);

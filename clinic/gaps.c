@@ -73,9 +73,9 @@ void gaps_free(struct gaps *g)
 	*g = (struct gaps){ 0 };
 }
 
-int gaps_add_stored(struct gaps *g, uint64_t seq)
+int gaps_add_stored(struct gaps *g, uint64_t first, uint64_t last)
 {
-	return add_range(&g->stored, (struct gaps_range){ seq, seq, GAPS_STORED,
+	return add_range(&g->stored, (struct gaps_range){ first, last, GAPS_STORED,
 							  CLASS_NONE, TOMBSTONE_NONE });
 }
 
@@ -89,15 +89,10 @@ int gaps_add_given_up(struct gaps *g, const struct tombstone *t)
 							    t->class, t->cause });
 }
 
-int gaps_add_recovered(struct gaps *g, uint64_t seq)
+int gaps_add_recovered(struct gaps *g, uint64_t first, uint64_t last)
 {
-	const struct gaps_list *l = &g->recovered;
-
-	/* two bodies from two cards */
-	if (l->count && l->ranges[l->count - 1].last == seq)
-		return 0;
 	return add_range(&g->recovered,
-			 (struct gaps_range){ seq, seq, GAPS_RECOVERED, CLASS_NONE,
+			 (struct gaps_range){ first, last, GAPS_RECOVERED, CLASS_NONE,
 					      TOMBSTONE_NONE });
 }
 

@@ -138,9 +138,9 @@ void gaps_init(struct gaps *g, uint64_t told_highest, uint64_t told_acked,
 void gaps_free(struct gaps *g);
 
 /* They return 0 or -ENOMEM. */
-int gaps_add_stored(struct gaps *g, uint64_t seq);
+int gaps_add_stored(struct gaps *g, uint64_t first, uint64_t last);
 int gaps_add_given_up(struct gaps *g, const struct tombstone *t);
-int gaps_add_recovered(struct gaps *g, uint64_t seq);
+int gaps_add_recovered(struct gaps *g, uint64_t first, uint64_t last);
 int gaps_add_conflict(struct gaps *g, uint64_t seq);
 int gaps_add_manifest(struct gaps *g, const struct gaps_manifest *m);
 

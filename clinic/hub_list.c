@@ -6,10 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int on_hub(void *arg, const struct hub *h)
+int hub_list_add(struct hub_list *l, const struct hub *h)
 {
-	struct hub_list *l = arg;
-
 	if (l->count == l->room) {
 		size_t room = l->room ? 2 * l->room : 64;
 		struct hub *more = reallocarray(l->hubs, room, sizeof(*more));
@@ -21,6 +19,11 @@ static int on_hub(void *arg, const struct hub *h)
 	}
 	l->hubs[l->count++] = *h;
 	return 0;
+}
+
+static int on_hub(void *arg, const struct hub *h)
+{
+	return hub_list_add(arg, h);
 }
 
 int hub_list_load(struct store *s, struct hub_list *ret)

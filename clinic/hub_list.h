@@ -16,4 +16,6 @@ struct hub_list {
 
 /* hub_list_load - Returns 0, or an error of store.h; ret is to be freed in both cases. */
 int hub_list_load(struct store *s, struct hub_list *ret);
+/* hub_list_add - at its end. Returns 0 or -ENOMEM. */
+int hub_list_add(struct hub_list *l, const struct hub *h);
 void hub_list_free(struct hub_list *l);

@@ -15,7 +15,6 @@
 
 #include "clinic/ctl.h"
 #include "clinic/door_answer.h"
-#include "clinic/door_rows.h"
 #include "clinic/files.h"
 #include "clinic/person_folder.h"
 #include "clinic/wire.h"
@@ -237,104 +236,30 @@ int remote_failed(const struct remote *r, const char *hub, int err)
 			    err_text(err));
 }
 
-int remote_request(enum door_op op, const char *name, struct door_request *ret)
+int remote_get(struct remote *r, const struct door_request *rq, remote_row_fn *get,
+	       void *ret)
 {
-	size_t n = name ? strlen(name) : 0;
-
-	*ret = (struct door_request){ .op = op };
-	if (n >= sizeof(ret->name) || (name && n == 0))
-		return -ENOENT;
-	memcpy(ret->name, name ? name : "", n);
-	return 0;
-}
-
-/* --- what verbs ask --------------------------------------------------------------------- */
-
-/* A page of rows. Returns how many, or an error. */
-static int ask_page(struct remote *r, const struct door_request *rq, struct cb *c)
-{
-	int err = remote_ask(r, rq, c);
-	size_t n = err < 0 ? 0 : cb_get_array(c, DOOR_PAGE);
-
-	if (err == 0)
-		err = cb_error(c);
-	return err < 0 ? err : (int)n;
-}
-
-int remote_hubs(struct remote *r, store_hub_fn *fn, void *arg)
-{
-	struct door_request rq = { .op = DOOR_HUBS };
-	struct hub h;
 	struct cb c;
-	int n, err = 0;
+	int err = remote_ask(r, rq, &c);
 
-	do {
-		n = ask_page(r, &rq, &c);
-		for (int i = 0; err == 0 && i < n; i++) {
-			door_get_hub(&c, &h);
-			err = cb_error(&c);
-			if (err == 0)
-				err = fn(arg, &h);
-		}
-		rq.number += DOOR_PAGE;
-	} while (err == 0 && n == DOOR_PAGE);
-	return n < 0 ? n : err;
-}
-
-int remote_claims(struct remote *r, claim_fn *fn, void *arg)
-{
-	struct door_request rq = { .op = DOOR_CLAIMS };
-	struct claim k;
-	struct cb c;
-	int n, err = 0;
-
-	do {
-		n = ask_page(r, &rq, &c);
-		for (int i = 0; err == 0 && i < n; i++) {
-			door_get_claim(&c, &k);
-			err = cb_error(&c);
-			if (err == 0)
-				err = fn(arg, &k);
-		}
-		rq.number += DOOR_PAGE;
-	} while (err == 0 && n == DOOR_PAGE);
-	return n < 0 ? n : err;
-}
-
-int remote_facts(struct remote *r, const char *hub, struct hub_facts *ret)
-{
-	struct door_request rq;
-	struct cb c;
-	int err = remote_request(DOOR_FACTS, hub, &rq);
-
-	if (err == 0)
-		err = remote_ask(r, &rq, &c);
 	if (err < 0)
 		return err;
-	door_get_facts(&c, ret);
+	get(&c, ret);
 	return cb_finish(&c);
 }
 
-int remote_given_up(struct remote *r, const char *hub, store_given_up_fn *fn, void *arg)
+int remote_set_name(struct door_request *rq, const char *name)
 {
-	struct door_request rq;
-	struct tombstone t;
-	struct cb c;
-	int err = remote_request(DOOR_GIVEN_UP, hub, &rq), n;
+	size_t n = strlen(name);
 
-	if (err < 0)
-		return err;
-	do {
-		n = ask_page(r, &rq, &c);
-		for (int i = 0; err == 0 && i < n; i++) {
-			door_get_tombstone(&c, &t);
-			err = cb_error(&c);
-			if (err == 0 && t.first <= rq.number)
-				err = -EPROTO;
-			rq.number = t.first;
-			if (err == 0)
-				err = fn(arg, &t);
-		}
-	} while (err == 0 && n == DOOR_PAGE);
-	return n < 0 ? n : err;
+	if (n >= sizeof(rq->name) || n == 0)
+		return -ENOENT;
+	memcpy(rq->name, name, n + 1);
+	return 0;
+}
+
+int remote_request(enum door_op op, const char *name, struct door_request *ret)
+{
+	*ret = (struct door_request){ .op = op };
+	return name ? remote_set_name(ret, name) : 0;
 }

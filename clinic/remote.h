@@ -12,7 +12,9 @@
  */
 #include "clinic/door.h"
 #include "clinic/folder.h"
+#include "clinic/gaps_load.h"
 #include "clinic/hub_facts.h"
+#include "clinic/hub_list.h"
 #include "hub/core/cbor.h"
 
 struct remote;
@@ -33,16 +35,41 @@ int remote_ask(struct remote *r, const struct door_request *rq, struct cb *ret);
 
 /* remote_request - a question about a hub or claim; name may be NULL. Returns 0, or -ENOENT: nobody can have this name. */
 int remote_request(enum door_op op, const char *name, struct door_request *ret);
+/* remote_set_name - the same of a question that has more in it. */
+int remote_set_name(struct door_request *rq, const char *name);
 
 /* remote_failed - complains of an error of remote_ask; hub may be NULL. Returns the exit code. */
 int remote_failed(const struct remote *r, const char *hub, int err);
 
+/* remote_get - one question whose answer is one row; get: one of door_rows.h. */
+typedef void remote_row_fn(struct cb *c, void *row);
+int remote_get(struct remote *r, const struct door_request *rq, remote_row_fn *get,
+	       void *ret);
+
 /*
- * remote_hubs, remote_claims - all of them, by name, page by page. fn as in store_hub_each, and it must not ask.
- * remote_facts - what is known of one hub; also -ENOENT.
+ * Lists (remote_lists.c): all rows, page by page; fn is called for each as by the function of store.h of that name, and it
+ * must not ask. Rows are borrowed for the call.
  */
 int remote_hubs(struct remote *r, store_hub_fn *fn, void *arg);
 int remote_claims(struct remote *r, claim_fn *fn, void *arg);
-int remote_facts(struct remote *r, const char *hub, struct hub_facts *ret);
-/* remote_given_up - as store_given_up_each. */
+/* Of this hub; also -ENOENT. */
 int remote_given_up(struct remote *r, const char *hub, store_given_up_fn *fn, void *arg);
+int remote_records(struct remote *r, const char *hub, store_record_fn *fn, void *arg);
+int remote_held(struct remote *r, const char *hub, store_held_group_fn *fn, void *arg);
+int remote_held_records(struct remote *r, const char *hub, store_quarantine_fn *fn,
+			void *arg);
+int remote_journal(struct remote *r, const char *hub, store_journal_fn *fn, void *arg);
+/* Of one epoch of it. */
+int remote_manifests(struct remote *r, const char *hub, uint32_t epoch,
+		     store_record_fn *fn, void *arg);
+int remote_numbers(struct remote *r, const char *hub, uint32_t epoch,
+		   enum store_numbers what, gaps_numbers_fn *fn, void *arg);
+int remote_recovered(struct remote *r, const char *hub, uint32_t epoch,
+		     store_quarantine_fn *fn, void *arg);
+/* remote_facts - what is known of one hub; also -ENOENT. */
+int remote_facts(struct remote *r, const char *hub, struct hub_facts *ret);
+
+/* remote_hub_list - all hubs, in memory; ret is to be freed with hub_list_free in every case. */
+int remote_hub_list(struct remote *r, struct hub_list *ret);
+/* remote_hub - the row of one of them; also -ENOENT. */
+int remote_hub(struct remote *r, const char *hub, struct hub *ret);

@@ -232,6 +232,29 @@ typedef int store_record_fn(void *arg, const struct sealed *rec);
 int store_hub_each(struct store *s, store_hub_fn *fn, void *arg);
 int store_record_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		      store_record_fn *fn, void *arg);
+/*
+ * store_record_page - the same, only those behind (epoch, seq), at most 'most' of them; store_kind_page: of this epoch and
+ * this kind.
+ */
+int store_record_page(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		      uint32_t epoch, uint64_t seq, unsigned most, store_record_fn *fn,
+		      void *arg);
+int store_kind_page(struct store *s, const uint8_t hub[static HUB_ID_LEN], uint32_t epoch,
+		    uint64_t seq, uint8_t kind, unsigned most, store_record_fn *fn,
+		    void *arg);
+/* What store_number_each walks over; the numbers are on the wire. */
+enum store_numbers {
+	NUMBERS_NONE = 0,
+	NUMBERS_HERE = 1,     /* of records, and of what holds its number in quarantine */
+	NUMBERS_CONFLICT = 2, /* QUARANTINE_SEQ_CONFLICT */
+	NUMBERS_RECOVERED = 3, /* QUARANTINE_RECOVERED */
+	NUMBERS_KINDS = 4,
+};
+/* store_number_each - numbers of one epoch behind seq, ascending, each once, without what is under them. */
+typedef int store_number_fn(void *arg, uint64_t seq);
+int store_number_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
+		      uint32_t epoch, enum store_numbers what, uint64_t seq,
+		      store_number_fn *fn, void *arg);
 /* The same of what is in quarantine, of one epoch, by number; received_ms: when it was set aside. */
 typedef int store_quarantine_fn(void *arg, const struct sealed *rec,
 				enum quarantine_reason why);

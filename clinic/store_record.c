@@ -79,39 +79,6 @@ int store_record_insert_batch(struct store *s, const struct batch *b, int64_t no
 	return r;
 }
 
-static int get_sealed(struct sql_query *q, struct sealed *rec)
-{
-	rec->epoch = (uint32_t)sql_get_int(q, 0);
-	rec->record.seq = (uint64_t)sql_get_int(q, 1);
-	rec->record.assignment = (uint32_t)sql_get_int(q, 2);
-	rec->record.class = (enum record_class)sql_get_int(q, 3);
-	rec->record.kind = (uint8_t)sql_get_int(q, 4);
-	rec->record.body = sql_get_bytes(q, 5, &rec->record.body_len);
-	rec->received_ms = sql_get_int(q, 6);
-	return q->err;
-}
-
-int store_record_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
-		      store_record_fn *fn, void *arg)
-{
-	struct sealed rec = { 0 };
-	struct sql_query q;
-	int r = 0, err;
-
-	memcpy(rec.hub, hub, HUB_ID_LEN);
-	sql_start(s->db, &q,
-		  "SELECT epoch, seq, assignment, class, kind, body, received_ms FROM "
-		  "record"
-		  " WHERE hub_id = ?1 ORDER BY epoch, seq");
-	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
-	while (r == 0 && sql_row(&q)) {
-		if (get_sealed(&q, &rec) == 0)
-			r = fn(arg, &rec);
-	}
-	err = sql_end(&q);
-	return err < 0 ? err : r;
-}
-
 int store_record_has(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		     uint32_t epoch, uint64_t seq)
 {
@@ -198,35 +165,4 @@ int store_quarantine_batch(struct store *s, const struct batch *b,
 					       : hold_one(s, &rec, why, &ret[i]);
 	}
 	return r;
-}
-
-int store_quarantine_walk(struct sql_query *q, const uint8_t hub[static HUB_ID_LEN],
-			  store_quarantine_fn *fn, void *arg)
-{
-	struct sealed rec = { 0 };
-	int r = 0, err;
-
-	memcpy(rec.hub, hub, HUB_ID_LEN);
-	while (r == 0 && sql_row(q)) {
-		enum quarantine_reason why = (enum quarantine_reason)sql_get_int(q, 7);
-
-		if (get_sealed(q, &rec) == 0)
-			r = fn(arg, &rec, why);
-	}
-	err = sql_end(q);
-	return err < 0 ? err : r;
-}
-
-int store_quarantine_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
-			  uint32_t epoch, store_quarantine_fn *fn, void *arg)
-{
-	struct sql_query q;
-
-	sql_start(s->db, &q,
-		  "SELECT epoch, seq, assignment, class, kind, body, received_ms, reason"
-		  " FROM quarantine WHERE hub_id = ?1 AND epoch = ?2"
-		  " ORDER BY seq, received_ms, body_hash");
-	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
-	sql_bind_int(&q, 2, epoch);
-	return store_quarantine_walk(&q, hub, fn, arg);
 }

@@ -80,54 +80,130 @@ static void read_known(struct cb *c)
 	check_claim(&k.claim);
 }
 
-static void read_rows(struct cb *c, enum door_op op)
+static void read_sealed(struct cb *c, bool with_reason)
 {
-	size_t n = cb_get_array(c, DOOR_PAGE);
+	enum quarantine_reason why = QUARANTINE_NONE;
+	struct sealed rec;
+
+	if (with_reason)
+		door_get_aside(c, &rec, &why);
+	else
+		door_get_sealed(c, &rec);
+	if (cb_error(c))
+		return;
+	check(why < QUARANTINE_REASONS);
+	check(rec.record.body_len > 0 && rec.record.body_len <= SEALED_BODY_MAX);
+	check(rec.record.seq <= INT64_MAX);
+}
+
+static void read_numbers(struct cb *c)
+{
+	uint64_t first, last;
+
+	door_get_numbers(c, &first, &last);
+	check(cb_error(c) || (first > 0 && first <= last));
+}
+
+static void read_journal(struct cb *c)
+{
+	struct journal_entry e;
+
+	door_get_journal(c, &e);
+	check_text(e.who, sizeof(e.who));
+	check_text(e.why, sizeof(e.why));
+}
+
+static void read_life(struct cb *c)
+{
+	struct door_life l;
+
+	door_get_life(c, &l);
+	check_hub(&l.was);
+	check_hub(&l.is);
+	check(cb_error(c) || l.result <= LIFE_CHANGED);
+}
+
+static void read_row(struct cb *c, enum door_op op)
+{
+	struct held_group g;
 	struct tombstone t;
 	struct claim k;
 	struct hub h;
 
-	for (; n > 0 && cb_error(c) == 0; n--) {
-		if (op == DOOR_HUBS) {
-			door_get_hub(c, &h);
-			check_hub(&h);
-		} else if (op == DOOR_CLAIMS) {
-			door_get_claim(c, &k);
-			check_claim(&k);
-		} else {
-			door_get_tombstone(c, &t);
-			check(t.cause < TOMBSTONE_CAUSES);
-		}
+	if (op == DOOR_HUBS) {
+		door_get_hub(c, &h);
+		check_hub(&h);
+	} else if (op == DOOR_CLAIMS) {
+		door_get_claim(c, &k);
+		check_claim(&k);
+	} else if (op == DOOR_GIVEN_UP) {
+		door_get_tombstone(c, &t);
+		check(t.cause < TOMBSTONE_CAUSES);
+	} else if (op == DOOR_RECORDS || op == DOOR_MANIFESTS) {
+		read_sealed(c, false);
+	} else if (op == DOOR_ASIDE || op == DOOR_HELD_RECORDS) {
+		read_sealed(c, true);
+	} else if (op == DOOR_NUMBERS) {
+		read_numbers(c);
+	} else if (op == DOOR_HELD) {
+		door_get_held(c, &g);
+		check(g.why < QUARANTINE_REASONS);
+	} else {
+		read_journal(c);
+	}
+}
+
+static bool is_list(enum door_op op)
+{
+	return op == DOOR_HUBS || op == DOOR_CLAIMS || op == DOOR_GIVEN_UP ||
+	       (op >= DOOR_RECORDS && op <= DOOR_JOURNAL);
+}
+
+static void read_config(struct cb *c)
+{
+	static struct config config;
+	struct hub h;
+
+	(void)cb_get_array(c, 3);
+	door_get_hub(c, &h);
+	door_get_config(c, &config);
+}
+
+static void read_assigned(struct cb *c)
+{
+	struct assigned row;
+
+	(void)cb_get_array(c, 2);
+	read_facts(c);
+	for (size_t n = cb_get_array(c, DOOR_PAGE); n > 0 && cb_error(c) == 0; n--) {
+		door_get_assigned(c, &row);
+		check_text(row.patient, sizeof(row.patient));
 	}
 }
 
 static void answer(enum door_op op, const uint8_t *data, size_t size)
 {
-	static struct config config;
-	struct assigned row;
-	struct hub h;
+	struct held_done done;
 	struct cb c;
 
 	if (door_answer_open(&c, data, size))
 		return;
-	if (op == DOOR_HUBS || op == DOOR_CLAIMS || op == DOOR_GIVEN_UP) {
-		read_rows(&c, op);
+	if (is_list(op)) {
+		for (size_t n = cb_get_array(&c, DOOR_PAGE); n > 0 && cb_error(&c) == 0;
+		     n--)
+			read_row(&c, op);
 	} else if (op == DOOR_FACTS) {
 		read_facts(&c);
 	} else if (op == DOOR_KNOWN) {
 		read_known(&c);
 	} else if (op == DOOR_CONFIG) {
-		(void)cb_get_array(&c, 3);
-		door_get_hub(&c, &h);
-		door_get_config(&c, &config);
+		read_config(&c);
 	} else if (op == DOOR_ASSIGNED) {
-		(void)cb_get_array(&c, 2);
-		read_facts(&c);
-		for (size_t n = cb_get_array(&c, DOOR_PAGE); n > 0 && cb_error(&c) == 0;
-		     n--) {
-			door_get_assigned(&c, &row);
-			check_text(row.patient, sizeof(row.patient));
-		}
+		read_assigned(&c);
+	} else if (op == DOOR_HELD_SETTLE) {
+		door_get_held_done(&c, &done);
+	} else if (op >= DOOR_SUSPEND && op <= DOOR_FIND) {
+		read_life(&c);
 	}
 	(void)cb_finish(&c);
 }

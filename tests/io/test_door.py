@@ -117,7 +117,7 @@ class Same(Clinic):
         done = subprocess.run([test_clinicctl.BUILD / "clinicctl", "hub", "show", "kitchen"], capture_output=True, text=True,
                               timeout=60, env={**os.environ, "CLINICCTL_CLINIC": str(self.ways[1])})
         self.assertEqual(done.stdout, self.ctl(0, "hub", "show", self.dir, "kitchen").stdout)
-        self.assertIn("needs the clinic's folder", self.ctl(64, "--clinic", self.door, "gaps").stderr)
+        self.assertIn("needs the clinic's folder", self.ctl(64, "--clinic", self.door, "recover", "attic").stderr)
 
 
 class Configs(Clinic):

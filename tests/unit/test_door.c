@@ -17,14 +17,20 @@ static void test_roles(void)
 	static const char *const may[DOOR_ROLES] = {
 		[DOOR_ROLE_CLINICIAN] =
 			" hello hub-list claim-list status given-up hub-show claim "
-			"claim-cancel config-read config-put assignments assign ",
+			"claim-cancel config-read config-put assignments assign readings "
+			"numbers manifests recovered held held-readings journal "
+			"held-settle suspend resume lost found withdraw withdraw-undo ",
 		[DOOR_ROLE_TECHNICIAN] = " hello hub-list claim-list status given-up "
-					 "hub-show claim claim-cancel ",
+					 "hub-show claim claim-cancel numbers manifests "
+					 "lost ",
 		[DOOR_ROLE_SECURITY] =
 			" hello hub-list claim-list status given-up hub-show claim "
-			"claim-cancel config-read config-put assignments ",
+			"claim-cancel config-read config-put assignments numbers "
+			"manifests held journal held-settle suspend resume lost found "
+			"withdraw ",
 		[DOOR_ROLE_AUDITOR] = " hello hub-list claim-list status given-up "
-				      "hub-show assignments ",
+				      "hub-show assignments numbers manifests held "
+				      "journal ",
 	};
 	char word[32];
 
@@ -64,6 +70,11 @@ static struct door_request full(void)
 	struct door_request rq = { .op = DOOR_ASSIGN,
 				   .has_key = true,
 				   .number = INT64_MAX,
+				   .epoch = UINT32_MAX,
+				   .last = INT64_MAX,
+				   .assignment = UINT32_MAX,
+				   .choice = UINT8_MAX,
+				   .reason = UINT8_MAX,
 				   .cose = cose,
 				   .cose_len = sizeof(cose) };
 
@@ -119,8 +130,8 @@ static void test_questions_that_are_none(void)
 	REFUSE(-EBADMSG, 0x00);
 	REFUSE(-ENOTSUP, 0xa2, 0x00, 0x02, 0x01, 0x01);		    /* version */
 	REFUSE(-ENOTSUP, 0xa1, 0x00, 0x01);			    /* no operation */
-	REFUSE(-ENOTSUP, 0xa2, 0x00, 0x01, 0x01, 0x0d);		    /* DOOR_OPS */
-	REFUSE(-ENOTSUP, 0xa3, 0x00, 0x01, 0x01, 0x01, 0x0b, 0x00); /* unknown key */
+	REFUSE(-ENOTSUP, 0xa2, 0x00, 0x01, 0x18, 0x7f);		    /* DOOR_OPS */
+	REFUSE(-ENOTSUP, 0xa3, 0x00, 0x01, 0x01, 0x01, 0x10, 0x00); /* unknown key */
 	REFUSE(-EBADMSG, 0xa2, 0x01, 0x01, 0x00, 0x01);		    /* order */
 	REFUSE(-EBADMSG, 0xa3, 0x00, 0x01, 0x01, 0x01, 0x01, 0x01); /* twice */
 	REFUSE(-EBADMSG, 0xa2, 0x00, 0x01, 0x01, 0x01, 0x00);	    /* something behind */
@@ -128,6 +139,35 @@ static void test_questions_that_are_none(void)
 	REFUSE(-ERANGE, 0xa3, 0x00, 0x01, 0x01, 0x06, 0x02, 0x61, 0x1b);
 	REFUSE(-ERANGE, 0xa3, 0x00, 0x01, 0x01, 0x06, 0x02, 0x61, 0x7f);
 	REFUSE(-EMSGSIZE, 0xa3, 0x00, 0x01, 0x01, 0x07, 0x03, 0x41, 0x00); /* key */
+	/* numbers that are too large for their field: choice, assignment */
+	REFUSE(-ERANGE, 0xa3, 0x00, 0x01, 0x01, 0x14, 0x0e, 0x19, 0x01, 0x00);
+	REFUSE(-ERANGE, 0xa3, 0x00, 0x01, 0x01, 0x14, 0x0d, 0x1b, 0, 0, 0, 1, 0, 0, 0, 0);
+}
+
+/* Without what its operation cannot do without a question is not whole. */
+static void test_questions_that_are_not_whole(void)
+{
+	struct door_request rq = full();
+
+	for (int op = DOOR_NONE + 1; op < DOOR_OPS; op++) {
+		rq = full();
+		rq.op = (enum door_op)op;
+		CHECK(door_is_whole(&rq));
+		rq = (struct door_request){ .op = (enum door_op)op };
+		/* who only looks need not say why; who decides must */
+		if (!door_changes((enum door_op)op))
+			CHECK(door_is_whole(&rq));
+		else if (op != DOOR_CONFIG_PUT)
+			CHECK(!door_is_whole(&rq));
+	}
+	rq = full();
+	rq.op = DOOR_HELD_SETTLE;
+	rq.choice = 0;
+	CHECK(!door_is_whole(&rq));
+	rq = full();
+	rq.op = DOOR_CLAIM;
+	rq.has_key = false;
+	CHECK(!door_is_whole(&rq));
 }
 
 /* One byte more than a field takes. */
@@ -294,6 +334,125 @@ static void test_rows_that_are_longer_or_shorter(void)
 	}
 }
 
+static void test_records_there_and_back(void)
+{
+	static uint8_t body[SEALED_BODY_MAX + 1];
+	struct sealed s = { .epoch = UINT32_MAX,
+			    .record = { .assignment = UINT32_MAX,
+					.seq = INT64_MAX,
+					.class = CLASS_ALARM,
+					.kind = UINT8_MAX,
+					.body = body },
+			    .received_ms = INT64_MAX },
+		      got;
+	static const size_t lens[] = { 0, 1, SEALED_BODY_MAX, SEALED_BODY_MAX + 1 };
+	enum quarantine_reason why;
+	struct writer w;
+	struct cb c;
+
+	memset(body, 0xee, sizeof(body));
+	memset(s.hub, 6, sizeof(s.hub));
+	for (size_t i = 0; i < 4; i++) {
+		bool good = i == 1 || i == 2;
+
+		s.record.body_len = lens[i];
+		writer_init(&w, buf, sizeof(buf));
+		door_put_aside(&w, &s, QUARANTINE_RECOVERED);
+		cb_init(&c, buf, (size_t)writer_len(&w));
+		door_get_aside(&c, &got, &why);
+		CHECK_INT(cb_finish(&c), good ? 0 : -EMSGSIZE);
+		if (!good)
+			continue;
+		CHECK_INT(why, QUARANTINE_RECOVERED);
+		CHECK_UINT(got.record.body_len, s.record.body_len);
+		CHECK_MEM(got.record.body, body, s.record.body_len);
+		got.record.body = s.record.body;
+		CHECK_UINT(got.record.seq, s.record.seq);
+		CHECK_UINT(got.record.assignment, s.record.assignment);
+		CHECK_INT(got.record.class, s.record.class);
+		CHECK_INT(got.record.kind, s.record.kind);
+		CHECK_INT(got.epoch, s.epoch);
+		CHECK_INT(got.received_ms, s.received_ms);
+		CHECK_MEM(got.hub, s.hub, sizeof(s.hub));
+	}
+}
+
+static void test_rows_of_decisions(void)
+{
+	struct held_group g = { .epoch = 1,
+				.why = QUARANTINE_NO_PATIENT,
+				.assignment = 2,
+				.count = UINT64_MAX,
+				.first = 3,
+				.last = 4,
+				.since_ms = 5 },
+			  got_g;
+	struct held_done d = { .done = 6, .left = { [QUARANTINE_REASONS - 1] = 7 } },
+			 got_d;
+	struct journal_entry e = { .number = 8,
+				   .at_ms = 9,
+				   .act = JOURNAL_WITHDRAW,
+				   .count = 10,
+				   .assignment = 11 },
+			     got_e;
+	struct door_life l = {
+		.result = LIFE_CHANGED, .told = 12, .missing = 13, .held = 14
+	};
+	struct door_life got_l;
+	struct writer w;
+	struct cb c;
+
+	l.was = l.is = a_hub();
+	l.is.state = HUB_SUSPENDED;
+	memset(e.who, 'w', JOURNAL_WHO_MAX);
+	memset(e.why, 'y', JOURNAL_WHY_MAX);
+	writer_init(&w, buf, sizeof(buf));
+	door_put_held(&w, &g);
+	door_put_held_done(&w, &d);
+	door_put_journal(&w, &e);
+	door_put_life(&w, &l);
+	cb_init(&c, buf, (size_t)writer_len(&w));
+	door_get_held(&c, &got_g);
+	door_get_held_done(&c, &got_d);
+	door_get_journal(&c, &got_e);
+	door_get_life(&c, &got_l);
+	CHECK_INT(cb_finish(&c), 0);
+	CHECK_INT(got_g.why, g.why);
+	CHECK_UINT(got_g.count, g.count);
+	CHECK_UINT(got_g.first + got_g.last, 7);
+	CHECK_INT(got_g.since_ms, g.since_ms);
+	CHECK_MEM(&got_d, &d, sizeof(d));
+	CHECK_INT(got_e.act, e.act);
+	CHECK_UINT(got_e.count, e.count);
+	CHECK_STR(got_e.who, e.who);
+	CHECK_STR(got_e.why, e.why);
+	CHECK_INT(got_l.is.state, HUB_SUSPENDED);
+	CHECK_INT(got_l.result, LIFE_CHANGED);
+	CHECK_UINT(got_l.held, 14);
+}
+
+static void test_numbers_that_are_none(void)
+{
+	static const uint64_t cases[][3] = { { 1, 1, 0 },
+					     { 1, INT64_MAX, 0 },
+					     { 0, 1, 1 },
+					     { 2, 1, 1 },
+					     { 1, (uint64_t)INT64_MAX + 1, 1 } };
+	uint64_t first, last;
+	struct writer w;
+	struct cb c;
+
+	for (size_t i = 0; i < 5; i++) {
+		writer_init(&w, buf, sizeof(buf));
+		door_put_numbers(&w, cases[i][0], cases[i][1]);
+		cb_init(&c, buf, (size_t)writer_len(&w));
+		door_get_numbers(&c, &first, &last);
+		CHECK_INT(cb_finish(&c), cases[i][2] ? -ERANGE : 0);
+		if (!cases[i][2])
+			CHECK_UINT(last, cases[i][1]);
+	}
+}
+
 static void test_text_for_a_terminal(void)
 {
 	struct hub h = a_hub(), got;
@@ -333,6 +492,8 @@ static void test_answers_that_are_none(void)
 }
 
 TEST_MAIN("door", test_roles, test_codes, test_question_there_and_back,
-	  test_questions_that_are_none, test_limits, test_known_there_and_back,
-	  test_facts_there_and_back, test_rows_that_are_longer_or_shorter,
-	  test_text_for_a_terminal, test_answers_that_are_none)
+	  test_questions_that_are_none, test_questions_that_are_not_whole, test_limits,
+	  test_records_there_and_back, test_rows_of_decisions, test_numbers_that_are_none,
+	  test_known_there_and_back, test_facts_there_and_back,
+	  test_rows_that_are_longer_or_shorter, test_text_for_a_terminal,
+	  test_answers_that_are_none)

@@ -1,0 +1,41 @@
+/*
+ * door_page.c - see door_page.h. An array says first how many rows it has: they are put beside it until that is known.
+ */
+#include "clinic/door_page.h"
+
+#include "hub/core/cbor.h"
+#include "hub/crypto/crypto.h"
+
+static uint8_t beside[DOOR_BYTES_MAX];
+
+void door_page_begin(struct door_page *p, uint64_t skip)
+{
+	*p = (struct door_page){ .skip = skip };
+	writer_init(&p->rows, beside, sizeof(beside));
+}
+
+bool door_page_skips(struct door_page *p)
+{
+	if (p->skip == 0)
+		return false;
+	p->skip--;
+	return true;
+}
+
+int door_page_added(struct door_page *p)
+{
+	return ++p->count == DOOR_PAGE ? DOOR_PAGE_FULL : 0;
+}
+
+int door_page_end(struct door_page *p, int walked, struct writer *w)
+{
+	int n = writer_len(&p->rows);
+
+	if (walked >= 0) {
+		cb_put_array(w, p->count);
+		write_bytes(w, beside, n > 0 ? (size_t)n : 0);
+		w->failed |= n < 0;
+	}
+	crypto_wipe(beside, n > 0 ? (size_t)n : sizeof(beside)); /* whose they are */
+	return walked < 0 ? walked : 0;
+}

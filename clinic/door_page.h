@@ -1,0 +1,35 @@
+#pragma once
+
+/*
+ * door_page.h - an answer that is a list: up to DOOR_PAGE rows behind those that were asked for before.
+ *
+ * The walks of store.h call a function for each row; it asks door_page_skips, puts the row into ->rows and gives back what
+ * door_page_added says, which ends the walk when the page is full. One page is under way at a time.
+ */
+#include <stdbool.h>
+
+#include "clinic/door.h"
+#include "hub/core/cursor.h"
+
+/* Ends a walk: the page is full. */
+enum { DOOR_PAGE_FULL = 1 };
+
+struct door_page {
+	struct writer rows; /* what was put */
+	uint64_t skip;	    /* rows still to be left out */
+	size_t count;	    /* rows put */
+};
+
+void door_page_begin(struct door_page *p, uint64_t skip);
+/* Is this row one of an earlier page? */
+bool door_page_skips(struct door_page *p);
+/* A row was put. Returns 0, or DOOR_PAGE_FULL. */
+int door_page_added(struct door_page *p);
+/*
+ * door_page_end - the rows as an array into w.
+ *
+ * walked  what the walk returned
+ *
+ * Returns 0, or the walk's error, and nothing is put.
+ */
+int door_page_end(struct door_page *p, int walked, struct writer *w);
