@@ -136,7 +136,7 @@ door := $(addprefix clinic/,bundle_own.o door.o door_answer.o door_config.o door
 clinicd := clinic/clinicd.o clinic/calls.o clinic/door_serve.o $(door) clinic/enrol_role.o clinic/config_serve.o clinic/flood.o clinic/metrics.o $(enroller) $(clinic) $(coap_server) $(coap_shared)
 clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lpq
 # what people type and read; the device's own words are read by the code that wrote them
-ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpoint_spec.o spec.o words.o words_status.o words_values.o) \
+ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpoint_spec.o spec.o words.o words_enrol.o words_status.o words_values.o) \
 	ble/dis.o
 ctl := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clinic/door_row.h"
 #include "clinic/door_rows.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
@@ -59,8 +60,27 @@ void ctl_config_next_of(const struct ctl_config_base *b, struct config *ret)
 	ctl_config_for_epoch(ret, &b->hub);
 }
 
-static int put(struct remote *clinic, const char *hub, uint64_t base, const uint8_t *cose,
-	       size_t len)
+/* A device of it is another patient's: [that hub, device's number]. */
+static int refused(struct cb *c, const char *where)
+{
+	char other[HUB_NAME_MAX + 1];
+	unsigned num;
+
+	(void)cb_get_array(c, 2);
+	row_get_text(c, other, sizeof(other));
+	num = (unsigned)cb_get_uint_max(c, UINT16_MAX);
+	if (cb_finish(c))
+		return cb_finish(c);
+	return ctl_complain(CTL_CANT_CREATE,
+			    "device %u measures for the patient of hub '%s'; 'clinicctl "
+			    "assign %s %s --unassign' first, or 'clinicctl replace'; "
+			    "nothing was changed",
+			    num, other, where, other);
+}
+
+/* Returns an enum ctl_exit, or an error of remote_ask without a complaint. */
+static int put(struct remote *clinic, const char *where, const char *hub, uint64_t base,
+	       const uint8_t *cose, size_t len)
 {
 	struct door_request rq;
 	struct cb c;
@@ -69,7 +89,11 @@ static int put(struct remote *clinic, const char *hub, uint64_t base, const uint
 	rq.number = base;
 	rq.cose = cose;
 	rq.cose_len = len;
-	return r < 0 ? r : remote_ask(clinic, &rq, &c);
+	if (r == 0)
+		r = remote_ask(clinic, &rq, &c);
+	if (r < 0)
+		return r;
+	return cb_peek(&c) == CB_ARRAY ? refused(&c, where) : CTL_OK;
 }
 
 /* Returns an enum ctl_exit, or -ESTALE without a complaint: another one was signed meanwhile. */
@@ -91,7 +115,7 @@ static int try_once(struct remote *clinic, const char *where, const char *hub,
 		*ret_len = len > 0 ? (size_t)len : 0;
 	}
 	if (r == CTL_OK)
-		r = put(clinic, hub, b.config.version, cose, *ret_len);
+		r = put(clinic, where, hub, b.config.version, cose, *ret_len);
 	if (r == -EKEYREJECTED)
 		r = ctl_complain(CTL_FAILED,
 				 "%s does not take it: this is not the key by which the "

@@ -150,6 +150,49 @@ static int open_next(struct door_asking *a, struct hub *ret_hub, struct config *
 	return r < 0 ? r : check_next(a, ret_hub, ret_last, ret);
 }
 
+/* A device that c has and last had not, and that measures for the patient of another hub. Returns 1 or 0. */
+static int find_used(const struct door_asking *a, const struct config *last,
+		     const struct config *c, char ret_other[static HUB_NAME_MAX + 1],
+		     uint16_t *ret_num)
+{
+	static struct config_device more[CONFIG_DEVICES_MAX];
+	size_t n = 0, at = 0;
+	int r = 0;
+
+	if (c->assignment == 0)
+		return 0; /* without a patient it uses none; 'assign' looks then */
+	for (size_t i = 0; i < c->device_count; i++)
+		if (!store_device_among(&c->devices[i], last))
+			more[n++] = c->devices[i];
+	if (n > 0)
+		r = store_device_user(a->store, c->hub, more, n, ret_other, &at);
+	if (r == 1)
+		*ret_num = more[at].num;
+	crypto_wipe(more, sizeof(more)); /* passkeys */
+	return r;
+}
+
+/* Puts the version, or whose device is in it. */
+static int keep_or_refuse(struct door_asking *a, const struct config *last,
+			  const struct config *c, struct writer *w)
+{
+	char other[HUB_NAME_MAX + 1] = "";
+	uint16_t num = 0;
+	int r = find_used(a, last, c, other, &num);
+
+	if (r < 0)
+		return r;
+	a->undo = r == 1;
+	if (r == 0) {
+		cb_put_uint(w, c->version);
+		return keep(a, c);
+	}
+	cb_put_array(w, 2);
+	cb_put_text(w, other, strlen(other));
+	cb_put_uint(w, num);
+	return 0;
+}
+
 int door_answer_config_put(struct door_asking *a, struct writer *w)
 {
 	static struct config last, c;
@@ -160,8 +203,7 @@ int door_answer_config_put(struct door_asking *a, struct writer *w)
 	if (r == 0 && c.assignment != (last.epoch == h.epoch ? last.assignment : 0))
 		r = -EKEYREJECTED;
 	if (r == 0)
-		r = keep(a, &c);
-	cb_put_uint(w, c.version);
+		r = keep_or_refuse(a, &last, &c, w);
 	crypto_wipe(&c, sizeof(c));
 	crypto_wipe(&last, sizeof(last));
 	return r;

@@ -119,6 +119,11 @@ static void print_hub(const struct silence_view *v)
 		printf("; %" PRIu64 " %s not taken", st->refused,
 		       st->refused == 1 ? "reading was" : "readings were");
 	printf("\n");
+	if (st && words_enrol_trouble(st->trouble))
+		printf("  %s: %s is held up: %s [%s]\n", hub->name,
+		       st->enrolment == ENROL_ACTIVE ? "the renewal of its certificate"
+						     : "its enrolment",
+		       words_enrol_trouble(st->trouble), enrol_trouble_text(st->trouble));
 }
 
 static void print_row(const struct silence_view *v, const struct row *d)
@@ -226,6 +231,14 @@ static void add_status(cJSON *o, const struct hub_status *h)
 	json_bool(o, "spool", st->spool);
 	json_uint(o, "refused", st->refused);
 	json_uint(o, "config_version", st->config_version);
+	if (st->enrolment == ENROL_NONE)
+		json_null(o, "enrolment");
+	else
+		json_text(o, "enrolment", enrol_state_text(st->enrolment));
+	if (st->trouble == ENROL_FINE)
+		json_null(o, "enrolment_trouble");
+	else
+		json_text(o, "enrolment_trouble", enrol_trouble_text(st->trouble));
 	json_bool(o, "retiring", st->retiring);
 	if (st->challenged) {
 		json_uint(o, "lock_epoch", st->lock_epoch);

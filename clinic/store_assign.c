@@ -137,14 +137,21 @@ static bool same_device(const struct config_device *a, const struct config_devic
 	       memcmp(a->addr, b->addr, PERIPHERAL_ADDR_LEN) == 0;
 }
 
+bool store_device_among(const struct config_device *d, const struct config *c)
+{
+	for (size_t i = 0; i < c->device_count; i++)
+		if (same_device(d, &c->devices[i]))
+			return true;
+	return false;
+}
+
 /* The first of these that the config measures with, or count. */
 static size_t find_used(const struct config *c, const struct config_device *devices,
 			size_t count)
 {
 	for (size_t i = 0; c->assignment != 0 && i < count; i++)
-		for (size_t k = 0; k < c->device_count; k++)
-			if (same_device(&devices[i], &c->devices[k]))
-				return i;
+		if (store_device_among(&devices[i], c))
+			return i;
 	return count;
 }
 

@@ -50,6 +50,8 @@ int store_assigned_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
  */
 int store_devices_lock(struct store *s);
 
+/* store_device_among - is this device, by its address, one of c's? Pure. */
+bool store_device_among(const struct config_device *d, const struct config *c);
 /*
  * store_device_user - another hub that measures for a patient with one of these devices, by address.
  *

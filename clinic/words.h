@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "hub/core/batch.h"
+#include "hub/core/enrolled.h"
 #include "hub/core/envelope.h"
 #include "hub/core/reading.h"
 
@@ -74,5 +75,7 @@ const char *words_cause(enum tombstone_cause c);
  * will not come. */
 char *words_given_up(uint64_t count, enum tombstone_cause c,
 		     char buf[static WORDS_GIVEN_UP_MAX]);
+/* What holds up a hub's enrolment, or the renewal of what it has, and what to do about it; NULL: nothing. */
+const char *words_enrol_trouble(enum enrol_trouble t);
 /* Who gave a vendor its number in a PnP ID. */
 const char *words_pnp_source(uint8_t source);

@@ -5,6 +5,7 @@
  *   play_enrol CLINIC cancel SPKI
  *   play_enrol CLINIC state NAME STATE   of the hub's row: its number
  *   play_enrol CLINIC age HOURS          all that was issued or confirmed was so much earlier
+ *   play_enrol CLINIC status NAME STATE TROUBLE   the hub says so of itself: numbers
  *   play_enrol CLINIC rows               one line each: name, state, epoch, tries, active and issued key
  */
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "clinic/folder.h"
 #include "clinic/store_claim.h"
 #include "clinic/store_inside.h"
+#include "clinic/store_status.h"
 #include "hub/crypto/crypto.h"
 
 static void need(bool ok, const char *what)
@@ -63,6 +65,21 @@ static int set_state(struct store *s, const char *name, const char *state)
 	int r = store_hub_lock(s, name, &h);
 
 	return r < 0 ? r : store_hub_state(s, h.id, (enum hub_state)atoi(state));
+}
+
+static int say_status(struct store *s, const char *name, const char *state,
+		      const char *trouble)
+{
+	struct status st = { .enrolment = (enum enrol_state)atoi(state),
+			     .trouble = (enum enrol_trouble)atoi(trouble) };
+	uint8_t bytes[BATCH_STATUS_MAX];
+	struct hub h;
+	int n = status_encode(&st, bytes, sizeof(bytes)),
+	    r = n < 0 ? n : store_hub_lock(s, name, &h);
+
+	return r < 0 ? r
+		     : store_status_put(s, h.id, h.epoch, bytes, (size_t)n,
+					(int64_t)time(NULL) * 1000);
 }
 
 static int make_older(struct store *s, const char *hours)
@@ -113,6 +130,8 @@ int main(int argc, char **argv)
 		r = cancel(s, argv[3]);
 	else if (argc == 5 && strcmp(verb, "state") == 0)
 		r = set_state(s, argv[3], argv[4]);
+	else if (argc == 6 && strcmp(verb, "status") == 0)
+		r = say_status(s, argv[3], argv[4], argv[5]);
 	else if (argc == 4 && strcmp(verb, "age") == 0)
 		r = make_older(s, argv[3]);
 	else if (argc == 3 && strcmp(verb, "rows") == 0)

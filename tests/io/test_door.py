@@ -84,6 +84,18 @@ class Same(Clinic):
             for way in self.ways:
                 self.assertEqual(self.ctl(0, *words[:at], way, *words[at:]).stdout, here, (way, words))
 
+    def test_what_holds_up_a_certificate(self):
+        for state, trouble, text, word in ((5, 5, "the renewal of its certificate is held up: who answers", "other-root"),
+                                           (2, 3, "its enrolment is held up: nobody answers", "no-answer")):
+            self.run_it(0, "tests/io/play_enrol", self.dir, "status", "kitchen", state, trouble)
+            for way in [self.dir, *self.ways]:
+                self.assertIn(text, self.ctl(0, "status", way).stdout)
+                self.assertEqual(json.loads(self.ctl(0, "status", way, "--json").stdout)["status"]["enrolment_trouble"], word)
+        self.run_it(0, "tests/io/play_enrol", self.dir, "status", "kitchen", 5, 0)
+        self.assertNotIn("held up", self.ctl(0, "status", self.door).stdout)
+        status = json.loads(self.ctl(0, "status", self.door, "--json").stdout)["status"]
+        self.assertEqual((status["enrolment"], status["enrolment_trouble"]), ("active", None))
+
     def test_absent(self):
         for way in [self.dir, *self.ways]:
             for words in (["hub", "show", way, "attic"], ["status", way, "attic"], ["assign", way, "attic"],
@@ -155,6 +167,24 @@ class Configs(Clinic):
         (self.ann / "config.key").unlink()
         self.assertIn("config.key", self.ctl(66, "hub", "pair-window", self.ann, "kitchen", "1").stderr)
         self.assertEqual(self.text(self.dir), before)
+
+    def test_a_device_of_another_patient(self):
+        self.add("hall", out=self.top / "hall-bundle")
+        theirs = test_clinicctl.device_of("hall").split(",")[1]
+        ours = test_clinicctl.DEVICE.split(",")[1]
+        before = self.text(self.dir)
+        for way in (self.ann, self.dir):
+            done = self.edit(0, way, ours.replace("/", "."), theirs.replace("/", "\\/"))
+            self.assertEqual(done.returncode, 73, done.stdout + done.stderr)
+            self.assertIn("device 1 measures for the patient of hub 'hall'", done.stderr)
+            self.assertEqual(self.text(self.dir), before)
+            (way / "edit-kitchen.json").unlink()
+        # what it had before stays as it is, and a hub without a patient uses none
+        self.ctl(0, "hub", "pair-window", self.ann, "kitchen", "1")
+        self.ctl(0, "assign", self.ann, "hall", "--unassign")
+        done = self.edit(0, self.ann, ours.replace("/", "."), theirs.replace("/", "\\/"))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("measures for", self.ctl(1, "assign", self.ann, "hall", "--patient", "P-9").stderr)
 
     def test_window(self):
         self.ctl(0, "hub", "pair-window", self.ann, "kitchen", "1")

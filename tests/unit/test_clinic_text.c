@@ -50,6 +50,21 @@ static void test_given_up(void)
 	CHECK_STR(words_given_up(3, TOMBSTONE_CAUSES, buf), "3 ?");
 }
 
+/* Each in words of its own. */
+static void test_enrol_trouble(void)
+{
+	CHECK(words_enrol_trouble(ENROL_FINE) == NULL);
+	for (int t = ENROL_FINE + 1; t <= ENROL_TROUBLE_LAST; t++) {
+		const char *words = words_enrol_trouble((enum enrol_trouble)t);
+
+		CHECK(words && strlen(words) > 20);
+		for (int k = ENROL_FINE + 1; k < t; k++)
+			CHECK(strcmp(words, words_enrol_trouble((enum enrol_trouble)k)) !=
+			      0);
+	}
+	CHECK(words_enrol_trouble((enum enrol_trouble)(ENROL_TROUBLE_LAST + 1)) == NULL);
+}
+
 static void test_device(void)
 {
 	static const uint8_t addr[] = { 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0x0f };
@@ -795,9 +810,9 @@ static void test_dating(void)
 	CHECK_INT(dating_of(&rd).basis, DATING_NONE);
 }
 
-TEST_MAIN("clinic_text", test_given_up, test_device, test_device_kinds,
-	  test_device_refused, test_device_why, test_change, test_hub_name, test_conf,
-	  test_conf_life, test_conf_refused, test_times, test_address, test_values,
-	  test_other_values, test_codes, test_remarks, test_status_of_all_kinds,
-	  test_marks, test_dating, test_dating_of_other_clocks, test_dating_marks,
-	  test_blocks, test_joining, test_joining_many)
+TEST_MAIN("clinic_text", test_given_up, test_enrol_trouble, test_device,
+	  test_device_kinds, test_device_refused, test_device_why, test_change,
+	  test_hub_name, test_conf, test_conf_life, test_conf_refused, test_times,
+	  test_address, test_values, test_other_values, test_codes, test_remarks,
+	  test_status_of_all_kinds, test_marks, test_dating, test_dating_of_other_clocks,
+	  test_dating_marks, test_blocks, test_joining, test_joining_many)
