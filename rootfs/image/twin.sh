@@ -10,6 +10,7 @@ top=$(cd "$here/../.." && pwd)
 cache=${HUB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/telehealth-hub}
 recipe="rootfs/image/twin.sh rootfs/image/packages.base rootfs/image/packages.bench
 	rootfs/image/packages.tools rootfs/image/modules.list rootfs/image/initrd-init
+	rootfs/image/debian_files.py
 	rootfs/sysusers.d/hub.conf rootfs/preset/50-hub.preset tests/bench/guest/requirements.txt"
 
 usage() {
@@ -18,7 +19,7 @@ usage() {
 	       twin.sh dir                        print that folder, make nothing
 	       twin.sh overlay DESTDIR OUT        pack an installed tree and the bench's guest parts
 	       twin.sh data BUNDLE OUT [SIZE]     make a data disk from a bundle (store/ coap/ hubd/); SIZE 64M
-	The folder holds vmlinuz, initrd, base.sqfs, bench.sqfs. It lies below
+	The folder holds vmlinuz, initrd, base.sqfs, bench.sqfs, base.json. It lies below
 	  $cache/image
 	HUB_CACHE moves the cache. build and data run as root (through sudo if need be).
 	Packages the host needs: rootfs/host/image.
@@ -70,6 +71,7 @@ unpack() {
 	work=$(dirname "$0")
 	debs=$1/var/cache/apt/archives
 	export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
+	find "$debs" -name '*.deb' | sort >"$work/base.debs"
 	for layer in bench tools; do
 		ls "$debs" >"$work/before"
 		# shellcheck disable=SC2046
@@ -79,8 +81,11 @@ unpack() {
 			dpkg-deb -x "$debs/$deb" "$work/$layer"
 		done
 	done
+	find "$debs" -name 'busybox-static_*.deb' >>"$work/base.debs"
+	xargs "$work/debian_files.py" packages <"$work/base.debs" >"$work/packages.json"
 	H
 	chmod 755 "$w/hook"
+	cp "$here/debian_files.py" "$w/"
 	list "$here/packages.bench" | tr , ' ' >"$w/bench.list"
 	list "$here/packages.tools" | tr , ' ' >"$w/tools.list"
 	mmdebstrap --quiet --mode=root --variant=extract --architectures=amd64 \
@@ -231,6 +236,7 @@ build() {
 		kernel "$w" "$w/out"
 		say '4/5 bench layer'
 		slim "$w/root"
+		"$here/debian_files.py" base "$w/root" "$w/initrd" "$w/packages.json" "$w/out/vmlinuz" >"$w/out/base.json"
 		bench "$w"
 		say '5/5 packing'
 		(cd "$w/root" && find usr/lib -name '*.so*' | sed 's#.*/##' | sort -u) >"$w/out/libs"
@@ -274,6 +280,8 @@ overlay() {
 	cp "$top/tests/bench/guest/10-bench.preset" "$t/etc/systemd/system-preset/"
 	systemctl -q --root="$t" preset-all
 	add_libs "$t"
+	"$here/sbom.py" --base "$(image_dir)/base.json" --tree "$t" --out "$t/usr/lib/hub" \
+		--deps "$("$top/rootfs/deps/deps.sh" path amd64)" >&2
 	rm -f "$out"
 	pack "$t" "$out" -all-root
 }
