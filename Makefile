@@ -53,7 +53,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
-core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o enrolled.o envelope.o err.o \
+core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o enrolled.o envelope.o err.o evidence.o image.o \
 	hex.o label.o manifest.o msg.o reading.o refusal.o schedule.o signer.o status.o ticket.o time.o trust.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
@@ -94,7 +94,7 @@ store_pure := $(addprefix storage/,btree.o capture.o crc32.o days.o ranges.o spo
 keys := $(addprefix storage/,keys.o keys_audit.o keys_enrol.o keys_open.o keys_recovery.o recovery.o root.o slots.o)
 records := $(store_pure) $(addprefix storage/,queue.o queue_ack.o queue_evict.o queue_keep.o records.o records_open.o records_salvage.o records_spool.o \
 	salvage.o salvage_small.o salvage_walk.o page_file.o ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(keys)
-store := $(records) $(addprefix storage/,days_record.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_fence.o store_open.o store_resync.o store_room.o store_status.o store_tell.o) \
+store := $(records) $(addprefix storage/,days_record.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_fence.o store_open.o store_resync.o store_room.o store_status.o store_tell.o) \
 	hub/crypto/manifest_sign.o $(audit_store) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
@@ -121,6 +121,12 @@ hubd_pure := $(addprefix hub/,advice.o command.o endpoints.o fence.o health.o in
 hubd_parts := $(addprefix hub/,command_open.o fence_file.o lockdown_file.o offer.o orders.o parts.o peripherals.o settings.o trusted.o) hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
 hubd := $(addprefix hub/,main.o hubd_config.o hubd_enrol.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
+
+# hub-measure: what is loaded, what is exposed, what runs that should not
+measure_pure := $(addprefix hub/measure/,procfs.o survey.o)
+measure := $(measure_pure) $(addprefix hub/measure/,scan.o seen.o) $(core) $(rt) $(crypto)
+hub_measure := hub/measure/main.o $(measure)
+hub_measure_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # the clinic's side: files and keys, the store, ingest
 clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_held.o store_settle.o store_status.o store_ticket.o store_visit.o ticket_row.o visit.o filing.o witness.o enrolment.o store_config.o) \
@@ -149,7 +155,7 @@ ctl += clinic/remote_lists.o
 clinicctl := clinic/clinicctl.o $(ctl)
 clinicctl_libs = $(core_libs) $(rt_libs) $(db_libs) -lpq -lcjson -lhpdf -lqrencode
 
-PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd clinicd clinicctl
+PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure clinicd clinicctl
 
 # ---- tests: one line says what each is made of -----------------------------------------------------
 # unit: pure modules or one module in a temporary directory, milliseconds
@@ -159,6 +165,7 @@ test_msg := $(core)
 test_label := $(core)
 test_manifest := hub/crypto/manifest_sign.o $(core) $(crypto)
 test_crypto := $(core) $(crypto)
+test_measure := $(measure)
 test_csr := hub/crypto/csr.o $(core) $(crypto)
 test_indicator := $(hubd_pure) $(core)
 test_plan := $(hubd_pure) $(core)
@@ -238,6 +245,7 @@ UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label
 test_tune := $(coap_shared)
 UNIT_COAP := tune
 UNIT += life store_enrol
+UNIT += measure
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
@@ -403,6 +411,7 @@ FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garb
 FAST_SCRIPTS += io/test_life_io.py
 FAST_SCRIPTS += io/test_enrol_hub.py
 FAST_SCRIPTS += io/test_door_records.py
+FAST_SCRIPTS += io/test_measure.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/ble_peer io/test_postgres)
@@ -580,7 +589,7 @@ help:
 everything: all $(patsubst %.c,$(O)/%.o,$(wildcard tests/*/*.c))
 
 lint: need-build need-check deps
-	$(Q)LINT_PURE='$(core) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure) clinic/enrolment.o clinic/filing.o clinic/life.o clinic/ticket_row.o' tests/lint.sh $(O) $(DEPS)
+	$(Q)LINT_PURE='$(core) $(measure_pure) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure) clinic/enrolment.o clinic/filing.o clinic/life.o clinic/ticket_row.o' tests/lint.sh $(O) $(DEPS)
 
 # ---- fuzz -----------------------------------------------------------------------------------------
 # one line says what each target is made of; corpus: tests/fuzz/corpus/<target>
@@ -599,6 +608,8 @@ fuzz_reading := $(core)
 fuzz_status := $(core)
 fuzz_ticket := $(core)
 fuzz_trust := $(core)
+fuzz_evidence := $(core)
+fuzz_procfs := $(measure_pure) $(core)
 fuzz_door := $(door) coap/identity.o $(clinic)
 fuzz_reply := $(coap_pure) $(core)
 fuzz_forward := $(coap_pure) $(core)
@@ -617,7 +628,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/replies.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity
+FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence procfs
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)
@@ -644,10 +655,12 @@ LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/hub
 
 install: install-hub install-clinic
 
-install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd) bluez
+install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure) bluez
 	rootfs/install.sh '$(DESTDIR)'
 	install -d $(LIBEXEC)
 	install -s $(filter $(O)/%,$^) $$(rootfs/bluez/bluez.sh path $(ARCH))/bluetoothd $(LIBEXEC)
+	install -d $(DESTDIR)$(PREFIX)/lib/hub
+	$(Q){ $(foreach p,$(notdir $(filter $(O)/%,$^)),echo $(p) $(notdir $(filter %.a,$($(call under,$(p))_libs)));) } >$(DESTDIR)$(PREFIX)/lib/hub/linked
 
 install-clinic: $(O)/clinicd $(O)/clinicctl
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8

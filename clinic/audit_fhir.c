@@ -131,7 +131,7 @@ static void who_text(const struct audit_event *e, char buf[static TEXT_BYTES])
 {
 	if (e->agent == AUDIT_AGENT_HUB)
 		(void)snprintf(buf, TEXT_BYTES, "%s",
-			       e->agent_id <= ROLE_BOND
+			       e->agent_id <= ROLE_LAST
 				       ? role_text((enum role)e->agent_id)
 				       : "hub");
 	else if (e->agent == AUDIT_AGENT_PERSON)

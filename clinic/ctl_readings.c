@@ -62,7 +62,7 @@ static int on_record(void *arg, const struct sealed *rec)
 	const char *why = NULL;
 
 	/* accounts of what was given, not of what was measured: 'clinicctl gaps' reads them */
-	if (rec->record.kind == READING_MANIFEST || joining_is_joined(&w->joining, rec))
+	if (reading_is_hubs(rec->record.kind) || joining_is_joined(&w->joining, rec))
 		return 0;
 	s.context = joining_context(&w->joining, rec, &s.context_seq);
 	if (w->has_key && opening_open(&w->key, rec, &rd, &why) == 0)

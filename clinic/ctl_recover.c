@@ -107,7 +107,7 @@ static bool look_into(struct job *j, const struct sealed *rec)
 	struct reading rd;
 	int r;
 
-	if (rec->record.kind == READING_MANIFEST)
+	if (reading_is_hubs(rec->record.kind))
 		return opening_manifest(&j->key, rec, j->hub.sign_public, &m, &why) == 0;
 	r = opening_open(&j->key, rec, &rd, &why);
 	show(j, rec, r == 0 ? &rd : NULL, why);

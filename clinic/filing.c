@@ -61,7 +61,7 @@ static enum quarantine_reason doubt_patient(const struct record *rec,
 {
 	const struct assignment *a = find(t, rec->assignment);
 
-	if (rec->kind == READING_MANIFEST)
+	if (reading_is_hubs(rec->kind))
 		return QUARANTINE_NONE;
 	if (rec->assignment == 0)
 		return QUARANTINE_NO_PATIENT;
@@ -89,7 +89,7 @@ bool filing_taken(struct assignments *t, const struct record *rec)
 {
 	struct assignment *a = filing_find(t, rec->assignment);
 
-	if (!a || rec->kind == READING_MANIFEST ||
+	if (!a || reading_is_hubs(rec->kind) ||
 	    (a->first_seq != 0 && a->first_seq <= rec->seq))
 		return false;
 	a->first_seq = rec->seq;

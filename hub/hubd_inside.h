@@ -28,7 +28,7 @@ struct hubd {
 	struct rt *rt;
 	struct rt_timer *config_timer, *light_timer, *window_timer, *health_timer,
 		*orders_timer, *plan_timer;
-	struct ipc *ble, *store, *coap;
+	struct ipc *ble, *store, *coap, *measure;
 	struct settings settings;
 	struct offer offer;
 	struct fence fence;

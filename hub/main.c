@@ -260,6 +260,18 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 	}
 }
 
+/* hub-measure comes, tells what it found, and ends; it is told nothing. */
+static int open_measure(struct hubd *h)
+{
+	static const struct ipc_handlers handlers = { .message = on_message };
+	const struct ipc_config cfg = { .self = ROLE_HUBD,
+					.peer = ROLE_MEASURE,
+					.run_dir = h->options.run_dir,
+					.same_user = h->options.same_user };
+
+	return ipc_listen(h->rt, &cfg, &handlers, h, &h->measure);
+}
+
 static int open_links(struct hubd *h)
 {
 	const struct ipc_handlers handlers = { .up = on_up,
@@ -282,7 +294,7 @@ static int open_links(struct hubd *h)
 		if (r)
 			return r;
 	}
-	return 0;
+	return open_measure(h);
 }
 
 static void open_peripherals(struct hubd *h)
@@ -362,6 +374,7 @@ int main(int argc, char **argv)
 	rt_timer_free(h.window_timer);
 	rt_timer_free(h.light_timer);
 	rt_timer_free(h.config_timer);
+	ipc_free(h.measure);
 	ipc_free(h.coap);
 	ipc_free(h.store);
 	ipc_free(h.ble);

@@ -6,6 +6,7 @@
  *            <-----DURABLE, STATE------             <------WANT, ACK-------
  *            <-----MEMORY, both ways-->      ^
  *                                            `-- STORE_CONFIG -- hubd      (STATUS, INCIDENT back)
+ *   hub-measure --EVIDENCE--> (EVIDENCE_TAKEN back)
  *
  * This file is the shell: sockets, one timer, start and end. What messages do is in store.c.
  *
@@ -29,7 +30,7 @@
 #include "storage/secret.h"
 #include "storage/store.h"
 
-enum { LINKS = 3 };
+enum { LINKS = 4 };
 
 struct shell {
 	struct rt *rt;
@@ -46,6 +47,7 @@ static const struct {
 	{ ROLE_BLE, true },
 	{ ROLE_COAP, true },
 	{ ROLE_HUBD, false },
+	{ ROLE_MEASURE, true },
 };
 
 static enum role role_of(const struct shell *sh, const struct ipc *link)

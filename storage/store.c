@@ -205,6 +205,7 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_WANT: handover_on_want(&s->handover, &m->want); break;
 	case MSG_ACK: on_ack(s, &m->ack, now); break;
 	case MSG_FENCE: store_on_fence(s, &m->fence); break;
+	case MSG_EVIDENCE: store_on_evidence(s, &m->evidence); break;
 	case MSG_SIGN_KEYS: store_on_sign_keys(s, &m->sign_keys); break;
 	case MSG_HEALTH:
 		s->status.health = m->health;
@@ -233,6 +234,7 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_BONDED:
 	case MSG_FENCED:
 	case MSG_LINK_ASK:
+	case MSG_EVIDENCE_TAKEN:
 	case MSG_LINK_FACTS: break; /* the table lets none of them come here */
 	}
 }
@@ -250,6 +252,8 @@ void store_on_link(struct store *s, enum role peer, bool up, struct mono now)
 		if (!up)
 			captures_on_down(&s->intake.captures);
 	}
+	if (peer == ROLE_MEASURE)
+		store_on_measure_link(s, up);
 	if (peer == ROLE_COAP && !up)
 		handover_on_down(&s->handover);
 	if (!up)
@@ -402,6 +406,7 @@ void store_run(struct store *s, struct mono now)
 	store_tend_room(s, now);
 	run_intake(s, now);
 	store_run_days(s, now);
+	store_run_evidence(s, now);
 	run_state(s);
 	run_steps(s, now);
 	store_update_blocked(s);
@@ -429,6 +434,7 @@ struct mono store_deadline(const struct store *s, struct mono now)
 		next = earlier(next, s->hand_over_from);
 	next = earlier(next, store_room_deadline(s));
 	next = earlier(next, store_day_deadline(s, now));
+	next = earlier(next, store_evidence_deadline(s));
 	next = earlier(next, store_news_deadline(s));
 	next = earlier(next, store_audit_deadline(s));
 	return earlier(next, handover_deadline(&s->handover, now));

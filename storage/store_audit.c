@@ -582,6 +582,17 @@ void store_audit_no_space(struct store *s)
 	write_event(s, &e);
 }
 
+void store_audit_evidence(struct store *s, uint64_t counter, unsigned findings)
+{
+	struct audit_event e =
+		event_of(AUDIT_MEASUREMENT, AUDIT_OBJECT_COUNT, findings, 0);
+
+	e.source = ROLE_MEASURE;
+	e.outcome = findings ? AUDIT_SERIOUS_FAILURE : AUDIT_SUCCESS;
+	set_detail(&e, "evidence %" PRIu64, counter);
+	write_event(s, &e);
+}
+
 void store_audit_spool(struct store *s, bool begins, uint64_t count)
 {
 	struct audit_event e = event_of(begins ? AUDIT_SPOOL_BEGIN : AUDIT_SPOOL_END,

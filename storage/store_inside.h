@@ -88,6 +88,17 @@ struct told_status {
 	struct mono told_at;
 };
 
+/* hub-measure's evidence until it is durable. Fields are private to store_evidence.c; all zero at first. */
+struct evidence_held {
+	uint64_t counter;
+	size_t count, total; /* total 0: there is none */
+	uint16_t findings;
+	struct mono retry_at;
+	size_t len[EVIDENCE_PIECES_MAX];
+	uint8_t bytes[EVIDENCE_PIECES_MAX][EVIDENCE_PIECE_BODY_MAX];
+	uint8_t sealed[EVIDENCE_PIECES_MAX][SEALED_BODY_MAX];
+};
+
 /* Secret memory: readings in clear, signing key, engine share. */
 struct store {
 	struct store_host host;
@@ -121,6 +132,7 @@ struct store {
 	struct room room;
 	struct audited audit;
 	struct told_status status;
+	struct evidence_held evidence;
 	struct msg_fence fence; /* asked by hubd and not answered; step 0: nothing */
 	struct report reports[REPORTS_MAX];
 	size_t report_count;
@@ -189,6 +201,13 @@ void store_run_fence(struct store *s);
 void store_run_days(struct store *s, struct mono now);
 struct mono store_day_deadline(const struct store *s, struct mono now);
 
+/* --- store_evidence.c: what hub-measure found -------------------------------------------------- */
+
+void store_on_evidence(struct store *s, const struct msg_evidence *m);
+void store_on_measure_link(struct store *s, bool up);
+void store_run_evidence(struct store *s, struct mono now);
+struct mono store_evidence_deadline(const struct store *s);
+
 /* --- store_status.c: how the hub is, for the clinic --------------------------------------------- */
 
 /* Offers the status to the next batch: one that is a heartbeat, or any if it has changed. Before each handover_make. */
@@ -237,6 +256,8 @@ void store_audit_fault(struct store *s, const char *what, int err);
 /* Numbers that will never come as records, and why. */
 void store_audit_lost(struct store *s, const char *why, uint64_t first, uint64_t last);
 void store_audit_no_space(struct store *s);
+/* Evidence of hub-measure is durable; findings: confirmed ones in the hub's processes. */
+void store_audit_evidence(struct store *s, uint64_t counter, unsigned findings);
 /* The spool is in use from now on, or no longer; count: readings in it. */
 void store_audit_spool(struct store *s, bool begins, uint64_t count);
 /* A segment of the queue was set aside. */

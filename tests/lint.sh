@@ -152,7 +152,7 @@ check_pure() {
 libraries_of() {
 	case $1 in
 	hub-ble) echo 'libcbor libuv libsystemd' ;;
-	hub-bondinfo | hub-store | hub-store-reset | hub-coap | hubd) echo 'libcbor libuv' ;;
+	hub-bondinfo | hub-store | hub-store-reset | hub-coap | hubd | hub-measure) echo 'libcbor libuv' ;;
 	hub-setup) echo 'libcbor libuv libqrencode' ;;
 	clinicd) echo 'libcbor libuv libpq' ;;
 	clinicctl) echo 'libcbor libuv libcjson libpq libqrencode libhpdf(-[0-9.]+)?' ;;

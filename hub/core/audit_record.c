@@ -24,6 +24,7 @@ static const struct kind_name {
 	[AUDIT_CLOCK_STEP] = { "life", "clock step" },
 	[AUDIT_CONFIG_CHANGE] = { "life", "config change" },
 	[AUDIT_FIRMWARE_CHANGE] = { "life", "firmware change" },
+	[AUDIT_MEASUREMENT] = { "life", "measurement" },
 	[AUDIT_KEY_LOAD] = { "keys", "key load" },
 	[AUDIT_KEY_ROTATE] = { "keys", "key rotation" },
 	[AUDIT_KEY_ERASE] = { "keys", "key erase" },
@@ -124,7 +125,7 @@ int audit_event_check(const struct audit_event *e)
 		return -EMSGSIZE;
 	if (!printable(e->detail, len) || !audit_kind_text(e->kind) ||
 	    !audit_outcome_text(e->outcome) || !audit_agent_text(e->agent) ||
-	    !audit_object_text(e->object) || e->source > ROLE_BOND)
+	    !audit_object_text(e->object) || e->source > ROLE_LAST)
 		return -ERANGE;
 	return 0;
 }

@@ -34,6 +34,8 @@ enum audit_kind {
 	AUDIT_CLOCK_STEP = 5,
 	AUDIT_CONFIG_CHANGE = 6,
 	AUDIT_FIRMWARE_CHANGE = 7,
+	AUDIT_MEASUREMENT =
+		8, /* evidence of hub-measure; object: confirmed findings; detail: which one */
 	/* keys */
 	AUDIT_KEY_LOAD = 16,
 	AUDIT_KEY_ROTATE = 17,

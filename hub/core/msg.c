@@ -920,6 +920,41 @@ static void get_sign_keys(struct in *in, struct msg *m)
 	in->bad |= v->epoch == 0 || (v->has_audit && !v->has_sign);
 }
 
+static void put_evidence(struct writer *w, const struct msg *m)
+{
+	const struct msg_evidence *v = &m->evidence;
+
+	write_be64(w, v->counter);
+	write_u8(w, v->index);
+	write_u8(w, v->total);
+	write_be16(w, v->findings);
+	write_be16(w, v->len);
+	write_bytes(w, v->bytes, v->len);
+}
+
+static void get_evidence(struct in *in, struct msg *m)
+{
+	struct msg_evidence *v = &m->evidence;
+
+	v->counter = read_be64(&in->r);
+	v->index = read_u8(&in->r);
+	v->total = get_u8_max(in, EVIDENCE_PIECES_MAX);
+	v->findings = read_be16(&in->r);
+	v->len = (uint16_t)get_max(in, read_be16(&in->r), EVIDENCE_PIECE_BODY_MAX);
+	read_bytes(&in->r, v->bytes, v->len);
+	in->bad |= v->counter == 0 || v->index >= v->total || v->len == 0;
+}
+
+static void put_evidence_taken(struct writer *w, const struct msg *m)
+{
+	write_be64(w, m->evidence_taken.counter);
+}
+
+static void get_evidence_taken(struct in *in, struct msg *m)
+{
+	m->evidence_taken.counter = read_be64(&in->r);
+}
+
 static void put_time(struct writer *w, const struct msg *m)
 {
 	write_be64(w, m->time.at.ms);
@@ -1005,8 +1040,12 @@ static const struct row {
 	{ MSG_ENROLMENT, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_enrolment, get_enrolment },
 	{ MSG_SIGN_KEYS, BIT(ROLE_COAP), BIT(ROLE_STORE), put_sign_keys, get_sign_keys },
 	{ MSG_SIGN_KEYS, BIT(ROLE_STORE), BIT(ROLE_COAP), put_sign_keys, get_sign_keys },
-	{ MSG_INCIDENT, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
-	  put_incident, get_incident },
+	{ MSG_EVIDENCE, BIT(ROLE_MEASURE), BIT(ROLE_STORE), put_evidence, get_evidence },
+	{ MSG_EVIDENCE_TAKEN, BIT(ROLE_STORE), BIT(ROLE_MEASURE), put_evidence_taken,
+	  get_evidence_taken },
+	{ MSG_INCIDENT,
+	  BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP) | BIT(ROLE_MEASURE),
+	  BIT(ROLE_HUBD), put_incident, get_incident },
 	{ MSG_STATUS, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
 	  put_status, get_status },
 	{ MSG_BONDED, BIT(ROLE_BLE), BIT(ROLE_HUBD), put_bonded, get_bonded },
@@ -1085,6 +1124,7 @@ const char *role_text(enum role r)
 	case ROLE_COAP: return "coap";
 	case ROLE_HUBD: return "hubd";
 	case ROLE_BOND: return "bond";
+	case ROLE_MEASURE: return "measure";
 	}
 	return "?";
 }
@@ -1100,8 +1140,10 @@ const char *incident_text(enum incident i)
 	case INCIDENT_TIME: return "time";
 	case INCIDENT_DECODER: return "decoder";
 	case INCIDENT_STORAGE: return "storage";
+	case INCIDENT_CODE: return "code";
 	case INCIDENT_IPC: return "ipc";
 	case INCIDENT_ROLLBACK: return "rollback";
+	case INCIDENT_SOCKET: return "socket";
 	case INCIDENT_CONFIG: return "config";
 	case INCIDENT_REFUSED: return "refused";
 	case INCIDENT_RESTORED: return "clinic-restored";

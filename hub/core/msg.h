@@ -15,6 +15,7 @@
 #include "hub/core/command.h"
 #include "hub/core/config.h"
 #include "hub/core/enrolled.h"
+#include "hub/core/evidence.h"
 #include "hub/core/reading.h"
 #include "hub/core/refusal.h"
 
@@ -30,6 +31,8 @@ enum role {
 	ROLE_COAP = 3,
 	ROLE_HUBD = 4,
 	ROLE_BOND = 5, /* hub-bondinfo */
+	ROLE_MEASURE = 6,
+	ROLE_LAST = ROLE_MEASURE,
 };
 
 const char *role_text(enum role r);
@@ -87,6 +90,9 @@ enum msg_kind {
 	/* hub-ble -> hub-bondinfo, and its answer */
 	MSG_LINK_ASK = 0x50,
 	MSG_LINK_FACTS = 0x51,
+	/* hub-measure -> hub-store: signed evidence, in pieces; and whether it is durable */
+	MSG_EVIDENCE = 0x60,
+	MSG_EVIDENCE_TAKEN = 0x61,
 };
 
 /* One captured value is named by (instance, capture): instance is drawn at random when hub-ble
@@ -375,6 +381,20 @@ struct msg_sign_keys {
 	uint8_t audit_key[SIGN_KEYS_AUDIT_LEN];
 };
 
+/* A piece of signed evidence: its bytes are one record's (evidence_piece_encode), opaque to hub-store. */
+struct msg_evidence {
+	uint64_t counter;     /* of the evidence; a piece of another one begins anew */
+	uint8_t index, total; /* 0..total-1, in their order */
+	uint16_t
+		findings; /* confirmed ones in processes of the hub's own, for the audit log */
+	uint16_t len;
+	uint8_t bytes[EVIDENCE_PIECE_BODY_MAX];
+};
+
+struct msg_evidence_taken {
+	uint64_t counter;
+};
+
 /* UTC as the clinic said it, tied to the monotonic clock. */
 struct msg_time {
 	struct mono at;
@@ -397,10 +417,13 @@ enum incident {
 	INCIDENT_TIME = 6,	      /* clocks disagree */
 	INCIDENT_DECODER = 7,	      /* a decoder died or was too slow */
 	INCIDENT_STORAGE = 8,	      /* disk, quota, database or key */
-	INCIDENT_IPC = 13,	      /* a message the table forbids */
-	INCIDENT_ROLLBACK = 15,	      /* older state than the clinic has seen */
-	INCIDENT_CONFIG = 20,	      /* config refused */
-	INCIDENT_REFUSED = 21,	      /* the clinic refused a record */
+	/* T12: code in a process of the hub's that the image does not have; subject: enum finding_kind */
+	INCIDENT_CODE = 12,
+	INCIDENT_IPC = 13,	/* a message the table forbids */
+	INCIDENT_ROLLBACK = 15, /* older state than the clinic has seen */
+	INCIDENT_SOCKET = 16,	/* T16: a user of the hub's has an open port */
+	INCIDENT_CONFIG = 20,	/* config refused */
+	INCIDENT_REFUSED = 21,	/* the clinic refused a record */
 	INCIDENT_RESTORED =
 		22, /* the clinic has less than it had; subject 1: and did not say so */
 };
@@ -568,6 +591,8 @@ struct msg {
 		struct msg_bonded bonded;
 		struct msg_link_ask link_ask;
 		struct msg_link_facts link_facts;
+		struct msg_evidence evidence;
+		struct msg_evidence_taken evidence_taken;
 		struct msg_time time;
 		struct msg_incident incident;
 		struct msg_status status;

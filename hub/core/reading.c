@@ -410,6 +410,8 @@ const char *reading_kind_text(enum reading_kind k)
 
 	if (k == READING_MANIFEST)
 		return "manifest";
+	if (k == READING_EVIDENCE)
+		return "evidence";
 	return k == READING_TOMBSTONE
 		       ? "tombstone"
 		       : word(words, sizeof(words) / sizeof(*words), (unsigned)k);

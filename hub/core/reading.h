@@ -40,11 +40,19 @@ enum reading_kind {
 	/* not a measurement: what a peripheral says of itself, see ble/dis.h */
 	READING_DEVICE_INFORMATION = 12,
 	READING_KIND_LAST = READING_DEVICE_INFORMATION,
+	/* not a reading: a piece of hub-measure's evidence, see evidence.h */
+	READING_EVIDENCE = 253,
 	/* not a reading: the hub's signed account of a day, see manifest.h */
 	READING_MANIFEST = 254,
 	/* not a reading: says which ones will never come, and why */
 	READING_TOMBSTONE = 255,
 };
+
+/* reading_is_hubs - is a record of this kind the hub's own account, and nobody's reading? Pure. */
+static inline bool reading_is_hubs(unsigned kind)
+{
+	return kind == READING_MANIFEST || kind == READING_EVIDENCE;
+}
 
 /* One component of a reading. The numbers are on the wire. */
 enum value_name {

@@ -64,6 +64,7 @@ static const char *role_user(enum role r)
 	case ROLE_COAP: return "hub-coap";
 	case ROLE_HUBD: return "hubd";
 	case ROLE_BOND: return "root"; /* BlueZ's folder is root's */
+	case ROLE_MEASURE: return "hub-measure";
 	case ROLE_NONE: break;
 	}
 	return "";

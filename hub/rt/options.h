@@ -11,6 +11,8 @@ struct options {
 	const char *run_dir; /* --run DIR, default /run/hub */
 	/* --bus ADDRESS (hub-ble): D-Bus address, default the system bus */
 	const char *bus;
+	/* --image DIR (hub-measure): the image's list of files, NULL: its own place */
+	const char *image_dir;
 	/* --same-user: no peer uids; loud; for development and tests */
 	bool same_user;
 };

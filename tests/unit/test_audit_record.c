@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "hub/core/msg.h"
 #include "hub/crypto/audit_segment.h"
 #include "test.h"
 
@@ -137,8 +138,8 @@ static void test_limits(void)
 	TAKEN(r.wall.ms = INT64_MAX);
 	TAKEN(r.wall.quality = CLOCK_QUALITY_CLINIC);
 	REFUSED(r.wall.quality = (enum clock_quality)4, -ERANGE);
-	TAKEN(r.event.source = 5);
-	REFUSED(r.event.source = 6, -ERANGE);
+	TAKEN(r.event.source = ROLE_LAST);
+	REFUSED(r.event.source = ROLE_LAST + 1, -ERANGE);
 	TAKEN(r.event.outcome = AUDIT_MAJOR_FAILURE);
 	REFUSED(r.event.outcome = (enum audit_outcome)5, -ERANGE);
 	REFUSED(r.event.outcome = AUDIT_OUTCOME_NONE, -ERANGE);

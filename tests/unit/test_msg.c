@@ -8,13 +8,21 @@
 #include "hub/core/err.h"
 
 static const enum msg_kind kinds[] = {
-	MSG_RAW,	 MSG_DECODED,	MSG_DISCARD,	MSG_STORE_STATE,
-	MSG_DURABLE,	 MSG_MEMORY,	MSG_UPLOAD,	MSG_QUEUE_STATE,
-	MSG_WANT,	 MSG_ACK,	MSG_BLE_CONFIG, MSG_STORE_CONFIG,
-	MSG_COAP_CONFIG, MSG_TIME,	MSG_WINDOW,	MSG_INCIDENT,
-	MSG_STATUS,	 MSG_BONDED,	MSG_LINK_ASK,	MSG_LINK_FACTS,
-	MSG_HEALTH,	 MSG_OFFER,	MSG_VERDICT,	MSG_FENCE,
-	MSG_FENCED,	 MSG_ENROLMENT, MSG_SIGN_KEYS,
+	MSG_RAW,	 MSG_DECODED,
+	MSG_DISCARD,	 MSG_STORE_STATE,
+	MSG_DURABLE,	 MSG_MEMORY,
+	MSG_UPLOAD,	 MSG_QUEUE_STATE,
+	MSG_WANT,	 MSG_ACK,
+	MSG_BLE_CONFIG,	 MSG_STORE_CONFIG,
+	MSG_COAP_CONFIG, MSG_TIME,
+	MSG_WINDOW,	 MSG_INCIDENT,
+	MSG_STATUS,	 MSG_BONDED,
+	MSG_LINK_ASK,	 MSG_LINK_FACTS,
+	MSG_EVIDENCE,	 MSG_EVIDENCE_TAKEN,
+	MSG_HEALTH,	 MSG_OFFER,
+	MSG_VERDICT,	 MSG_FENCE,
+	MSG_FENCED,	 MSG_ENROLMENT,
+	MSG_SIGN_KEYS,
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -183,6 +191,12 @@ static void fill_more(struct msg *m)
 		m->link_facts = (struct msg_link_facts){
 			9, true, LINK_SC_AUTHENTICATED, 16, true, true, true, 0x0eff
 		};
+	else if (m->kind == MSG_EVIDENCE)
+		m->evidence = (struct msg_evidence){
+			UINT64_MAX, 14, 15, 3, EVIDENCE_PIECE_BODY_MAX, { 0x85, 1 }
+		};
+	else if (m->kind == MSG_EVIDENCE_TAKEN)
+		m->evidence_taken.counter = UINT64_MAX;
 }
 
 /* The largest message of each kind. */
@@ -305,6 +319,10 @@ static void test_fields(void)
 	CHECK_MEM(&out.bonded, &in.bonded, sizeof(in.bonded));
 	in = sample(MSG_LINK_ASK), out = through(in);
 	CHECK_MEM(&out.link_ask, &in.link_ask, sizeof(in.link_ask));
+	in = sample(MSG_EVIDENCE), out = through(in);
+	CHECK_MEM(&out.evidence, &in.evidence, sizeof(in.evidence));
+	CHECK_UINT(through(sample(MSG_EVIDENCE_TAKEN)).evidence_taken.counter,
+		   UINT64_MAX);
 	in = sample(MSG_LINK_FACTS), out = through(in);
 	CHECK_MEM(&out.link_facts, &in.link_facts, sizeof(in.link_facts));
 	CHECK_UINT(through(sample(MSG_HEALTH)).health.proven_version, UINT64_MAX - 1);
@@ -399,6 +417,9 @@ static void test_ranges(void)
 	REFUSED(MSG_BONDED, bonded.pin.strength, (enum link_strength)5);
 	REFUSED(MSG_LINK_ASK, link_ask.addr_type, (enum addr_type)2);
 	REFUSED(MSG_LINK_FACTS, link_facts.key_size, 17);
+	REFUSED(MSG_EVIDENCE, evidence.index, 15);
+	REFUSED(MSG_EVIDENCE, evidence.total, EVIDENCE_PIECES_MAX + 1);
+	REFUSED(MSG_EVIDENCE, evidence.counter, 0);
 	REFUSED(MSG_LINK_FACTS, link_facts.key_size, 6);
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 7);
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 0);
@@ -476,8 +497,8 @@ static void test_text_with_zero(void)
 /* Readings go one way: nobody but hub-ble may hand one to hub-store, nobody sends one to hub-coap. */
 static void test_table(void)
 {
-	static const enum role all[] = { ROLE_NONE, ROLE_BLE,  ROLE_STORE,
-					 ROLE_COAP, ROLE_HUBD, ROLE_BOND };
+	static const enum role all[] = { ROLE_NONE, ROLE_BLE,  ROLE_STORE,  ROLE_COAP,
+					 ROLE_HUBD, ROLE_BOND, ROLE_MEASURE };
 	unsigned allowed = 0;
 
 	CHECK(msg_allowed(MSG_RAW, ROLE_BLE, ROLE_STORE));
@@ -507,14 +528,18 @@ static void test_table(void)
 	CHECK(!msg_allowed(MSG_SIGN_KEYS, ROLE_BLE, ROLE_STORE));
 	CHECK(msg_allowed(MSG_MEMORY, ROLE_STORE, ROLE_BLE));
 	CHECK(msg_allowed(MSG_MEMORY, ROLE_BLE, ROLE_STORE));
+	CHECK(!msg_allowed(MSG_EVIDENCE, ROLE_COAP, ROLE_STORE));
+	CHECK(!msg_allowed(MSG_EVIDENCE, ROLE_MEASURE, ROLE_COAP));
+	CHECK(!msg_allowed(MSG_STATUS, ROLE_MEASURE, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_LINK_FACTS, ROLE_BLE, ROLE_BOND));
 	CHECK(!msg_allowed(MSG_LINK_FACTS, ROLE_BOND, ROLE_STORE));
 	for (size_t k = 0; k < KINDS; k++)
-		for (size_t f = 0; f < 6; f++)
-			for (size_t t = 0; t < 6; t++)
+		for (size_t f = 0; f < 7; f++)
+			for (size_t t = 0; t < 7; t++)
 				allowed += msg_allowed(kinds[k], all[f], all[t]);
-	/* as many as docs/MESSAGES.md lists: one way each, MEMORY, FENCE, FENCED and SIGN_KEYS two, two with three, TIME four */
-	CHECK_UINT(allowed, 20 + 4 * 2 + 2 * 3 + 4);
+	/* as many as docs/MESSAGES.md lists: one way each, MEMORY, FENCE, FENCED and SIGN_KEYS two, STATUS three, INCIDENT
+	 * and TIME four */
+	CHECK_UINT(allowed, 22 + 4 * 2 + 3 + 2 * 4);
 }
 
 static void test_words(void)
