@@ -1,5 +1,6 @@
 """pycose (Python): COSE as RFC 9052 and 9053 have it. It reads what hub and clinic have signed, and signs what they read."""
 import json
+import subprocess
 
 import cbor2
 from pycose.algorithms import Es256
@@ -11,6 +12,8 @@ from pycose.messages import Sign1Message
 import formats
 from californium import Batches, systolics
 from cases import Case, all_there, need, read_uploads, same
+from enrol import openssl
+from home import Home
 from plain import Code, Raw, clinic_behind, hub_before
 
 PEER = 'pycose 1.1.0'
@@ -103,6 +106,33 @@ def orders(env):
         return 'two signatures over one payload, each verified'
 
 
+def trust(env):
+    """clinic.trust, as clinicctl makes it and openssl and hub read it: signed with the key of the root certificate in it."""
+    with Home(env.build, env.folder / 'cose-trust') as home:
+        path = home.folder / 'clinic.trust'
+        home.ctl('trust', home.clinic, '-o', path)
+        data = path.read_bytes()
+        payload = cbor2.loads(cbor2.loads(data)[2])
+        pem = openssl('x509', '-inform', 'DER', '-noout', '-pubkey', data=payload[4])
+        point = openssl('pkey', '-pubin', '-outform', 'DER', data=pem)[-65:]
+        check('hub/v1/trust', data, public(point), public(payload[5]))
+        same(payload[4], openssl('x509', '-in', home.root, '-outform', 'DER'), 'root')
+        state = home.folder / 'coap'
+        state.mkdir()
+
+        def taken(name):
+            boot = home.folder / name
+            boot.mkdir()
+            (boot / 'clinic.trust').write_bytes(signed(f'hub/v1/{name}', cbor2.loads(data)[2], root))
+            done = subprocess.run([home.build / 'hub-setup', '--state', state, '--boot', boot], text=True, check=True,
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60)
+            return 'clinic-trust-taken' in done.stderr
+        root = private(int(openssl('pkey', '-in', home.clinic / 'root.key', '-outform', 'DER', '-traditional')[7:39].hex(), 16)
+                       .to_bytes(32, 'big'))
+        same((taken('config'), taken('trust')), (False, True), 'taken by a hub')
+        return 'verified with the root in it; one that pycose has signed is taken, for another purpose refused'
+
+
 def writes(env):
     """Config and uploads signed by pycose are taken; with another context they are not."""
     with clinic_behind(env, 'cose-writes') as (home, port):
@@ -127,4 +157,5 @@ def writes(env):
     return '5 readings stored, a config taken; both refused with another context'
 
 
-CASES = [Case(PEER, 'reads what is signed', reads), Case(PEER, 'signs what is read', writes), Case(PEER, 'reads an order of two', orders)]
+CASES = [Case(PEER, 'reads what is signed', reads), Case(PEER, 'signs what is read', writes), Case(PEER, 'reads an order of two', orders),
+         Case(PEER, 'clinic.trust', trust)]

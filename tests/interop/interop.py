@@ -26,12 +26,13 @@ sys.path.insert(0, str(tool(HERE / 'peers.sh', 'path', 'python')))
 import californium  # noqa: E402
 import cose  # noqa: E402
 import enrol  # noqa: E402
+import enrol_californium  # noqa: E402
 import gocoap  # noqa: E402
 import libcoap  # noqa: E402
 import plain  # noqa: E402
 import shark  # noqa: E402
 
-GROUPS = (californium, libcoap, gocoap, plain, shark, cose, enrol)
+GROUPS = (californium, libcoap, gocoap, plain, shark, cose, enrol, enrol_californium)
 
 
 class Environment:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# build.sh - Californium as a peer: its jars, held against 'pins', and our two small programs on them.
+# build.sh - Californium as a peer: its jars, held against 'pins', and our small programs on them.
 #
 # The result lies beside the tree, once; the folder's name has the hash of this folder and of the compiler's version.
 # To run one of them:  java -cp "$(build.sh path)/*" interop.Server OPTIONS (src/interop/Server.java says which)

@@ -44,6 +44,8 @@ final class Dtls {
 	/** Times a peer's certificate was looked at: once in each full handshake. */
 	static final AtomicInteger handshakes = new AtomicInteger();
 
+	private static final int BLOCK_LARGEST = 1024;
+
 	private Dtls() {
 	}
 
@@ -100,21 +102,40 @@ final class Dtls {
 	 * @param port      UDP port on the loopback, 0 takes a free one
 	 * @param server    which side it is
 	 * @param pem       file with private key and certificate
-	 * @param root      file with the one trusted certificate
+	 * @param root      file with the one trusted certificate; null: any is trusted
 	 * @param pin       SHA-256 of the peer's SubjectPublicKeyInfo in hex; null: any that the root has signed
 	 * @param cidLength of the Connection ID that the peer has to send; 0: it need not send one, -1: no Connection ID
 	 */
 	static CoapEndpoint endpoint(int port, boolean server, String pem, String root, String pin, int cidLength)
+			throws IOException, GeneralSecurityException {
+		return endpoint(port, server, pem, root, pin, cidLength, BLOCK_LARGEST);
+	}
+
+	private static NewAdvancedCertificateVerifier verifier(String root) throws IOException, GeneralSecurityException {
+		StaticNewAdvancedCertificateVerifier.Builder b = StaticNewAdvancedCertificateVerifier.builder();
+
+		if (root == null)
+			b.setTrustAllCertificates();
+		else
+			b.setTrustedCertificates((X509Certificate) SslContextUtil.loadTrustedCertificates(root)[0]);
+		return b.build();
+	}
+
+	/** As above; bodies longer than 'block' octets go in blocks of that size. */
+	static CoapEndpoint endpoint(int port, boolean server, String pem, String root, String pin, int cidLength, int block)
 			throws IOException, GeneralSecurityException {
 		CoapConfig.register();
 		UdpConfig.register();
 		DtlsConfig.register();
 		Configuration config = new Configuration();
 		SslContextUtil.Credentials own = SslContextUtil.loadCredentials(pem);
-		X509Certificate trusted = (X509Certificate) SslContextUtil.loadTrustedCertificates(root)[0];
 		DtlsConnectorConfig.Builder b = DtlsConnectorConfig.builder(config);
 
 		config.set(CoapConfig.MAX_ACTIVE_PEERS, 20000);
+		if (block != BLOCK_LARGEST) {
+			config.set(CoapConfig.MAX_MESSAGE_SIZE, block);
+			config.set(CoapConfig.PREFERRED_BLOCK_SIZE, block);
+		}
 		b.setAddress(new InetSocketAddress("127.0.0.1", port));
 		b.set(DtlsConfig.DTLS_ROLE, server ? DtlsRole.SERVER_ONLY : DtlsRole.CLIENT_ONLY);
 		b.set(DtlsConfig.DTLS_CLIENT_AUTHENTICATION_MODE, CertificateAuthenticationMode.NEEDED);
@@ -127,9 +148,7 @@ final class Dtls {
 			b.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, cidLength);
 		b.setCertificateIdentityProvider(new SingleCertificateProvider(own.getPrivateKey(),
 				own.getCertificateChain(), CertificateType.X_509));
-		b.setAdvancedCertificateVerifier(new Pinned(
-				StaticNewAdvancedCertificateVerifier.builder().setTrustedCertificates(trusted).build(),
-				pin == null ? null : HexFormat.of().parseHex(pin)));
+		b.setAdvancedCertificateVerifier(new Pinned(verifier(root), pin == null ? null : HexFormat.of().parseHex(pin)));
 		return CoapEndpoint.builder().setConfiguration(config).setConnector(new DTLSConnector(b.build())).build();
 	}
 }
