@@ -410,11 +410,12 @@ FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM
 FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
 FAST_SCRIPTS += io/test_life_io.py
 FAST_SCRIPTS += io/test_enrol_hub.py
+FAST_SCRIPTS += io/test_renewal_io.py
 FAST_SCRIPTS += io/test_door_records.py
 FAST_SCRIPTS += io/test_measure.py
 fast-programs: $(O)/tests/net/feed
 
-fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/ble_peer io/test_postgres)
+fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/ble_peer io/test_postgres net/shift.so)
 
 # unit, io and sim under ASan and UBSan; leaks are looked for in the programs that may be traced
 check-fast: need-build need-check deps

@@ -40,6 +40,7 @@ struct enrolling {
 	struct mono look_at;	   /* for a clinic.trust */
 	struct enrol_action asked; /* the question that is out */
 	bool wants_keys;	   /* it waits for hub-store's word */
+	bool is_out;		   /* it went to the clinic, and nothing came of it yet */
 	unsigned turn;		   /* which of the ingest endpoints is asked next */
 	size_t der_len;
 	uint8_t der[IDENTITY_CERT_MAX]; /* that the last answer brought */
@@ -243,6 +244,7 @@ static void put_question(struct enrolling *e, const struct msg_sign_keys *keys)
 		r = fill(e, keys, &q);
 	if (r == 0)
 		r = enrol_client_ask(e->client, &q);
+	e->is_out = r == 0;
 	if (r < 0) {
 		log_warn("enrolment-question", "error=\"%s\"", err_text(r));
 		give_up(e, ENROL_NO_ANSWER);
@@ -264,6 +266,9 @@ static void send(struct enrolling *e, const struct enrol_action *a)
 	enrol_client_release(e->client);
 	if (e->wants_keys) /* the question before never got as far */
 		e->trouble = ENROL_NO_KEYS;
+	else if (e->is_out)
+		e->trouble = ENROL_NO_ANSWER;
+	e->is_out = false;
 	e->asked = *a;
 	e->wants_keys = a->request == ENROL_ASK_CONFIRM;
 	if (e->wants_keys)
@@ -451,6 +456,7 @@ static void on_reply(void *arg, const struct enrol_reply *r)
 
 	if (r->number != e->asked.number)
 		return;
+	e->is_out = false;
 	if (r->answered)
 		take_answer(e, r, &a);
 	else
