@@ -217,6 +217,7 @@ test_timefloor := hub/timefloor.o $(core)
 test_clinic_store := $(clinic)
 test_filing := $(clinic)
 test_life := clinic/life.o
+test_store_life := $(clinic)
 test_enrolment := clinic/enrolment.o clinic/life.o
 test_csr_make := hub/crypto/csr_make.o coap/identity.o $(core) $(rt) $(crypto)
 test_identity_store := coap/enrol.o coap/identity_cert.o coap/identity_file.o coap/identity_pem.o coap/identity_store.o hub/crypto/csr_make.o coap/identity.o $(clinic)
@@ -244,7 +245,7 @@ UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
 UNIT_COAP := tune
-UNIT += life store_enrol
+UNIT += life store_enrol store_life
 UNIT += measure
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
@@ -344,6 +345,7 @@ $(eval $(call link,tests/io/test_postgres,tests/io/test_postgres.o $(clinic),tes
 $(eval $(call link,tests/io/play_config,tests/io/play_config.o $(play_config),test_libs))
 $(eval $(call link,tests/io/play_command,tests/io/play_command.o $(play_command),test_libs))
 $(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
+$(eval $(call link,tests/io/play_rows,tests/io/play_rows.o $(clinic),test_libs))
 $(eval $(call link,tests/io/play_enrol,tests/io/play_enrol.o $(play_enrol),test_libs))
 $(eval $(call link,tests/io/play_days,tests/io/play_days.o $(play_days),test_libs))
 $(eval $(call link,tests/io/play_audit,tests/io/play_audit.o $(play_audit),test_libs))
@@ -408,14 +410,14 @@ need-%:
 # ---- checking -------------------------------------------------------------------------------------
 FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO)) net/test_path
 FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
-FAST_SCRIPTS += io/test_life_io.py
+FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py
 FAST_SCRIPTS += io/test_renewal_io.py
 FAST_SCRIPTS += io/test_door_records.py
 FAST_SCRIPTS += io/test_measure.py
 fast-programs: $(O)/tests/net/feed
 
-fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/ble_peer io/test_postgres net/shift.so)
+fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres net/shift.so)
 
 # unit, io and sim under ASan and UBSan; leaks are looked for in the programs that may be traced
 check-fast: need-build need-check deps

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clinic/sql_inside.h"
+#include "hub/rt/failpoint.h"
 
 void sql_close(struct sql *db)
 {
@@ -36,7 +37,11 @@ int sql_begin_schema(struct sql *db)
 
 int sql_commit(struct sql *db)
 {
-	return db->backend->commit(db);
+	int r = db->backend->commit(db);
+
+	if (r == 0)
+		FAILPOINT("clinic.sql.committed");
+	return r;
 }
 
 void sql_rollback(struct sql *db)
@@ -149,6 +154,11 @@ int sql_has(struct sql_query *q)
 
 int sql_finish(struct sql_query *q)
 {
+	int r;
+
 	sql_row(q);
-	return sql_end(q);
+	r = sql_end(q);
+	if (r == 0)
+		FAILPOINT("clinic.sql.written");
+	return r;
 }

@@ -213,18 +213,25 @@ __attribute__((unused)) static int do_it(void *arg)
 	return 0;
 }
 
-/* Does it in a process that is killed at this point; false: it was not. */
-__attribute__((unused)) static bool
-killed_in(const char *point, void (*fn)(const void *arg), const void *arg)
+/* Does it in a process that is killed when it comes to this point, after so many times; false: it was not. */
+__attribute__((unused)) static bool killed_in_after(const char *point, unsigned skip,
+						    void (*fn)(const void *arg),
+						    const void *arg)
 {
 	struct done d = { fn, arg };
 	bool reached;
 
 	store_close(store);
-	reached = killed_at(place.dir, point, do_it, &d);
+	reached = killed_after(place.dir, point, skip, do_it, &d);
 	CHECK_INT(place_open(&place, &store), 0);
 	enroller.store = store;
 	return reached;
+}
+
+__attribute__((unused)) static bool
+killed_in(const char *point, void (*fn)(const void *arg), const void *arg)
+{
+	return killed_in_after(point, 0, fn, arg);
 }
 
 __attribute__((unused)) static void start(void)

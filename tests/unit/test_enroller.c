@@ -501,6 +501,44 @@ static bool killed(const char *point, const struct key *by, const struct key *k)
 	return killed_in(point, request, &a);
 }
 
+/* Killed after each row that it writes: nothing of it is there. by, k as in struct request. Returns how often. */
+static unsigned kill_at_each_write(const struct key *by, const struct key *k)
+{
+	const struct request a = { by, k };
+	unsigned writes = 0;
+	struct hub h;
+
+	while (killed_in_after("clinic.sql.written", writes, request, &a)) {
+		if (k)
+			CHECK(!enroller_admit_issued(&enroller, k->spki, now.ms));
+		else
+			CHECK_INT(store_hub_by_spki(store, by->spki, &h), -ENOENT);
+		writes++;
+	}
+	return writes;
+}
+
+static void test_killed_at_each_write(void)
+{
+	struct key k;
+	struct hub h;
+	unsigned writes;
+
+	begin(false);
+	k = new_key();
+	writes = kill_at_each_write(&device, &k);
+	CHECK(enroller_admit_issued(&enroller, k.spki, now.ms));
+	writes += kill_at_each_write(&k, NULL);
+	CHECK_INT(store_hub_by_spki(store, k.spki, &h), 0);
+	CHECK_INT(h.state, HUB_ACTIVE);
+#ifdef HUB_FAILPOINTS
+	CHECK(writes >= 4);
+#else
+	printf("SKIP kills: built without FAILPOINTS=1\n");
+#endif
+	end();
+}
+
 static void test_killed(void)
 {
 	struct key k;
@@ -532,4 +570,5 @@ static void test_killed(void)
 
 TEST_MAIN("enroller", start, test_certificate, test_confirm, test_renewal, test_again,
 	  test_told_config, test_added, test_bad_requests, test_states, test_cancelled,
-	  test_limits, test_approval, test_name_taken, test_bodies, test_killed)
+	  test_limits, test_approval, test_name_taken, test_bodies, test_killed,
+	  test_killed_at_each_write)
