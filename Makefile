@@ -113,7 +113,7 @@ hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
 
 # hub-setup: device key, clinic.trust and label, before hub-coap runs
-setup := $(addprefix coap/,enrol.o identity.o identity_cert.o identity_file.o identity_pem.o identity_store.o setup.o) $(addprefix hub/crypto/,csr_make.o trust_sign.o) $(core) $(rt) $(crypto)
+setup := $(addprefix coap/,enrol.o identity.o identity_cert.o identity_file.o identity_pem.o identity_store.o setup.o) $(addprefix hub/crypto/,csr_make.o ticket_sign.o trust_sign.o) $(core) $(rt) $(crypto)
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
@@ -255,7 +255,7 @@ test_lossless := storage/handover.o $(records) $(clinic)
 # the same with networks and weeks, and rows that are only counted
 test_uplink_days := storage/handover.o storage/ranges.o storage/crc32.o $(coap_pure) $(clinic)
 test_enrol := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o
-test_enrolment_model := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o
+test_enrolment_model := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o clinic/ticket_row.o
 SIM := lossless uplink_days fence lockdown enrol enrolment_model doctor verify pairing pairing_window racp revive session forward supervisor
 # the lockdown machine with its disk, power cuts and orders that come in any order
 test_lockdown := hub/command.o hub/lockdown.o $(core)
@@ -409,7 +409,7 @@ need-%:
 
 # ---- checking -------------------------------------------------------------------------------------
 FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO)) net/test_path
-FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
+FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io ticket_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
 FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py
 FAST_SCRIPTS += io/test_renewal_io.py

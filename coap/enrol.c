@@ -103,7 +103,7 @@ struct enrol_kept enrol_kept(const struct enrol *e)
 static void start_over(struct enrol *e)
 {
 	e->asked = ENROL_ASK_NOTHING;
-	e->rooted = e->again = e->door = false;
+	e->rooted = e->claimed = e->again = e->door = false;
 	e->refusals = 0;
 }
 
@@ -170,7 +170,7 @@ static void apply_promotion(struct enrol *e)
 	k->has_current = true;
 	k->current_epoch = k->next_epoch;
 	k->current = k->next;
-	k->has_key = k->has_next = false;
+	k->has_key = k->has_next = k->has_ticket = false;
 	k->tries = 0;
 	e->has_confirm_until = e->called = e->refused = e->doubt = e->doomed = false;
 	e->use_due = true;
@@ -249,6 +249,7 @@ static void on_granted(struct enrol *e, enum enrol_request asked,
 	switch (asked) {
 	case ENROL_ASK_NOTHING: break;
 	case ENROL_ASK_ROOT: e->rooted = true; break;
+	case ENROL_ASK_CLAIM: e->claimed = true; break;
 	case ENROL_ASK_FIRST: keep_certificate(e, false, &a->validity); break;
 	case ENROL_ASK_RENEWAL: keep_certificate(e, true, &a->validity); break;
 	case ENROL_ASK_CONFIRM:
@@ -270,6 +271,13 @@ static void on_refused(struct enrol *e, enum enrol_request asked)
 	e->refusals += e->refusals < ENROL_REFUSALS;
 	enough = e->refusals == ENROL_REFUSALS;
 	pause_refused(e);
+	if (asked == ENROL_ASK_CLAIM) {
+		/* somebody may have scanned the label: the next try is without it, the one after that with it again */
+		e->claimed = true;
+		return;
+	}
+	if (asked != ENROL_ASK_CONFIRM && !renewal)
+		e->claimed = false;
 	if (asked == ENROL_ASK_CONFIRM && e->doomed) {
 		e->wrong_key = true;
 	} else if (asked == ENROL_ASK_CONFIRM) {
@@ -294,6 +302,7 @@ static void on_wrong(struct enrol *e, enum enrol_request asked)
 
 	pause_refused(e);
 	start_over(e);
+	e->claimed = asked == ENROL_ASK_CLAIM;
 	e->wrong_key = about_key && !e->kept.has_next;
 	e->doomed = about_key && e->kept.has_next;
 }
@@ -392,6 +401,8 @@ static enum enrol_request question(struct enrol *e, struct mono now)
 	}
 	if (k->has_next && !e->again)
 		return ENROL_ASK_CONFIRM;
+	if (k->has_ticket && !e->claimed)
+		return ENROL_ASK_CLAIM;
 	if (!e->rooted)
 		return ENROL_ASK_ROOT;
 	return k->has_current && !e->door ? ENROL_ASK_RENEWAL : ENROL_ASK_FIRST;

@@ -50,9 +50,10 @@ struct enrol_validity {
 
 /* What is on disk. 'next' is a key that is to replace the current one, and its certificate as soon as there is one. */
 struct enrol_kept {
-	bool trusted;	/* clinic.trust was accepted */
-	uint32_t epoch; /* the highest that was ever in use; outlives a reset */
-	uint8_t tries;	/* keys made since the last confirmation */
+	bool trusted;	 /* clinic.trust was accepted */
+	bool has_ticket; /* a key by which the clinic takes this hub for one of its own; gone with the first promotion */
+	uint32_t epoch;	 /* the highest that was ever in use; outlives a reset */
+	uint8_t tries;	 /* keys made since the last confirmation */
 	bool has_current;
 	uint32_t current_epoch;
 	struct enrol_validity current;
@@ -70,8 +71,8 @@ enum enrol_do {
 	ENROL_MAKE_KEY, /* .tries first; then a new key and its request as 'next', with .epoch and .renewal */
 	ENROL_KEEP_CERT, /* the certificate that came with the last answer in 'next', with .epoch and .renewal */
 	ENROL_KEEP_EPOCH, /* .epoch in 'next', the rest as it is */
-	ENROL_PROMOTE, /* .epoch first; then 'next' becomes the credential in use, the one before is wiped */
-	ENROL_FORGET, /* factory reset: clinic.trust, both credentials; not the device key, not .epoch */
+	ENROL_PROMOTE, /* .epoch first; then 'next' becomes the credential in use, the one before and a ticket are wiped */
+	ENROL_FORGET, /* factory reset: clinic.trust, ticket, both credentials; not the device key, not .epoch */
 	/* To be done. */
 	ENROL_SEND, /* .request; enrol_on_answer follows with .number */
 	ENROL_USE,  /* the uplink's credential is another one now, or none */
@@ -84,6 +85,7 @@ enum enrol_request {
 	ENROL_ASK_FIRST,   /* POST /est/sen there, with the bootstrap certificate */
 	ENROL_ASK_RENEWAL, /* POST /est/sren there, with the current credential */
 	ENROL_ASK_CONFIRM, /* POST /hub/confirm at the ingest endpoint, on a new handshake with 'next' */
+	ENROL_ASK_CLAIM, /* POST /hub/claim at the enrol endpoint, with the ticket's certificate */
 };
 
 struct enrol_action {
@@ -128,6 +130,7 @@ struct enrol {
 	unsigned failures; /* in a row */
 	unsigned refusals; /* of the same question, in a row */
 	bool rooted;	   /* the clinic's root was looked at */
+	bool claimed;	   /* the ticket was shown, and taken or not */
 	bool again;	   /* ask for the certificate again, though there is one */
 	bool door;	   /* ask at the door for new hubs */
 	bool wrong_key;	   /* the clinic certifies it no more, and does not use it */

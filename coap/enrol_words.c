@@ -10,6 +10,7 @@
 #include "hub/core/cbor.h"
 
 enum { KEY_EPOCH = 1, KEY_VERSION = 2, KEY_SIGN = 3, KEY_AUDIT = 4 };
+enum { KEY_DEVICE = 1 };
 enum { KEY_TIME = 1, KEY_CONFIG = 2, KEY_OTHER_EPOCH = 3, MAP_MAX = 16, TIME_ITEMS = 2 };
 
 int enrol_say_confirm(const struct msg_sign_keys *k, const char *version, uint8_t *buf,
@@ -31,6 +32,17 @@ int enrol_say_confirm(const struct msg_sign_keys *k, const char *version, uint8_
 		cb_put_uint(&w, KEY_AUDIT);
 		cb_put_bytes(&w, k->audit_key, sizeof(k->audit_key));
 	}
+	return writer_len(&w);
+}
+
+int enrol_say_claim(const uint8_t spki[static PIN_LEN], uint8_t *buf, size_t cap)
+{
+	struct writer w;
+
+	writer_init(&w, buf, cap);
+	cb_put_map(&w, 1);
+	cb_put_uint(&w, KEY_DEVICE);
+	cb_put_bytes(&w, spki, PIN_LEN);
 	return writer_len(&w);
 }
 

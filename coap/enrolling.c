@@ -174,6 +174,8 @@ static enum identity_which credential(const struct enrol_action *a)
 {
 	if (a->request == ENROL_ASK_CONFIRM)
 		return IDENTITY_NEXT;
+	if (a->request == ENROL_ASK_CLAIM)
+		return IDENTITY_TICKET;
 	if (a->request == ENROL_ASK_FIRST ||
 	    (a->request == ENROL_ASK_ROOT && a->bootstrap))
 		return IDENTITY_DEVICE;
@@ -192,6 +194,18 @@ static int fill_csr(struct enrolling *e, struct enrol_question *q)
 	memcpy(q->body, csr, q->len);
 	(void)snprintf(q->query, sizeof(q->query), "epoch=%u", e->asked.epoch);
 	return 0;
+}
+
+static int fill_claim(const struct enrolling *e, struct enrol_question *q)
+{
+	uint8_t spki[SHA256_LEN];
+	int n = identity_store_spki(e->store, spki);
+
+	if (n == 0)
+		n = enrol_say_claim(spki, q->body, sizeof(q->body));
+	q->format = COAP_FORMAT_CBOR;
+	q->len = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? n : 0;
 }
 
 static int fill_confirm(struct enrolling *e, const struct msg_sign_keys *keys,
@@ -216,6 +230,7 @@ static int fill(struct enrolling *e, const struct msg_sign_keys *keys,
 	q->to = e->anchor.trust.enrol;
 	switch (e->asked.request) {
 	case ENROL_ASK_ROOT: q->path = "est/crts"; return 0;
+	case ENROL_ASK_CLAIM: q->path = "hub/claim"; return fill_claim(e, q);
 	case ENROL_ASK_FIRST: q->path = "est/sen"; return fill_csr(e, q);
 	case ENROL_ASK_RENEWAL: q->path = "est/sren"; return fill_csr(e, q);
 	case ENROL_ASK_CONFIRM: q->path = "hub/confirm"; return fill_confirm(e, keys, q);
@@ -364,12 +379,14 @@ static void take_answer(struct enrolling *e, const struct enrol_reply *r,
 			 r->code % 32, (int)e->asked.request);
 		return;
 	}
-	if (e->asked.request == ENROL_ASK_ROOT)
-		take_root(e, r, ret);
-	else if (e->asked.request == ENROL_ASK_CONFIRM)
-		take_confirmed(e, r);
-	else
-		take_certificate(e, r, ret);
+	switch (e->asked.request) {
+	case ENROL_ASK_ROOT: take_root(e, r, ret); break;
+	case ENROL_ASK_CLAIM: log_info("ticket-taken", "by=clinic"); break;
+	case ENROL_ASK_CONFIRM: take_confirmed(e, r); break;
+	case ENROL_ASK_FIRST:
+	case ENROL_ASK_RENEWAL: take_certificate(e, r, ret); break;
+	case ENROL_ASK_NOTHING: break;
+	}
 }
 
 /* --- the loop ----------------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
  * identity_store.c - see identity_store.h.
  *
  * Order of writes
- *   promotion   enrol-a and -b (epoch, no tries); next -> current, by a rename; identity.key and .crt removed
+ *   promotion   enrol-a and -b (epoch, no tries); next -> current, by a rename; ticket erased (else at the next start);
+ *               identity.key and .crt removed
  *   new key     enrol-a and -b (tries); next
  *   reset       enrol-a and -b (resetting); all but these and the device key removed; enrol-a and -b (not resetting)
  */
@@ -23,7 +24,7 @@ enum { PEM_FILE_MAX = 8192 };
 struct identity_store {
 	const char *dir;
 	struct identity_state state;
-	struct identity_key device, current, next;
+	struct identity_key device, current, next, ticket;
 	struct enrol_validity current_dates, next_dates;
 	bool trusted;
 	bool old_form; /* current is identity.key and identity.crt */
@@ -185,6 +186,8 @@ static int forget(struct identity_store *s)
 	if (s->current.there && s->current.epoch > state.epoch)
 		state.epoch = s->current.epoch;
 	r = write_state(s, state);
+	if (r == 0)
+		r = file_erase(s->dir, "ticket");
 	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(*names); i++) {
 		r = file_remove(s->dir, names[i]);
 		FAILPOINT("identity.forget.between");
@@ -196,8 +199,20 @@ static int forget(struct identity_store *s)
 		return r;
 	crypto_wipe(&s->current, sizeof(s->current));
 	crypto_wipe(&s->next, sizeof(s->next));
+	crypto_wipe(&s->ticket, sizeof(s->ticket));
 	s->trusted = s->old_form = false;
 	return 0;
+}
+
+/* Beside a credential in use it is what a power cut has left of one that was used up. */
+static void open_ticket(struct identity_store *s)
+{
+	struct enrol_validity ignored;
+
+	if (s->current.there)
+		(void)file_erase(s->dir, "ticket");
+	else if (read_key(s, "ticket", &s->ticket, &ignored) && s->ticket.cert_len == 0)
+		crypto_wipe(&s->ticket, sizeof(s->ticket));
 }
 
 static int open_all(struct identity_store *s)
@@ -212,6 +227,7 @@ static int open_all(struct identity_store *s)
 	if (s->current.there && s->current.cert_len == 0)
 		crypto_wipe(&s->current, sizeof(s->current));
 	read_key(s, "next", &s->next, &s->next_dates);
+	open_ticket(s);
 	s->trusted = file_exists(s->dir, "clinic.trust");
 	r = open_device(s);
 	if (r == 0 && s->state.resetting)
@@ -249,6 +265,7 @@ struct enrol_kept identity_store_kept(const struct identity_store *s)
 	struct enrol_kept k = { .trusted = s->trusted,
 				.epoch = s->state.epoch,
 				.tries = s->state.tries,
+				.has_ticket = s->ticket.there,
 				.has_current = current->there,
 				.has_key = next->there,
 				.has_next = next->there && next->cert_len > 0 };
@@ -403,11 +420,43 @@ static int promote(struct identity_store *s, const struct enrol_action *a)
 	s->current = s->next;
 	s->current_dates = s->next_dates;
 	crypto_wipe(&s->next, sizeof(s->next));
+	crypto_wipe(&s->ticket, sizeof(s->ticket));
+	FAILPOINT("identity.ticket.before");
+	(void)file_erase(s->dir, "ticket");
 	/* from here on 'current' counts, whether these go or stay */
 	(void)file_remove(s->dir, "identity.key");
 	(void)file_remove(s->dir, "identity.crt");
 	s->old_form = false;
 	return 0;
+}
+
+int identity_store_keep_ticket(struct identity_store *s,
+			       const uint8_t private[static P256_PRIVATE_LEN],
+			       const uint8_t *cert, size_t len)
+{
+	struct identity_key k = { .there = true, .cert_len = len };
+	int r;
+
+	if (s->current.there)
+		return -EACCES;
+	if (len == 0 || len > sizeof(k.cert))
+		return -EMSGSIZE;
+	memcpy(k.private, private, sizeof(k.private));
+	memcpy(k.cert, cert, len);
+	r = identity_cert_match(&k, cert, len);
+	if (r == 0)
+		r = write_key(s, "ticket", &k);
+	if (r == 0)
+		s->ticket = k;
+	crypto_wipe(&k, sizeof(k));
+	return r;
+}
+
+bool identity_store_has_ticket(const struct identity_store *s, const uint8_t *cert,
+			       size_t len)
+{
+	return s->ticket.there && s->ticket.cert_len == len &&
+	       memcmp(s->ticket.cert, cert, len) == 0;
 }
 
 int identity_store_do(struct identity_store *s, const struct enrol_action *a,
@@ -456,6 +505,7 @@ int identity_store_pem(const struct identity_store *s, enum identity_which which
 {
 	const struct identity_key *k = which == IDENTITY_DEVICE	   ? &s->device
 				       : which == IDENTITY_CURRENT ? &s->current
+				       : which == IDENTITY_TICKET  ? &s->ticket
 								   : &s->next;
 	int n;
 

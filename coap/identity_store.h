@@ -6,6 +6,7 @@
  *   device, device.copy   the device key and its bootstrap certificate; made at first start, never again
  *   current               key, certificate and epoch of the credential in use
  *   next                  the same of the one that is not confirmed, or its key and request only
+ *   ticket                key and certificate of a ticket (hub/core/ticket.h), until the first credential is confirmed
  *   enrol-a, enrol-b      highest epoch in use so far, keys used up, a reset that was begun; equal but for a power cut
  *   clinic.trust          as it came (its signature is looked at by whoever reads it)
  *   identity.key, identity.crt   PEM, as 'clinicctl hub add' makes them: a credential in use, if there is no 'current'.
@@ -31,6 +32,7 @@ enum identity_which {
 	IDENTITY_DEVICE = 1, /* with the bootstrap certificate */
 	IDENTITY_CURRENT,
 	IDENTITY_NEXT,
+	IDENTITY_TICKET,
 };
 
 /*
@@ -71,6 +73,19 @@ int identity_store_hub(const struct identity_store *s, uint8_t ret[static HUB_ID
  */
 int identity_store_do(struct identity_store *s, const struct enrol_action *a,
 		      const uint8_t *der, size_t len);
+
+/*
+ * identity_store_keep_ticket - the key of a ticket, in the place of one before; only a hub without a credential in use has one.
+ *
+ * Returns 0 when it is durable, -EACCES (there is a credential in use), -EKEYREJECTED (the certificate is another key's),
+ * -EMSGSIZE, -ENOSPC or -EIO.
+ */
+int identity_store_keep_ticket(struct identity_store *s,
+			       const uint8_t private[static P256_PRIVATE_LEN],
+			       const uint8_t *cert, size_t len);
+/* identity_store_has_ticket - is this the certificate of the one that is kept? */
+bool identity_store_has_ticket(const struct identity_store *s, const uint8_t *cert,
+			       size_t len);
 
 /*
  * identity_store_fits - is this a certificate of this hub for the next key?

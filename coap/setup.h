@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "coap/identity_store.h"
+#include "hub/core/ticket.h"
 #include "hub/core/trust.h"
 
 enum setup_trust {
@@ -39,6 +40,20 @@ struct setup_trust_file {
  */
 enum setup_trust setup_take_trust(struct identity_store *s, const char *boot,
 				  int64_t now_s, struct setup_trust_file *ret);
+
+/*
+ * setup_take_ticket - BOOT/clinic.ticket, if there is one: its key, and its clinic.trust if the hub knows no clinic. A hub that
+ * knows the same clinic and has not enrolled there takes the key alone. When both are durable the file is erased: it is
+ * secret, and nobody needs it any more.
+ *
+ * ret_id     what people call it by; "" if it is not good
+ * ret_left   it is still on the boot partition, and should not be
+ *
+ * As setup_take_trust. Returns SETUP_TRUST_SAME if its key was kept before; err also -ESTALE for what is over.
+ */
+enum setup_trust setup_take_ticket(struct identity_store *s, const char *boot,
+				   int64_t now_s, struct setup_trust_file *ret,
+				   char ret_id[static TICKET_ID_MAX], bool *ret_left);
 
 /*
  * setup_held_trust - the one in use. Returns false if there is none; else *ret, with .err if it is damaged.

@@ -1,9 +1,9 @@
 /*
  * setup_main.c - hub-setup: who this hub is, and which clinic it belongs to, at every start before hub-coap.
  *
- * It makes the device key if there never was one, takes clinic.trust from the boot partition if the hub knows no clinic
- * yet, and says what the label must say and the fingerprint that a person compares. It runs as hub-coap's user, because
- * the files are hub-coap's, in a sandbox without a network.
+ * It makes the device key if there never was one, takes clinic.trust or clinic.ticket from the boot partition if the hub
+ * knows no clinic yet, and says what the label must say and the fingerprint that a person compares. It runs as hub-coap's
+ * user, because the files are hub-coap's, in a sandbox without a network.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -119,6 +119,54 @@ static void say_trust(struct setup_trust_file *f, enum setup_trust outcome)
 	}
 }
 
+static void say_ticket(struct setup_trust_file *f, enum setup_trust outcome,
+		       const char *id)
+{
+	switch (outcome) {
+	case SETUP_TRUST_NONE:
+	case SETUP_TRUST_SAME: break;
+	case SETUP_TRUST_TAKEN:
+		log_info("ticket-taken", "ticket=%s clinic=\"%s\" fingerprint=\"%s\"", id,
+			 clinic_text(f), f->fingerprint);
+		break;
+	case SETUP_TRUST_IGNORED:
+		log_warn("ticket-ignored",
+			 "ticket=%s why=\"this hub has enrolled, or has another clinic\"",
+			 *id ? id : "unknown");
+		break;
+	case SETUP_TRUST_REFUSED:
+		log_err("ticket-refused",
+			"ticket=%s why=\"%s\"%s%s do=\"have the clinic make another one: "
+			"clinicctl ticket create\"",
+			*id ? id : "unknown", setup_refusal(f->err),
+			f->field ? " field=" : "", f->field ? f->field : "");
+		break;
+	case SETUP_TRUST_UNKEPT:
+		log_err("ticket-unkept",
+			"error=\"%s\" do=\"check the hub's disk, then restart the hub\"",
+			err_text(f->err));
+		break;
+	}
+}
+
+/* After clinic.trust, which may be of the same clinic. */
+static void take_ticket(struct identity_store *s, const struct args *a)
+{
+	struct setup_trust_file found;
+	char id[TICKET_ID_MAX];
+	bool left;
+	enum setup_trust r =
+		setup_take_ticket(s, a->boot_dir, (int64_t)time(NULL), &found, id, &left);
+
+	say_ticket(&found, r, id);
+	if (left)
+		log_warn(
+			"ticket-left",
+			"ticket=%s do=\"remove clinic.ticket from the boot partition: it "
+			"is secret\"",
+			*id ? id : "unknown");
+}
+
 static void say_held(const struct args *a, const struct enrol_kept *k)
 {
 	struct setup_trust_file held;
@@ -203,6 +251,7 @@ static int set_up(const struct args *a)
 	if (open_store(a, &s))
 		return EX_IOERR;
 	say_trust(&found, setup_take_trust(s, a->boot_dir, (int64_t)time(NULL), &found));
+	take_ticket(s, a);
 	k = identity_store_kept(s);
 	if (identity_store_spki(s, spki))
 		log_err("no-device-key",

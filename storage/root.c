@@ -7,16 +7,14 @@
 #include "storage/root.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 
-enum { GIVEN_MAX = 256, SALT_LEN = 32, PATH_BYTES = 1024 };
+enum { GIVEN_MAX = 256, SALT_LEN = 32 };
 
 static const char key_name[] = "root.key";
 static const char salt_name[] = "root.salt";
@@ -250,31 +248,9 @@ bool root_is_left(const char *dir, enum root_kind kind)
 	return name && file_exists(dir, name);
 }
 
-static int overwrite(const char *dir, const char *name)
-{
-	uint8_t zeros[ROOT_LEN] = { 0 };
-	char path[PATH_BYTES];
-	int fd, r;
-
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-		return -EIO;
-	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : errno == EACCES ? -EACCES : -EIO;
-	r = write(fd, zeros, sizeof(zeros)) == (ssize_t)sizeof(zeros) && fsync(fd) == 0
-		    ? 0
-		    : -EIO;
-	close(fd);
-	return r;
-}
-
 int root_drop(const char *dir, enum root_kind kind)
 {
 	const char *name = file_of(kind);
-	int r;
 
-	if (!name || file_is_gone(dir, name))
-		return 0;
-	r = overwrite(dir, name);
-	return r ? r : file_remove(dir, name);
+	return !name || file_is_gone(dir, name) ? 0 : file_erase(dir, name);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NAME_BYTES = 64 };
@@ -140,6 +141,41 @@ int file_remove(const char *dir, const char *name)
 	if (unlinkat(at, name, 0) && errno != ENOENT)
 		return -EIO;
 	return fsync(at) ? -EIO : 0;
+}
+
+static int overwrite(int fd)
+{
+	static const uint8_t zeros[4096];
+	struct stat st;
+	off_t done = 0;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return -EIO;
+	while (done < st.st_size) {
+		size_t n = (size_t)(st.st_size - done);
+		int r;
+
+		n = n < sizeof(zeros) ? n : sizeof(zeros);
+		r = file_write_at(fd, zeros, n, (size_t)done);
+		if (r)
+			return r;
+		done += (off_t)n;
+	}
+	return fsync(fd) ? -EIO : 0;
+}
+
+int file_erase(const char *dir, const char *name)
+{
+	AUTO_FD at = open_dir(dir);
+	AUTO_FD fd = at < 0 ? -1 : openat(at, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	int r;
+
+	if (at < 0)
+		return at;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : file_error(errno);
+	r = overwrite(fd);
+	return r ? r : file_remove(dir, name);
 }
 
 int file_sync(const char *dir, const char *name)

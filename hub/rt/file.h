@@ -34,6 +34,13 @@ int file_rename(const char *dir, const char *from, const char *to);
 int file_remove(const char *dir, const char *name);
 
 /*
+ * file_erase - overwritten with zeros, and then durably gone. What a flash card keeps of it beside the file is not reached.
+ *
+ * Returns 0, also if it was not there; -EACCES (read-only too): it is as it was; or -EIO: it may be damaged, and there.
+ */
+int file_erase(const char *dir, const char *name);
+
+/*
  * file_sync - what is read from this file, and its name, survive a power cut from now on. For what a process that was
  * killed may have written and not synced: its successor sees it in the page cache.
  *

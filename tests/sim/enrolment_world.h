@@ -8,12 +8,14 @@
  * may end at any moment, each day may pass). world_canonical makes worlds equal that differ in nothing else.
  */
 #include "clinic/enrolment.h"
+#include "clinic/ticket_row.h"
 #include "coap/enrol.h"
 
 enum {
 	NET_MAX = 2,
 	KEYS_MAX = 12,
 	DEVICE_KEY = 0xd0,
+	TICKET_KEY = 0xd1,
 	NOW = 1000000000, /* of the hub's clock that counts, always */
 };
 
@@ -31,6 +33,7 @@ enum broken {
 	BROKEN_GIVEN_UP, /* hub: a key is dropped when nobody answers its confirmation */
 	BROKEN_EPOCH_FORGOTTEN, /* hub: a factory reset sets the epoch back */
 	BROKEN_ANY_ANSWER, /* hub: late answers count, and certificates are not compared with the key */
+	BROKEN_TICKET_STAYS, /* clinic: a confirmation does not use a ticket up */
 	BROKEN_NO_DOOR, /* clinic: an active hub that lost its keys is not enrolled anew */
 	BROKEN_KINDS,
 };
@@ -52,6 +55,13 @@ struct key_facts {
 	bool lost;	/* the hub lost it, by no fault of the machines */
 };
 
+/* Whoever has found a copy of the ticket; how it enrols is none of the model's. */
+enum thief {
+	THIEF_NONE = 0,
+	THIEF_CLAIMED, /* by the ticket, and about to confirm */
+	THIEF_ACTIVE,
+};
+
 struct world {
 	struct enrol hub;
 	uint8_t current, next; /* its keys; 0: none */
@@ -67,6 +77,13 @@ struct world {
 	bool counting;	/* it still does */
 	uint8_t rare;	/* so many rare things may still happen */
 	bool moves;	/* one of them: to another clinic; else: another card */
+	/* only with tickets: clinic.trust comes with one */
+	bool tickets;
+	struct ticket_row ticket;
+	bool linked;   /* our hub came with it */
+	bool made;     /* and was claimed by that, not by its label */
+	bool in_by_it; /* and got in by that */
+	uint8_t thief; /* enum thief */
 };
 
 /* What happens at the n-th thing that is to be kept in a step. */

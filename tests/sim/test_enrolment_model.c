@@ -17,6 +17,7 @@
  *   late         an answer that the hub does not wait for changes nothing
  *   fits         a certificate is for the key beside it
  *   same answer  one certificate for one request
+ *   one ticket   a ticket lets one hub in, ours or whoever has copied it, whoever confirms first
  *   epochs       no two lives of a seq counter have one epoch, at no clinic
  *   way back     when no more messages are lost, the hub uploads again: by itself, or after what a person at the
  *                clinic can do (claim, approve, resume, find), or at the hub (trust, try again); a lost one after a
@@ -180,6 +181,11 @@ static void send_request(struct world *w, const struct enrol_action *a)
 	if (a->request == ENROL_ASK_CONFIRM) {
 		m.by = w->next;
 	}
+	if (a->request == ENROL_ASK_CLAIM) {
+		m.by = TICKET_KEY;
+		m.key = 0;
+		m.epoch = 0;
+	}
 	put(w, &m);
 }
 
@@ -273,6 +279,103 @@ static bool is_let_in(const struct world *w, uint8_t by)
 	       enrolment_role(&w->row, spki, TODAY_MS) != ENROLMENT_ROLE_NONE;
 }
 
+/* --- tickets ------------------------------------------------------------------------------------ */
+
+static const uint8_t our_hub[HUB_ID_LEN] = { 1 }, thiefs_hub[HUB_ID_LEN] = { 2 };
+
+static enum ticket_result on_ticket(struct world *w, const struct step *s,
+				    enum ticket_event event, const uint8_t *hub)
+{
+	const struct ticket_request rq = { .event = event,
+					   .now_ms = TODAY_MS,
+					   .hub = hub };
+	struct ticket_row before = w->ticket;
+	enum ticket_result r = ticket_on(&w->ticket, &rq);
+
+	if (s->broken == BROKEN_TICKET_STAYS && event == TICKET_CONFIRM)
+		w->ticket = before;
+	return r;
+}
+
+/* Ours, if a ticket has made it and it has not enrolled yet. */
+static void drop_claim(struct world *w)
+{
+	bool enrolled = w->row.state != HUB_PREREGISTERED && w->row.state != HUB_ISSUED;
+
+	if (!w->made || enrolled)
+		return;
+	memset(&w->row, 0, sizeof(w->row));
+	w->row.device[0] = DEVICE_KEY;
+	w->made = w->linked = false;
+}
+
+static enum enrol_result claim_by_ticket(struct world *w, const struct step *s)
+{
+	struct enrolment_request rq = { .event = ENROLMENT_CLAIM, .now_ms = TODAY_MS };
+
+	if (on_ticket(w, s, TICKET_CLAIM, our_hub) != TICKET_GOOD)
+		return ENROL_REFUSED;
+	w->linked = true;
+	if (w->row.state == HUB_NONE) {
+		enrolment_on(&w->row, &rq);
+		w->made = true;
+	}
+	return ENROL_GRANTED;
+}
+
+/* A key of ours is about to be active, by our word. False: it must not be, and we are claimed no more. */
+static bool confirm_by_ticket(struct world *w, const struct step *s, bool first)
+{
+	if (!w->linked)
+		return true;
+	if (on_ticket(w, s, TICKET_CONFIRM, our_hub) == TICKET_GOOD) {
+		w->thief = w->thief == THIEF_CLAIMED ? THIEF_NONE : w->thief;
+		w->in_by_it = w->in_by_it || w->made;
+		return true;
+	}
+	return !w->made || !first;
+}
+
+static bool on_thief(struct world *w, const struct step *s)
+{
+	if (!w->tickets || w->thief == THIEF_ACTIVE)
+		return false;
+	if (w->thief == THIEF_NONE) {
+		if (on_ticket(w, s, TICKET_CLAIM, thiefs_hub) != TICKET_GOOD)
+			return false;
+		w->thief = THIEF_CLAIMED;
+		return true;
+	}
+	if (on_ticket(w, s, TICKET_CONFIRM, thiefs_hub) != TICKET_GOOD) {
+		w->thief = THIEF_NONE;
+		return true;
+	}
+	w->thief = THIEF_ACTIVE;
+	drop_claim(w);
+	return true;
+}
+
+static bool on_revoke(struct world *w, const struct step *s)
+{
+	if (!w->tickets || w->ticket.state != TICKET_STATE_OPEN)
+		return false;
+	on_ticket(w, s, TICKET_REVOKE, NULL);
+	w->thief = w->thief == THIEF_CLAIMED ? THIEF_NONE : w->thief;
+	drop_claim(w);
+	return true;
+}
+
+static bool on_ticket_over(struct world *w)
+{
+	if (!w->tickets || w->ticket.state != TICKET_STATE_OPEN ||
+	    w->ticket.expires_ms <= TODAY_MS)
+		return false;
+	w->ticket.expires_ms = TODAY_MS;
+	return true;
+}
+
+/* --- requests ----------------------------------------------------------------------------------- */
+
 static void decide(struct world *w, struct step *s, const struct message *m,
 		   struct message *ret)
 {
@@ -283,6 +386,8 @@ static void decide(struct world *w, struct step *s, const struct message *m,
 	};
 	uint8_t by[PIN_LEN] = { m->by }, key[PIN_LEN] = { m->key };
 	struct enrolment_key before = w->row.issued, active = w->row.active;
+	bool first = w->row.state == HUB_ISSUED;
+	struct enrolment row;
 	struct enrolment_request rq = { .event = events[m->request],
 					.now_ms = TODAY_MS,
 					.by = by,
@@ -297,7 +402,15 @@ static void decide(struct world *w, struct step *s, const struct message *m,
 		ret->result = ENROL_REFUSED;
 		return;
 	}
+	memcpy(&row, &w->row, sizeof(row));
 	a = enrolment_on(&w->row, &rq);
+	if (a.action == ENROLMENT_ACTIVATE && !w->row.active.renewal &&
+	    !confirm_by_ticket(w, s, first)) {
+		memcpy(&w->row, &row, sizeof(row));
+		drop_claim(w);
+		ret->result = ENROL_REFUSED;
+		return;
+	}
 	ret->result = (uint8_t)result_of(&a);
 	ret->epoch = a.epoch;
 	if (a.action == ENROLMENT_SEND_ISSUED && s->broken == BROKEN_NOT_IDEMPOTENT)
@@ -321,7 +434,9 @@ static void serve(struct world *w, struct step *s, const struct message *m)
 	answer.answer = true;
 	answer.epoch = 0;
 	answer.by = 0;
-	if (m->request != ENROL_ASK_CONFIRM && !is_let_in(w, m->by))
+	if (m->request == ENROL_ASK_CLAIM)
+		answer.result = (uint8_t)claim_by_ticket(w, s);
+	else if (m->request != ENROL_ASK_CONFIRM && !is_let_in(w, m->by))
 		answer.result = ENROL_REFUSED;
 	else if (m->request == ENROL_ASK_ROOT)
 		answer.result = ENROL_GRANTED;
@@ -338,6 +453,8 @@ static void person(struct world *w, struct step *s, enum enrolment_event e)
 	struct enrolment_key active = w->row.active;
 
 	enrolment_on(&w->row, &rq);
+	if (w->row.state == HUB_NONE) /* a claim was taken back */
+		w->made = w->linked = false;
 	if (w->row.state == HUB_LOST)
 		w->keys[active.spki[0]].lost =
 			true; /* nobody answers the hub, and it makes others */
@@ -349,7 +466,7 @@ static void person(struct world *w, struct step *s, enum enrolment_event e)
 
 static uint8_t rename_key(uint8_t *map, uint8_t *count, uint8_t key)
 {
-	if (key == 0 || key == DEVICE_KEY)
+	if (key == 0 || key == DEVICE_KEY || key == TICKET_KEY)
 		return key;
 	if (!map[key])
 		map[key] = ++*count;
@@ -520,6 +637,9 @@ enum event_kind {
 	EVENT_LOSE_NEXT,
 	EVENT_CARD, /* nothing is left but the device key, which is in a chip of its own */
 	EVENT_MOVE,   /* to another clinic */
+	EVENT_THIEF,  /* does the next thing with a copy of the ticket */
+	EVENT_REVOKE, /* the ticket */
+	EVENT_OVER,   /* it is */
 	EVENT_PERSON, /* + enum enrolment_event */
 	EVENTS = EVENT_PERSON + ENROLMENT_EVENTS,
 };
@@ -659,6 +779,9 @@ static bool is_rare(unsigned event)
 	case EVENT_UPLOAD:
 	case EVENT_KILL:
 	case EVENT_TRUST:
+	case EVENT_THIEF:
+	case EVENT_REVOKE:
+	case EVENT_OVER:
 	case EVENT_PERSON + ENROLMENT_CLAIM:
 	case EVENT_PERSON + ENROLMENT_APPROVE:
 	case EVENT_PERSON + ENROLMENT_RESUME: return false;
@@ -680,13 +803,20 @@ static bool happen(struct world *w, struct step *s, unsigned event, size_t at)
 	case EVENT_AGE: return on_time(w, s, event);
 	case EVENT_UPLOAD: return on_upload(w);
 	case EVENT_KILL: boot(w); return true;
-	case EVENT_TRUST: return enrol_on_trust(&w->hub) == 0;
+	case EVENT_TRUST:
+		if (enrol_on_trust(&w->hub) != 0)
+			return false;
+		w->hub.kept.has_ticket = w->tickets; /* kept before clinic.trust is */
+		return true;
 	case EVENT_TRY_AGAIN: enrol_on_person(&w->hub); return true;
 	case EVENT_RESET: return on_reset(w);
 	case EVENT_LOSE_CURRENT:
 	case EVENT_LOSE_NEXT:
 	case EVENT_CARD: return lose(w, s, event);
 	case EVENT_MOVE: return on_move(w);
+	case EVENT_THIEF: return on_thief(w, s);
+	case EVENT_REVOKE: return on_revoke(w, s);
+	case EVENT_OVER: return on_ticket_over(w);
 	default: break;
 	}
 	if (event < EVENT_PERSON + ENROLMENT_CLAIM)
@@ -711,6 +841,8 @@ static void check_state(const struct world *w, struct step *s)
 		wrong(s, "one key");
 	if (uploaders > 0 && w->row.state != HUB_ACTIVE && w->row.state != HUB_SUSPENDED)
 		wrong(s, "ended");
+	if (w->in_by_it && w->thief == THIEF_ACTIVE)
+		wrong(s, "one ticket");
 	if (k->has_next && w->next_cert != w->next)
 		wrong(s, "fits");
 	if (active && !w->keys[active].lost && active != w->current &&
@@ -932,6 +1064,7 @@ struct run {
 	enum broken broken;
 	bool approval;
 	bool moves;   /* to another clinic; else another card may be put in */
+	bool tickets; /* clinic.trust comes with a ticket, of which there is a copy */
 	uint8_t rare; /* so many of what is rare may happen */
 };
 
@@ -955,6 +1088,9 @@ static const char *event_text(unsigned event)
 		[EVENT_LOSE_NEXT] = "the next key is lost",
 		[EVENT_CARD] = "another card",
 		[EVENT_MOVE] = "another clinic",
+		[EVENT_THIEF] = "a copy of the ticket is used",
+		[EVENT_REVOKE] = "the ticket is revoked",
+		[EVENT_OVER] = "the ticket is over",
 	};
 
 	return event < EVENT_PERSON ? texts[event] : "a person at the clinic";
@@ -1069,6 +1205,11 @@ static const char *explore(const struct run *run, size_t *ret_states)
 	new_clinic(&w);
 	w.rare = run->rare;
 	w.moves = run->moves;
+	w.tickets = run->tickets;
+	if (w.tickets) {
+		w.ticket.state = TICKET_STATE_OPEN;
+		w.ticket.expires_ms = TODAY_MS + 1;
+	}
 	canonical(&w, &s);
 	set_add(&seen, &w);
 	queue_put(&w);
@@ -1084,11 +1225,12 @@ static const char *explore(const struct run *run, size_t *ret_states)
 
 static void test_all_states(void)
 {
-	enum { RARE = 3 };
+	enum { RARE = 3, TICKET_RARE = 1 };
 	static const struct run runs[] = {
 		{ .name = "one clinic", .rare = RARE },
 		{ .name = "another clinic", .rare = RARE, .moves = true },
 		{ .name = "a person approves", .rare = RARE - 1, .approval = true },
+		{ .name = "a ticket", .rare = TICKET_RARE, .tickets = true },
 	};
 	size_t states, all = 0;
 
@@ -1125,6 +1267,10 @@ static void test_broken(void)
 		  "epochs" },
 		{ { .name = "any answer", .broken = BROKEN_ANY_ANSWER }, "fits" },
 		{ { .name = "no door", .broken = BROKEN_NO_DOOR }, "way back" },
+		{ { .name = "ticket stays",
+		    .broken = BROKEN_TICKET_STAYS,
+		    .tickets = true },
+		  "one ticket" },
 	};
 	size_t states;
 

@@ -7,6 +7,7 @@
 
 #include "clinic/pki.h"
 #include "coap/setup.h"
+#include "hub/crypto/ticket_sign.h"
 #include "hub/crypto/trust_sign.h"
 #include "hub/rt/file.h"
 #include "tests/unit/temp_dir.h"
@@ -197,6 +198,122 @@ static void test_held_is_damaged(void)
 	identity_store_free(s);
 }
 
+/* --- tickets ---------------------------------------------------------------------------- */
+
+static struct ticket last_ticket; /* that was put in */
+
+static void put_ticket(const char *clinic)
+{
+	struct ticket t = { .expires_s = EXPIRES_S };
+	uint8_t file[TICKET_FILE_MAX], public[P256_PUBLIC_LEN], name[HUB_ID_LEN] = { 1 };
+	struct pki_cert cert;
+	int n;
+
+	t.trust_len = make(clinic, t.trust);
+	p256_generate(t.private, public);
+	CHECK_INT(pki_sign_hub(&root, name, public, 1795000000000, 86400000, &cert), 0);
+	memcpy(t.cert, cert.der, cert.len);
+	t.cert_len = cert.len;
+	n = ticket_make(&t, root_private, file, sizeof(file));
+	CHECK(n > 0);
+	CHECK_INT(file_replace(boot, "clinic.ticket", file, (size_t)n), 0);
+	last_ticket = t;
+}
+
+static bool is_left(void)
+{
+	return !file_is_gone(boot, "clinic.ticket");
+}
+
+static enum setup_trust take_ticket(struct identity_store *s, int64_t now_s,
+				    struct setup_trust_file *ret)
+{
+	char id[TICKET_ID_MAX];
+	bool left;
+	enum setup_trust r = setup_take_ticket(s, boot, now_s, ret, id, &left);
+
+	CHECK_INT(left, is_left());
+	CHECK_INT(strlen(id), r != SETUP_TRUST_NONE && ret->trust.root_len > 0 ? 8 : 0);
+	return r;
+}
+
+static bool has_last(const struct identity_store *s)
+{
+	return identity_store_has_ticket(s, last_ticket.cert, last_ticket.cert_len);
+}
+
+static void test_ticket(void)
+{
+	struct identity_store *s = fresh();
+	struct identity_pem pem;
+	struct setup_trust_file f;
+
+	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_NONE);
+	put_ticket("one");
+	CHECK_INT(take_ticket(s, EXPIRES_S + 1, &f), SETUP_TRUST_REFUSED);
+	CHECK_INT(f.err, -ESTALE);
+	CHECK(is_left() && !identity_store_kept(s).has_ticket);
+	CHECK_INT(identity_store_pem(s, IDENTITY_TICKET, &pem), -ENOENT);
+	CHECK_INT(take_ticket(s, EXPIRES_S, &f), SETUP_TRUST_TAKEN);
+	CHECK(!is_left() && holds("one") && has_last(s));
+	CHECK_INT(identity_store_pem(s, IDENTITY_TICKET, &pem), 0);
+	CHECK(identity_store_kept(s).has_ticket && identity_store_kept(s).trusted);
+	identity_store_free(s);
+	s = open_store();
+	CHECK(has_last(s));
+	/* the next one of the same clinic takes its place; what the hub knows of the clinic stays */
+	put_ticket("one, renamed");
+	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK(!is_left() && holds("one") && has_last(s));
+	identity_store_free(s);
+	/* cut between the two files, and the card was not cleaned */
+	s = open_store();
+	put_ticket("one");
+	CHECK_INT(identity_store_keep_ticket(s, last_ticket.private, last_ticket.cert,
+					     last_ticket.cert_len),
+		  0);
+	CHECK_INT(file_remove(state, "clinic.trust"), 0);
+	identity_store_free(s);
+	s = open_store();
+	CHECK_INT(take_ticket(s, EXPIRES_S + 1, &f), SETUP_TRUST_SAME);
+	CHECK(!is_left() && holds("one"));
+	identity_store_free(s);
+}
+
+/* Of another clinic, damaged, or of no use: the hub stays as it is, and says that the file lies there. */
+static void test_ticket_refused(void)
+{
+	const struct enrol_action forget = { .what = ENROL_FORGET };
+	static struct pki_pair other;
+	struct identity_store *s = fresh();
+	uint8_t ours[P256_PRIVATE_LEN];
+	struct pki_pair mine = root;
+	struct setup_trust_file f;
+
+	put_in("one");
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	memcpy(ours, root_private, sizeof(ours));
+	CHECK_INT(pki_make_root("Other", 1795000000000, &other), 0);
+	CHECK_INT(pki_root_scalar(&other, root_private), 0);
+	root = other;
+	put_ticket("two");
+	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_IGNORED);
+	CHECK(is_left() && holds("one") && !identity_store_kept(s).has_ticket);
+	root = mine;
+	memcpy(root_private, ours, sizeof(ours));
+	CHECK_INT(file_replace(boot, "clinic.ticket", (const uint8_t *)"x", 1), 0);
+	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_REFUSED);
+	put_ticket("one");
+	CHECK_INT(identity_store_keep_ticket(s, root_private, last_ticket.cert,
+					     last_ticket.cert_len),
+		  -EKEYREJECTED);
+	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	CHECK(!identity_store_kept(s).has_ticket);
+	CHECK(file_is_gone(state, "ticket"));
+	identity_store_free(s);
+}
+
 static void test_disk(void)
 {
 	struct identity_store *s = fresh();
@@ -217,4 +334,4 @@ static void test_disk(void)
 }
 
 TEST_MAIN("setup", test_start, test_only_in_factory, test_after_reset, test_its_time,
-	  test_damage, test_held_is_damaged, test_disk)
+	  test_damage, test_held_is_damaged, test_ticket, test_ticket_refused, test_disk)
