@@ -16,8 +16,10 @@
 #include "clinic/audit_fhir.h"
 #include "clinic/audit_report.h"
 #include "clinic/ctl.h"
+#include "clinic/door_rows.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
+#include "clinic/remote.h"
 #include "clinic/witness.h"
 #include "clinic/words.h"
 #include "hub/core/err.h"
@@ -139,23 +141,40 @@ static int on_witnessed(void *arg, const struct audit_checkpoint *c)
 	return 0;
 }
 
-static int load_known(const struct args *a, struct store *store, struct known *k)
+/* 1 says something else here. */
+static int remote_complain(const struct args *a, const struct remote *clinic, int err)
 {
-	int r = find_hub(a, store, &k->hub);
+	int code = remote_failed(clinic, a->name, err);
 
-	if (r != CTL_OK)
-		return r;
-	r = witness_key_get(store, k->hub.id, k->hub.epoch, k->key0);
-	if (r == -ENOENT)
+	return code == CTL_FAILED ? CTL_IO : code;
+}
+
+static void get_audit(struct cb *c, void *ret)
+{
+	door_get_audit(c, ret);
+}
+
+static int load_known(const struct args *a, struct remote *clinic, struct known *k)
+{
+	struct door_request rq;
+	struct door_audit got;
+	int r = remote_request(DOOR_AUDIT, a->name, &rq);
+
+	if (r == 0)
+		r = remote_get(clinic, &rq, get_audit, &got);
+	if (r < 0)
+		return remote_complain(a, clinic, r);
+	k->hub = got.hub;
+	k->state = got.state;
+	memcpy(k->key0, got.key0, sizeof(k->key0));
+	crypto_wipe(got.key0, sizeof(got.key0));
+	if (!got.has_key)
 		return ctl_complain(CTL_NO_INPUT,
 				    "hub '%s' was added before there was an audit log; "
 				    "'clinicctl audit key' makes what it needs",
 				    a->name);
-	if (r == 0)
-		r = witness_state(store, k->hub.id, k->hub.epoch, &k->state);
-	if (r == 0)
-		r = witness_each(store, &k->hub, on_witnessed, k);
-	return r < 0 ? db_complain(a, r) : CTL_OK;
+	r = remote_checkpoints(clinic, a->name, k->hub.epoch, on_witnessed, k);
+	return r < 0 ? remote_complain(a, clinic, r) : CTL_OK;
 }
 
 static void free_known(struct known *k)
@@ -305,13 +324,13 @@ static int with_known(const struct args *a, with_known_fn *fn)
 {
 	char why[FOLDER_WHY_MAX];
 	struct known k = { .count = 0 };
-	struct store *store;
-	int r = folder_open_store(a->dir, &store, why);
+	struct remote *clinic;
+	int r = remote_open(a->dir, &clinic, why);
 
 	if (r < 0)
 		return ctl_complain(exit_code(r), "%s", why);
-	r = load_known(a, store, &k);
-	store_close(store);
+	r = load_known(a, clinic, &k);
+	remote_close(clinic);
 	if (r == CTL_OK)
 		r = fn(a, &k);
 	free_known(&k);
@@ -422,5 +441,6 @@ const struct ctl_verb ctl_audit = {
 		"Usage: clinicctl audit key DIR NAME --out FILE\n"
 		"Makes the first key for a hub that was added before there was an audit "
 		"log.\n",
+	.remote = "verify export",
 	.run = run,
 };

@@ -10,12 +10,13 @@
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
 #include "clinic/ctl_ticket.h"
-#include "clinic/enrol_store.h"
+#include "clinic/door_rows.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
+#include "clinic/json.h"
 #include "clinic/keyfile.h"
 #include "clinic/pki.h"
-#include "clinic/store_claim.h"
+#include "clinic/remote.h"
 #include "clinic/words.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
@@ -24,6 +25,8 @@
 struct args {
 	const char *dir, *name;
 	struct ctl_signature by;
+	bool json;
+	int64_t now_ms;
 };
 
 static int parse(int argc, char **argv, int operands, struct args *a)
@@ -31,15 +34,17 @@ static int parse(int argc, char **argv, int operands, struct args *a)
 	static const struct option options[] = {
 		{ "reason", required_argument, NULL, 'r' },
 		{ "by", required_argument, NULL, 'b' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	*a = (struct args){ .by.why = "no reason given" };
+	*a = (struct args){ .by.why = "no reason given", .now_ms = ctl_now_ms() };
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'r': a->by.why = optarg; break;
 		case 'b': a->by.who = optarg; break;
+		case 'j': a->json = true; break;
 		default: return ctl_misused(&ctl_enrol, "enrol: nothing was changed");
 		}
 	}
@@ -50,155 +55,137 @@ static int parse(int argc, char **argv, int operands, struct args *a)
 	return ctl_check_signature(&ctl_enrol, &a->by);
 }
 
-static int open_store(const struct args *a, struct store **ret)
-{
-	char why[FOLDER_WHY_MAX];
-	int r = folder_open_store(a->dir, ret, why);
-
-	return r < 0 ? ctl_complain(ctl_exit_code(r), "%s", why) : CTL_OK;
-}
-
 /* --- list ----------------------------------------------------------------------------- */
 
-static const char *wish(const struct enrolment *e, int64_t now_ms)
+/* What a hub waits for. */
+static const struct wish {
+	const char *word; /* for programs */
+	const char *text;
+} wishes[] = {
+	{ "none", "" },
+	{ "approval-again", "was in use and was reset, or has lost its keys: asks for a "
+			    "certificate: 'clinicctl enrol approve'" },
+	{ "approval", "asks for a certificate: 'clinicctl enrol approve'" },
+	{ "too-many-keys", "has asked for too many certificates: look at it, then "
+			   "'clinicctl enrol approve'" },
+	{ "confirm-again", "was in use and was reset, or has lost its keys: has a "
+			   "certificate, not in use yet" },
+	{ "confirm-renewal", "has a next certificate, not in use yet" },
+	{ "confirm", "has a certificate, not in use yet" },
+	{ "ask-approved", "approved, has not asked yet" },
+	{ "ask", "has not asked yet" },
+};
+
+static const struct wish *find_wish(const struct enrolment *e, int64_t now_ms)
 {
 	bool live = e->issued.there && now_ms - e->issued.issued_ms < ENROLMENT_ISSUED_MS;
 	/* by its own key, not to renew: what it had is gone */
 	bool again = e->state == HUB_ACTIVE;
 
-	if (e->asked && again)
-		return "was in use and was reset, or has lost its keys: asks for a "
-		       "certificate: 'clinicctl enrol approve'";
 	if (e->asked)
-		return "asks for a certificate: 'clinicctl enrol approve'";
+		return &wishes[again ? 1 : 2];
 	if (live && e->tries >= ENROLMENT_TRIES_MAX)
-		return "has asked for too many certificates: look at it, then 'clinicctl "
-		       "enrol approve'";
+		return &wishes[3];
 	if (live && again && !e->issued.renewal)
-		return "was in use and was reset, or has lost its keys: has a "
-		       "certificate, not in use yet";
+		return &wishes[4];
 	if (live)
-		return e->issued.renewal ? "has a next certificate, not in use yet"
-					 : "has a certificate, not in use yet";
+		return &wishes[e->issued.renewal ? 5 : 6];
 	if (e->state == HUB_PREREGISTERED || e->state == HUB_ISSUED)
-		return e->approved ? "approved, has not asked yet" : "has not asked yet";
-	return "";
+		return &wishes[e->approved ? 7 : 8];
+	return &wishes[0];
+}
+
+static void print_json(const struct enrol_row *row, const struct wish *w)
+{
+	char until[WORDS_TIME_MAX];
+	cJSON *o = json_object();
+
+	json_text(o, "hub", row->name);
+	json_hex(o, "hub_id", row->hub, HUB_ID_LEN);
+	json_text(o, "state", hub_state_text(row->e.state));
+	json_uint(o, "epoch", row->e.epoch);
+	if (row->e.active.there)
+		json_text(o, "certificate_until",
+			  words_time(row->e.active.ends_ms, 0, true, until));
+	else
+		json_null(o, "certificate_until");
+	json_text(o, "waits_for", w->word);
+	json_bool(o, "approved", row->e.approved);
+	json_uint(o, "tries", row->e.tries);
+	json_print(o);
 }
 
 static int print_row(void *arg, const struct enrol_row *row)
 {
-	const int64_t *now_ms = arg;
-	const char *what = wish(&row->e, *now_ms);
+	const struct args *a = arg;
+	const struct wish *w = find_wish(&row->e, a->now_ms);
 	char until[WORDS_TIME_MAX];
 
+	if (a->json) {
+		print_json(row, w);
+		return 0;
+	}
 	printf("%-20s %-13s epoch %u", row->name, hub_state_text(row->e.state),
 	       row->e.epoch);
 	if (row->e.active.there)
 		printf(", certificate until %s",
 		       words_time(row->e.active.ends_ms, 0, false, until));
-	printf("%s%s\n", *what ? ", " : "", what);
+	printf("%s%s\n", *w->text ? ", " : "", w->text);
 	return 0;
 }
 
 static int list(int argc, char **argv)
 {
-	struct store *store;
+	char why[FOLDER_WHY_MAX];
+	struct remote *clinic;
 	struct args a;
-	int64_t now_ms = ctl_now_ms();
 	int r = parse(argc, argv, 1, &a);
 
-	if (r == CTL_OK)
-		r = open_store(&a, &store);
 	if (r != CTL_OK)
 		return r;
-	r = store_begin_read(store);
-	if (r == 0)
-		r = enrol_store_each(store, print_row, &now_ms);
-	if (r == 0)
-		r = ctl_ticket_alarms(store, now_ms);
-	store_rollback(store);
-	store_close(store);
-	return r < 0 ? ctl_store_failed(a.dir, NULL, r) : CTL_OK;
+	r = remote_open(a.dir, &clinic, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = remote_enrolments(clinic, print_row, &a);
+	r = r < 0 ? remote_failed(clinic, NULL, r) : CTL_OK;
+	remote_close(clinic);
+	return r;
 }
 
 /* --- approve -------------------------------------------------------------------------- */
 
-static int find(struct store *s, const char *name, uint8_t ret[static HUB_ID_LEN])
+static void get_approved(struct cb *c, void *ret)
 {
-	struct claim claim;
-	struct hub hub;
-	int r = claim_by_name(s, name, &claim);
+	struct enrolment_answer *answer = ret;
 
-	if (r == 0)
-		memcpy(ret, claim.id, HUB_ID_LEN);
-	if (r != -ENOENT)
-		return r;
-	r = store_hub_by_name(s, name, &hub);
-	if (r == 0)
-		memcpy(ret, hub.id, HUB_ID_LEN);
-	return r;
-}
-
-static int write_line(struct store *s, const struct args *a,
-		      const uint8_t hub[static HUB_ID_LEN], int64_t now_ms)
-{
-	struct journal_entry e = { .act = JOURNAL_ENROL_APPROVE, .at_ms = now_ms };
-	int r = store_journal_next(s, hub, &e.number);
-
-	snprintf(e.who, sizeof(e.who), "%s", a->by.who ? a->by.who : "");
-	snprintf(e.why, sizeof(e.why), "%s", a->by.why);
-	return r < 0 ? r : store_journal_add(s, hub, &e);
-}
-
-static int approve_once(struct store *s, const struct args *a,
-			struct enrolment_answer *ret)
-{
-	struct enrolment_request rq = { .event = ENROLMENT_APPROVE,
-					.now_ms = ctl_now_ms() };
-	struct enrol_row row;
-	uint8_t hub[HUB_ID_LEN];
-	int r = store_begin(s);
-
-	if (r == 0)
-		r = find(s, a->name, hub);
-	if (r == 0)
-		r = enrol_store_take(s, hub, rq.now_ms, &row);
-	if (r < 0)
-		return r;
-	*ret = enrolment_on(&row.e, &rq);
-	if (ret->action == ENROLMENT_REFUSE)
-		return 0;
-	r = enrol_store_put(s, &row, rq.now_ms);
-	if (r == 0)
-		r = write_line(s, a, hub, rq.now_ms);
-	return r < 0 ? r : store_commit(s);
+	(void)cb_get_array(c, 2);
+	answer->action = (enum enrolment_action)cb_get_uint_max(c, ENROLMENT_CHANGED);
+	answer->reason = (enum enrolment_reason)cb_get_uint_max(c, ENROLMENT_REASONS - 1);
 }
 
 static int approve(int argc, char **argv)
 {
 	struct enrolment_answer answer = { .action = ENROLMENT_REFUSE };
-	struct store *store;
+	struct door_request rq = { .op = DOOR_ENROL_APPROVE };
 	struct args a;
+	cJSON *o;
 	int r = parse(argc, argv, 2, &a);
 
 	if (r == CTL_OK)
-		r = open_store(&a, &store);
+		r = ctl_ask(a.dir, a.name, &a.by, &rq, get_approved, &answer);
 	if (r != CTL_OK)
 		return r;
-	for (unsigned try = 1; try <= STORE_TRIES; try++) {
-		r = approve_once(store, &a, &answer);
-		store_rollback(store);
-		if (r != -EAGAIN && r != -EEXIST)
-			break;
-		store_pause(try);
-	}
-	store_close(store);
-	if (r < 0)
-		return ctl_store_failed(a.dir, a.name, r);
 	if (answer.action == ENROLMENT_REFUSE)
 		return ctl_complain(CTL_FAILED,
 				    "hub '%s' cannot enrol: %s; nothing was changed",
 				    a.name, enrolment_reason_name(answer.reason));
+	if (a.json) {
+		o = json_object();
+		json_text(o, "hub", a.name);
+		json_bool(o, "approved", true);
+		json_print(o);
+		return CTL_OK;
+	}
 	printf("Hub '%s' may enrol: it gets its certificate when it asks the next "
 	       "time.\n",
 	       a.name);
@@ -227,6 +214,8 @@ static int make_ca(int argc, char **argv)
 
 	if (r != CTL_OK)
 		return r;
+	if (a.json)
+		return ctl_misused(&ctl_enrol, "enrol ca: there is no --json");
 	if (!file_is_gone(a.dir, FILES_ENROL_KEY))
 		return ctl_complain(CTL_CANT_CREATE,
 				    "%s/%s is there already, or the folder cannot be "
@@ -270,16 +259,19 @@ static int run(int argc, char **argv)
 const struct ctl_verb ctl_enrol = {
 	.name = "enrol",
 	.what = "hubs that get their certificates by themselves: who waits, approve",
-	.usage = "Usage: clinicctl enrol list DIR\n"
-		 "       clinicctl enrol approve DIR NAME [--by NAME] [--reason TEXT]\n"
+	.usage = "Usage: clinicctl enrol list DIR [--json]\n"
+		 "       clinicctl enrol approve DIR NAME [--by NAME] [--reason TEXT] "
+		 "[--json]\n"
 		 "       clinicctl enrol ca DIR\n"
 		 "Hubs that were claimed ask for a certificate where clinic.conf says "
 		 "'enrol = PORT'.\n\n"
-		 "  list      all of them, with what each waits for, and alarms of tickets\n"
+		 "  list      all of them, with what each waits for, and alarms of "
+		 "tickets\n"
 		 "  approve   the hub may enrol once: needed with 'enrol-approve = ask', "
 		 "and when a hub\n"
 		 "            has asked for too many certificates\n"
 		 "  ca        makes enrol.key and enrol.crt in a clinic of an older "
 		 "version\n",
+	.remote = "list approve",
 	.run = run,
 };

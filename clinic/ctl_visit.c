@@ -13,10 +13,10 @@
 
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
-#include "clinic/folder.h"
+#include "clinic/door_rows.h"
 #include "clinic/json.h"
+#include "clinic/remote.h"
 #include "clinic/spec.h"
-#include "clinic/store_visit.h"
 #include "clinic/words.h"
 #include "hub/core/label.h"
 
@@ -30,8 +30,8 @@ struct args {
 
 struct visit {
 	const struct args *args;
-	struct store *store;
-	uint8_t id[HUB_ID_LEN], key[PIN_LEN];
+	struct remote *clinic;
+	uint8_t key[PIN_LEN]; /* that its label names */
 	struct visit_facts facts;
 	struct visit_entry
 		last[VISIT_STEPS]; /* of this visit; outcome VISIT_OPEN: none */
@@ -80,19 +80,30 @@ static int ask(const char *question)
 
 /* --- what the clinic knows --------------------------------------------------------------- */
 
-static int look(struct visit *v)
+static void get_visit(struct cb *c, void *ret)
 {
-	int r;
-
-	v->facts.now_ms = ctl_now_ms();
-	r = store_begin_read(v->store);
-	if (r == 0)
-		r = store_visit_facts(v->store, v->args->hub, &v->facts, v->id, v->key);
-	store_rollback(v->store);
-	return r;
+	door_get_visit(c, ret);
 }
 
-/* Looks until the step is passed or something is typed. Returns 'y', 'n', 's', or an error of store.h. */
+static int look(struct visit *v)
+{
+	static struct door_visit got;
+	int64_t since_ms = v->facts.since_ms;
+	struct door_request rq;
+	int r = remote_request(DOOR_VISIT_FACTS, v->args->hub, &rq);
+
+	if (r == 0)
+		r = remote_get(v->clinic, &rq, get_visit, &got);
+	if (r < 0)
+		return r;
+	v->facts = got.facts;
+	v->facts.since_ms = since_ms;
+	v->facts.now_ms = ctl_now_ms();
+	memcpy(v->key, got.key, sizeof(v->key));
+	return 0;
+}
+
+/* Looks until the step is passed or something is typed. Returns 'y', 'n', 's', or an error of remote.h. */
 static int wait_for(struct visit *v, enum visit_step step,
 		    char words[static VISIT_WORDS_MAX])
 {
@@ -127,32 +138,26 @@ static int wait_for(struct visit *v, enum visit_step step,
 
 /* --- what is written down ----------------------------------------------------------------- */
 
-static int add(struct store *s, const uint8_t *id, struct visit_entry *e)
+static void get_number(struct cb *c, void *ret)
 {
-	int r = store_begin(s);
-
-	if (r == 0)
-		r = store_visit_add(s, id, e);
-	if (r == 0)
-		r = store_commit(s);
-	store_rollback(s);
-	return r;
+	*(uint64_t *)ret = cb_get_uint_max(c, INT64_MAX);
 }
 
 static int note(struct visit *v, enum visit_step step, enum visit_outcome outcome,
 		const char *words)
 {
 	struct visit_entry e = { .step = step, .outcome = outcome };
-	struct journal_entry signature;
-	unsigned tries = 0;
-	int r;
+	const struct ctl_signature *by = &v->args->by;
+	struct door_request rq;
+	int r = remote_request(DOOR_VISIT_NOTE, v->args->hub, &rq);
 
-	ctl_sign(&signature, &v->args->by);
-	e.at_ms = signature.at_ms;
-	memcpy(e.who, signature.who, sizeof(e.who));
 	(void)snprintf(e.words, sizeof(e.words), "%s", words);
-	while ((r = add(v->store, v->id, &e)) == -EAGAIN && ++tries < STORE_TRIES)
-		store_pause(tries);
+	memcpy(rq.words, e.words, sizeof(rq.words));
+	(void)snprintf(rq.who, sizeof(rq.who), "%s", by->who ? by->who : "");
+	rq.choice = (uint8_t)step;
+	rq.reason = (uint8_t)outcome;
+	if (r == 0)
+		r = remote_get(v->clinic, &rq, get_number, &e.number);
 	if (r == 0)
 		v->last[step] = e;
 	return r;
@@ -218,7 +223,7 @@ static void ask_why(char words[static VISIT_WORDS_MAX])
 		(void)snprintf(words, VISIT_WORDS_MAX, "no reason given");
 }
 
-/* Returns 'y', 'n', 's', or an error of store.h. */
+/* Returns 'y', 'n', 's', or an error of remote.h. */
 static int go_through(struct visit *v, enum visit_step step,
 		      char words[static VISIT_WORDS_MAX])
 {
@@ -238,7 +243,7 @@ static int go_through(struct visit *v, enum visit_step step,
 	return answer;
 }
 
-/* Returns 1: go on, 0: stop here, or an error of store.h. */
+/* Returns 1: go on, 0: stop here, or an error of remote.h. */
 static int make_step(struct visit *v, enum visit_step step)
 {
 	char words[VISIT_WORDS_MAX] = "";
@@ -279,7 +284,7 @@ static int conclude(struct visit *v)
 
 static int make_visit(struct visit *v)
 {
-	int r = store_visit_each(v->store, v->id, take_entry, v);
+	int r = remote_visits(v->clinic, v->args->hub, take_entry, v);
 
 	for (enum visit_step i = VISIT_PLAN; r >= 0 && i < VISIT_STEPS; i++) {
 		if (v->last[i].outcome == VISIT_PASSED) {
@@ -329,10 +334,10 @@ static int run_on(const struct args *a, struct visit *v)
 	int r = look(v);
 
 	if (r == 0 && a->show)
-		r = store_visit_each(v->store, v->id, show_entry, &copy);
+		r = remote_visits(v->clinic, a->hub, show_entry, &copy);
 	else if (r == 0)
 		r = make_visit(v);
-	return r < 0 ? ctl_store_failed(a->dir, a->hub, r) : r;
+	return r < 0 ? remote_failed(v->clinic, a->hub, r) : r;
 }
 
 static int run(int argc, char **argv)
@@ -365,11 +370,11 @@ static int run(int argc, char **argv)
 		return r;
 	a.dir = argv[optind];
 	a.hub = argv[optind + 1];
-	r = folder_open_store(a.dir, &v.store, why);
+	r = remote_open(a.dir, &v.clinic, why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
 	r = run_on(&a, &v);
-	store_close(v.store);
+	remote_close(v.clinic);
 	return r;
 }
 
@@ -390,5 +395,6 @@ const struct ctl_verb ctl_visit = {
 		 "Exit status 0 if it is signed off and nothing failed, 3 if something "
 		 "failed, 1 if it was\n"
 		 "stopped.\n",
+	.remote = "*",
 	.run = run,
 };

@@ -27,7 +27,8 @@ enum key {
 	KEY_ASSIGNMENT = 13,
 	KEY_CHOICE = 14,
 	KEY_REASON = 15,
-	KEYS = 16,
+	KEY_WORDS = 16,
+	KEYS = 17,
 };
 
 /* How the fields of a question are written; what is zero or "" is left out. */
@@ -69,6 +70,7 @@ static const struct field {
 	[KEY_ASSIGNMENT] = FIELD(FIELD_U32, assignment),
 	[KEY_CHOICE] = FIELD(FIELD_U8, choice),
 	[KEY_REASON] = FIELD(FIELD_U8, reason),
+	[KEY_WORDS] = FIELD(FIELD_LINE, words),
 };
 
 #undef FIELD
@@ -115,6 +117,14 @@ static const struct {
 			    NEEDS(KEY_WHY) | NEEDS(KEY_ASSIGNMENT) },
 	[DOOR_GIVE_AGAIN] = { "withdraw-undo", C, true,
 			      NEEDS(KEY_WHY) | NEEDS(KEY_ASSIGNMENT) },
+	[DOOR_ENROL_LIST] = { "enrol-list", C | T | S | A },
+	[DOOR_ENROL_APPROVE] = { "enrol-approve", C | T | S, true, NEEDS(KEY_WHY) },
+	[DOOR_VISIT_FACTS] = { "visit", C | T | S | A },
+	[DOOR_VISITS] = { "visit-list", C | T | S | A },
+	[DOOR_VISIT_NOTE] = { "visit-note", C | T, true,
+			      NEEDS(KEY_CHOICE) | NEEDS(KEY_REASON) },
+	[DOOR_AUDIT] = { "audit", S | A },
+	[DOOR_CHECKPOINTS] = { "checkpoints", S | A },
 };
 
 #undef C
@@ -156,6 +166,11 @@ bool door_may(enum door_role role, enum door_op op)
 bool door_changes(enum door_op op)
 {
 	return op > DOOR_NONE && op < DOOR_OPS && ops[op].changes;
+}
+
+size_t door_page_rows(enum door_op op)
+{
+	return op == DOOR_VISITS ? DOOR_PAGE_LONG : DOOR_PAGE;
 }
 
 const char *door_op_text(enum door_op op)

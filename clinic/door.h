@@ -20,6 +20,7 @@
 #include "clinic/store_assign.h"
 #include "clinic/store_claim.h"
 #include "clinic/store_held.h"
+#include "clinic/visit.h"
 
 enum {
 	DOOR_VERSION = 1,
@@ -27,6 +28,7 @@ enum {
 	DOOR_HEAD = 4,	       /* length of what follows, u32 big-endian */
 	DOOR_COSE_MAX = 33000, /* a signed config: CONFIG_BYTES_MAX and its frame */
 	DOOR_PAGE = 200,       /* rows in an answer */
+	DOOR_PAGE_LONG = 100,  /* of those with much text */
 };
 
 /* The numbers are on the wire and in the clinic's record of what was asked. */
@@ -63,9 +65,18 @@ enum door_op {
 	DOOR_RESUME = 22,
 	DOOR_LOSE = 23,
 	DOOR_FIND = 24,
-	DOOR_WITHDRAW = 25,   /* 'assignment', with 'why' -> enum door_withdraw */
-	DOOR_GIVE_AGAIN = 26, /* the same */
-	DOOR_OPS = 27,
+	DOOR_WITHDRAW = 25,	 /* 'assignment', with 'why' -> enum door_withdraw */
+	DOOR_GIVE_AGAIN = 26,	 /* the same */
+	DOOR_ENROL_LIST = 27,	 /* behind the hub 'key' begins with -> [enrolling...] */
+	DOOR_ENROL_APPROVE = 28, /* 'name', 'why' -> enum enrolment_action, reason */
+	DOOR_VISIT_FACTS = 29,	 /* of the hub or claim 'name' -> struct door_visit */
+	DOOR_VISITS = 30,	 /* the same, behind 'number' -> [visit entry...] */
+	DOOR_VISIT_NOTE =
+		31,	 /* 'choice' (step), 'reason' (outcome), 'words' -> its number */
+	DOOR_AUDIT = 32, /* of the hub 'name' -> struct door_audit */
+	DOOR_CHECKPOINTS =
+		33, /* the same, of 'epoch', behind 'number' -> [checkpoint...] */
+	DOOR_OPS = 34,
 };
 
 /* What a person is at the clinic; the numbers are in the database. */
@@ -116,6 +127,7 @@ struct door_request {
 	uint64_t last;
 	uint32_t assignment;
 	uint8_t choice, reason;
+	char words[VISIT_WORDS_MAX]; /* what was found at a visit */
 };
 
 /* door_may - may this role do that? Pure. */
@@ -124,6 +136,8 @@ bool door_may(enum door_role role, enum door_op op);
 bool door_changes(enum door_op op);
 /* door_is_whole - does the question say what its operation cannot do without? Pure. */
 bool door_is_whole(const struct door_request *rq);
+/* door_page_rows - so many rows are a full page of this list: there may be more. Pure. */
+size_t door_page_rows(enum door_op op);
 /* "hub-list", for the record and for people; static. */
 const char *door_op_text(enum door_op op);
 const char *door_role_text(enum door_role role);

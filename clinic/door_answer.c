@@ -27,7 +27,7 @@ static int answer_hubs(struct door_asking *a, struct writer *w)
 {
 	struct door_page p;
 
-	door_page_begin(&p, a->rq->number);
+	door_page_begin(&p, a->rq->op, a->rq->number);
 	return door_page_end(&p, store_hub_each(a->store, on_hub, &p), w);
 }
 
@@ -45,7 +45,7 @@ static int answer_claims(struct door_asking *a, struct writer *w)
 {
 	struct door_page p;
 
-	door_page_begin(&p, a->rq->number);
+	door_page_begin(&p, a->rq->op, a->rq->number);
 	return door_page_end(&p, claim_list(a->store, on_claim, &p), w);
 }
 
@@ -214,6 +214,13 @@ static answer_fn *const answers[DOOR_OPS] = {
 	[DOOR_FIND] = door_answer_life,
 	[DOOR_WITHDRAW] = door_answer_withdraw,
 	[DOOR_GIVE_AGAIN] = door_answer_withdraw,
+	[DOOR_ENROL_LIST] = door_answer_enrol_list,
+	[DOOR_ENROL_APPROVE] = door_answer_enrol_approve,
+	[DOOR_VISIT_FACTS] = door_answer_visit_facts,
+	[DOOR_VISITS] = door_answer_visits,
+	[DOOR_VISIT_NOTE] = door_answer_visit_note,
+	[DOOR_AUDIT] = door_answer_audit,
+	[DOOR_CHECKPOINTS] = door_answer_checkpoints,
 };
 
 static int write_line(const struct door_asking *a, enum door_code code)

@@ -91,7 +91,7 @@ int door_answer_assigned(struct door_asking *a, struct writer *w)
 		return r;
 	cb_put_array(w, 2);
 	door_put_facts(w, &f, true);
-	door_page_begin(&p, n > DOOR_PAGE ? n - DOOR_PAGE : 0);
+	door_page_begin(&p, a->rq->op, n > DOOR_PAGE ? n - DOOR_PAGE : 0);
 	r = store_assigned_each(a->store, f.hub.id, f.hub.epoch, on_assigned, &p);
 	return door_page_end(&p, r, w);
 }

@@ -39,3 +39,12 @@ int door_answer_journal(struct door_asking *a, struct writer *w);
 int door_answer_held_settle(struct door_asking *a, struct writer *w);
 int door_answer_life(struct door_asking *a, struct writer *w);
 int door_answer_withdraw(struct door_asking *a, struct writer *w);
+
+/* Answers of door_visit.c; as above. */
+int door_answer_enrol_list(struct door_asking *a, struct writer *w);
+int door_answer_enrol_approve(struct door_asking *a, struct writer *w);
+int door_answer_visit_facts(struct door_asking *a, struct writer *w);
+int door_answer_visits(struct door_asking *a, struct writer *w);
+int door_answer_visit_note(struct door_asking *a, struct writer *w);
+int door_answer_audit(struct door_asking *a, struct writer *w);
+int door_answer_checkpoints(struct door_asking *a, struct writer *w);

@@ -8,9 +8,9 @@
 
 static uint8_t beside[DOOR_BYTES_MAX];
 
-void door_page_begin(struct door_page *p, uint64_t skip)
+void door_page_begin(struct door_page *p, enum door_op op, uint64_t skip)
 {
-	*p = (struct door_page){ .skip = skip };
+	*p = (struct door_page){ .skip = skip, .most = door_page_rows(op) };
 	writer_init(&p->rows, beside, sizeof(beside));
 }
 
@@ -24,7 +24,7 @@ bool door_page_skips(struct door_page *p)
 
 int door_page_added(struct door_page *p)
 {
-	return ++p->count == DOOR_PAGE ? DOOR_PAGE_FULL : 0;
+	return ++p->count == p->most ? DOOR_PAGE_FULL : 0;
 }
 
 int door_page_end(struct door_page *p, int walked, struct writer *w)

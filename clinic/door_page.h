@@ -18,9 +18,11 @@ struct door_page {
 	struct writer rows; /* what was put */
 	uint64_t skip;	    /* rows still to be left out */
 	size_t count;	    /* rows put */
+	size_t most;
 };
 
-void door_page_begin(struct door_page *p, uint64_t skip);
+/* op: of the list, skip: rows that are left out. */
+void door_page_begin(struct door_page *p, enum door_op op, uint64_t skip);
 /* Is this row one of an earlier page? */
 bool door_page_skips(struct door_page *p);
 /* A row was put. Returns 0, or DOOR_PAGE_FULL. */

@@ -35,7 +35,7 @@ int door_answer_records(struct door_asking *a, struct writer *w)
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p, 0);
+	door_page_begin(&p, a->rq->op, 0);
 	r = store_record_page(a->store, h.id, rq->epoch, rq->number, DOOR_PAGE, on_record,
 			      &p);
 	return door_page_end(&p, r, w);
@@ -50,7 +50,7 @@ int door_answer_manifests(struct door_asking *a, struct writer *w)
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p, 0);
+	door_page_begin(&p, a->rq->op, 0);
 	r = store_kind_page(a->store, h.id, rq->epoch, rq->number, READING_MANIFEST,
 			    DOOR_PAGE, on_record, &p);
 	return door_page_end(&p, r, w);
@@ -98,7 +98,7 @@ int door_answer_numbers(struct door_asking *a, struct writer *w)
 		return -EBADMSG;
 	if (r < 0)
 		return r;
-	door_page_begin(&p.page, 0);
+	door_page_begin(&p.page, a->rq->op, 0);
 	r = store_number_each(a->store, h.id, rq->epoch, (enum store_numbers)rq->choice,
 			      rq->number, on_number, &p);
 	if (r == 0)
@@ -130,7 +130,7 @@ int door_answer_given_up(struct door_asking *a, struct writer *w)
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p.page, 0);
+	door_page_begin(&p.page, a->rq->op, 0);
 	r = store_given_up_each(a->store, h.id, h.epoch, on_given_up, &p);
 	return door_page_end(&p.page, r, w);
 }
@@ -160,7 +160,7 @@ int door_answer_aside(struct door_asking *a, struct writer *w)
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p, a->rq->number);
+	door_page_begin(&p, a->rq->op, a->rq->number);
 	r = store_quarantine_each(a->store, h.id, a->rq->epoch, on_recovered, &p);
 	return door_page_end(&p, r, w);
 }
@@ -173,7 +173,7 @@ int door_answer_held_records(struct door_asking *a, struct writer *w)
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p, a->rq->number);
+	door_page_begin(&p, a->rq->op, a->rq->number);
 	return door_page_end(&p, store_held_each(a->store, h.id, on_aside, &p), w);
 }
 
@@ -195,7 +195,7 @@ int door_answer_held(struct door_asking *a, struct writer *w)
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p, a->rq->number);
+	door_page_begin(&p, a->rq->op, a->rq->number);
 	return door_page_end(&p, store_held_groups(a->store, h.id, on_group, &p), w);
 }
 
@@ -219,6 +219,6 @@ int door_answer_journal(struct door_asking *a, struct writer *w)
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p.page, 0);
+	door_page_begin(&p.page, a->rq->op, 0);
 	return door_page_end(&p.page, store_journal_each(a->store, h.id, on_line, &p), w);
 }

@@ -300,7 +300,7 @@ static void get_counts(struct cb *c, struct store_counts *ret)
 	row_end(c, more);
 }
 
-static void put_witness(struct writer *w, const struct witness_state *s)
+void door_put_witness(struct writer *w, const struct witness_state *s)
 {
 	cb_put_array(w, WITNESS_ITEMS);
 	cb_put_uint(w, s->size);
@@ -310,7 +310,7 @@ static void put_witness(struct writer *w, const struct witness_state *s)
 	row_put_ms(w, s->distrusted_ms);
 }
 
-static void get_witness(struct cb *c, struct witness_state *ret)
+void door_get_witness(struct cb *c, struct witness_state *ret)
 {
 	size_t more = row_begin(c, WITNESS_ITEMS);
 
@@ -383,7 +383,7 @@ void door_put_facts(struct writer *w, const struct hub_facts *f, bool patient)
 	cb_put_array(w, FACTS_ITEMS);
 	door_put_hub(w, &f->hub);
 	put_counts(w, &f->counts);
-	put_witness(w, &f->witness);
+	door_put_witness(w, &f->witness);
 	if (f->has_config)
 		door_put_config(w, &f->config);
 	else
@@ -406,7 +406,7 @@ void door_get_facts(struct cb *c, struct hub_facts *ret)
 	memset(ret, 0, sizeof(*ret));
 	door_get_hub(c, &ret->hub);
 	get_counts(c, &ret->counts);
-	get_witness(c, &ret->witness);
+	door_get_witness(c, &ret->witness);
 	ret->has_config = !cb_take_null(c);
 	if (ret->has_config)
 		door_get_config(c, &ret->config);

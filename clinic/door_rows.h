@@ -8,8 +8,11 @@
  * is taken: a newer clinicd may say more.
  */
 #include "clinic/door.h"
+#include "clinic/enrol_store.h"
 #include "clinic/hub_facts.h"
 #include "clinic/store_life.h"
+#include "clinic/store_visit.h"
+#include "clinic/witness.h"
 #include "hub/core/cbor.h"
 
 /* All that is kept under one name. */
@@ -32,6 +35,20 @@ struct door_life {
 	uint64_t held;
 };
 
+/* What a visit looks at. */
+struct door_visit {
+	uint8_t id[HUB_ID_LEN], key[PIN_LEN]; /* key: if facts.has_key */
+	struct visit_facts facts;	      /* since_ms and now_ms are the asker's */
+};
+
+/* What a hub's audit log is held against. */
+struct door_audit {
+	struct hub hub;
+	struct witness_state state;
+	bool has_key;
+	uint8_t key0[KEY_LEN];
+};
+
 void door_put_hub(struct writer *w, const struct hub *h);
 void door_get_hub(struct cb *c, struct hub *ret);
 void door_put_claim(struct writer *w, const struct claim *k);
@@ -42,6 +59,8 @@ void door_put_tombstone(struct writer *w, const struct tombstone *t);
 void door_get_tombstone(struct cb *c, struct tombstone *ret);
 void door_put_assigned(struct writer *w, const struct assigned *a);
 void door_get_assigned(struct cb *c, struct assigned *ret);
+void door_put_witness(struct writer *w, const struct witness_state *s);
+void door_get_witness(struct cb *c, struct witness_state *ret);
 /* As bytes, in the form that hubs get. */
 void door_put_config(struct writer *w, const struct config *c);
 void door_get_config(struct cb *c, struct config *ret);
@@ -62,6 +81,18 @@ void door_put_journal(struct writer *w, const struct journal_entry *e);
 void door_get_journal(struct cb *c, struct journal_entry *ret);
 void door_put_life(struct writer *w, const struct door_life *l);
 void door_get_life(struct cb *c, struct door_life *ret);
+/* One that has or waits for a certificate by enrolment; of its keys only that they are there and their dates. */
+void door_put_enrol(struct writer *w, const struct enrol_row *row);
+void door_get_enrol(struct cb *c, struct enrol_row *ret);
+void door_put_visit(struct writer *w, const struct door_visit *v);
+void door_get_visit(struct cb *c, struct door_visit *ret);
+void door_put_visit_entry(struct writer *w, const struct visit_entry *e);
+void door_get_visit_entry(struct cb *c, struct visit_entry *ret);
+/* Has key 0: to be wiped. */
+void door_put_audit(struct writer *w, const struct door_audit *a);
+void door_get_audit(struct cb *c, struct door_audit *ret);
+void door_put_checkpoint(struct writer *w, const struct audit_checkpoint *k);
+void door_get_checkpoint(struct cb *c, struct audit_checkpoint *ret);
 /* patient: false leaves out whose the readings are. */
 void door_put_facts(struct writer *w, const struct hub_facts *f, bool patient);
 void door_get_facts(struct cb *c, struct hub_facts *ret);

@@ -429,31 +429,56 @@ int enrol_store_agrees(struct store *s, const struct enrol_row *row,
 
 /* --- all of them ---------------------------------------------------------------------- */
 
+enum { PAGE = 64 }; /* as in the statement */
+
+/* The next ids behind 'after'. Returns how many, or an error. */
+static int read_ids(struct store *s, const uint8_t after[static HUB_ID_LEN],
+		    uint8_t ids[static PAGE][HUB_ID_LEN])
+{
+	struct sql_query q;
+	int n = 0, r;
+
+	sql_start(s->db, &q,
+		  "SELECT hub_id FROM enrolment WHERE hub_id > ?1"
+		  " UNION SELECT hub_id FROM claim WHERE hub_id > ?1"
+		  " ORDER BY hub_id LIMIT 64");
+	sql_bind_bytes(&q, 1, after, HUB_ID_LEN);
+	while (n < PAGE && sql_row(&q))
+		sql_get_fixed(&q, 0, ids[n++], HUB_ID_LEN);
+	r = sql_end(&q);
+	return r < 0 ? r : n;
+}
+
+int enrol_store_page(struct store *s, const uint8_t after[static HUB_ID_LEN],
+		     unsigned most, enrol_row_fn *fn, void *arg)
+{
+	uint8_t ids[PAGE][HUB_ID_LEN], at[HUB_ID_LEN];
+	unsigned given = 0;
+	int r = 0, n;
+
+	memcpy(at, after, sizeof(at));
+	do {
+		n = read_ids(s, at, ids);
+		for (int i = 0; r == 0 && i < n && given < most; i++) {
+			struct enrol_row row = { .has_hub = false };
+
+			memcpy(at, ids[i], sizeof(at));
+			memcpy(row.hub, ids[i], sizeof(row.hub));
+			r = load(s, &row);
+			given += r == 0;
+			if (r == 0)
+				r = fn(arg, &row);
+			else if (r == -ENOENT)
+				r = 0; /* a claim that was taken back */
+		}
+	} while (r == 0 && n == PAGE && given < most);
+	return n < 0 ? n : r;
+}
+
+/* Ids are hashes: none is all zeros. */
 int enrol_store_each(struct store *s, enrol_row_fn *fn, void *arg)
 {
-	uint8_t(*ids)[HUB_ID_LEN] = calloc(ENROL_LIST_MAX, sizeof(*ids));
-	struct sql_query q;
-	size_t count = 0;
-	int r;
+	static const uint8_t first[HUB_ID_LEN];
 
-	if (!ids)
-		return -ENOMEM;
-	sql_start(s->db, &q,
-		  "SELECT hub_id FROM enrolment UNION SELECT hub_id FROM claim"
-		  " ORDER BY hub_id LIMIT 10000");
-	while (count < ENROL_LIST_MAX && sql_row(&q))
-		sql_get_fixed(&q, 0, ids[count++], HUB_ID_LEN);
-	r = sql_end(&q);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		struct enrol_row row = { .has_hub = false };
-
-		memcpy(row.hub, ids[i], HUB_ID_LEN);
-		r = load(s, &row);
-		if (r == 0)
-			r = fn(arg, &row);
-		else if (r == -ENOENT)
-			r = 0; /* a claim that was taken back */
-	}
-	free(ids);
-	return r;
+	return enrol_store_page(s, first, ENROL_LIST_MAX, fn, arg);
 }

@@ -66,3 +66,6 @@ int enrol_store_agrees(struct store *s, const struct enrol_row *row,
 enum { ENROL_LIST_MAX = 10000 };
 typedef int enrol_row_fn(void *arg, const struct enrol_row *row);
 int enrol_store_each(struct store *s, enrol_row_fn *fn, void *arg);
+/* enrol_store_page - the same of those whose id is above 'after', at most 'most' of them. */
+int enrol_store_page(struct store *s, const uint8_t after[static HUB_ID_LEN],
+		     unsigned most, enrol_row_fn *fn, void *arg);

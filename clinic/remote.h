@@ -11,10 +11,13 @@
  * before the answer came: what was asked may have been done.
  */
 #include "clinic/door.h"
+#include "clinic/enrol_store.h"
 #include "clinic/folder.h"
 #include "clinic/gaps_load.h"
 #include "clinic/hub_facts.h"
 #include "clinic/hub_list.h"
+#include "clinic/store_visit.h"
+#include "clinic/witness.h"
 #include "hub/core/cbor.h"
 
 struct remote;
@@ -59,7 +62,12 @@ int remote_held(struct remote *r, const char *hub, store_held_group_fn *fn, void
 int remote_held_records(struct remote *r, const char *hub, store_quarantine_fn *fn,
 			void *arg);
 int remote_journal(struct remote *r, const char *hub, store_journal_fn *fn, void *arg);
+/* By name as a hub or a claim. */
+int remote_visits(struct remote *r, const char *name, store_visit_fn *fn, void *arg);
+int remote_enrolments(struct remote *r, enrol_row_fn *fn, void *arg);
 /* Of one epoch of it. */
+int remote_checkpoints(struct remote *r, const char *hub, uint32_t epoch, witness_fn *fn,
+		       void *arg);
 int remote_manifests(struct remote *r, const char *hub, uint32_t epoch,
 		     store_record_fn *fn, void *arg);
 int remote_numbers(struct remote *r, const char *hub, uint32_t epoch,

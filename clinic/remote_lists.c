@@ -7,6 +7,7 @@
 #include "clinic/remote.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "clinic/door_rows.h"
 
@@ -21,6 +22,9 @@ struct told {
 		store_held_group_fn *held;
 		store_journal_fn *journal;
 		gaps_numbers_fn *numbers;
+		store_visit_fn *visit;
+		enrol_row_fn *enrol;
+		witness_fn *checkpoint;
 	} fn;
 	void *arg;
 };
@@ -31,20 +35,21 @@ typedef int take_fn(struct cb *c, struct door_request *rq, const struct told *to
 static int walk(struct remote *r, struct door_request *rq, take_fn *take,
 		const struct told *to)
 {
+	const size_t full = door_page_rows(rq->op);
 	struct cb c;
 	size_t n;
 	int err;
 
 	do {
 		err = remote_ask(r, rq, &c);
-		n = err < 0 ? 0 : cb_get_array(&c, DOOR_PAGE);
+		n = err < 0 ? 0 : cb_get_array(&c, full);
 		if (err == 0)
 			err = cb_error(&c);
 		for (size_t i = 0; err == 0 && i < n; i++)
 			err = take(&c, rq, to);
 		if (err == 0)
 			err = cb_finish(&c);
-	} while (err == 0 && n == DOOR_PAGE);
+	} while (err == 0 && n == full);
 	return err;
 }
 
@@ -248,6 +253,63 @@ int remote_records(struct remote *r, const char *hub, store_record_fn *fn, void 
 {
 	return walk_hub(r, DOOR_RECORDS, hub, take_record,
 			&(struct told){ .fn.record = fn, .arg = arg });
+}
+
+static int take_visit(struct cb *c, struct door_request *rq, const struct told *to)
+{
+	struct visit_entry e;
+	int err;
+
+	door_get_visit_entry(c, &e);
+	err = go_on(c, rq, e.number, e.number);
+	return err < 0 ? err : to->fn.visit(to->arg, &e);
+}
+
+int remote_visits(struct remote *r, const char *name, store_visit_fn *fn, void *arg)
+{
+	return walk_hub(r, DOOR_VISITS, name, take_visit,
+			&(struct told){ .fn.visit = fn, .arg = arg });
+}
+
+static int take_checkpoint(struct cb *c, struct door_request *rq, const struct told *to)
+{
+	struct audit_checkpoint k;
+	int err;
+
+	door_get_checkpoint(c, &k);
+	err = go_on(c, rq, k.size, k.size);
+	return err < 0 ? err : to->fn.checkpoint(to->arg, &k);
+}
+
+int remote_checkpoints(struct remote *r, const char *hub, uint32_t epoch, witness_fn *fn,
+		       void *arg)
+{
+	const struct door_request rq = { .op = DOOR_CHECKPOINTS, .epoch = epoch };
+
+	return walk_epoch(r, &rq, hub, take_checkpoint,
+			  &(struct told){ .fn.checkpoint = fn, .arg = arg });
+}
+
+/* Behind an id, which a key begins with. */
+static int take_enrol(struct cb *c, struct door_request *rq, const struct told *to)
+{
+	struct enrol_row row;
+
+	door_get_enrol(c, &row);
+	if (cb_error(c))
+		return cb_error(c);
+	if (memcmp(row.hub, rq->key, HUB_ID_LEN) <= 0)
+		return -EPROTO;
+	rq->has_key = true;
+	memcpy(rq->key, row.hub, HUB_ID_LEN);
+	return to->fn.enrol(to->arg, &row);
+}
+
+int remote_enrolments(struct remote *r, enrol_row_fn *fn, void *arg)
+{
+	struct door_request rq = { .op = DOOR_ENROL_LIST };
+
+	return walk(r, &rq, take_enrol, &(struct told){ .fn.enrol = fn, .arg = arg });
 }
 
 /* --- hubs ------------------------------------------------------------------------------- */

@@ -39,6 +39,7 @@ static void question(const uint8_t *data, size_t size)
 	check_text(rq.why, sizeof(rq.why));
 	check_text(rq.patient, sizeof(rq.patient));
 	check_text(rq.who, sizeof(rq.who));
+	check_text(rq.words, sizeof(rq.words));
 	n = door_request_encode(&rq, buf, sizeof(buf));
 	check(n > 0 && door_request_decode(buf, (size_t)n, &again) == 0);
 	check(rq.cose_len == again.cose_len);
@@ -123,8 +124,38 @@ static void read_life(struct cb *c)
 	check(cb_error(c) || l.result <= LIFE_CHANGED);
 }
 
+static void read_visit(struct cb *c)
+{
+	static struct door_visit v;
+
+	door_get_visit(c, &v);
+	check_text(v.facts.code, sizeof(v.facts.code));
+	check_text(v.facts.software, sizeof(v.facts.software));
+	check(v.facts.device_count <= CONFIG_DEVICES_MAX);
+}
+
+static void read_entry(struct cb *c)
+{
+	struct visit_entry e;
+
+	door_get_visit_entry(c, &e);
+	check_text(e.who, sizeof(e.who));
+	check_text(e.words, sizeof(e.words));
+	check(cb_error(c) || (e.step >= VISIT_PLAN && e.step < VISIT_STEPS));
+}
+
+static void read_audit(struct cb *c)
+{
+	struct door_audit a;
+
+	door_get_audit(c, &a);
+	check_hub(&a.hub);
+}
+
 static void read_row(struct cb *c, enum door_op op)
 {
+	struct audit_checkpoint point;
+	struct enrol_row row;
 	struct held_group g;
 	struct tombstone t;
 	struct claim k;
@@ -148,15 +179,24 @@ static void read_row(struct cb *c, enum door_op op)
 	} else if (op == DOOR_HELD) {
 		door_get_held(c, &g);
 		check(g.why < QUARANTINE_REASONS);
-	} else {
+	} else if (op == DOOR_JOURNAL) {
 		read_journal(c);
+	} else if (op == DOOR_VISITS) {
+		read_entry(c);
+	} else if (op == DOOR_CHECKPOINTS) {
+		door_get_checkpoint(c, &point);
+		check(point.size <= INT64_MAX);
+	} else {
+		door_get_enrol(c, &row);
+		check_text(row.name, sizeof(row.name));
 	}
 }
 
 static bool is_list(enum door_op op)
 {
 	return op == DOOR_HUBS || op == DOOR_CLAIMS || op == DOOR_GIVEN_UP ||
-	       (op >= DOOR_RECORDS && op <= DOOR_JOURNAL);
+	       (op >= DOOR_RECORDS && op <= DOOR_JOURNAL) || op == DOOR_ENROL_LIST ||
+	       op == DOOR_VISITS || op == DOOR_CHECKPOINTS;
 }
 
 static void read_config(struct cb *c)
@@ -204,6 +244,10 @@ static void answer(enum door_op op, const uint8_t *data, size_t size)
 		door_get_held_done(&c, &done);
 	} else if (op >= DOOR_SUSPEND && op <= DOOR_FIND) {
 		read_life(&c);
+	} else if (op == DOOR_VISIT_FACTS) {
+		read_visit(&c);
+	} else if (op == DOOR_AUDIT) {
+		read_audit(&c);
 	}
 	(void)cb_finish(&c);
 }

@@ -19,18 +19,22 @@ static void test_roles(void)
 			" hello hub-list claim-list status given-up hub-show claim "
 			"claim-cancel config-read config-put assignments assign readings "
 			"numbers manifests recovered held held-readings journal "
-			"held-settle suspend resume lost found withdraw withdraw-undo ",
+			"held-settle suspend resume lost found withdraw withdraw-undo "
+			"enrol-list enrol-approve visit visit-list visit-note ",
 		[DOOR_ROLE_TECHNICIAN] = " hello hub-list claim-list status given-up "
 					 "hub-show claim claim-cancel numbers manifests "
-					 "lost ",
+					 "lost enrol-list enrol-approve visit visit-list "
+					 "visit-note ",
 		[DOOR_ROLE_SECURITY] =
 			" hello hub-list claim-list status given-up hub-show claim "
 			"claim-cancel config-read config-put assignments numbers "
 			"manifests held journal held-settle suspend resume lost found "
-			"withdraw ",
+			"withdraw enrol-list enrol-approve visit visit-list audit "
+			"checkpoints ",
 		[DOOR_ROLE_AUDITOR] = " hello hub-list claim-list status given-up "
 				      "hub-show assignments numbers manifests held "
-				      "journal ",
+				      "journal enrol-list visit visit-list audit "
+				      "checkpoints ",
 	};
 	char word[32];
 
@@ -85,6 +89,7 @@ static struct door_request full(void)
 	memset(rq.why, 'w', JOURNAL_WHY_MAX);
 	memset(rq.patient, 'p', PATIENT_TEXT_MAX);
 	memset(rq.who, 'b', JOURNAL_WHO_MAX);
+	memset(rq.words, 'v', VISIT_WORDS_MAX - 1);
 	return rq;
 }
 
@@ -131,7 +136,7 @@ static void test_questions_that_are_none(void)
 	REFUSE(-ENOTSUP, 0xa2, 0x00, 0x02, 0x01, 0x01);		    /* version */
 	REFUSE(-ENOTSUP, 0xa1, 0x00, 0x01);			    /* no operation */
 	REFUSE(-ENOTSUP, 0xa2, 0x00, 0x01, 0x18, 0x7f);		    /* DOOR_OPS */
-	REFUSE(-ENOTSUP, 0xa3, 0x00, 0x01, 0x01, 0x01, 0x10, 0x00); /* unknown key */
+	REFUSE(-ENOTSUP, 0xa3, 0x00, 0x01, 0x01, 0x01, 0x17, 0x00); /* unknown key */
 	REFUSE(-EBADMSG, 0xa2, 0x01, 0x01, 0x00, 0x01);		    /* order */
 	REFUSE(-EBADMSG, 0xa3, 0x00, 0x01, 0x01, 0x01, 0x01, 0x01); /* twice */
 	REFUSE(-EBADMSG, 0xa2, 0x00, 0x01, 0x01, 0x01, 0x00);	    /* something behind */
@@ -176,10 +181,11 @@ static void test_limits(void)
 	struct {
 		uint8_t key;
 		size_t max;
-	} texts[] = { { 2, HUB_NAME_MAX },     { 4, CLAIM_SITE_MAX },
-		      { 5, HUB_NAME_MAX },     { 6, JOURNAL_WHY_MAX },
-		      { 7, PATIENT_TEXT_MAX }, { 10, JOURNAL_WHO_MAX } };
-	char text[JOURNAL_WHY_MAX + 2];
+	} texts[] = { { 2, HUB_NAME_MAX },	  { 4, CLAIM_SITE_MAX },
+		      { 5, HUB_NAME_MAX },	  { 6, JOURNAL_WHY_MAX },
+		      { 7, PATIENT_TEXT_MAX },	  { 10, JOURNAL_WHO_MAX },
+		      { 16, VISIT_WORDS_MAX - 1 } };
+	char text[VISIT_WORDS_MAX + 2];
 	struct writer w;
 
 	memset(text, 'x', sizeof(text));
@@ -431,6 +437,156 @@ static void test_rows_of_decisions(void)
 	CHECK_UINT(got_l.held, 14);
 }
 
+static void test_visit_there_and_back(void)
+{
+	static struct door_visit v, got;
+	struct visit_entry e = { .number = 3,
+				 .at_ms = 4,
+				 .step = VISIT_SIGN_OFF,
+				 .outcome = VISIT_FAILED },
+			   got_e;
+	struct writer w;
+	struct cb c;
+
+	memset(v.id, 1, sizeof(v.id));
+	memset(v.key, 2, sizeof(v.key));
+	v.facts = (struct visit_facts){ .claimed = true,
+					.has_key = true,
+					.is_there = true,
+					.state = HUB_ACTIVE,
+					.seen_ms = 5,
+					.has_config = true,
+					.config_wanted = UINT64_MAX,
+					.heartbeat_s = 6,
+					.has_status = true,
+					.config_used = 7,
+					.clock = CLOCK_QUALITY_CLINIC,
+					.radio = true,
+					.blocked = STORE_FULL,
+					.code = "1-2-3",
+					.may_test = true,
+					.test_until_ms = 8,
+					.path = { 9, 10, 11 },
+					.software = "1.2.3",
+					.has_hash = true,
+					.config_hash = { 12 },
+					.device_count = CONFIG_DEVICES_MAX };
+	for (uint16_t i = 0; i < CONFIG_DEVICES_MAX; i++)
+		v.facts.devices[i] = (struct visit_device){ .num = i,
+							    .kind = READING_GLUCOSE,
+							    .alone = true,
+							    .told = true,
+							    .bond = BOND_GOOD,
+							    .battery = 13,
+							    .has_clock_error = true,
+							    .clock_error_s = INT32_MIN,
+							    .signal_dbm = -62,
+							    .reading_ms = 14,
+							    .received_ms = 15 };
+	memset(e.who, 'w', JOURNAL_WHO_MAX);
+	memset(e.words, 'x', VISIT_WORDS_MAX - 1);
+	writer_init(&w, buf, sizeof(buf));
+	door_put_visit(&w, &v);
+	door_put_visit_entry(&w, &e);
+	cb_init(&c, buf, (size_t)writer_len(&w));
+	door_get_visit(&c, &got);
+	door_get_visit_entry(&c, &got_e);
+	CHECK_INT(cb_finish(&c), 0);
+	CHECK_MEM(got.id, v.id, sizeof(v.id));
+	CHECK_MEM(got.key, v.key, sizeof(v.key));
+	CHECK_STR(got.facts.code, "1-2-3");
+	CHECK_STR(got.facts.software, "1.2.3");
+	CHECK_UINT(got.facts.config_wanted, UINT64_MAX);
+	CHECK_UINT(got.facts.config_used, 7);
+	CHECK_INT(got.facts.clock, CLOCK_QUALITY_CLINIC);
+	CHECK_INT(got.facts.blocked, STORE_FULL);
+	CHECK_INT(got.facts.path.again, 11);
+	CHECK_INT(got.facts.config_hash[0], 12);
+	CHECK(got.facts.may_test && got.facts.is_there && got.facts.claimed);
+	CHECK_UINT(got.facts.device_count, CONFIG_DEVICES_MAX);
+	CHECK_INT(got.facts.devices[3].num, 3);
+	CHECK_INT(got.facts.devices[3].clock_error_s, INT32_MIN);
+	CHECK_INT(got.facts.devices[3].signal_dbm, -62);
+	CHECK_INT(got.facts.devices[3].received_ms, 15);
+	CHECK_INT(got_e.step, VISIT_SIGN_OFF);
+	CHECK_INT(got_e.outcome, VISIT_FAILED);
+	CHECK_STR(got_e.words, e.words);
+	CHECK_STR(got_e.who, e.who);
+	e.step = VISIT_STEPS;
+	writer_init(&w, buf, sizeof(buf));
+	door_put_visit_entry(&w, &e);
+	cb_init(&c, buf, (size_t)writer_len(&w));
+	door_get_visit_entry(&c, &got_e);
+	CHECK_INT(cb_finish(&c), -ERANGE);
+}
+
+static void test_enrol_there_and_back(void)
+{
+	struct enrol_row row = { .name = "hall", .has_hub = true }, got;
+	struct writer w;
+	struct cb c;
+
+	memset(row.hub, 1, sizeof(row.hub));
+	for (int there = 0; there < 4; there++) {
+		row.e = (struct enrolment){
+			.state = HUB_ISSUED,
+			.epoch = 2,
+			.active = { .there = there & 1, .epoch = 3, .ends_ms = 4 },
+			.issued = { .there = there & 2, .renewal = true, .issued_ms = 5 },
+			.tries = 6,
+			.asked = true
+		};
+		writer_init(&w, buf, sizeof(buf));
+		door_put_enrol(&w, &row);
+		cb_init(&c, buf, (size_t)writer_len(&w));
+		door_get_enrol(&c, &got);
+		CHECK_INT(cb_finish(&c), 0);
+		CHECK_STR(got.name, "hall");
+		CHECK_INT(got.e.state, HUB_ISSUED);
+		CHECK_INT(got.e.active.there, there & 1);
+		CHECK_INT(got.e.active.ends_ms, there & 1 ? 4 : 0);
+		CHECK_INT(got.e.issued.renewal, there >> 1);
+		CHECK_INT(got.e.issued.issued_ms, there & 2 ? 5 : 0);
+		CHECK_UINT(got.e.tries, 6);
+		CHECK(got.e.asked && !got.e.approved);
+	}
+}
+
+static void test_audit_there_and_back(void)
+{
+	struct audit_checkpoint k = {
+		.enrolment = 1, .size = INT64_MAX, .boot = 2, .highest_seq = UINT64_MAX
+	};
+	struct audit_checkpoint got_k;
+	struct door_audit a = { .state = { .size = 3, .distrusted = true } }, got;
+	struct writer w;
+	struct cb c;
+
+	a.hub = a_hub();
+	memset(k.root, 4, sizeof(k.root));
+	memset(k.head, 5, sizeof(k.head));
+	memset(k.hub, 6, sizeof(k.hub));
+	memset(a.key0, 7, sizeof(a.key0));
+	for (int key = 0; key <= 1; key++) {
+		a.has_key = key;
+		writer_init(&w, buf, sizeof(buf));
+		door_put_audit(&w, &a);
+		door_put_checkpoint(&w, &k);
+		cb_init(&c, buf, (size_t)writer_len(&w));
+		door_get_audit(&c, &got);
+		door_get_checkpoint(&c, &got_k);
+		CHECK_INT(cb_finish(&c), 0);
+		CHECK_INT(got.has_key, key);
+		CHECK_INT(got.key0[0], key ? 7 : 0);
+		CHECK_UINT(got.state.size, 3);
+		CHECK_UINT(got_k.size, INT64_MAX);
+		CHECK_UINT(got_k.highest_seq, UINT64_MAX);
+		CHECK_MEM(got_k.head, k.head, sizeof(k.head));
+		CHECK_MEM(got_k.root, k.root, sizeof(k.root));
+		CHECK_INT(got_k.boot, 2);
+	}
+}
+
 static void test_numbers_that_are_none(void)
 {
 	static const uint64_t cases[][3] = { { 1, 1, 0 },
@@ -493,6 +649,7 @@ static void test_answers_that_are_none(void)
 
 TEST_MAIN("door", test_roles, test_codes, test_question_there_and_back,
 	  test_questions_that_are_none, test_questions_that_are_not_whole, test_limits,
+	  test_visit_there_and_back, test_enrol_there_and_back, test_audit_there_and_back,
 	  test_records_there_and_back, test_rows_of_decisions, test_numbers_that_are_none,
 	  test_known_there_and_back, test_facts_there_and_back,
 	  test_rows_that_are_longer_or_shorter, test_text_for_a_terminal,
