@@ -159,7 +159,14 @@ static void take_ticket(struct identity_store *s, const struct args *a)
 		setup_take_ticket(s, a->boot_dir, (int64_t)time(NULL), &found, id, &left);
 
 	say_ticket(&found, r, id);
-	if (left)
+	if (left && (r == SETUP_TRUST_TAKEN || r == SETUP_TRUST_SAME))
+		log_info(
+			"ticket-left",
+			"ticket=%s next=hub-ticket-erase do=\"if it is still on the boot "
+			"partition after this start, remove clinic.ticket: it is "
+			"secret\"",
+			id);
+	else if (left)
 		log_warn(
 			"ticket-left",
 			"ticket=%s do=\"remove clinic.ticket from the boot partition: it "
