@@ -211,6 +211,9 @@ test_targets := coap/targets.o
 test_block := coap/block.o
 test_fetch := coap/block.o coap/fetch.o
 test_offer := $(hubd_parts)
+test_trusted := $(hubd_parts) $(clinic)
+test_anchor := coap/anchor.o hub/crypto/trust_sign.o $(clinic)
+test_enrol_words := coap/enrol_words.o $(enroller) coap/identity.o $(clinic)
 test_command := $(hubd_parts)
 test_endpoints := hub/endpoints.o
 test_timefloor := hub/timefloor.o $(core)
@@ -245,7 +248,7 @@ UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
 UNIT_COAP := tune
-UNIT += life store_enrol store_life
+UNIT += life store_enrol store_life trusted anchor enrol_words
 UNIT += measure
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
@@ -612,6 +615,8 @@ fuzz_status := $(core)
 fuzz_ticket := $(core)
 fuzz_trust := $(core)
 fuzz_evidence := $(core)
+fuzz_enrol_words := $(coap_pure) $(core)
+fuzz_trusted := $(hubd_parts)
 fuzz_procfs := $(measure_pure) $(core)
 fuzz_door := $(door) coap/identity.o $(clinic)
 fuzz_reply := $(coap_pure) $(core)
@@ -631,7 +636,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/replies.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence procfs
+FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence procfs enrol_words trusted
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)

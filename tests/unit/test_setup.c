@@ -5,19 +5,17 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "clinic/pki.h"
 #include "coap/setup.h"
 #include "hub/crypto/ticket_sign.h"
-#include "hub/crypto/trust_sign.h"
 #include "hub/rt/file.h"
 #include "tests/unit/temp_dir.h"
 #include "tests/unit/test.h"
+#include "tests/unit/trust_maker.h"
 
 enum { EXPIRES_S = 1800000000 };
 
 static char top[200], state[240], boot[240];
-static struct pki_pair root;
-static uint8_t root_private[P256_PRIVATE_LEN];
+static struct trust_maker maker;
 
 static void test_start(void)
 {
@@ -25,8 +23,7 @@ static void test_start(void)
 	snprintf(state, sizeof(state), "%s/state", top);
 	snprintf(boot, sizeof(boot), "%s/boot", top);
 	CHECK_INT(crypto_init(), 0);
-	CHECK_INT(pki_make_root("Clinic", 1795000000000, &root), 0);
-	CHECK_INT(pki_root_scalar(&root, root_private), 0);
+	trust_maker_init(&maker);
 }
 
 static struct identity_store *open_store(void)
@@ -49,26 +46,9 @@ static struct identity_store *fresh(void)
 
 static size_t make(const char *clinic, uint8_t file[static TRUST_FILE_MAX])
 {
-	struct trust t = { .endpoint_count = 1, .expires_s = EXPIRES_S };
-	struct pki_cert cert;
-	int n;
+	struct trust t = trust_maker_fields(&maker, clinic, EXPIRES_S);
 
-	snprintf(t.clinic, sizeof(t.clinic), "%s", clinic);
-	CHECK_INT(pki_der(root.cert, &cert), 0);
-	memcpy(t.root, cert.der, cert.len);
-	t.root_len = cert.len;
-	t.endpoints[0] = (struct config_endpoint){ .port = 5684,
-						   .name = "clinic.example",
-						   .profile = DTLS_PROFILE_13_CID,
-						   .pin_count = 1 };
-	memset(t.endpoints[0].pins[0], 0x11, PIN_LEN);
-	t.enrol = t.endpoints[0];
-	memset(t.config_public, 0x33, sizeof(t.config_public));
-	t.config_public[0] = 4;
-	memset(t.seal_public, 0x44, sizeof(t.seal_public));
-	n = trust_make(&t, root_private, file, TRUST_FILE_MAX);
-	CHECK(n > 0);
-	return (size_t)n;
+	return trust_maker_file(&maker, &t, file);
 }
 
 static size_t put_in(const char *clinic)
@@ -211,10 +191,11 @@ static void put_ticket(const char *clinic)
 
 	t.trust_len = make(clinic, t.trust);
 	p256_generate(t.private, public);
-	CHECK_INT(pki_sign_hub(&root, name, public, 1795000000000, 86400000, &cert), 0);
+	CHECK_INT(pki_sign_hub(&maker.root, name, public, 1795000000000, 86400000, &cert),
+		  0);
 	memcpy(t.cert, cert.der, cert.len);
 	t.cert_len = cert.len;
-	n = ticket_make(&t, root_private, file, sizeof(file));
+	n = ticket_make(&t, maker.private, file, sizeof(file));
 	CHECK(n > 0);
 	CHECK_INT(file_replace(boot, "clinic.ticket", file, (size_t)n), 0);
 	last_ticket = t;
@@ -292,19 +273,19 @@ static void test_ticket_refused(void)
 
 	put_in("one");
 	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
-	memcpy(ours, root_private, sizeof(ours));
+	memcpy(ours, maker.private, sizeof(ours));
 	CHECK_INT(pki_make_root("Other", 1795000000000, &other), 0);
-	CHECK_INT(pki_root_scalar(&other, root_private), 0);
+	CHECK_INT(pki_root_scalar(&other, maker.private), 0);
 	root = other;
 	put_ticket("two");
 	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_IGNORED);
 	CHECK(is_left() && holds("one") && !identity_store_kept(s).has_ticket);
 	root = mine;
-	memcpy(root_private, ours, sizeof(ours));
+	memcpy(maker.private, ours, sizeof(ours));
 	CHECK_INT(file_replace(boot, "clinic.ticket", (const uint8_t *)"x", 1), 0);
 	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_REFUSED);
 	put_ticket("one");
-	CHECK_INT(identity_store_keep_ticket(s, root_private, last_ticket.cert,
+	CHECK_INT(identity_store_keep_ticket(s, maker.private, last_ticket.cert,
 					     last_ticket.cert_len),
 		  -EKEYREJECTED);
 	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_TAKEN);
