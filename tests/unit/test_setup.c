@@ -265,23 +265,17 @@ static void test_ticket(void)
 static void test_ticket_refused(void)
 {
 	const struct enrol_action forget = { .what = ENROL_FORGET };
-	static struct pki_pair other;
 	struct identity_store *s = fresh();
-	uint8_t ours[P256_PRIVATE_LEN];
-	struct pki_pair mine = root;
+	struct trust_maker mine = maker;
 	struct setup_trust_file f;
 
 	put_in("one");
 	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
-	memcpy(ours, maker.private, sizeof(ours));
-	CHECK_INT(pki_make_root("Other", 1795000000000, &other), 0);
-	CHECK_INT(pki_root_scalar(&other, maker.private), 0);
-	root = other;
+	trust_maker_init(&maker);
 	put_ticket("two");
 	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_IGNORED);
 	CHECK(is_left() && holds("one") && !identity_store_kept(s).has_ticket);
-	root = mine;
-	memcpy(maker.private, ours, sizeof(ours));
+	maker = mine;
 	CHECK_INT(file_replace(boot, "clinic.ticket", (const uint8_t *)"x", 1), 0);
 	CHECK_INT(take_ticket(s, 0, &f), SETUP_TRUST_REFUSED);
 	put_ticket("one");
