@@ -105,7 +105,7 @@ hub_store_reset_libs = $(hub_store_libs)
 # hub-coap: pure machines, then the libcoap shell. libcoap's archive and the mends go together.
 coap_pure := coap/block.o coap/fetch.o coap/forward.o coap/forward_answer.o coap/forward_size.o coap/rtt.o coap/supervisor.o coap/targets.o coap/enrol.o coap/enrol_words.o
 coap_shared := coap/identity.o coap/library.o coap/mend.o coap/tune.o $(core) $(rt) $(crypto)
-coap_server := $(addprefix coap/,block.o replies.o requests.o server.o)
+coap_server := $(addprefix coap/,block.o block_body.o replies.o requests.o respond.o server.o)
 # a hub's certificates: its files, the questions to the clinic
 enrolling := $(addprefix coap/,anchor.o enrol_client.o enrolling.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_sign.o
 coap := $(coap_pure) $(enrolling) hub/rt/resolve.o $(addprefix coap/,client.o report.o route.o uplink.o uplink_enrol.o uplink_peers.o) $(coap_shared)
@@ -209,6 +209,7 @@ test_pki := $(clinic) coap/identity.o
 test_rtt := coap/rtt.o
 test_targets := coap/targets.o
 test_block := coap/block.o
+test_block_body := coap/block.o coap/block_body.o
 test_fetch := coap/block.o coap/fetch.o
 test_offer := $(hubd_parts)
 test_trusted := $(hubd_parts) $(clinic)
@@ -244,7 +245,7 @@ test_gaps := $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o) 
 test_replies := coap/replies.o $(core)
 test_coap_records := $(coap_shared)
 UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_store setup reset \
-	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block fetch offer command config_state config_serve config_text
+	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block block_body fetch offer command config_state config_serve config_text
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
 UNIT_COAP := tune
@@ -415,7 +416,7 @@ FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM
 FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io ticket_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
 FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py
-FAST_SCRIPTS += io/test_renewal_io.py
+FAST_SCRIPTS += io/test_renewal_io.py io/test_ordered_test.py
 FAST_SCRIPTS += io/test_door_records.py io/test_door_visit.py
 FAST_SCRIPTS += io/test_measure.py
 fast-programs: $(O)/tests/net/feed
@@ -633,7 +634,7 @@ fuzz_btree := storage/btree.o $(core)
 fuzz_ranges := storage/ranges.o storage/crc32.o $(core)
 fuzz_upload := $(clinic)
 fuzz_coap_record := $(coap_shared)
-fuzz_coap_pdu := coap/block.o coap/replies.o coap/requests.o $(coap_pure) $(coap_shared)
+fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
 FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence procfs enrol_words trusted

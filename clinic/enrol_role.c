@@ -156,6 +156,7 @@ static int open_port(struct enrol_role *e, struct rt *rt, const char *dir, uint1
 		.both = true,
 		.any_chain = true,
 		.gets = true,
+		.blocks = true,
 		.cert_pem = cert,
 		.key_pem = key,
 		.ca_pem = ca,

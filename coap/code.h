@@ -7,6 +7,7 @@
  */
 enum coap_code {
 	COAP_CODE_VALID = 67,		    /* 2.03 */
+	COAP_CODE_CONTINUE = 95,	    /* 2.31, RFC 7959 */
 	COAP_CODE_CHANGED = 68,		    /* 2.04 */
 	COAP_CODE_CONTENT = 69,		    /* 2.05 */
 	COAP_CODE_BAD_REQUEST = 128,	    /* 4.00 */

@@ -2,14 +2,15 @@
  * requests.c - POSTs of peers whose key is proved are gathered and go to one handler, their GETs to another at once, or
  * to the same where the server says so; all else is refused.
  *
- * Must never: call the handler without the SPKI of the key that DTLS proved; assemble
- * blocks; answer a request that the handler wants unanswered (no empty acknowledgement
- * either, it would stop the client from sending again); answer one before the handler has
- * settled it.
+ * Must never: call the handler without the SPKI of the key that DTLS proved; answer a
+ * request that the handler wants unanswered (no empty acknowledgement either, it would stop
+ * the client from sending again); answer one before the handler has settled it.
  *
  * Invariants
  *   1. A session's SPKI is read from its own DTLS state and kept with the session; it goes with it.
- *   2. One datagram is one request: whatever carries Block1 is 4.13.
+ *   2. One datagram is one request, and whatever carries Block1 is 4.13; but where the server says so a request comes in
+ *      blocks, put together (block_body.h) before it waits, and its answer goes in blocks if the peer asks for them. Then
+ *      the last answer is kept with the peer, for its further blocks (RFC 7959, 3.3).
  *   3. A request that comes again, while its reply is among the last few of its session, gets that
  *      reply and is not handed over again; one that comes again while the first still waits gets the
  *      answer of the first. The handler is idempotent all the same (server.h).
@@ -25,15 +26,15 @@
 #include <string.h>
 
 #include "coap/block.h"
+#include "coap/block_body.h"
 #include "coap/replies.h"
 #include "coap/requests.h"
+#include "coap/respond.h"
 #include "hub/rt/rt.h"
 
 enum {
 	PATH_MAX_LEN = 64,
 	QUERY_MAX_LEN = 128,
-	CONTENT_FORMAT_CERTIFICATE = 287, /* RFC 9148, 9.1 */
-	CODE_NEVER_SENT = 32, /* 1.00 is no code: libcoap drops such a response */
 };
 
 /* What we know of one session's peer. */
@@ -41,6 +42,10 @@ struct peer {
 	struct requests *requests;
 	uint8_t spki[PIN_LEN];
 	struct replies replies;
+	struct block_body *body; /* that comes in blocks; NULL: none ever did */
+	struct coap_server_response
+		*large; /* that went in blocks, for the path; NULL: none ever did */
+	char large_path[PATH_MAX_LEN];
 };
 
 struct waiting {
@@ -53,6 +58,7 @@ struct waiting {
 	char query[QUERY_MAX_LEN];
 	bool get;
 	int format, accept;
+	struct cut cut;
 	struct coap_server_response answer;
 	size_t len;
 	uint8_t body[];
@@ -75,30 +81,6 @@ static struct peer *peer_of(struct requests *r, coap_session_t *session)
 	p->requests = r;
 	coap_session_set_app_data(session, p);
 	return p;
-}
-
-static void answer(coap_pdu_t *response, const struct coap_server_response *r)
-{
-	uint8_t buf[4];
-
-	if (r->code == 0 || r->len > sizeof(r->body)) {
-		coap_pdu_set_code(response, (coap_pdu_code_t)CODE_NEVER_SENT);
-		return;
-	}
-	coap_pdu_set_code(response, (coap_pdu_code_t)r->code);
-	if (r->len && r->kind != COAP_SERVER_TEXT)
-		coap_add_option(response, COAP_OPTION_CONTENT_FORMAT,
-				coap_encode_var_safe(buf, sizeof(buf),
-						     r->kind == COAP_SERVER_CERTIFICATE
-							     ? CONTENT_FORMAT_CERTIFICATE
-							     : COAP_FORMAT_CBOR),
-				buf);
-	if (r->code == COAP_CODE_UNAVAILABLE || r->code == COAP_CODE_TOO_MANY)
-		coap_add_option(response, COAP_OPTION_MAXAGE,
-				coap_encode_var_safe(buf, sizeof(buf), r->max_age_s),
-				buf);
-	if (r->len && !coap_add_data(response, r->len, r->body))
-		coap_pdu_set_code(response, (coap_pdu_code_t)CODE_NEVER_SENT);
 }
 
 /* The Uri-Path as text with '/' between; false if it does not fit or holds a zero byte. */
@@ -185,14 +167,18 @@ static void gather(struct requests *r, struct waiting *w)
 
 static void wait(struct requests *r, const struct peer *peer, coap_session_t *session,
 		 const coap_pdu_t *request, const coap_string_t *query,
-		 const char path[static PATH_MAX_LEN])
+		 const char path[static PATH_MAX_LEN], const struct cut *cut)
 {
 	struct waiting *w;
 	const uint8_t *body;
 	size_t len;
 
-	if (!coap_get_data(request, &len, &body))
+	if (cut->has_in) {
+		body = peer->body->bytes;
+		len = peer->body->len;
+	} else if (!coap_get_data(request, &len, &body)) {
 		len = 0;
+	}
 	w = calloc(1, sizeof(*w) + len);
 	if (!w)
 		return;
@@ -206,10 +192,71 @@ static void wait(struct requests *r, const struct peer *peer, coap_session_t *se
 	read_query(query, w->query);
 	w->format = read_number(request, COAP_OPTION_CONTENT_FORMAT);
 	w->accept = read_number(request, COAP_OPTION_ACCEPT);
+	w->cut = *cut;
 	w->len = len;
 	if (len)
 		memcpy(w->body, body, len);
 	gather(r, w);
+}
+
+/* Returns 0: the request is whole, or the code of the answer to a part of it. */
+static int assemble(struct peer *p, const coap_pdu_t *request, const char *path,
+		    struct cut *cut)
+{
+	const uint8_t *data = NULL;
+	uint64_t name = 0;
+	size_t len = 0;
+
+	if (!p->body)
+		p->body = calloc(1, sizeof(*p->body));
+	if (!p->body)
+		return COAP_CODE_UNAVAILABLE;
+	(void)coap_get_data(request, &len, &data);
+	for (const char *c = path; *c; c++)
+		name = name * 31 + (uint8_t)*c;
+	switch (block_body_add(p->body, &cut->in, name, data, len)) {
+	case BLOCK_BODY_WHOLE: return 0;
+	case BLOCK_BODY_MORE: return COAP_CODE_CONTINUE;
+	case -ENOENT: return COAP_CODE_INCOMPLETE;
+	case -EMSGSIZE: return COAP_CODE_TOO_LARGE;
+	}
+	return COAP_CODE_BAD_REQUEST;
+}
+
+/* Further blocks of an answer are asked for without a body. Returns true with *ret if that is what it is. */
+static bool is_further(const struct peer *p, const coap_pdu_t *request, const char *path,
+		       const struct cut *cut, struct coap_server_response *ret)
+{
+	const uint8_t *data;
+	size_t len;
+
+	if (!cut->has_out || cut->out.num == 0 || cut->has_in ||
+	    coap_pdu_get_code(request) == COAP_REQUEST_CODE_GET ||
+	    coap_get_data(request, &len, &data))
+		return false;
+	if (p->large && strcmp(p->large_path, path) == 0)
+		*ret = *p->large;
+	else
+		ret->code = COAP_CODE_INCOMPLETE;
+	return true;
+}
+
+/* Returns 0, or the code of what is wrong. */
+static int look(const struct requests *r, const coap_pdu_t *request,
+		char path[static PATH_MAX_LEN], struct cut *cut)
+{
+	int bad = respond_read_block(request, COAP_OPTION_BLOCK1, &cut->has_in, &cut->in);
+
+	if (cut->has_in && !r->blocks)
+		return COAP_CODE_TOO_LARGE;
+	if (r->blocks)
+		bad |= respond_read_block(request, COAP_OPTION_BLOCK2, &cut->has_out,
+					  &cut->out);
+	if (bad)
+		return COAP_CODE_BAD_OPTION;
+	if (coap_pdu_get_token(request).length > REPLIES_TOKEN_MAX)
+		return COAP_CODE_BAD_REQUEST;
+	return read_path(request, path) ? 0 : COAP_CODE_NOT_FOUND;
 }
 
 static void on_post(coap_resource_t *resource, coap_session_t *session,
@@ -221,75 +268,19 @@ static void on_post(coap_resource_t *resource, coap_session_t *session,
 	struct replies_key key = key_of(request);
 	struct coap_server_response a = { 0 };
 	char path[PATH_MAX_LEN] = { 0 };
-	coap_opt_iterator_t it;
+	struct cut cut = { 0 };
 
-	if (!peer) {
-		a.code = COAP_CODE_FORBIDDEN;
-	} else if (coap_check_option(request, COAP_OPTION_BLOCK1, &it)) {
-		a.code = COAP_CODE_TOO_LARGE;
-	} else if (coap_pdu_get_token(request).length > REPLIES_TOKEN_MAX) {
-		a.code = COAP_CODE_BAD_REQUEST;
-	} else if (!read_path(request, path)) {
-		a.code = COAP_CODE_NOT_FOUND;
+	a.code = peer ? look(r, request, path, &cut) : COAP_CODE_FORBIDDEN;
+	if (a.code) {
+		cut = (struct cut){ 0 };
 	} else if (!replies_find(&peer->replies, &key, rt_mono(), &a) &&
-		   !is_waiting(r, session, &key)) {
-		wait(r, peer, session, request, query, path);
+		   !is_waiting(r, session, &key) &&
+		   !is_further(peer, request, path, &cut, &a)) {
+		a.code = cut.has_in ? assemble(peer, request, path, &cut) : 0;
+		if (a.code == 0)
+			wait(r, peer, session, request, query, path, &cut);
 	}
-	answer(response, &a);
-}
-
-/* Does the asker hold these very bytes? */
-static bool has_etag(const coap_pdu_t *request, const struct coap_server_content *c)
-{
-	coap_opt_filter_t filter;
-	coap_opt_iterator_t it;
-	coap_opt_t *o;
-
-	coap_option_filter_clear(&filter);
-	coap_option_filter_set(&filter, COAP_OPTION_ETAG);
-	coap_option_iterator_init(request, &it, &filter);
-	while ((o = coap_option_next(&it)))
-		if (coap_opt_length(o) == c->etag_len &&
-		    memcmp(coap_opt_value(o), c->etag, c->etag_len) == 0)
-			return true;
-	return false;
-}
-
-/* The block that is asked for; without the option the first of the largest. Returns 0, or -EBADMSG. */
-static int read_block(const coap_pdu_t *request, struct block *ret)
-{
-	coap_opt_iterator_t it;
-	coap_opt_t *o = coap_check_option(request, COAP_OPTION_BLOCK2, &it);
-
-	*ret = (struct block){ .szx = BLOCK_SZX_MAX };
-	return o ? block_decode(coap_opt_value(o), coap_opt_length(o), ret) : 0;
-}
-
-/* A part of the content. Options in the order of their numbers; what all lies in one message needs no Block2. */
-static void answer_part(coap_pdu_t *response, const struct coap_server_content *c,
-			const struct block *asked)
-{
-	struct block_part part;
-	struct block b = *asked;
-	uint8_t buf[4];
-
-	if (block_find(asked, c->len, &part)) {
-		coap_pdu_set_code(response, (coap_pdu_code_t)COAP_CODE_BAD_REQUEST);
-		return;
-	}
-	b.more = part.more;
-	coap_pdu_set_code(response, (coap_pdu_code_t)COAP_CODE_CONTENT);
-	coap_add_option(response, COAP_OPTION_ETAG, c->etag_len, c->etag);
-	coap_add_option(response, COAP_OPTION_CONTENT_FORMAT,
-			coap_encode_var_safe(buf, sizeof(buf), (unsigned)c->format), buf);
-	if (part.len < c->len) {
-		coap_add_option(response, COAP_OPTION_BLOCK2, block_encode(&b, buf), buf);
-		coap_add_option(response, COAP_OPTION_SIZE2,
-				coap_encode_var_safe(buf, sizeof(buf), (unsigned)c->len),
-				buf);
-	}
-	if (part.len && !coap_add_data(response, part.len, c->body + part.offset))
-		coap_pdu_set_code(response, (coap_pdu_code_t)CODE_NEVER_SENT);
+	respond(response, &a, &cut);
 }
 
 static void on_get(coap_resource_t *resource, coap_session_t *session,
@@ -301,7 +292,8 @@ static void on_get(coap_resource_t *resource, coap_session_t *session,
 	struct coap_server_response a = { .code = COAP_CODE_FORBIDDEN };
 	struct coap_server_content c = { 0 };
 	char path[PATH_MAX_LEN] = { 0 };
-	struct block b;
+	struct block b = { .szx = BLOCK_SZX_MAX };
+	bool cut;
 
 	if (r->gets) {
 		on_post(resource, session, request, query, response);
@@ -309,22 +301,22 @@ static void on_get(coap_resource_t *resource, coap_session_t *session,
 	}
 	if (peer && !r->get)
 		a.code = COAP_CODE_NOT_ALLOWED;
-	else if (peer && read_block(request, &b))
+	else if (peer && respond_read_block(request, COAP_OPTION_BLOCK2, &cut, &b))
 		a.code = COAP_CODE_BAD_OPTION;
 	else if (peer && !read_path(request, path))
 		a.code = COAP_CODE_NOT_FOUND;
 	else if (peer)
 		r->get(r->arg,
 		       &(struct coap_server_get){ .spki = peer->spki, .path = path }, &c);
-	if (c.code == COAP_CODE_CONTENT && has_etag(request, &c)) {
+	if (c.code == COAP_CODE_CONTENT && respond_has_etag(request, &c)) {
 		coap_pdu_set_code(response, (coap_pdu_code_t)COAP_CODE_VALID);
 		coap_add_option(response, COAP_OPTION_ETAG, c.etag_len, c.etag);
 	} else if (c.code == COAP_CODE_CONTENT) {
-		answer_part(response, &c, &b);
+		respond_part(response, &c, &b);
 	} else {
 		a.code = c.code ? c.code : a.code;
 		a.max_age_s = c.max_age_s;
-		answer(response, &a);
+		respond(response, &a, &(struct cut){ 0 });
 	}
 }
 
@@ -401,11 +393,24 @@ static void send_answer(const struct waiting *w)
 		coap_delete_pdu(pdu);
 		return;
 	}
-	answer(pdu, &w->answer);
-	if (coap_pdu_get_code(pdu) == (coap_pdu_code_t)CODE_NEVER_SENT)
+	respond(pdu, &w->answer, &w->cut);
+	if (coap_pdu_get_code(pdu) == (coap_pdu_code_t)RESPOND_NEVER)
 		coap_delete_pdu(pdu);
 	else
 		coap_send(w->session, pdu); /* takes pdu; lost is lost, it comes again */
+}
+
+/* Its further blocks are asked for one by one. No memory: they are not there. */
+static void keep_large(struct peer *p, const struct waiting *w)
+{
+	if (w->get || !respond_is_cut(&w->answer, &w->cut))
+		return;
+	if (!p->large)
+		p->large = malloc(sizeof(*p->large));
+	if (!p->large)
+		return;
+	*p->large = w->answer;
+	memcpy(p->large_path, w->path, PATH_MAX_LEN);
 }
 
 static void finish(struct waiting *w)
@@ -414,6 +419,7 @@ static void finish(struct waiting *w)
 
 	if (peer) {
 		replies_keep(&peer->replies, &w->key, rt_mono(), &w->answer);
+		keep_large(peer, w);
 		send_answer(w);
 	}
 	free(w);
@@ -460,6 +466,8 @@ void requests_forget(coap_session_t *session)
 		if (p->requests->waiting[i]->session == session)
 			p->requests->waiting[i]->session = NULL;
 	replies_done(&p->replies);
+	free(p->body);
+	free(p->large);
 	free(p);
 	coap_session_set_app_data(session, NULL);
 }

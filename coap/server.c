@@ -253,6 +253,7 @@ static int start(struct coap_server *s, struct rt *rt,
 	coap_register_event_handler(s->ctx, on_event);
 	s->requests = (struct requests){ .read_spki = read_spki,
 					 .gets = s->cfg.gets,
+					 .blocks = s->cfg.blocks,
 					 .request = s->cfg.request,
 					 .settle = s->cfg.settle,
 					 .get = s->cfg.get,

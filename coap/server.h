@@ -88,6 +88,9 @@ struct coap_server_config {
 	void (*refused)(void *arg, const uint8_t spki[static PIN_LEN], const char *from);
 	/* GETs go the way of POSTs; else they are 4.05. */
 	bool gets;
+	/* Bodies of POSTs may come in blocks (at most BLOCK_BODY_MAX octets), and answers go in blocks of the size that is asked
+	 * for; else what carries Block1 is 4.13. 'request' gets and gives them whole. */
+	bool blocks;
 	/* One POST. Fill *ret before returning. The same request
 	 * may come twice, from another session: must be idempotent. */
 	void (*request)(void *arg, const struct coap_server_request *rq,

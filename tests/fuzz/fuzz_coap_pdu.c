@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "coap/block_body.h"
 #include "coap/forward.h"
 #include "coap/requests.h"
 #include "hub/core/cursor.h"
@@ -42,7 +43,7 @@ static void on_request(void *arg, const struct coap_server_request *rq,
 {
 	(void)arg;
 	check(rq->spki[0] == 7 && rq->spki[PIN_LEN - 1] == 7);
-	check(strlen(rq->path) < PATH_MAX_LEN && rq->len <= MESSAGE_MAX);
+	check(strlen(rq->path) < PATH_MAX_LEN && rq->len <= BLOCK_BODY_MAX);
 	for (size_t i = 0; i < rq->len; i++)
 		seen ^= rq->body[i];
 	ret->code = rq->len & 1 ? COAP_CODE_CHANGED : 0;
@@ -121,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!ctx)
 		start();
 	start_machine();
+	requests.blocks = size & 2; /* as on the port for enrolment, or not */
 	library_addr(addr, 9, &to);
 	session = coap_new_client_session(ctx, NULL, &to, COAP_PROTO_UDP);
 	check(session != NULL);

@@ -171,6 +171,20 @@ def whole(tls):
     return case
 
 
+def blocks(tls):
+    """Request and certificate in blocks of 32 octets."""
+    def case(env):
+        with porch(env, 'blocks', tls) as home:
+            key = Key(home.folder, 'op1')
+            small = '-b', '32'
+            same(home.coap(home.device, home.enrol_port, 'est/crts', 'get', None, None, *small),
+                 openssl('x509', '-in', home.root, '-outform', 'DER'), 'root')
+            der = home.coap(home.device, home.enrol_port, 'est/sen', 'post', key.request(home.hex), 286, *small)
+            home.certificate(key, der)
+            return f'{len(der)} octets of certificate, verified'
+    return case
+
+
 def upload(home, key):
     """Two readings by coap-client; they are held, as no config has given an assignment."""
     batches = Batches(home)
@@ -289,6 +303,7 @@ def kills(env):
 
 CASES = [
     *(Case(TLS[tls], 'enrolment: from a key to an upload, and a renewal', whole(tls)) for tls in TLS),
+    *(Case(TLS[tls], 'enrolment: in blocks', blocks(tls)) for tls in TLS),
     Case(PEER, 'enrolment: refusals', refusals),
     Case(PEER, 'enrolment: approval, limits, ends', approval),
     Case(PEER, 'enrolment: clinicd killed at each step', kills),

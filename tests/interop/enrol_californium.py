@@ -105,6 +105,30 @@ def refusals(env):
         return 'each with its code and word; approved, then issued'
 
 
+def parts(octets):
+    """Blocks of 64."""
+    return -(-octets // 64)
+
+
+def blocks(env):
+    """Request and certificate in blocks of 64 octets; another body begun on the way, and one that is too long."""
+    with enrolling(env, 'cal-blocks', '--block', '64') as (home, client):
+        key, ask = Key(home.folder, 'op1'), (home.device, home.enrol_port, 'POST', 'est/sen')
+        root = client.request(home.device, home.enrol_port, 'GET', 'est/crts')
+        same(bytes.fromhex(root['body']), openssl('x509', '-in', home.root, '-outform', 'DER'), 'root')
+        request = key.request(home.hex)
+        answer = client.request(*ask, body=request, form=REQUEST)
+        same(answer.get('code'), '2.04', f'{answer}')
+        der = bytes.fromhex(answer['body'])
+        same(root['answers'], parts(len(root['body']) // 2), 'blocks of the root')
+        same(answer['answers'], parts(len(request)) + parts(len(der)) - 1, 'blocks of the request and of the certificate')
+        home.certificate(key, der)
+        same(client.get(*ask, body=request[:-1], form=REQUEST, code='4.00'), b'csr-form', 'word')
+        client.get(*ask, body=bytes(2049), form=REQUEST, code='4.13')
+        client.get(key, home.port, 'POST', 'u', body=bytes(100), form=18, code='4.13')  # not for uploads
+        return f'{root["answers"]} blocks of the root, {answer["answers"]} of request and certificate, verified; too long: 4.13'
+
+
 # --- its server, our hub ---------------------------------------------------------------------------------------------------
 
 class Server(Talker):
@@ -237,6 +261,7 @@ def hub_refuses(fault):
 CASES = [
     Case(PEER, 'enrolment: its client, from a key to an upload, and a renewal', whole),
     Case(PEER, 'enrolment: its client, refusals and approval', refusals),
+    Case(PEER, 'enrolment: its client, in blocks', blocks),
     Case(PEER, 'enrolment: hub -> its server', hub),
     Case(PEER, 'enrolment: hub -> its server, a certificate for another key', hub_refuses('key')),
     Case(PEER, 'enrolment: hub -> its server, a certificate of another hub', hub_refuses('name')),

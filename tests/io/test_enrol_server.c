@@ -59,7 +59,7 @@ static void serve(void)
 	struct rt *rt = rt_new();
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	open.both = open.any_chain = open.gets = true;
+	open.both = open.any_chain = open.gets = open.blocks = true;
 	if (coap_server_new(rt, &strict, &a) || coap_server_new(rt, &open, &b))
 		_exit(1);
 	page->strict_port = coap_server_port(a);

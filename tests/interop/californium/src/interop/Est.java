@@ -4,14 +4,17 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.net.InetSocketAddress;
 import java.util.HexFormat;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import com.upokecenter.cbor.CBORObject;
 
+import org.eclipse.californium.core.coap.BlockOption;
 import org.eclipse.californium.core.coap.CoAP.Code;
 import org.eclipse.californium.core.coap.CoAP.Type;
 import org.eclipse.californium.core.coap.Request;
 import org.eclipse.californium.core.coap.Response;
 import org.eclipse.californium.core.network.CoapEndpoint;
+import org.eclipse.californium.core.network.interceptors.MessageInterceptorAdapter;
 import org.eclipse.californium.elements.AddressEndpointContext;
 
 /**
@@ -43,6 +46,8 @@ public final class Est {
 			r.getOptions().setContentFormat(Integer.parseInt(word[5]));
 		if (!word[6].equals("-"))
 			r.getOptions().setAccept(Integer.parseInt(word[6]));
+		if (o.has("block"))
+			r.getOptions().setBlock2(BlockOption.size2Szx(o.number("block", 0)), false, 0);
 		if (!word[7].equals("-"))
 			r.setPayload(HexFormat.of().parseHex(word[7]));
 		return r;
@@ -52,8 +57,15 @@ public final class Est {
 		CoapEndpoint endpoint = Dtls.endpoint(0, false, word[1], o.need("root"), null, 0, o.number("block", 1024));
 		CBORObject line = CBORObject.NewOrderedMap();
 		Request request = request(o, word);
+		AtomicInteger answers = new AtomicInteger(); // one for each block
 		Response r;
 
+		endpoint.addInterceptor(new MessageInterceptorAdapter() {
+			@Override
+			public void receiveResponse(Response response) {
+				answers.incrementAndGet();
+			}
+		});
 		endpoint.start();
 		try {
 			endpoint.sendRequest(request);
@@ -67,7 +79,7 @@ public final class Est {
 				.Add("body", HexFormat.of().formatHex(r.getPayload() == null ? new byte[0] : r.getPayload()))
 				.Add("format", r.getOptions().getContentFormat())
 				.Add("max_age", r.getOptions().hasMaxAge() ? r.getOptions().getMaxAge() : -1)
-				.Add("blocks", r.getOptions().hasBlock2() ? r.getOptions().getBlock2().getNum() + 1 : 1);
+				.Add("answers", answers.get());
 	}
 
 	public static void main(String[] args) throws Exception {
