@@ -117,8 +117,8 @@ setup := $(addprefix coap/,enrol.o identity.o identity_cert.o identity_file.o id
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
-hubd_pure := $(addprefix hub/,advice.o command.o endpoints.o fence.o health.o indicator.o lockdown.o plan.o timefloor.o window.o)
-hubd_parts := $(addprefix hub/,command_open.o fence_file.o lockdown_file.o offer.o orders.o parts.o peripherals.o settings.o trusted.o) hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
+hubd_pure := $(addprefix hub/,advice.o command.o endpoints.o fence.o health.o indicator.o lockdown.o plan.o timefloor.o triggers.o window.o)
+hubd_parts := $(addprefix hub/,command_open.o fence_file.o lockdown_file.o offer.o orders.o parts.o peripherals.o settings.o triggers_file.o trusted.o) hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
 hubd := $(addprefix hub/,main.o hubd_config.o hubd_enrol.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
@@ -171,6 +171,7 @@ test_indicator := $(hubd_pure) $(core)
 test_plan := $(hubd_pure) $(core)
 test_hub_window := $(hubd_pure) $(core)
 test_status := $(hubd_pure) $(core)
+test_triggers := $(hubd_parts)
 test_peripherals := $(hubd_parts)
 test_settings := $(hubd_parts)
 test_sqlcipher_wolf := $(db)
@@ -263,6 +264,10 @@ test_enrolment_model := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clin
 SIM := lossless uplink_days fence lockdown enrol enrolment_model doctor verify pairing pairing_window racp revive session forward supervisor
 # the lockdown machine with its disk, power cuts and orders that come in any order
 test_lockdown := hub/command.o hub/lockdown.o $(core)
+# what the hub notices against itself, with that machine and its disk; ten thousand years of noise
+test_trigger_model := hub/command.o hub/lockdown.o hub/triggers.o $(core)
+test_false_alarms := $(test_trigger_model)
+SIM += trigger_model false_alarms
 # hubd's and hub-ble's machines with a hub-store, a device and its patients as a model
 test_fence := hub/fence.o ble/parting.o $(core)
 test_revive := ble/revive.o $(core)

@@ -228,12 +228,29 @@ bool lockdown_raise(struct lockdown *l, uint8_t level, struct mono now)
 	l->now = now;
 	if (level <= lockdown_level(l))
 		return true;
+	if (l->step == LOCKDOWN_WRITES &&
+	    l->stuck) { /* with what is to be written anyway */
+		set_level(l, level);
+		write_both(l);
+		return true;
+	}
 	if (busy(l))
 		return false;
 	l->next = l->held;
 	set_level(l, level);
+	tell(l, 0, COMMAND_NOTHING);
 	write_both(l);
 	return true;
+}
+
+uint32_t lockdown_lock_epoch(const struct lockdown *l)
+{
+	return l->held.lock_epoch;
+}
+
+uint32_t lockdown_next_epoch(const struct lockdown *l)
+{
+	return l->step == LOCKDOWN_WRITES ? l->next.lock_epoch : l->held.lock_epoch;
 }
 
 void lockdown_on_time(struct lockdown *l, int64_t utc_s, struct mono now)

@@ -6,8 +6,7 @@
  * Pure: events in, actions out. The shell reports what happened, then drains lockdown_next, and writes what it is told to
  * before it does anything else. State diagram and invariants: lockdown.c.
  *
- * What raises the level today is a person's order (class A). A measurement or a switch of the case that shall do so calls
- * lockdown_raise; nothing else has to change.
+ * What raises the level is a person's order, or what the hub notices (triggers.h), with lockdown_raise.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -139,6 +138,10 @@ bool lockdown_on_refused(struct lockdown *l, uint64_t counter, enum command_resu
 
 /* lockdown_raise - for triggers: at least this level. Returns false if it cannot be begun now; say it again then. */
 bool lockdown_raise(struct lockdown *l, uint8_t level, struct mono now);
+
+/* lockdown_lock_epoch - so many releases there were; lockdown_next_epoch: the same, with one that is being written. */
+uint32_t lockdown_lock_epoch(const struct lockdown *l);
+uint32_t lockdown_next_epoch(const struct lockdown *l);
 
 /* The clinic's clock said so: an order to retire may take effect. */
 void lockdown_on_time(struct lockdown *l, int64_t utc_s, struct mono now);

@@ -546,6 +546,23 @@ static void get_result(struct in *in, struct msg_command_result *v)
 		   (v->counter == 0) != (v->result == COMMAND_NOTHING);
 }
 
+static void put_health_trigger(struct writer *w, const struct health_trigger *v)
+{
+	write_u8(w, v->id);
+	write_be16(w, v->peer);
+	write_be32(w, v->count);
+	write_u8(w, v->to);
+}
+
+static void get_health_trigger(struct in *in, struct health_trigger *ret)
+{
+	ret->id = get_u8_max(in, HEALTH_TRIGGER_LAST);
+	ret->peer = read_be16(&in->r);
+	ret->count = read_be32(&in->r);
+	ret->to = get_u8_max(in, HEALTH_TRIGGER_LEVEL_MAX);
+	in->bad |= ret->id == 0 || ret->count == 0;
+}
+
 static void put_health(struct writer *w, const struct msg *m)
 {
 	const struct msg_health *v = &m->health;
@@ -571,6 +588,9 @@ static void put_health(struct writer *w, const struct msg *m)
 	write_be16(w, v->path.trip_ms);
 	write_u8(w, v->path.requests);
 	write_u8(w, v->path.again);
+	write_u8(w, v->trigger_count);
+	for (size_t i = 0; i < v->trigger_count && i < HEALTH_TRIGGERS_MAX; i++)
+		put_health_trigger(w, &v->triggers[i]);
 	write_u8(w, v->device_count);
 	for (size_t i = 0; i < v->device_count && i < CONFIG_DEVICES_MAX; i++)
 		put_health_device(w, &v->devices[i]);
@@ -621,6 +641,9 @@ static void get_health(struct in *in, struct msg *m)
 	v->path.trip_ms = (uint16_t)get_max(in, read_be16(&in->r), PATH_TRIP_MAX_MS);
 	v->path.requests = get_u8_max(in, PATH_REQUESTS_MAX);
 	v->path.again = get_u8_max(in, v->path.requests);
+	v->trigger_count = get_u8_max(in, HEALTH_TRIGGERS_MAX);
+	for (size_t i = 0; i < v->trigger_count; i++)
+		get_health_trigger(in, &v->triggers[i]);
 	v->device_count = get_u8_max(in, CONFIG_DEVICES_MAX);
 	for (size_t i = 0; i < v->device_count; i++) {
 		get_health_device(in, above, &v->devices[i]);
@@ -1142,6 +1165,7 @@ const char *incident_text(enum incident i)
 	case INCIDENT_STORAGE: return "storage";
 	case INCIDENT_CODE: return "code";
 	case INCIDENT_IPC: return "ipc";
+	case INCIDENT_AUDIT: return "audit";
 	case INCIDENT_ROLLBACK: return "rollback";
 	case INCIDENT_SOCKET: return "socket";
 	case INCIDENT_CONFIG: return "config";

@@ -262,7 +262,7 @@ struct msg_link_facts {
 	uint16_t handle; /* of that link: another link has another handle */
 };
 
-enum { ENGINE_SHARE_LEN = 32 };
+enum { ENGINE_SHARE_LEN = 32, HEALTH_TRIGGER_LAST = 31, HEALTH_TRIGGER_LEVEL_MAX = 3 };
 
 struct msg_store_config {
 	uint8_t hub[HUB_ID_LEN];
@@ -420,6 +420,7 @@ enum incident {
 	/* T12: code in a process of the hub's that the image does not have; subject: enum finding_kind */
 	INCIDENT_CODE = 12,
 	INCIDENT_IPC = 13,	/* a message the table forbids */
+	INCIDENT_AUDIT = 14,	/* the audit log's chain is broken, not by a torn tail */
 	INCIDENT_ROLLBACK = 15, /* older state than the clinic has seen */
 	INCIDENT_SOCKET = 16,	/* T16: a user of the hub's has an open port */
 	INCIDENT_CONFIG = 20,	/* config refused */
@@ -533,6 +534,16 @@ struct health_device {
 	int8_t signal_dbm;     /* just before it connected last; 0: not known */
 };
 
+enum { HEALTH_TRIGGERS_MAX = 4 };
+
+/* What the hub has noticed against itself: hub/triggers.h. */
+struct health_trigger {
+	uint8_t id;	/* enum trigger, 1..HEALTH_TRIGGER_LAST */
+	uint16_t peer;	/* local number of a device, a process, or 0 */
+	uint32_t count; /* so often, since it was quiet */
+	uint8_t to;	/* the level that it calls for, 0..3 */
+};
+
 /* hubd -> hub-store, which adds what it knows itself and tells the clinic (status.h). */
 struct msg_health {
 	uint8_t level; /* of the lockdown, 0..4 */
@@ -558,6 +569,9 @@ struct msg_health {
 	uint32_t lock_epoch;
 	uint8_t nonce[COMMAND_NONCE_LEN];
 	struct path_quality path;
+	uint8_t trigger_count;
+	struct health_trigger
+		triggers[HEALTH_TRIGGERS_MAX]; /* those of the highest level first */
 	uint8_t device_count;
 	struct health_device devices[CONFIG_DEVICES_MAX]; /* ascending num */
 };

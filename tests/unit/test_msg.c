@@ -109,6 +109,11 @@ static void fill_health(struct msg_health *h)
 	h->trouble = ENROL_TROUBLE_LAST;
 	h->path = (struct path_quality){ PATH_TRIP_MAX_MS, PATH_REQUESTS_MAX,
 					 PATH_REQUESTS_MAX };
+	h->trigger_count = HEALTH_TRIGGERS_MAX;
+	for (size_t i = 0; i < HEALTH_TRIGGERS_MAX; i++)
+		h->triggers[i] =
+			(struct health_trigger){ HEALTH_TRIGGER_LAST, UINT16_MAX,
+						 UINT32_MAX, HEALTH_TRIGGER_LEVEL_MAX };
 	h->device_count = CONFIG_DEVICES_MAX;
 	for (size_t i = 0; i < CONFIG_DEVICES_MAX; i++)
 		h->devices[i] = (struct health_device){

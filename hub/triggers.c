@@ -1,0 +1,534 @@
+/*
+ * triggers.c - see triggers.h.
+ *
+ *   empty -> filling   a signal, in fill
+ *   filling -> empty   powered-on time; each bucket leaks on its own
+ *   filling -> over    the signal that fills it, in overflow: the effect begins
+ *   over -> over       signals are counted and fill nothing
+ *   over -> empty      as the row says when an effect ends, in tidy or triggers_on_good
+ *   over -> void       TRIGGER_END_RELEASE: the lock epoch has gone on, in tidy
+ *
+ * Must never: end a level above 1 (lockdown.h does, by a release), or read a byte that an outsider wrote: a signal is a number,
+ * a number of a peer and a count.
+ *
+ * Invariants (those of the lockdown as a whole; tests/sim/test_triggers.c explores them with lockdown.c and its disk)
+ *   INV-1 No signal leads to level 4, and none to a level at which readings are not captured, kept and forwarded.
+ *   INV-2 What outsiders, faults and wear cause leads to level 1 at most, and that ends by itself at the latest DAY_MS of
+ *         powered-on time after the last signal.
+ *   INV-3 A level above 1 is durable in lockdown.h's two copies before anything acts on it, and ends by a verified release
+ *         only. Its cause is durable before the level: a power cut between the two raises it at the next start. A cause
+ *         belongs to the lock epoch in which it was seen: the release of that one ends it. What is seen while a release
+ *         is being written belongs to the epoch after it, and locks anew.
+ *   INV-4 Values become durable before they are confirmed: hub-store's, at every level alike.
+ *   INV-5 Level 4 is not reachable from here: two signatures of two roles (command.h).
+ *   INV-6 A release names hub, lock epoch and nonce (command.h, lockdown.h).
+ *   INV-7 A cause raises the level in the turn in which it is heard; a disk that takes nothing does not keep it from that.
+ *   INV-8 Signals have a fixed form (MSG_INCIDENT). A process that reports what it cannot see counts as TRIGGER_IPC.
+ *   INV-9 Orders name one hub (hub/core/command.h).
+ *
+ * Level 3 takes two measurements that do not depend on each other: different things, seen by different processes. One process
+ * that is broken, or in other hands, can so do no more than anybody with one key: level 2.
+ */
+#include "hub/triggers.h"
+
+#include <string.h>
+
+enum {
+	SECOND_MS = 1000,
+	MINUTE_MS = 60 * SECOND_MS,
+	HOUR_MS = 60 * MINUTE_MS,
+	DAY_MS = 24 * HOUR_MS,
+	BEYOND = UINT8_MAX,
+};
+
+#define BIT(role) (1u << (role))
+
+static const unsigned anybody =
+	BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP) | BIT(ROLE_HUBD);
+
+static const struct {
+	struct trigger_row row;
+	const char *text;
+} table[] = {
+	{ { TRIGGER_TOKEN, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_HUBD), 8, 10 * MINUTE_MS,
+	    LOCKDOWN_GUARDED, TRIGGER_END_QUIET, 10 * MINUTE_MS },
+	  "token" },
+	{ { TRIGGER_RADIO, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_BLE), 20, 10 * SECOND_MS,
+	    LOCKDOWN_GUARDED, TRIGGER_END_AFTER, HOUR_MS },
+	  "radio" },
+	/* it is counted and told; the bond stays, and so does the level */
+	{ { TRIGGER_IMPOSTOR, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_BLE), 3, HOUR_MS,
+	    LOCKDOWN_NORMAL, TRIGGER_END_GOOD, DAY_MS },
+	  "impostor" },
+	{ { TRIGGER_SERVER, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_COAP), 1, 6 * HOUR_MS,
+	    LOCKDOWN_GUARDED, TRIGGER_END_GOOD, DAY_MS },
+	  "server" },
+	{ { TRIGGER_HANDSHAKE, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_COAP), 30, MINUTE_MS,
+	    LOCKDOWN_GUARDED, TRIGGER_END_GOOD, DAY_MS },
+	  "handshake" },
+	{ { TRIGGER_TIME, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_COAP) | BIT(ROLE_HUBD), 1,
+	    HOUR_MS, LOCKDOWN_GUARDED, TRIGGER_END_GOOD, DAY_MS },
+	  "time" },
+	{ { TRIGGER_DECODER, TRIGGER_CLASS_FAULT, BIT(ROLE_BLE), 10, HOUR_MS,
+	    LOCKDOWN_GUARDED, TRIGGER_END_AFTER, DAY_MS },
+	  "decoder" },
+	/* hub-ble's: a value that hub-store would not take */
+	{ { TRIGGER_STORAGE, TRIGGER_CLASS_FAULT, BIT(ROLE_STORE) | BIT(ROLE_BLE), 1,
+	    HOUR_MS, LOCKDOWN_GUARDED, TRIGGER_END_GOOD, DAY_MS },
+	  "storage" },
+	{ { TRIGGER_POWER, TRIGGER_CLASS_FAULT, BIT(ROLE_HUBD), 10, HOUR_MS,
+	    LOCKDOWN_NORMAL, TRIGGER_END_AFTER, DAY_MS },
+	  "power" },
+	/* the port stays off; with the case opened it is level 2, as that is alone */
+	{ { TRIGGER_USB, TRIGGER_CLASS_POSSESSION, BIT(ROLE_HUBD), 1, HOUR_MS,
+	    LOCKDOWN_GUARDED, TRIGGER_END_RELEASE, 0 },
+	  "usb" },
+	{ { TRIGGER_CASE, TRIGGER_CLASS_POSSESSION, BIT(ROLE_HUBD), 1, HOUR_MS,
+	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
+	  "case" },
+	{ { TRIGGER_CODE, TRIGGER_CLASS_MEASUREMENT, BIT(ROLE_HUBD), 1, HOUR_MS,
+	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
+	  "code" },
+	{ { TRIGGER_IPC, TRIGGER_CLASS_MEASUREMENT, anybody, 1, HOUR_MS,
+	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
+	  "ipc" },
+	{ { TRIGGER_AUDIT, TRIGGER_CLASS_MEASUREMENT, BIT(ROLE_STORE), 1, HOUR_MS,
+	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
+	  "audit" },
+	{ { TRIGGER_ROLLBACK, TRIGGER_CLASS_MEASUREMENT, BIT(ROLE_STORE) | BIT(ROLE_HUBD),
+	    1, HOUR_MS, LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
+	  "rollback" },
+	{ { TRIGGER_SOCKET, TRIGGER_CLASS_MEASUREMENT, BIT(ROLE_HUBD), 1, HOUR_MS,
+	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
+	  "socket" },
+};
+
+const struct trigger_row *trigger_row(enum trigger id)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (table[i].row.id == id)
+			return &table[i].row;
+	return NULL;
+}
+
+const char *trigger_text(enum trigger id)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (table[i].row.id == id)
+			return table[i].text;
+	return "?";
+}
+
+bool trigger_may_report(enum trigger id, enum role by)
+{
+	const struct trigger_row *r = trigger_row(id);
+
+	return r && r->seen_by & BIT(by);
+}
+
+/* --- one bucket --------------------------------------------------------------------------------- */
+
+static uint64_t powered(const struct triggers *t, struct mono now)
+{
+	return t->base_ms + now.ms;
+}
+
+static uint64_t since(uint64_t now, uint64_t then)
+{
+	return now > then ? now - then : 0;
+}
+
+static bool is_over(const struct trigger_bucket *b)
+{
+	return b->over_ms > 0;
+}
+
+static bool needs_release(const struct trigger_bucket *b)
+{
+	return trigger_row(b->id)->end == TRIGGER_END_RELEASE;
+}
+
+/* As if nothing had been; triggers_init and tidy give its place to another one. */
+static void empty(struct trigger_bucket *b)
+{
+	b->over_ms = b->empty_ms = 0;
+	b->count = 0;
+}
+
+static bool has_ended(const struct trigger_bucket *b, uint64_t now)
+{
+	const struct trigger_row *r = trigger_row(b->id);
+	uint64_t left = since(b->empty_ms, now), quiet = since(now, b->last_ms);
+
+	switch (r->end) {
+	case TRIGGER_END_RELEASE: break;
+	case TRIGGER_END_QUIET:
+		return left * 4 <= (uint64_t)r->capacity * r->leak_ms &&
+		       quiet >= r->end_ms;
+	case TRIGGER_END_AFTER: return since(now, b->over_ms) >= r->end_ms;
+	case TRIGGER_END_GOOD: return quiet >= r->end_ms;
+	}
+	return false;
+}
+
+/* When has_ended says so if nothing happens until then. */
+static uint64_t ends_at(const struct trigger_bucket *b)
+{
+	const struct trigger_row *r = trigger_row(b->id);
+	uint64_t full = (uint64_t)r->capacity * r->leak_ms, at, quiet;
+
+	switch (r->end) {
+	case TRIGGER_END_RELEASE: break;
+	case TRIGGER_END_QUIET:
+		at = b->empty_ms - full / 4;
+		quiet = b->last_ms + r->end_ms;
+		return at > quiet ? at : quiet;
+	case TRIGGER_END_AFTER: return b->over_ms + r->end_ms;
+	case TRIGGER_END_GOOD: return b->last_ms + r->end_ms;
+	}
+	return UINT64_MAX;
+}
+
+/* Returns true if it overflows by this. */
+static bool fill(struct trigger_bucket *b, uint32_t count, uint64_t now)
+{
+	const struct trigger_row *r = trigger_row(b->id);
+	uint64_t full = (uint64_t)r->capacity * r->leak_ms;
+	uint64_t left = since(b->empty_ms, now) + (uint64_t)count * r->leak_ms;
+
+	b->count = count > UINT32_MAX - b->count ? UINT32_MAX : b->count + count;
+	b->last_ms = now;
+	if (is_over(b))
+		return false;
+	b->empty_ms = now + (left < full ? left : full);
+	return left > full - r->leak_ms;
+}
+
+/* --- all of them -------------------------------------------------------------------------------- */
+
+static void remove_at(struct triggers *t, size_t i)
+{
+	struct triggers_held *h = &t->held;
+
+	h->bucket_count--;
+	memmove(h->buckets + i, h->buckets + i + 1,
+		(h->bucket_count - i) * sizeof(h->buckets[0]));
+	h->buckets[h->bucket_count] = (struct trigger_bucket){ 0 };
+}
+
+/* What has ended, and what has leaked to nothing. */
+static void tidy(struct triggers *t, uint64_t now)
+{
+	for (size_t i = t->held.bucket_count; i-- > 0;) {
+		struct trigger_bucket *b = &t->held.buckets[i];
+		bool over = is_over(b);
+
+		if (needs_release(b) ? b->lock_epoch >= t->lock_epoch
+				     : (over ? !has_ended(b, now) : b->empty_ms > now))
+			continue;
+		t->effect |= over || trigger_row(b->id)->to == LOCKDOWN_NORMAL;
+		t->dirty |= over;
+		remove_at(t, i);
+	}
+}
+
+/* Who makes room: never what only a release ends. */
+static size_t least(const struct triggers *t)
+{
+	size_t found = BEYOND;
+
+	for (size_t i = 0; i < t->held.bucket_count; i++) {
+		const struct trigger_bucket *b = &t->held.buckets[i];
+
+		if (!needs_release(b) &&
+		    (found == BEYOND || b->empty_ms < t->held.buckets[found].empty_ms))
+			found = i;
+	}
+	return found;
+}
+
+static struct trigger_bucket *find(struct triggers *t, enum trigger id, uint16_t peer,
+				   uint8_t by)
+{
+	for (size_t i = 0; i < t->held.bucket_count; i++) {
+		struct trigger_bucket *b = &t->held.buckets[i];
+
+		if (b->id == id && b->peer == peer && b->by == by)
+			return b;
+	}
+	return NULL;
+}
+
+/* Returns NULL if there is no room: then as many causes as that hold the level already. */
+static struct trigger_bucket *find_or_add(struct triggers *t, enum trigger id,
+					  uint16_t peer, uint8_t by)
+{
+	struct trigger_bucket *b = find(t, id, peer, by);
+
+	if (b)
+		return b;
+	if (t->held.bucket_count == TRIGGER_ROWS_MAX) {
+		size_t i = least(t);
+
+		if (i == BEYOND)
+			return NULL;
+		t->effect |= is_over(&t->held.buckets[i]);
+		remove_at(t, i);
+	}
+	b = &t->held.buckets[t->held.bucket_count++];
+	*b = (struct trigger_bucket){ .id = id, .peer = peer, .by = by };
+	return b;
+}
+
+static void signal_one(struct triggers *t, const struct trigger_row *r, uint16_t peer,
+		       enum role by, uint32_t count, uint32_t lock_epoch, struct mono now)
+{
+	bool last = r->end == TRIGGER_END_RELEASE;
+	struct trigger_bucket *b = find_or_add(t, r->id, peer, last ? (uint8_t)by : 0);
+	uint64_t at = powered(t, now);
+	bool over;
+
+	if (!b)
+		return;
+	over = fill(b, count, at);
+	t->dirty = true;
+	t->effect |= r->to == LOCKDOWN_NORMAL;
+	if (!over)
+		return;
+	b->lock_epoch = lock_epoch;
+	b->over_ms = at ? at : 1;
+	t->effect = true;
+	t->urgent |= last;
+}
+
+void triggers_on_signal(struct triggers *t, enum trigger id, uint16_t peer, enum role by,
+			uint32_t count, const struct lockdown *l, struct mono now)
+{
+	const struct trigger_row *r = trigger_row(id);
+
+	t->lock_epoch = lockdown_lock_epoch(l);
+	tidy(t, powered(t, now));
+	if (!r || !(r->seen_by & BIT(by))) {
+		r = trigger_row(TRIGGER_IPC);
+		peer = (uint16_t)by;
+		by = ROLE_HUBD;
+	}
+	if (count > 0)
+		signal_one(t, r, peer, by, count, lockdown_next_epoch(l), now);
+}
+
+void triggers_on_good(struct triggers *t, enum trigger id, uint16_t peer, struct mono now)
+{
+	struct trigger_bucket *b = find(t, id, peer, 0);
+
+	if (!b || !is_over(b) || trigger_row(id)->end != TRIGGER_END_GOOD)
+		return;
+	empty(b);
+	t->dirty = t->effect = true;
+	tidy(t, powered(t, now));
+}
+
+void triggers_init(struct triggers *t, const struct triggers_held *held,
+		   const struct lockdown *l, const uint8_t boot[static LOCKDOWN_BOOT_LEN],
+		   struct mono now)
+{
+	bool here = held && memcmp(held->boot, boot, LOCKDOWN_BOOT_LEN) == 0;
+
+	*t = (struct triggers){ .dirty = true,
+				.urgent = true,
+				.effect = true,
+				.lock_epoch = lockdown_lock_epoch(l) };
+	if (held)
+		t->held = *held;
+	/* the clock of this boot began at its start */
+	t->base_ms = t->held.powered_ms;
+	if (here)
+		t->base_ms -= held->mono_ms < now.ms ? held->mono_ms : now.ms;
+	memcpy(t->held.boot, boot, LOCKDOWN_BOOT_LEN);
+	if (held && !here && !held->stopped)
+		signal_one(t, trigger_row(TRIGGER_POWER), 0, ROLE_HUBD, 1, 0, now);
+	for (size_t i = 0; i < t->held.bucket_count; i++)
+		if (t->held.buckets[i].lock_epoch > t->lock_epoch)
+			t->held.buckets[i].lock_epoch = t->lock_epoch;
+	t->held.stopped = false;
+}
+
+void triggers_on_stop(struct triggers *t)
+{
+	t->held.stopped = true;
+	t->dirty = t->urgent = true;
+}
+
+const struct triggers_held *triggers_held(struct triggers *t, struct mono now)
+{
+	t->held.mono_ms = now.ms;
+	t->held.powered_ms = powered(t, now);
+	return &t->held;
+}
+
+/* --- what it comes to --------------------------------------------------------------------------- */
+
+static bool is_cause(const struct trigger_bucket *b)
+{
+	return is_over(b) && trigger_row(b->id)->class == TRIGGER_CLASS_MEASUREMENT;
+}
+
+/* Two measurements of different things by different processes. */
+static bool has_two(const struct triggers *t)
+{
+	const struct trigger_bucket *b = t->held.buckets;
+
+	for (size_t i = 0; i < t->held.bucket_count; i++)
+		for (size_t j = 0; j < i && is_cause(&b[i]); j++)
+			if (is_cause(&b[j]) && b[i].id != b[j].id && b[i].by != b[j].by)
+				return true;
+	return false;
+}
+
+uint8_t triggers_level(const struct triggers *t)
+{
+	uint8_t level = LOCKDOWN_NORMAL;
+
+	for (size_t i = 0; i < t->held.bucket_count; i++) {
+		const struct trigger_bucket *b = &t->held.buckets[i];
+
+		if (is_over(b) && trigger_row(b->id)->to > level)
+			level = trigger_row(b->id)->to;
+	}
+	return has_two(t) ? LOCKDOWN_SEALED : level;
+}
+
+bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer)
+{
+	for (size_t i = 0; i < t->held.bucket_count; i++) {
+		const struct trigger_bucket *b = &t->held.buckets[i];
+
+		if (b->id == id && b->peer == peer && is_over(b))
+			return true;
+	}
+	return false;
+}
+
+/* Is a the more important one to tell of? */
+static bool is_before(const struct trigger_bucket *a, const struct trigger_bucket *b)
+{
+	uint8_t to_a = is_over(a) ? trigger_row(a->id)->to : 0;
+	uint8_t to_b = is_over(b) ? trigger_row(b->id)->to : 0;
+
+	return to_a != to_b ? to_a > to_b : a->last_ms > b->last_ms;
+}
+
+static bool is_told(const struct trigger_bucket *b)
+{
+	return is_over(b) || trigger_row(b->id)->to == LOCKDOWN_NORMAL;
+}
+
+size_t triggers_tell(const struct triggers *t,
+		     struct health_trigger ret[static HEALTH_TRIGGERS_MAX])
+{
+	const struct trigger_bucket *best[HEALTH_TRIGGERS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < t->held.bucket_count; i++) {
+		const struct trigger_bucket *b = &t->held.buckets[i];
+		size_t at = count;
+
+		if (!is_told(b))
+			continue;
+		while (at > 0 && is_before(b, best[at - 1]))
+			at--;
+		if (at == HEALTH_TRIGGERS_MAX)
+			continue;
+		count += count < HEALTH_TRIGGERS_MAX;
+		memmove(best + at + 1, best + at, (count - at - 1) * sizeof(best[0]));
+		best[at] = b;
+	}
+	for (size_t i = 0; i < count; i++)
+		ret[i] = (struct health_trigger){
+			.id = (uint8_t)best[i]->id,
+			.peer = best[i]->peer,
+			.count = best[i]->count,
+			.to = is_over(best[i]) ? trigger_row(best[i]->id)->to : 0,
+		};
+	return count;
+}
+
+/* --- what to do --------------------------------------------------------------------------------- */
+
+static struct mono save_at(const struct triggers *t)
+{
+	bool runs = false;
+
+	for (size_t i = 0; i < t->held.bucket_count; i++)
+		runs |= is_over(&t->held.buckets[i]) &&
+			!needs_release(&t->held.buckets[i]);
+	if (t->asked || t->stuck)
+		return MONO_NEVER;
+	if (t->urgent)
+		return (struct mono){ 0 };
+	if (t->dirty)
+		return mono_add(t->saved_at, TRIGGER_SAVE_MS);
+	return runs ? mono_add(t->saved_at, TRIGGER_CLOCK_MS) : MONO_NEVER;
+}
+
+void triggers_on_saved(struct triggers *t, bool good, struct mono now)
+{
+	if (!t->asked)
+		return;
+	t->asked = false;
+	t->stuck = !good;
+	t->saved_at = now;
+	if (!good)
+		t->dirty = true;
+}
+
+void triggers_again(struct triggers *t)
+{
+	t->stuck = false;
+}
+
+bool triggers_next(struct triggers *t, struct lockdown *l, struct mono now,
+		   enum triggers_do *ret)
+{
+	uint8_t level;
+
+	t->lock_epoch = lockdown_lock_epoch(l);
+	tidy(t, powered(t, now));
+	level = triggers_level(t);
+	*ret = TRIGGERS_NOTHING;
+	if (mono_reached(now, save_at(t))) {
+		t->asked = true;
+		t->dirty = t->urgent = false;
+		*ret = TRIGGERS_SAVE;
+		return true;
+	}
+	if (level >= LOCKDOWN_QUARANTINED && level > lockdown_level(l) &&
+	    lockdown_raise(l, level, now)) {
+		*ret = TRIGGERS_RAISED;
+		return true;
+	}
+	if (!t->effect)
+		return false;
+	t->effect = false;
+	*ret = TRIGGERS_EFFECT;
+	return true;
+}
+
+struct mono triggers_deadline(const struct triggers *t, struct mono now)
+{
+	uint64_t first = UINT64_MAX, at = powered(t, now);
+	struct mono save = save_at(t), end;
+
+	for (size_t i = 0; i < t->held.bucket_count; i++) {
+		const struct trigger_bucket *b = &t->held.buckets[i];
+		uint64_t e = is_over(b)		? ends_at(b)
+			     : needs_release(b) ? UINT64_MAX
+						: b->empty_ms;
+
+		first = e < first ? e : first;
+	}
+	if (first == UINT64_MAX)
+		return save;
+	end = mono_add(now, since(first, at));
+	return end.ms < save.ms ? end : save;
+}
