@@ -182,6 +182,20 @@ void health_set_command(struct health *h, const struct msg_health *m)
 	memcpy(now->nonce, m->nonce, sizeof(now->nonce));
 }
 
+void health_set_triggers(struct health *h, const struct msg_health *m)
+{
+	struct msg_health *now = &h->now;
+	bool same = now->trigger_count == m->trigger_count;
+
+	for (size_t i = 0; same && i < m->trigger_count; i++)
+		same = now->triggers[i].id == m->triggers[i].id &&
+		       now->triggers[i].peer == m->triggers[i].peer &&
+		       now->triggers[i].to == m->triggers[i].to;
+	h->changed |= !same;
+	now->trigger_count = m->trigger_count;
+	memcpy(now->triggers, m->triggers, sizeof(now->triggers));
+}
+
 void health_on_fence(struct health *h, uint32_t assignment, enum fence_step step)
 {
 	h->changed |= h->now.assignment != assignment || h->now.fence != step;

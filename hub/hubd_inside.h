@@ -119,6 +119,12 @@ void hubd_send_test(struct hubd *h);
 /* Carries out what there is to do, and asks to be called again when there is more; arg: struct hubd. */
 void hubd_on_orders_timer(void *arg);
 void hubd_arm_orders(struct hubd *h);
+/* Somebody reports one. */
+void hubd_on_incident(struct hubd *h, enum role by, const struct msg_incident *i);
+/* A process sent what it must not. */
+void hubd_on_breach(struct hubd *h, enum role by);
+/* What a status says to go well ends what had gone wrong. */
+void hubd_on_good(struct hubd *h, const struct msg_status *s);
 
 /* --- hubd_enrol.c ----------------------------------------------------------------------------- */
 

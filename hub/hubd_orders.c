@@ -58,8 +58,55 @@ static void tell_result(void *arg, const struct msg_command_result *r)
 	hubd_send(h->coap, &m);
 }
 
+/* hub-coap asks for a heartbeat, with which the clinic hears of it. */
+static void on_effect(void *arg)
+{
+	struct hubd *h = arg;
+	const struct msg m = { .kind = MSG_COMMAND_RESULT };
+
+	hubd_send_config(h, h->ble); /* it slows one device */
+	hubd_tell_health(h);
+	hubd_send(h->coap, &m);
+}
+
 static const struct orders_hooks orders_hooks = { hand_out_level, begin_test,
-						  begin_reboot, tell_result };
+						  begin_reboot, tell_result, on_effect };
+
+/* A process that reports what none reports, or what another one has to see, has broken the rules itself. */
+void hubd_on_incident(struct hubd *h, enum role by, const struct msg_incident *i)
+{
+	log_warn("incident", "by=%s what=%s subject=%u count=%u", role_text(by),
+		 incident_text(i->what), i->subject, i->count);
+	if (i->what >= INCIDENT_CONFIG)
+		return; /* told, and no cause of anything */
+	if (i->what == INCIDENT_ROLLBACK && by == ROLE_COAP)
+		return; /* hub-store looks at the same answer, beside its disk */
+	orders_on_signal(&h->orders, (enum trigger)i->what, i->subject, by, i->count);
+	hubd_arm_orders(h);
+}
+
+void hubd_on_breach(struct hubd *h, enum role by)
+{
+	log_warn("breach", "by=%s", role_text(by));
+	orders_on_signal(&h->orders, TRIGGER_IPC, (uint16_t)by, ROLE_HUBD, 1);
+	hubd_arm_orders(h);
+}
+
+void hubd_on_good(struct hubd *h, const struct msg_status *s)
+{
+	if (s->what == STATUS_UPLINK && s->a == 1) {
+		orders_on_good(&h->orders, TRIGGER_SERVER, 0);
+		orders_on_good(&h->orders, TRIGGER_HANDSHAKE, 0);
+	} else if (s->what == STATUS_BLOCKED && s->a == STORE_READY) {
+		orders_on_good(&h->orders, TRIGGER_STORAGE, 0);
+	} else if (s->what == STATUS_READING && s->a <= UINT16_MAX) {
+		orders_on_good(&h->orders, TRIGGER_IMPOSTOR, (uint16_t)s->a);
+		orders_on_good(&h->orders, TRIGGER_STORAGE, (uint16_t)s->a);
+	} else {
+		return;
+	}
+	hubd_arm_orders(h);
+}
 
 void hubd_open_orders(struct hubd *h)
 {

@@ -82,7 +82,10 @@ static void on_config_timer(void *arg)
 
 static enum role role_of(const struct hubd *h, const struct ipc *link)
 {
-	return link == h->ble ? ROLE_BLE : link == h->store ? ROLE_STORE : ROLE_COAP;
+	return link == h->ble	    ? ROLE_BLE
+	       : link == h->store   ? ROLE_STORE
+	       : link == h->measure ? ROLE_MEASURE
+				    : ROLE_COAP;
 }
 
 static void on_up(void *arg, struct ipc *link)
@@ -131,6 +134,8 @@ static void on_time(struct hubd *h, const struct msg_time *t)
 	hubd_send_time(h, h->ble);
 	hubd_send_time(h, h->store);
 	orders_on_time(&h->orders);
+	if (t->utc.quality == CLOCK_QUALITY_CLINIC)
+		orders_on_good(&h->orders, TRIGGER_TIME, 0);
 	plan_on_time(&h->plan, t);
 	hubd_look_at_plan(h);
 	hubd_tell_health(h);
@@ -211,40 +216,48 @@ static void on_status(struct hubd *h, const struct msg_status *s)
 		on_endpoints(h, s->a);
 	else if (s->what == STATUS_ENDPOINTS)
 		on_trial(h, s->a, s->b);
+	hubd_on_good(h, s);
 	health_on_status(&h->health, s);
 	hubd_tell_health(h);
 	hubd_drain_window(h);
 }
 
-/* Only hub-coap knows of the way to the clinic. */
-static bool is_of_coap(enum status_what what)
+/* Who may say it? */
+static bool may_say(enum role by, enum status_what what)
 {
-	return what == STATUS_ENDPOINTS || what == STATUS_PATH;
-}
-
-/* Only hub-ble knows of adapters, windows and devices. */
-static bool is_of_ble(enum status_what what)
-{
-	return what == STATUS_ADAPTER || what == STATUS_DEVICE ||
-	       (what >= STATUS_WINDOW && !is_of_coap(what));
+	switch (what) {
+	case STATUS_ADAPTER:
+	case STATUS_DEVICE:
+	case STATUS_WINDOW:
+	case STATUS_REASON:
+	case STATUS_SEEN:
+	case STATUS_READING:
+	case STATUS_BATTERY:
+	case STATUS_CLOCK:
+	case STATUS_SIGNAL: return by == ROLE_BLE;
+	case STATUS_ENDPOINTS:
+	case STATUS_PATH: return by == ROLE_COAP;
+	case STATUS_NONE:
+	case STATUS_SAVED:
+	case STATUS_BLOCKED:
+	case STATUS_UPLINK:
+	case STATUS_DELIVERED: break;
+	}
+	return true;
 }
 
 static void on_message(void *arg, struct ipc *link, const struct msg *m)
 {
 	struct hubd *h = arg;
 
-	if (m->kind == MSG_STATUS && link != h->ble && is_of_ble(m->status.what))
-		return;
-	if (m->kind == MSG_STATUS && link != h->coap && is_of_coap(m->status.what))
-		return;
-	if (m->kind == MSG_STATUS) {
+	if (m->kind == MSG_STATUS && !may_say(role_of(h, link), m->status.what)) {
+		hubd_on_breach(h, role_of(h, link));
+	} else if (m->kind == MSG_STATUS) {
 		on_status(h, &m->status);
 	} else if (m->kind == MSG_BONDED) {
 		on_bonded(h, &m->bonded);
 	} else if (m->kind == MSG_INCIDENT) {
-		log_warn("incident", "what=%s subject=%u count=%u",
-			 incident_text(m->incident.what), m->incident.subject,
-			 m->incident.count);
+		hubd_on_incident(h, role_of(h, link), &m->incident);
 	} else if (m->kind == MSG_FENCED) {
 		fence_on_done(&h->fence, role_of(h, link), &m->fence);
 		hubd_drain_fence(h);
@@ -260,10 +273,19 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 	}
 }
 
+static void on_violation(void *arg, struct ipc *link, unsigned count)
+{
+	struct hubd *h = arg;
+
+	(void)count;
+	hubd_on_breach(h, role_of(h, link));
+}
+
 /* hub-measure comes, tells what it found, and ends; it is told nothing. */
 static int open_measure(struct hubd *h)
 {
-	static const struct ipc_handlers handlers = { .message = on_message };
+	static const struct ipc_handlers handlers = { .message = on_message,
+						      .violation = on_violation };
 	const struct ipc_config cfg = { .self = ROLE_HUBD,
 					.peer = ROLE_MEASURE,
 					.run_dir = h->options.run_dir,
@@ -276,7 +298,8 @@ static int open_links(struct hubd *h)
 {
 	const struct ipc_handlers handlers = { .up = on_up,
 					       .down = on_down,
-					       .message = on_message };
+					       .message = on_message,
+					       .violation = on_violation };
 	const struct {
 		enum role peer;
 		struct ipc **link;
@@ -368,6 +391,7 @@ int main(int argc, char **argv)
 	rt_run(h.rt);
 
 	notify_stopping();
+	orders_on_stop(&h.orders);
 	rt_timer_free(h.orders_timer);
 	rt_timer_free(h.plan_timer);
 	rt_timer_free(h.health_timer);

@@ -13,6 +13,7 @@
 #include "hub/rt/failpoint.h"
 #include "hub/rt/log.h"
 #include "hub/rt/rt.h"
+#include "hub/triggers_file.h"
 
 static const struct lockdown_held *load(const char *dir, unsigned copy,
 					struct lockdown_held *ret)
@@ -25,6 +26,19 @@ static const struct lockdown_held *load(const char *dir, unsigned copy,
 			"counts; without one the hub is locked until it is released\"",
 			copy, err_text(r));
 	return r ? NULL : ret;
+}
+
+static void open_triggers(struct orders *o, const uint8_t *boot)
+{
+	struct triggers_held held;
+	int r = triggers_file_load(o->dir, &held);
+
+	if (r && r != -ENOENT)
+		log_err("triggers-file",
+			"error=\"%s\" do=\"nothing at once: counting begins anew; the "
+			"level is kept elsewhere\"",
+			err_text(r));
+	triggers_init(&o->triggers, r ? NULL : &held, &o->lockdown, boot, rt_mono());
 }
 
 void orders_open(struct orders *o, const char *dir, const struct settings *settings,
@@ -47,6 +61,7 @@ void orders_open(struct orders *o, const char *dir, const struct settings *setti
 	}
 	lockdown_init(&o->lockdown, first ? &a : load(dir, 0, &a),
 		      first ? NULL : load(dir, 1, &b), boot, rt_mono());
+	open_triggers(o, boot);
 }
 
 void orders_on_config(struct orders *o, const struct config *c)
@@ -93,6 +108,7 @@ void orders_on_time(struct orders *o)
 void orders_again(struct orders *o)
 {
 	lockdown_again(&o->lockdown);
+	triggers_again(&o->triggers);
 	orders_drain(o);
 }
 
@@ -145,22 +161,91 @@ static void do_one(struct orders *o, const struct lockdown_action *a)
 	}
 }
 
+static void save_triggers(struct orders *o)
+{
+	struct mono now = rt_mono();
+	int r = triggers_file_save(o->dir, triggers_held(&o->triggers, now));
+
+	if (r && !o->untriggered)
+		log_err("triggers-file", "error=\"%s\" do=\"check the disk\"",
+			err_text(r));
+	o->untriggered = r != 0;
+	triggers_on_saved(&o->triggers, r == 0, now);
+}
+
+static void tell_effect(struct orders *o)
+{
+	uint8_t level = triggers_level(&o->triggers);
+
+	if (level != o->noticed)
+		log_info("noticed", "level=%u before=%u", level, o->noticed);
+	o->noticed = level;
+	o->hooks->effect(o->arg);
+}
+
+static void do_triggers(struct orders *o, enum triggers_do what)
+{
+	switch (what) {
+	case TRIGGERS_NOTHING:
+	case TRIGGERS_RAISED: break;
+	case TRIGGERS_SAVE: save_triggers(o); break;
+	case TRIGGERS_EFFECT: tell_effect(o); break;
+	}
+}
+
 void orders_drain(struct orders *o)
 {
 	struct lockdown_action a;
+	enum triggers_do what;
 
-	while (lockdown_next(&o->lockdown, rt_mono(), &a))
-		do_one(o, &a);
+	for (;;) {
+		if (lockdown_next(&o->lockdown, rt_mono(), &a))
+			do_one(o, &a);
+		else if (triggers_next(&o->triggers, &o->lockdown, rt_mono(), &what))
+			do_triggers(o, what);
+		else
+			break;
+	}
+}
+
+void orders_on_signal(struct orders *o, enum trigger id, uint16_t peer, enum role by,
+		      uint32_t count)
+{
+	triggers_on_signal(&o->triggers, id, peer, by, count, &o->lockdown, rt_mono());
+	orders_drain(o);
+}
+
+void orders_on_good(struct orders *o, enum trigger id, uint16_t peer)
+{
+	triggers_on_good(&o->triggers, id, peer, rt_mono());
+	orders_drain(o);
+}
+
+void orders_on_stop(struct orders *o)
+{
+	triggers_on_stop(&o->triggers);
+	orders_drain(o);
 }
 
 struct mono orders_deadline(const struct orders *o)
 {
-	return lockdown_deadline(&o->lockdown);
+	struct mono a = lockdown_deadline(&o->lockdown);
+	struct mono b = triggers_deadline(&o->triggers, rt_mono());
+
+	return a.ms < b.ms ? a : b;
 }
 
 uint8_t orders_level(const struct orders *o)
 {
-	return lockdown_level(&o->lockdown);
+	uint8_t durable = lockdown_level(&o->lockdown);
+	bool guarded = triggers_level(&o->triggers) >= LOCKDOWN_GUARDED;
+
+	return durable == LOCKDOWN_NORMAL && guarded ? LOCKDOWN_GUARDED : durable;
+}
+
+bool orders_throttled(const struct orders *o, enum trigger id, uint16_t peer)
+{
+	return triggers_throttled(&o->triggers, id, peer);
 }
 
 void orders_tell_health(const struct orders *o, struct health *h)
@@ -170,4 +255,6 @@ void orders_tell_health(const struct orders *o, struct health *h)
 
 	m.challenged = lockdown_challenge(&o->lockdown, &m.lock_epoch, m.nonce);
 	health_set_command(h, &m);
+	m.trigger_count = (uint8_t)triggers_tell(&o->triggers, m.triggers);
+	health_set_triggers(h, &m);
 }

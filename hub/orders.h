@@ -5,12 +5,14 @@
  * told what to do.
  *
  *   hub-coap --order--> command_open -> lockdown -> two copies on the disk -> the hooks
+ *   each --incident--> triggers -> file 'triggers' -> lockdown
  */
 #include "hub/core/msg.h"
 #include "hub/health.h"
 #include "hub/lockdown.h"
 #include "hub/settings.h"
 #include "hub/timefloor.h"
+#include "hub/triggers.h"
 
 /* Called from within orders_...; they must not call those. */
 struct orders_hooks {
@@ -19,6 +21,8 @@ struct orders_hooks {
 	void (*test)(void *arg, uint32_t ms); /* readings of this time are tests */
 	void (*reboot)(void *arg);
 	void (*tell)(void *arg, const struct msg_command_result *r);
+	/* what the hub notices against itself calls for something else than before */
+	void (*effect)(void *arg);
 };
 
 /* Fields are private. */
@@ -29,6 +33,9 @@ struct orders {
 	const struct orders_hooks *hooks;
 	void *arg;
 	struct lockdown lockdown;
+	struct triggers triggers;
+	uint8_t noticed;  /* level that the triggers called for last, as told */
+	bool untriggered; /* the file 'triggers' could not be written last time */
 	struct msg_command_result
 		told; /* the last result, of one that was refused, too */
 	bool unsaved; /* the last attempt failed */
@@ -47,6 +54,12 @@ void orders_open(struct orders *o, const char *dir, const struct settings *setti
 void orders_on_config(struct orders *o, const struct config *c);
 /* An order, as hub-coap has it from the clinic. */
 void orders_on_command(struct orders *o, const struct msg_command *m);
+/* As triggers_on_signal and triggers_on_good. */
+void orders_on_signal(struct orders *o, enum trigger id, uint16_t peer, enum role by,
+		      uint32_t count);
+void orders_on_good(struct orders *o, enum trigger id, uint16_t peer);
+/* This process ends in order. */
+void orders_on_stop(struct orders *o);
 /* The clinic's clock was heard. */
 void orders_on_time(struct orders *o);
 /* What could not be written is tried again. */
@@ -55,6 +68,9 @@ void orders_again(struct orders *o);
 void orders_drain(struct orders *o);
 struct mono orders_deadline(const struct orders *o);
 
+/* The level in force: what is durable, or GUARDED for as long as something calls for that. */
 uint8_t orders_level(const struct orders *o);
+/* As triggers_throttled. */
+bool orders_throttled(const struct orders *o, enum trigger id, uint16_t peer);
 /* What the clinic is to hear of it. */
 void orders_tell_health(const struct orders *o, struct health *h);

@@ -298,7 +298,12 @@ static void tell_notes(struct store *s, const struct audit_notes *n)
 		"changed=%d older=%d set_aside=%d do=\"keep the card as it is and run "
 		"'clinicctl audit verify' on a copy\"",
 		n->broken, n->rolled_back, n->set_aside);
-	store_report(s, n->rolled_back ? INCIDENT_ROLLBACK : INCIDENT_STORAGE, 0);
+	if (n->rolled_back)
+		store_report(s, INCIDENT_ROLLBACK, 0);
+	if (n->broken)
+		store_report(s, INCIDENT_AUDIT, 0);
+	else if (!n->rolled_back)
+		store_report(s, INCIDENT_STORAGE, 0);
 }
 
 /* What keys_open found, as soon as there is a log to say it to. */

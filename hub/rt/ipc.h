@@ -26,7 +26,7 @@ struct ipc_handlers {
 	void (*down)(void *arg, struct ipc *link);
 	/* m is borrowed for the call. */
 	void (*message)(void *arg, struct ipc *link, const struct msg *m);
-	/* A peer broke invariant 1 or 2; count since start. May be NULL. */
+	/* A peer broke invariant 1 or 2 other than by bytes that do not parse; count of all since start. May be NULL. */
 	void (*violation)(void *arg, struct ipc *link, unsigned count);
 };
 

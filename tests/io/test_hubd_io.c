@@ -366,8 +366,7 @@ static void test_proven(void)
 	struct ipc *coap = connect_coap();
 
 	CHECK_UINT(coap_heard.versions[0], 2);
-	prove(coap, 1);		     /* not the one in use */
-	say(STATUS_ENDPOINTS, 2, 0); /* hub-ble knows nothing of it */
+	prove(coap, 1); /* not the one in use */
 	pass_ms(QUIET_MS);
 	CHECK(!file_exists(state_dir, "config.proven"));
 	prove(coap, 2);
@@ -541,6 +540,33 @@ static void test_damaged_assignment(void)
 	ipc_free(store);
 }
 
+/* Of both copies. */
+static bool is_locked(void)
+{
+	static const char *const names[] = { "lockdown-a", "lockdown-b" };
+	const size_t at = 4 + 1 + 8; /* of the level */
+	uint8_t buf[256];
+
+	for (size_t i = 0; i < 2; i++)
+		if (file_read(state_dir, names[i], buf, sizeof(buf)) <= (int)at ||
+		    buf[at] != 2)
+			return false;
+	return true;
+}
+
+/* What it may send by its kind, and may not say: its sender is not what it was, and the hub locks itself. */
+static void test_breach(void)
+{
+	CHECK(!is_locked());
+	say(STATUS_ENDPOINTS, 9, 0); /* hub-ble knows nothing of it */
+	UNTIL(is_locked());
+	end_child(SIGKILL);
+	memset(&heard, 0, sizeof(heard));
+	launch();
+	UNTIL(heard.ups == 1);
+	CHECK(is_locked());
+}
+
 static void test_end(void)
 {
 	int status = end_child(SIGTERM);
@@ -569,6 +595,7 @@ int main(int argc, char **argv)
 		test_another_patient,
 		test_taken_back,
 		test_damaged_assignment,
+		test_breach,
 		test_end,
 	};
 	const char *env = getenv("HUBD");

@@ -157,7 +157,8 @@ static void test_bad_bytes(void)
 		while (seen.down == down)
 			run();
 		CHECK_INT(recv(fd, b, sizeof(b), 0), 0); /* closed by the other side */
-		CHECK_UINT(seen.violations, (unsigned)i + 1);
+		CHECK_UINT(seen.violations,
+			   i < 2 ? 0u : 3u); /* not what does not parse */
 		close(fd);
 	}
 }

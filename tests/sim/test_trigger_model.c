@@ -50,12 +50,12 @@ static const struct seen {
 	{ TRIGGER_POWER, 0, ROLE_HUBD, 0, false },
 	{ TRIGGER_USB, 0, ROLE_HUBD, 1, false },
 	{ TRIGGER_CASE, 0, ROLE_HUBD, 2, true },
-	{ TRIGGER_CODE, 0, ROLE_HUBD, 2, true },
+	{ TRIGGER_CODE, 0, ROLE_MEASURE, 2, true },
 	{ TRIGGER_IPC, ROLE_BLE, ROLE_HUBD, 2, false },
 	{ TRIGGER_IPC, ROLE_BLE, ROLE_STORE, 2, true },
 	{ TRIGGER_AUDIT, 0, ROLE_STORE, 2, true },
 	{ TRIGGER_ROLLBACK, 0, ROLE_STORE, 2, false },
-	{ TRIGGER_SOCKET, 0, ROLE_HUBD, 2, false },
+	{ TRIGGER_SOCKET, 0, ROLE_MEASURE, 2, false },
 	/* what it cannot see: counts as TRIGGER_IPC of hub-ble, seen by hubd */
 	{ TRIGGER_ROLLBACK, 0, ROLE_BLE, 2, false },
 };

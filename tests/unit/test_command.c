@@ -358,11 +358,16 @@ static void no_result(void *arg, const struct msg_command_result *r)
 	(void)r;
 }
 
+static void no_effect(void *arg)
+{
+	(void)arg;
+}
+
 /* As hubd starts: what is the level, and what is on the disk then? */
 static uint8_t level_at_start(const char *dir, bool writable)
 {
 	static const struct orders_hooks hooks = { no_level, no_test, no_reboot,
-						   no_result };
+						   no_result, no_effect };
 	static struct settings settings;
 	static struct timefloor floor;
 	struct lockdown_held a, b;

@@ -55,7 +55,7 @@ static void begin(const struct triggers_held *held,
 
 static enum role sees(enum trigger id)
 {
-	for (enum role by = ROLE_BLE; by <= ROLE_HUBD; by++)
+	for (enum role by = ROLE_BLE; by <= ROLE_LAST; by++)
 		if (trigger_may_report(id, by))
 			return by;
 	return ROLE_NONE;
