@@ -93,7 +93,8 @@ static struct status gather(const struct store *s, struct mono now)
 		.software = HUB_VERSION,
 	};
 
-	_Static_assert(sizeof(HUB_VERSION) <= STATUS_SOFTWARE_MAX + 1);
+	_Static_assert(sizeof(HUB_VERSION) <= STATUS_SOFTWARE_MAX + 1,
+		       "a version that the status can tell");
 
 	memcpy(r.nonce, t->health.nonce, sizeof(r.nonce));
 	if (s->has_time)
