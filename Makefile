@@ -150,6 +150,9 @@ ctl := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o c
 	storage/spool_format.o $(clinic)
 ctl += clinic/signing.o clinic/token.o
 ctl += clinic/ctl_life.o clinic/ctl_replace.o
+# what matters of what is known
+risk := $(addprefix clinic/,debian_version.o risk.o risk_feed.o risk_image.o risk_vex.o)
+ctl += $(risk) $(addprefix clinic/,ctl_risk.o evidence_load.o risk_show.o vex_sign.o)
 # what verbs ask of a clinic
 ctl += clinic/remote_lists.o
 clinicctl := clinic/clinicctl.o $(ctl)
@@ -251,7 +254,8 @@ UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label
 test_tune := $(coap_shared)
 UNIT_COAP := tune
 UNIT += life store_enrol store_life trusted anchor enrol_words
-UNIT += measure
+UNIT += measure risk
+test_risk := $(risk) clinic/json.o $(core) $(crypto)
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
@@ -423,7 +427,7 @@ FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py
 FAST_SCRIPTS += io/test_renewal_io.py io/test_ordered_test.py
 FAST_SCRIPTS += io/test_door_records.py io/test_door_visit.py
-FAST_SCRIPTS += io/test_measure.py
+FAST_SCRIPTS += io/test_measure.py io/test_risk.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres net/shift.so)
@@ -623,6 +627,7 @@ fuzz_trust := $(core)
 fuzz_evidence := $(core)
 fuzz_enrol_words := $(coap_pure) $(core)
 fuzz_trusted := $(hubd_parts)
+fuzz_risk := $(risk) clinic/json.o $(core) $(crypto)
 fuzz_procfs := $(measure_pure) $(core)
 fuzz_door := $(door) coap/identity.o $(clinic)
 fuzz_reply := $(coap_pure) $(core)
@@ -642,7 +647,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence procfs enrol_words trusted
+FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence procfs risk enrol_words trusted
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)

@@ -53,6 +53,16 @@ static int open_body(const struct opening_key *key, const struct sealed *rec,
 	return 0;
 }
 
+int opening_body(const struct opening_key *key, const struct sealed *rec, uint8_t *body,
+		 size_t *ret_len, const char **ret_why)
+{
+	int r = open_body(key, rec, body, ret_why);
+
+	if (r == 0)
+		*ret_len = rec->record.body_len - SEALED_LEN(0);
+	return r;
+}
+
 int opening_open(const struct opening_key *key, const struct sealed *rec,
 		 struct reading *ret, const char **ret_why)
 {

@@ -37,6 +37,14 @@ int opening_open(const struct opening_key *key, const struct sealed *rec,
 		 struct reading *ret, const char **ret_why);
 
 /*
+ * opening_body - only open the seal. body: SEALED_BODY_MAX octets, to be wiped.
+ *
+ * Returns as opening_open, without what a body that is no reading gives.
+ */
+int opening_body(const struct opening_key *key, const struct sealed *rec, uint8_t *body,
+		 size_t *ret_len, const char **ret_why);
+
+/*
  * opening_manifest - open the seal of a record of kind READING_MANIFEST, verify the hub's signature, read the manifest.
  *
  * sign_public  of the hub that the record came from

@@ -4,6 +4,7 @@
  *
  *   play_days CLINIC BUNDLE SCENARIO          into the clinic's ingest, in this process
  *   play_days CLINIC BUNDLE card FOLDER       a store's folder: queue-1.db, recovery, spool-1
+ *   play_days CLINIC BUNDLE evidence FILE     what hub-measure has signed, as hub-store cuts and seals it
  *
  * The clinic gets, by number:
  *   1  manifest 1, opens the account on 2026-11-20      4  reading
@@ -25,6 +26,7 @@
 #include "clinic/folder.h"
 #include "clinic/ingest.h"
 #include "hub/core/config.h"
+#include "hub/core/evidence.h"
 #include "hub/crypto/manifest_sign.h"
 #include "hub/rt/file.h"
 #include "storage/keys.h"
@@ -247,6 +249,62 @@ static void play(struct player *p)
 	}
 }
 
+/* --- evidence --------------------------------------------------------------------------------------- */
+
+static struct record seal_piece(struct player *p, uint64_t seq, size_t slot,
+				const struct evidence_piece *piece)
+{
+	uint8_t body[EVIDENCE_PIECE_BODY_MAX], ad[ENVELOPE_LEN];
+	int n = evidence_piece_encode(piece, body, sizeof(body));
+	struct envelope e = { .epoch = p->config.epoch,
+			      .assignment = p->config.assignment,
+			      .seq = seq,
+			      .class = CLASS_ROUTINE,
+			      .kind = READING_EVIDENCE };
+
+	need(n > 0, "evidence_piece_encode");
+	e.body_len = (uint32_t)SEALED_LEN((size_t)n);
+	memcpy(e.hub, p->config.hub, HUB_ID_LEN);
+	envelope_encode(&e, ad);
+	need(seal(p->config.seal_key_id, p->config.seal_public, ad, sizeof(ad), body,
+		  (size_t)n, p->bodies[slot]) == 0,
+	     "seal");
+	return (struct record){ e.assignment,	 seq,	    e.class, e.kind,
+				p->bodies[slot], e.body_len };
+}
+
+/* FILE: counter u64, then the signed bytes. Its pieces get the numbers from 100 x counter on. */
+static void play_evidence(struct player *p, const char *path)
+{
+	static uint8_t bytes[8 + EVIDENCE_BYTES_MAX];
+	struct evidence_piece piece = { 0 };
+	struct reader r;
+	FILE *f = fopen(path, "rb");
+	size_t len;
+
+	need(f != NULL, path);
+	len = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
+	need(len > 8, path);
+	reader_init(&r, bytes, 8);
+	piece.counter = read_be64(&r);
+	piece.total = (uint32_t)evidence_pieces(len - 8);
+	memcpy(p->batch.hub, p->config.hub, HUB_ID_LEN);
+	p->batch.epoch = p->config.epoch;
+	for (; piece.index < piece.total; piece.index++) {
+		size_t at = 8 + piece.index * (size_t)EVIDENCE_PIECE_MAX;
+		uint64_t seq = piece.counter * 100 + piece.index;
+
+		piece.bytes = bytes + at;
+		piece.len = len - at < EVIDENCE_PIECE_MAX ? len - at : EVIDENCE_PIECE_MAX;
+		p->batch.records[p->batch.record_count] =
+			seal_piece(p, seq, p->batch.record_count, &piece);
+		p->batch.record_count++;
+		p->batch.highest = seq;
+	}
+	upload(p);
+}
+
 /* --- a card ----------------------------------------------------------------------------------------- */
 
 static struct queue_entry entry(struct player *p, uint64_t seq)
@@ -321,14 +379,18 @@ int main(int argc, char **argv)
 {
 	static struct player p;
 
-	if (argc != 4 && (argc != 5 || strcmp(argv[3], "card") != 0))
-		need(false, "usage: play_days CLINIC BUNDLE SCENARIO | card FOLDER");
+	if (argc != 4 && (argc != 5 || (strcmp(argv[3], "card") != 0 &&
+					strcmp(argv[3], "evidence") != 0)))
+		need(false, "usage: play_days CLINIC BUNDLE SCENARIO | card FOLDER | "
+			    "evidence FILE");
 	p.clinic = argv[1];
 	p.bundle = argv[2];
 	p.scenario = argv[3];
 	need(crypto_init() == 0, "crypto_init");
 	load(&p);
-	if (argc == 5) {
+	if (argc == 5 && is(&p, "evidence")) {
+		play_evidence(&p, argv[4]);
+	} else if (argc == 5) {
 		need(mkdir(argv[4], 0700) == 0, argv[4]);
 		fill_queue(&p, argv[4]);
 		fill_spool(&p, argv[4]);

@@ -200,6 +200,8 @@ class World:
     def close(self):
         self.child.kill()
         self.child.wait()
+        self.child.stdin.close()
+        self.child.stdout.close()
         for door in self.doors.values():
             door.close()
         shutil.rmtree(self.dir)
@@ -207,7 +209,7 @@ class World:
 
 class Evidence:
     def __init__(self, data):
-        self.size = len(data)
+        self.size, self.signed = len(data), data
         (protected, _unprotected, payload, signature), end = cbor(data)
         expect((protected, len(signature), end), (b'\xa1\x01\x26', 64, len(data)), 'COSE_Sign1')
         (version, self.image, self.boot, self.counter, self.since, self.made, self.same_as, self.key, self.seen,

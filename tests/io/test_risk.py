@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""clinicctl risk, from what a real hub-measure saw to what a person signs.
+
+    test_risk.py [BUILD]      BUILD: folder with clinicctl, hub-measure and tests/io/play_days, default build
+"""
+import hashlib
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import time
+import unittest
+
+if len(sys.argv) < 2:
+    sys.argv.append(os.environ.get("O", "build"))
+TOP = pathlib.Path(__file__).absolute().parent.parent.parent
+sys.path.insert(0, str(TOP / "rootfs" / "image"))
+import test_clinicctl  # noqa: E402
+import test_measure  # noqa: E402
+import sbom  # noqa: E402
+
+test_clinicctl.BUILD = BUILD = pathlib.Path(sys.argv[1]).absolute()
+CVE_BASE, CVE_LIBRARY = "CVE-2026-0001", "CVE-2026-0002"
+
+
+def component(ref, name, version):
+    return {"bom-ref": ref, "type": "library", "name": name, "version": version, "purl": f"pkg:deb/debian/{name}@{version}",
+            "properties": [{"name": "hub:source", "value": name}, {"name": "hub:source-version", "value": version}]}
+
+
+BOM = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+       "metadata": {"component": {"type": "firmware", "name": "telehealth-hub", "purl": "pkg:generic/telehealth-hub@1"}},
+       # as the numbers of test_measure.py
+       "components": [component("deb/base", "base", "1-1"), component("deb/program", "program", "1-1"),
+                      component("deb/planted", "planted", "1-1")]}
+TRACKER = {"base": {CVE_BASE: {"releases": {"trixie": {"status": "resolved", "fixed_version": "1-2"}}},
+                    "CVE-2026-0003": {"releases": {"trixie": {"status": "resolved", "fixed_version": "1-1"}}}},
+           "planted": {CVE_LIBRARY: {"releases": {"trixie": {"status": "open"}}}},
+           "elsewhere": {"CVE-2026-0004": {"releases": {"trixie": {"status": "open"}}}}}
+
+
+def statement(status, why, when="2026-11-20T00:00:00Z", cve=CVE_LIBRARY):
+    return {"@context": "https://openvex.dev/ns/v0.2.0", "author": "rosa", "timestamp": when,
+            "statements": [{"vulnerability": {"name": cve}, "status": status, "justification": why,
+                            "products": [{"@id": "pkg:generic/telehealth-hub@1",
+                                          "subcomponents": [{"@id": "pkg:deb/debian/planted@1-1"}]}]}]}
+
+
+class Risk(test_clinicctl.Clinic):
+    def setUp(self):
+        super().setUp()
+        self.world = test_measure.World()
+        self.addCleanup(self.world.close)
+        self.init()
+        self.add()
+        self.image = self.top / "image"
+        self.image.mkdir()
+        self.key = self.top / "build.pem"
+        subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key], check=True)
+        self.build({"features": {}, "enforced": {"exec": False, "dlopen": False}})
+        self.feed = self.top / "tracker.json"
+        self.feed.write_text(json.dumps(TRACKER))
+
+    def build(self, facts):
+        """What the build of the image leaves behind."""
+        bom, fact = json.dumps(BOM).encode(), json.dumps(facts).encode()
+        manifest = pathlib.Path(self.world.image, "manifest.bin").read_bytes()
+        word = sbom.cbor([1, "telehealth-hub", "1"] + [hashlib.sha256(b).digest() for b in (manifest, bom, fact)])
+        for name, data in (("sbom.cdx.json", bom), ("facts.json", fact), ("image.cose", sbom.signed(self.key, word)),
+                           ("build.pub", sbom.public_point(self.key))):
+            (self.image / name).write_bytes(data)
+
+    def measure(self):
+        """One look of the real hub-measure, brought to the clinic."""
+        e, _incidents, _code = self.world.measure()
+        file = self.top / "evidence"
+        file.write_bytes(struct.pack(">Q", e.counter) + e.signed)
+        self.run_it(0, "tests/io/play_days", self.dir, self.out, "evidence", file)
+
+    def risk(self, want, *args):
+        done = subprocess.run([BUILD / "clinicctl", "risk", self.dir, "kitchen", "--image", self.image, "--feed", self.feed,
+                               *args], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, want, done.stdout + done.stderr)
+        return done.stdout if want in (0, 3) else done.stderr
+
+    def report(self, want, *args):
+        got = json.loads(self.risk(want, "--json", *args))
+        self.assertEqual(sum(got["groups"].values()), got["cve"])
+        return {c["id"]: c for c in got["cves"]}, got
+
+    def signer(self, role="clinic-security"):
+        self.ctl(0, "signer", "add", self.dir, "rosa", "--role", role)
+
+    def vex(self, document):
+        path = self.top / "vex.json"
+        path.write_text(json.dumps(document))
+        self.ctl(0, "risk", "sign", self.dir, path, "--as", "rosa")
+        return path
+
+    def test_no_evidence(self):
+        cves, got = self.report(3)
+        self.assertEqual((got["loaded"], cves[CVE_LIBRARY]["tier"]), (None, 5))
+        self.assertIn("NO EVIDENCE", self.risk(3))
+
+    def test_a_component_is_loaded(self):
+        self.measure()
+        cves, got = self.report(3)
+        self.assertEqual((got["installed"], got["loaded"], got["exposed"], got["cve"]), (3, 2, 2, 2))
+        self.assertEqual((cves[CVE_BASE]["tier"], cves[CVE_LIBRARY]["tier"], cves[CVE_LIBRARY]["group"]), (5, 3, "unproven"))
+        self.world.plant(f"file {self.world.library}")
+        self.measure()
+        cves, got = self.report(3)
+        self.assertEqual((got["loaded"], cves[CVE_LIBRARY]["tier"], cves[CVE_LIBRARY]["group"]), (3, 5, "actual"))
+        self.assertIn("installed 3 | loaded 3 | exposed 3 | CVE 2: actual 2 (R5), internal 0 (R4), unproven 0 (R3), closed 0 "
+                      "(R0-R2) | data 0 days old\n", self.risk(3))
+        self.assertNotIn(CVE_BASE, self.risk(3, "--cve", CVE_LIBRARY))
+        self.assertIn("R0", self.risk(3, "--cve", "CVE-2026-0004"))
+
+    def test_code_that_nobody_built(self):
+        path = self.world.make("evil.so")
+        self.world.plant(f"file {path}")
+        self.measure()
+        _cves, got = self.report(3)
+        found = [f for f in got["evidence"]["findings"] if f["hub"]]
+        self.assertEqual([(f["kind"], f["confirmed"], f["path"]) for f in found], [("unowned", True, path)])
+        self.assertIn("IN THE HUB", self.risk(3))
+
+    def test_signed_and_reopened(self):
+        self.build({"features": {}, "enforced": {"exec": True, "dlopen": True}})
+        self.signer()
+        self.measure()
+        cves, _got = self.report(3)
+        self.assertEqual((cves[CVE_LIBRARY]["tier"], cves[CVE_LIBRARY]["group"]), (2, "unproven"))
+        path = self.vex(statement("not_affected", "vulnerable_code_not_in_execute_path"))
+        cves, _got = self.report(3, "--vex", path)
+        self.assertEqual((cves[CVE_LIBRARY]["group"], cves[CVE_LIBRARY]["statement"]["signer"]), ("closed", "rosa"))
+        # it is loaded after all
+        self.world.plant(f"file {self.world.library}")
+        self.measure()
+        cves, _got = self.report(3, "--vex", path)
+        self.assertEqual((cves[CVE_LIBRARY]["group"], cves[CVE_LIBRARY]["reopened"]), ("actual", True))
+        self.assertIn("REOPENED", self.risk(3, "--vex", path))
+
+    def test_signatures(self):
+        self.measure()
+        self.signer()
+        path = self.vex(statement("fixed", ""))
+        cves, _got = self.report(3, "--vex", path)
+        self.assertEqual(cves[CVE_LIBRARY]["group"], "closed")
+        path.write_text(path.read_text() + " ")
+        self.assertIn("as it is now", self.risk(1, "--vex", path))
+        pathlib.Path(f"{path}.cose").unlink()
+        self.risk(66, "--vex", path)
+        self.ctl(66, "risk", "sign", self.dir, path, "--as", "nobody")
+        self.ctl(0, "signer", "add", self.dir, "doc", "--role", "clinician")
+        self.ctl(66, "risk", "sign", self.dir, path, "--as", "doc")
+        self.ctl(64, "risk", "sign", self.dir, path)
+
+    def test_the_builds_word(self):
+        self.measure()
+        self.assertIn("whoever's that is", self.risk(3))
+        self.assertIn("signed by the key that was given", self.risk(3, "--build-key", self.image / "build.pub"))
+        other = self.top / "other.pem"
+        subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", other], check=True)
+        (self.top / "other.pub").write_bytes(sbom.public_point(other))
+        self.assertIn("not signed by the key", self.risk(1, "--build-key", self.top / "other.pub"))
+        (self.image / "facts.json").write_text("{}")
+        self.assertIn("not what the build has signed", self.risk(1))
+        # the hub runs another image
+        self.world.files[self.world.make("new")] = (bytes(32), 0, 1)
+        self.world.write_list()
+        self.build({})
+        self.assertIn("another image", self.risk(1))
+
+    def test_old_data(self):
+        self.measure()
+        eight = time.time() - 8 * 24 * 3600
+        os.utime(self.feed, (eight, eight))
+        self.assertIn("data 8 days old: OLD", self.risk(3))
+        self.feed.write_text("[]")
+        self.assertEqual(self.report(0)[1]["cve"], 0)
+        self.feed.write_text("{}")
+        self.risk(1)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
