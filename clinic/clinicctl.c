@@ -94,6 +94,31 @@ bool ctl_operands(const struct ctl_verb *v, int argc, char **argv, int at, int w
 	return false;
 }
 
+static size_t count_far(const struct ctl_verb *v, size_t *ret_all)
+{
+	size_t far = 0;
+
+	*ret_all = 0;
+	for (const struct ctl_part *p = v->parts; p && p->name; p++) {
+		++*ret_all;
+		far += p->remote;
+	}
+	return far;
+}
+
+static void print_far_parts(FILE *to, const struct ctl_verb *v)
+{
+	const char *between = " (";
+
+	for (const struct ctl_part *p = v->parts; p->name; p++) {
+		if (!p->remote)
+			continue;
+		fprintf(to, "%s%s", between, p->name);
+		between = " ";
+	}
+	fputc(')', to);
+}
+
 static void print_far(FILE *to)
 {
 	fputs("\nCLINIC may also be a socket of clinicd, or a person's folder, for:\n ",
@@ -101,11 +126,13 @@ static void print_far(FILE *to)
 	for (size_t i = 0; i < VERBS; i++) {
 		const struct ctl_verb *v = verbs[i];
 
-		if (!v->remote)
+		size_t all = 0, far = count_far(v, &all);
+
+		if (far == 0 && !v->remote)
 			continue;
 		fprintf(to, " %s", v->name);
-		if (strcmp(v->remote, "*") != 0)
-			fprintf(to, " (%s)", v->remote);
+		if (far < all)
+			print_far_parts(to, v);
 	}
 	fputs("\nAll others need the clinic's folder.\n", to);
 }
@@ -139,6 +166,40 @@ static const struct ctl_verb *find_verb(const char *name)
 	return NULL;
 }
 
+/* NULL: the word is none of its parts. */
+static const struct ctl_part *find_part(const struct ctl_verb *v, const char *word)
+{
+	for (const struct ctl_part *p = v->parts; p && p->name; p++)
+		if (strcmp(p->name, word) == 0)
+			return p;
+	return NULL;
+}
+
+/* "keys: 'show', 'next' and 'use' are what can be done" */
+static int name_parts(const struct ctl_verb *v)
+{
+	char list[256] = "";
+	size_t n = 0;
+
+	for (const struct ctl_part *p = v->parts; p->name; p++)
+		n += (size_t)snprintf(list + n, n < sizeof(list) ? sizeof(list) - n : 0,
+				      "%s'%s'",
+				      p == v->parts   ? ""
+				      : (p + 1)->name ? ", "
+						      : " and ",
+				      p->name);
+	return ctl_misused(v, "%s: %s are what can be done", v->name, list);
+}
+
+static int run_part(const struct ctl_verb *v, int argc, char **argv)
+{
+	const struct ctl_part *p = argc > 1 ? find_part(v, argv[1]) : NULL;
+
+	if (p)
+		return p->run(argc, argv);
+	return v->run ? v->run(argc, argv) : name_parts(v);
+}
+
 static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 {
 	int r;
@@ -154,7 +215,7 @@ static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 		return ctl_complain(
 			CTL_FAILED,
 			"the crypto library or its random source does not start");
-	r = v->run(argc, argv);
+	r = run_part(v, argc, argv);
 	crypto_done();
 	/* A full disk or a closed pipe must not look like success. */
 	if (fflush(stdout) != 0 && r == CTL_OK)
@@ -165,23 +226,13 @@ static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 
 /* --- which clinic --------------------------------------------------------------------- */
 
-/* Is this word one of the list with spaces between? */
-static bool has_word(const char *list, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = list; n > 0 && (p = strstr(p, word)) != NULL; p += n)
-		if ((p == list || p[-1] == ' ') && (p[n] == '\0' || p[n] == ' '))
-			return true;
-	return false;
-}
-
 /* Only the clinic's folder has everything. */
 static bool needs_folder(const struct ctl_verb *v, const char *part, const char *clinic)
 {
+	const struct ctl_part *p = find_part(v, part);
 	char conf[4096];
 
-	if (v->remote && (strcmp(v->remote, "*") == 0 || has_word(v->remote, part)))
+	if (p ? p->remote : v->remote)
 		return false;
 	snprintf(conf, sizeof(conf), "%s/%s", clinic, FILES_CONF);
 	return access(conf, F_OK) != 0;

@@ -20,6 +20,13 @@ enum ctl_exit {
 	CTL_NO_PERM = 77,
 };
 
+/* Something that a verb does; a table of them ends with one without a name. */
+struct ctl_part {
+	const char *name;
+	int (*run)(int argc, char **argv); /* argv[0] is the verb, argv[1] the part */
+	bool remote; /* can ask a clinicd (remote.h); else it needs the clinic's folder */
+};
+
 struct ctl_verb {
 	const char *name;
 	const char *what; /* one line for the list of verbs */
@@ -28,11 +35,11 @@ struct ctl_verb {
 	 * word in small letters behind VERB is a part of it; each --option stands somewhere in the text.
 	 */
 	const char *usage;
-	/* Its parts that can ask a clinicd (remote.h), a space between them; "*": all. NULL: needs the clinic's folder. */
-	const char *remote;
+	const struct ctl_part *parts; /* NULL: it has none */
 	bool no_clinic; /* its first operand is no clinic that is there already */
-	int (*run)(int argc,
-		   char **argv); /* argv[0] is the verb; returns enum ctl_exit */
+	bool remote;	/* as of a part, without one */
+	/* Without a part; returns enum ctl_exit. NULL: one of its parts must be said. */
+	int (*run)(int argc, char **argv);
 };
 
 extern const struct ctl_verb ctl_init, ctl_hub, ctl_readings, ctl_status, ctl_gaps,

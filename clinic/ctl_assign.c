@@ -550,6 +550,6 @@ const struct ctl_verb ctl_assign = {
 		"  --out FILE  write it to FILE, too, for a hub that does not reach the "
 		"clinic: copy it\n"
 		"              over /var/lib/hub/hubd/config.cose there\n",
-	.remote = "*",
+	.remote = true,
 	.run = run,
 };

@@ -399,28 +399,42 @@ static int key(const struct args *a)
 	return r;
 }
 
-static int run(int argc, char **argv)
+static int run_with_log(int argc, char **argv, with_known_fn *fn, bool fhir)
 {
-	const char *verb = argc >= 2 ? argv[1] : "";
-	bool verifies = strcmp(verb, "verify") == 0,
-	     exports = strcmp(verb, "export") == 0;
 	struct args a;
-	int r;
+	int r = parse_args(argc, argv, &a);
 
-	if (!verifies && !exports && strcmp(verb, "key") != 0)
-		return ctl_misused(&ctl_audit,
-				   "audit: 'verify', 'export' and 'key' are what can be "
-				   "done");
-	r = parse_args(argc, argv, &a);
 	if (r == CTL_OK)
-		r = check_options(&a, verb, verifies || exports, exports,
-				  !verifies && !exports);
-	if (r != CTL_OK)
-		return r;
-	if (verifies || exports)
-		return with_known(&a, verifies ? verify : export);
-	return key(&a);
+		r = check_options(&a, argv[1], true, fhir, false);
+	return r == CTL_OK ? with_known(&a, fn) : r;
 }
+
+static int run_verify(int argc, char **argv)
+{
+	return run_with_log(argc, argv, verify, false);
+}
+
+static int run_export(int argc, char **argv)
+{
+	return run_with_log(argc, argv, export, true);
+}
+
+static int run_key(int argc, char **argv)
+{
+	struct args a;
+	int r = parse_args(argc, argv, &a);
+
+	if (r == CTL_OK)
+		r = check_options(&a, argv[1], false, false, true);
+	return r == CTL_OK ? key(&a) : r;
+}
+
+static const struct ctl_part parts[] = {
+	{ "verify", run_verify, true },
+	{ "export", run_export, true },
+	{ "key", run_key, false },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_audit = {
 	.name = "audit",
@@ -441,6 +455,5 @@ const struct ctl_verb ctl_audit = {
 		"Usage: clinicctl audit key DIR NAME --out FILE\n"
 		"Makes the first key for a hub that was added before there was an audit "
 		"log.\n",
-	.remote = "verify export",
-	.run = run,
+	.parts = parts,
 };

@@ -358,6 +358,6 @@ const struct ctl_verb ctl_claim = {
 		 "  --by NAME        who says so; default the user of this machine\n"
 		 "  --cancel         take it back, as long as the hub has not enrolled\n"
 		 "  --reason TEXT    why; kept in the journal\n",
-	.remote = "*",
+	.remote = true,
 	.run = run,
 };

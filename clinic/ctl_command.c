@@ -78,17 +78,22 @@ static int run_sign(int argc, char **argv)
 	return r == CTL_OK ? order_sign(&ctl_command, &a) : r;
 }
 
-static int run(int argc, char **argv)
+static int run_list(int argc, char **argv)
 {
-	if (argc >= 2 && strcmp(argv[1], "list") == 0)
-		return run_show(argc, argv, false);
-	if (argc >= 2 && strcmp(argv[1], "show") == 0)
-		return run_show(argc, argv, true);
-	if (argc >= 2 && strcmp(argv[1], "sign") == 0)
-		return run_sign(argc, argv);
-	return ctl_misused(&ctl_command,
-			   "command: 'list', 'show' and 'sign' are what can be done");
+	return run_show(argc, argv, false);
 }
+
+static int run_one(int argc, char **argv)
+{
+	return run_show(argc, argv, true);
+}
+
+static const struct ctl_part parts[] = {
+	{ "list", run_list, false },
+	{ "show", run_one, false },
+	{ "sign", run_sign, false },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_command = {
 	.name = "command",
@@ -106,5 +111,5 @@ const struct ctl_verb ctl_command = {
 		 "  --key FILE  the signer's private key; default signer-NAME.key in "
 		 "DIR\n"
 		 "  --json      one object on one line for each order, for programs\n",
-	.run = run,
+	.parts = parts,
 };

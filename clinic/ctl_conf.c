@@ -165,14 +165,11 @@ static int show(int argc, char **argv)
 	return r;
 }
 
-static int run(int argc, char **argv)
-{
-	if (argc >= 2 && strcmp(argv[1], "show") == 0)
-		return show(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "edit") == 0)
-		return ctl_conf_edit(argc, argv);
-	return ctl_misused(&ctl_conf, "config: 'show' and 'edit' are what can be done");
-}
+static const struct ctl_part parts[] = {
+	{ "show", show, true },
+	{ "edit", ctl_conf_edit, true },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_conf = {
 	.name = "config",
@@ -199,6 +196,5 @@ const struct ctl_verb ctl_conf = {
 		"  --yes        do not ask\n"
 		"  --out FILE   write it to FILE, too, for a hub that does not reach the "
 		"clinic\n",
-	.remote = "*",
-	.run = run,
+	.parts = parts,
 };

@@ -244,17 +244,12 @@ static int make_ca(int argc, char **argv)
 	return CTL_OK;
 }
 
-static int run(int argc, char **argv)
-{
-	if (argc >= 2 && strcmp(argv[1], "list") == 0)
-		return list(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "approve") == 0)
-		return approve(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "ca") == 0)
-		return make_ca(argc, argv);
-	return ctl_misused(&ctl_enrol,
-			   "enrol: 'list', 'approve' and 'ca' are what can be done");
-}
+static const struct ctl_part parts[] = {
+	{ "list", list, true },
+	{ "approve", approve, true },
+	{ "ca", make_ca, false },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_enrol = {
 	.name = "enrol",
@@ -272,6 +267,5 @@ const struct ctl_verb ctl_enrol = {
 		 "            has asked for too many certificates\n"
 		 "  ca        makes enrol.key and enrol.crt in a clinic of an older "
 		 "version\n",
-	.remote = "list approve",
-	.run = run,
+	.parts = parts,
 };

@@ -403,6 +403,6 @@ const struct ctl_verb ctl_gaps = {
 		 "  --json  one JSON object\n\n"
 		 "Exit status: 0 complete; 3 complete, but the hub has told losses; 1 a "
 		 "gap or a contradiction.\n",
-	.remote = "*",
+	.remote = true,
 	.run = run,
 };

@@ -421,6 +421,6 @@ const struct ctl_verb ctl_held = {
 		"          --numbers N[-M]   only these numbers\n\n"
 		"Exit status 3 if some that were chosen are still held; it is said "
 		"why.\n",
-	.remote = "*",
+	.remote = true,
 	.run = run,
 };

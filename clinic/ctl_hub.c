@@ -385,29 +385,17 @@ static int add(int argc, char **argv)
 	return r;
 }
 
-static int run(int argc, char **argv)
-{
-	if (argc >= 2 && strcmp(argv[1], "add") == 0)
-		return add(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "list") == 0)
-		return ctl_hub_list(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "show") == 0)
-		return ctl_hub_show(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "pair-window") == 0)
-		return ctl_pair_window(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "endpoints") == 0)
-		return ctl_endpoints(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "suspend") == 0)
-		return ctl_hub_suspend(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "resume") == 0)
-		return ctl_hub_resume(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "withdraw") == 0)
-		return ctl_hub_withdraw(argc, argv);
-	return ctl_misused(&ctl_hub,
-			   "hub: 'add', 'list', 'show', 'pair-window', "
-			   "'endpoints', 'suspend', 'resume' and 'withdraw' are "
-			   "what can be done");
-}
+static const struct ctl_part parts[] = {
+	{ "add", add, false },
+	{ "list", ctl_hub_list, true },
+	{ "show", ctl_hub_show, true },
+	{ "pair-window", ctl_pair_window, true },
+	{ "endpoints", ctl_endpoints, false },
+	{ "suspend", ctl_hub_suspend, true },
+	{ "resume", ctl_hub_resume, true },
+	{ "withdraw", ctl_hub_withdraw, true },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_hub = {
 	.name = "hub",
@@ -508,6 +496,5 @@ const struct ctl_verb ctl_hub = {
 		"so are its readings of an assignment that is withdrawn: it cannot be "
 		"said any more whose\n"
 		"they are. What is filed stays filed.\n",
-	.remote = "list show pair-window suspend resume withdraw",
-	.run = run,
+	.parts = parts,
 };

@@ -458,15 +458,6 @@ static int show(const struct args *a)
 
 /* --- the command line ------------------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	int (*run)(const struct args *a);
-	bool of_one; /* takes the word for which key */
-} verbs[] = {
-	{ "show", show, false }, { "next", next, true }, { "use", use, true },
-	{ "back", back, true },	 { "drop", drop, true },
-};
-
 static int parse_what(const char *text, enum what *ret)
 {
 	static const char *const words[] = {
@@ -481,7 +472,8 @@ static int parse_what(const char *text, enum what *ret)
 	return ctl_misused(&ctl_keys, "keys: '%s' is not server, enrol or seal", text);
 }
 
-static int run_one(size_t verb, int argc, char **argv)
+/* of_one: takes the word for which key. */
+static int run_one(int argc, char **argv, bool of_one, int (*fn)(const struct args *a))
 {
 	static const struct option options[] = {
 		{ "anyway", no_argument, NULL, 'a' },
@@ -498,22 +490,43 @@ static int run_one(size_t verb, int argc, char **argv)
 		default: return ctl_misused(&ctl_keys, "keys: nothing was changed");
 		}
 	}
-	if (!ctl_operands(&ctl_keys, argc, argv, optind, verbs[verb].of_one ? 3 : 2))
+	if (!ctl_operands(&ctl_keys, argc, argv, optind, of_one ? 3 : 2))
 		return CTL_USAGE;
 	a.dir = argv[optind + 1];
-	r = verbs[verb].of_one ? parse_what(argv[optind + 2], &a.what) : CTL_OK;
-	return r == CTL_OK ? verbs[verb].run(&a) : r;
+	r = of_one ? parse_what(argv[optind + 2], &a.what) : CTL_OK;
+	return r == CTL_OK ? fn(&a) : r;
 }
 
-static int run(int argc, char **argv)
+static int run_show(int argc, char **argv)
 {
-	for (size_t i = 0; argc >= 2 && i < sizeof(verbs) / sizeof(*verbs); i++)
-		if (strcmp(argv[1], verbs[i].name) == 0)
-			return run_one(i, argc, argv);
-	return ctl_misused(&ctl_keys,
-			   "keys: 'show', 'next', 'use', 'back' and 'drop' are "
-			   "what can be done");
+	return run_one(argc, argv, false, show);
 }
+
+static int run_next(int argc, char **argv)
+{
+	return run_one(argc, argv, true, next);
+}
+
+static int run_use(int argc, char **argv)
+{
+	return run_one(argc, argv, true, use);
+}
+
+static int run_back(int argc, char **argv)
+{
+	return run_one(argc, argv, true, back);
+}
+
+static int run_drop(int argc, char **argv)
+{
+	return run_one(argc, argv, true, drop);
+}
+
+static const struct ctl_part parts[] = {
+	{ "show", run_show, false }, { "next", run_next, false },
+	{ "use", run_use, false },   { "back", run_back, false },
+	{ "drop", run_drop, false }, { 0 },
+};
 
 const struct ctl_verb ctl_keys = {
 	.name = "keys",
@@ -541,5 +554,5 @@ const struct ctl_verb ctl_keys = {
 		"  --anyway  also if hubs do not know of it: they are lost until 'back', "
 		"or a visit\n"
 		"  --json    one object, for programs\n",
-	.run = run,
+	.parts = parts,
 };

@@ -379,45 +379,54 @@ static int record(const struct args *a, struct store *s)
 	return r < 0 ? ctl_store_failed(a->dir, NULL, r) : CTL_OK;
 }
 
-static const struct {
-	const char *word;
-	int operands;
-	int (*check)(const struct args *a);
-	int (*run)(const struct args *a, struct store *s);
-} parts[] = {
-	{ "add", 2, check_add, add },
-	{ "revoke", 2, NULL, revoke },
-	{ "list", 1, NULL, list },
-	{ "record", 1, NULL, record },
-};
-
-static int run(int argc, char **argv)
+static int run_part(int argc, char **argv, int operands,
+		    int (*check)(const struct args *a),
+		    int (*fn)(const struct args *a, struct store *s))
 {
 	char why[FOLDER_WHY_MAX];
 	struct store *s;
 	struct args a;
-	size_t i = 0;
-	int r;
+	int r = parse(argc, argv, operands, &a);
 
-	while (i < sizeof(parts) / sizeof(parts[0]) &&
-	       (argc < 2 || strcmp(argv[1], parts[i].word) != 0))
-		i++;
-	if (i == sizeof(parts) / sizeof(parts[0]))
-		return ctl_misused(&ctl_person,
-				   "person: 'add', 'list', 'revoke' and 'record' are "
-				   "what can be done");
-	r = parse(argc, argv, parts[i].operands, &a);
-	if (r == CTL_OK && parts[i].check)
-		r = parts[i].check(&a);
+	if (r == CTL_OK && check)
+		r = check(&a);
 	if (r != CTL_OK)
 		return r;
 	r = folder_open_store(a.dir, &s, why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = parts[i].run(&a, s);
+	r = fn(&a, s);
 	store_close(s);
 	return r;
 }
+
+static int run_add(int argc, char **argv)
+{
+	return run_part(argc, argv, 2, check_add, add);
+}
+
+static int run_revoke(int argc, char **argv)
+{
+	return run_part(argc, argv, 2, NULL, revoke);
+}
+
+static int run_list(int argc, char **argv)
+{
+	return run_part(argc, argv, 1, NULL, list);
+}
+
+static int run_record(int argc, char **argv)
+{
+	return run_part(argc, argv, 1, NULL, record);
+}
+
+static const struct ctl_part parts[] = {
+	{ "add", run_add, false },
+	{ "list", run_list, false },
+	{ "revoke", run_revoke, false },
+	{ "record", run_record, false },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_person = {
 	.name = "person",
@@ -449,5 +458,5 @@ const struct ctl_verb ctl_person = {
 		"machine\n"
 		"  --last N           so many, default 50\n"
 		"  --json             one JSON object a line\n",
-	.run = run,
+	.parts = parts,
 };

@@ -241,6 +241,6 @@ const struct ctl_verb ctl_readings = {
 		 "  --json      one JSON object a line\n\n"
 		 "Exit status 1 if a record could not be opened; it is listed with the "
 		 "reason.\n",
-	.remote = "*",
+	.remote = true,
 	.run = run,
 };

@@ -277,19 +277,13 @@ static int give(int argc, char **argv)
 	return r;
 }
 
-static int run(int argc, char **argv)
-{
-	if (argc >= 2 && strcmp(argv[1], "add") == 0)
-		return add(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "list") == 0)
-		return list(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "remove") == 0)
-		return remove_signer(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "give") == 0)
-		return give(argc, argv);
-	return ctl_misused(&ctl_signer, "signer: 'add', 'list', 'remove' and 'give' are "
-					"what can be done");
-}
+static const struct ctl_part parts[] = {
+	{ "add", add, false },
+	{ "list", list, false },
+	{ "remove", remove_signer, false },
+	{ "give", give, false },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_signer = {
 	.name = "signer",
@@ -309,5 +303,5 @@ const struct ctl_verb ctl_signer = {
 		 "bytes. Otherwise one\n"
 		 "                 is made, signer-NAME.key in DIR\n"
 		 "  --json         one object on one line for each, for programs\n",
-	.run = run,
+	.parts = parts,
 };

@@ -440,6 +440,6 @@ const struct ctl_verb ctl_status = {
 		 "  --silent-after HOURS  a device is silent after so long without a "
 		 "reading; else after\n"
 		 "                        36 hours, a CGM after 3\n",
-	.remote = "*",
+	.remote = true,
 	.run = run,
 };

@@ -407,17 +407,12 @@ static int revoke(int argc, char **argv)
 	return r;
 }
 
-static int run(int argc, char **argv)
-{
-	if (argc >= 2 && strcmp(argv[1], "create") == 0)
-		return create(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "list") == 0)
-		return ctl_ticket_list(argc, argv);
-	if (argc >= 2 && strcmp(argv[1], "revoke") == 0)
-		return revoke(argc, argv);
-	return ctl_misused(&ctl_ticket,
-			   "ticket: 'create', 'list' and 'revoke' are what can be done");
-}
+static const struct ctl_part parts[] = {
+	{ "create", create, false },
+	{ "list", ctl_ticket_list, false },
+	{ "revoke", revoke, false },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_ticket = {
 	.name = "ticket",
@@ -451,5 +446,5 @@ const struct ctl_verb ctl_ticket = {
 		"  --by NAME        who says so; default the user of this machine\n"
 		"  --reason TEXT    why; kept\n"
 		"  --json           for programs\n\n" ENDPOINT_ARGS_HELP,
-	.run = run,
+	.parts = parts,
 };

@@ -183,19 +183,25 @@ static int write_file(const struct args *a)
 	return CTL_OK;
 }
 
+static int run_show(int argc, char **argv)
+{
+	if (argc != 3)
+		return ctl_misused(&ctl_trust, "trust show: one FILE is shown");
+	return show(argv[2]);
+}
+
 static int run(int argc, char **argv)
 {
 	struct args a;
-	int r;
+	int r = parse_args(argc, argv, &a);
 
-	if (argc >= 2 && strcmp(argv[1], "show") == 0) {
-		if (argc != 3)
-			return ctl_misused(&ctl_trust, "trust show: one FILE is shown");
-		return show(argv[2]);
-	}
-	r = parse_args(argc, argv, &a);
 	return r == CTL_OK ? write_file(&a) : r;
 }
+
+static const struct ctl_part parts[] = {
+	{ "show", run_show, false },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_trust = {
 	.name = "trust",
@@ -220,5 +226,6 @@ const struct ctl_verb ctl_trust = {
 		"5685\n"
 		"  --days N         hubs take it for so long, 1 to 3650; default "
 		"90\n\n" ENDPOINT_ARGS_HELP,
+	.parts = parts,
 	.run = run,
 };

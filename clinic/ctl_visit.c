@@ -395,6 +395,6 @@ const struct ctl_verb ctl_visit = {
 		 "Exit status 0 if it is signed off and nothing failed, 3 if something "
 		 "failed, 1 if it was\n"
 		 "stopped.\n",
-	.remote = "*",
+	.remote = true,
 	.run = run,
 };
