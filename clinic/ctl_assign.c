@@ -17,6 +17,7 @@
 #include "clinic/ctl_config_ask.h"
 #include "clinic/ctl_decide.h"
 #include "clinic/door_rows.h"
+#include "clinic/json_words.h"
 #include "clinic/spec.h"
 #include "clinic/store_assign.h"
 #include "clinic/words.h"
@@ -434,16 +435,12 @@ void ctl_assign_print(const struct hub_facts *f)
 
 static void add_row(cJSON *rows, const struct assigned *a)
 {
-	char time[WORDS_TIME_MAX];
 	cJSON *o = json_item(rows);
 
 	json_uint(o, "assignment", a->number);
 	json_text(o, "patient", a->patient);
 	json_bool(o, "withdrawn", a->state == ASSIGNMENT_WITHDRAWN);
-	if (a->since_ms)
-		json_text(o, "since", words_time(a->since_ms, 0, true, time));
-	else
-		json_null(o, "since");
+	json_time(o, "since", a->since_ms);
 	json_uint(o, "first_number", a->first_seq);
 }
 

@@ -130,15 +130,10 @@ static int ask(struct remote *clinic, const struct door_request *rq, struct clai
 /* Does the claim that is there come in the place of the hub of this name? */
 static bool replaces_it(struct remote *clinic, const struct claim *other, const char *hub)
 {
-	struct door_request rq;
 	struct door_known known;
-	struct cb c;
 
-	if (!other->has_replaces || remote_request(DOOR_KNOWN, other->name, &rq) < 0 ||
-	    remote_ask(clinic, &rq, &c) < 0)
-		return false;
-	door_get_known(&c, &known);
-	return cb_finish(&c) == 0 && known.has_old && strcmp(known.old.name, hub) == 0;
+	return other->has_replaces && remote_known(clinic, other->name, &known) == 0 &&
+	       known.has_old && strcmp(known.old.name, hub) == 0;
 }
 
 /* "by X on T, for SITE" */
@@ -253,17 +248,9 @@ static int claim(struct remote *clinic, const struct args *a, struct claiming *k
 
 static int find_by_name(struct remote *clinic, const char *name, struct claim *ret)
 {
-	struct door_request rq;
 	struct door_known known;
-	struct cb c;
-	int r = remote_request(DOOR_KNOWN, name, &rq);
+	int r = remote_known(clinic, name, &known);
 
-	if (r == 0)
-		r = remote_ask(clinic, &rq, &c);
-	if (r < 0)
-		return r;
-	door_get_known(&c, &known);
-	r = cb_finish(&c);
 	if (r == 0 && !known.has_claim)
 		r = -ENOENT;
 	if (r == 0)

@@ -10,7 +10,7 @@
 
 #include "clinic/ctl.h"
 #include "clinic/door_rows.h"
-#include "clinic/json.h"
+#include "clinic/json_words.h"
 #include "clinic/remote.h"
 #include "clinic/words.h"
 #include "hub/core/label.h"
@@ -36,31 +36,13 @@ static void print_contact(const struct claim *c, int64_t now_ms)
 		printf("never contacted");
 }
 
-static void add_time(cJSON *o, const char *name, int64_t ms)
-{
-	char text[WORDS_TIME_MAX];
-
-	if (ms)
-		json_text(o, name, words_time(ms, 0, true, text));
-	else
-		json_null(o, name);
-}
-
-static void add_text(cJSON *o, const char *name, const char *text)
-{
-	if (*text)
-		json_text(o, name, text);
-	else
-		json_null(o, name);
-}
-
 /* What is said of it by the row; NULL: it has none, it is claimed only. */
 static void add_row(cJSON *o, const struct hub *h)
 {
 	if (h) {
 		json_uint(o, "epoch", h->epoch);
-		add_time(o, "reset", h->again_ms);
-		add_time(o, "seen", h->seen_ms);
+		json_time(o, "reset", h->again_ms);
+		json_time(o, "seen", h->seen_ms);
 	} else {
 		json_null(o, "epoch");
 		json_null(o, "reset");
@@ -78,9 +60,9 @@ static void add_claim(cJSON *o, const struct claim *c)
 	}
 	in = json_object_in(o, "claim");
 	json_text(in, "by", c->by);
-	add_time(in, "at", c->at_ms);
-	add_text(in, "site", c->site);
-	add_time(in, "contacted", c->contacted_ms);
+	json_time(in, "at", c->at_ms);
+	json_text_if(in, "site", c->site);
+	json_time(in, "contacted", c->contacted_ms);
 }
 
 static cJSON *begin_json(const char *name, const uint8_t id[static HUB_ID_LEN],
@@ -221,7 +203,7 @@ static void add_end(cJSON *o, const struct door_known *k)
 
 	json_text(o, "drain", life_drain_text(k->hub.drain.kind));
 	json_uint(o, "files_up_to", k->hub.drain.upto);
-	add_text(o, "successor", k->successor);
+	json_text_if(o, "successor", k->successor);
 	if (!k->has_call) {
 		json_null(o, "refused_calls");
 		return;
@@ -267,24 +249,10 @@ static void print_known_json(const char *name, const struct door_known *k)
 
 	add_row(o, k->has_hub ? &k->hub : NULL);
 	add_claim(o, k->has_claim ? &k->claim : NULL);
-	add_text(o, "label", k->has_key ? label_group(k->key, label) : "");
-	add_text(o, "replaces", k->has_old ? k->old.name : "");
+	json_text_if(o, "label", k->has_key ? label_group(k->key, label) : "");
+	json_text_if(o, "replaces", k->has_old ? k->old.name : "");
 	add_end(o, k);
 	json_print(o);
-}
-
-static int ask_known(struct remote *clinic, const char *name, struct door_known *ret)
-{
-	struct door_request rq;
-	struct cb c;
-	int r = remote_request(DOOR_KNOWN, name, &rq);
-
-	if (r == 0)
-		r = remote_ask(clinic, &rq, &c);
-	if (r < 0)
-		return r;
-	door_get_known(&c, ret);
-	return cb_finish(&c);
 }
 
 int ctl_hub_show(int argc, char **argv)
@@ -296,7 +264,7 @@ int ctl_hub_show(int argc, char **argv)
 
 	if (r != CTL_OK)
 		return r;
-	r = ask_known(clinic, argv[optind + 2], &k);
+	r = remote_known(clinic, argv[optind + 2], &k);
 	if (r < 0)
 		r = remote_failed(clinic, argv[optind + 2], r);
 	else if (json)

@@ -14,7 +14,7 @@
 #include "clinic/ctl_decide.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
-#include "clinic/json.h"
+#include "clinic/json_words.h"
 #include "clinic/keyfile.h"
 #include "clinic/pki.h"
 #include "clinic/spec.h"
@@ -292,16 +292,6 @@ static int revoke(const struct args *a, struct store *s)
 
 /* --- list and record ---------------------------------------------------------------------- */
 
-static void add_time(cJSON *o, const char *name, int64_t ms)
-{
-	char text[WORDS_TIME_MAX];
-
-	if (ms)
-		json_text(o, name, words_time(ms, 0, true, text));
-	else
-		json_null(o, name);
-}
-
 static int print_person(void *arg, const struct person *p)
 {
 	const struct args *a = arg;
@@ -320,9 +310,9 @@ static int print_person(void *arg, const struct person *p)
 			json_hex(o, "key", p->spki, PIN_LEN);
 		else
 			json_null(o, "key");
-		add_time(o, "added", p->added_ms);
+		json_time(o, "added", p->added_ms);
 		json_text(o, "by", p->by);
-		add_time(o, "revoked", p->revoked_ms);
+		json_time(o, "revoked", p->revoked_ms);
 		json_print(o);
 		return 0;
 	}
@@ -347,7 +337,7 @@ static int print_asked(void *arg, const struct asked *q)
 
 	if (a->json) {
 		o = json_object();
-		add_time(o, "at", q->at_ms);
+		json_time(o, "at", q->at_ms);
 		json_text(o, "person", q->who);
 		json_text(o, "role", door_role_text(q->role));
 		json_text(o, "asked", door_op_text(q->op));

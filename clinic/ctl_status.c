@@ -15,7 +15,7 @@
 #include "clinic/config_state.h"
 #include "clinic/ctl.h"
 #include "clinic/ctl_assign.h"
-#include "clinic/json.h"
+#include "clinic/json_words.h"
 #include "clinic/remote.h"
 #include "clinic/silence_show.h"
 #include "clinic/spec.h"
@@ -250,7 +250,6 @@ static int print_json(const struct args *a, const struct hub_facts *f)
 	const struct hub *h = &f->hub;
 	const struct store_counts *c = &f->counts;
 	struct silence_view v = view_of(a, f);
-	char time[WORDS_TIME_MAX];
 	cJSON *o = json_object();
 	int r;
 
@@ -259,10 +258,7 @@ static int print_json(const struct args *a, const struct hub_facts *f)
 	json_uint(o, "epoch", h->epoch);
 	json_text(o, "state", hub_state_text(h->state));
 	json_text(o, "drain", life_drain_text(h->drain.kind));
-	if (h->seen_ms)
-		json_text(o, "seen", words_time(h->seen_ms, 0, true, time));
-	else
-		json_null(o, "seen");
+	json_time(o, "seen", h->seen_ms);
 	json_uint(o, "records", c->records);
 	json_uint(o, "manifests", c->manifests);
 	json_uint(o, "contig", c->contig);

@@ -13,7 +13,7 @@
 #include "clinic/ctl_decide.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
-#include "clinic/json.h"
+#include "clinic/json_words.h"
 #include "clinic/keyfile.h"
 #include "clinic/pki.h"
 #include "clinic/spec.h"
@@ -88,13 +88,6 @@ static int open_store(const struct args *a, struct store **ret)
 	int r = folder_open_store(a->trust.dir, ret, why);
 
 	return r < 0 ? ctl_complain(ctl_exit_code(r), "%s", why) : CTL_OK;
-}
-
-static void add_time(cJSON *o, const char *name, int64_t ms)
-{
-	char text[WORDS_TIME_MAX];
-
-	json_text(o, name, words_time(ms, 0, true, text));
 }
 
 /* --- create ------------------------------------------------------------------------------- */
@@ -242,8 +235,8 @@ static void show_made(const struct args *a, const struct store_ticket *t,
 		json_text(o, "file", a->out);
 		json_text(o, "fingerprint", fingerprint);
 		json_text(o, "created_by", t->by);
-		add_time(o, "created", t->at_ms);
-		add_time(o, "expires", t->row.expires_ms);
+		json_time(o, "created", t->at_ms);
+		json_time(o, "expires", t->row.expires_ms);
 		json_print(o);
 		return;
 	}
@@ -342,7 +335,7 @@ static int show_revoked(const struct args *a, const struct store_ticket *t)
 		o = json_object();
 		json_text(o, "ticket", t->id);
 		json_text(o, "state", ticket_state_text(&t->row, ctl_now_ms()));
-		add_time(o, "ended", t->ended_ms);
+		json_time(o, "ended", t->ended_ms);
 		json_text(o, "ended_by", t->ended_by);
 		json_text(o, "reason", t->why);
 		json_print(o);

@@ -10,7 +10,7 @@
 #include "clinic/ctl_decide.h"
 #include "clinic/ctl_ticket.h"
 #include "clinic/folder.h"
-#include "clinic/json.h"
+#include "clinic/json_words.h"
 #include "clinic/store_ticket.h"
 #include "clinic/words.h"
 
@@ -25,24 +25,6 @@ static void print_id(const uint8_t id[static HUB_ID_LEN])
 {
 	for (size_t i = 0; i < HUB_ID_LEN; i++)
 		printf("%02x", id[i]);
-}
-
-static void add_time(cJSON *o, const char *name, int64_t ms)
-{
-	char text[WORDS_TIME_MAX];
-
-	if (ms)
-		json_text(o, name, words_time(ms, 0, true, text));
-	else
-		json_null(o, name);
-}
-
-static void add_text(cJSON *o, const char *name, const char *text)
-{
-	if (*text)
-		json_text(o, name, text);
-	else
-		json_null(o, name);
 }
 
 static void add_hub(cJSON *o, const char *name, const uint8_t id[static HUB_ID_LEN],
@@ -61,16 +43,16 @@ static void print_json(const struct store_ticket *t, int64_t now_ms)
 	json_text(o, "ticket", t->id);
 	json_text(o, "state", ticket_state_text(&t->row, now_ms));
 	json_text(o, "created_by", t->by);
-	add_time(o, "created", t->at_ms);
-	add_time(o, "expires", t->row.expires_ms);
-	add_text(o, "name", t->name);
-	add_text(o, "site", t->site);
+	json_time(o, "created", t->at_ms);
+	json_time(o, "expires", t->row.expires_ms);
+	json_text_if(o, "name", t->name);
+	json_text_if(o, "site", t->site);
 	add_hub(o, "hub_id", t->row.hub, t->row.state == TICKET_STATE_USED);
-	add_time(o, "ended", t->ended_ms);
-	add_text(o, "ended_by", t->ended_by);
-	add_text(o, "reason", t->why);
+	json_time(o, "ended", t->ended_ms);
+	json_text_if(o, "ended_by", t->ended_by);
+	json_text_if(o, "reason", t->why);
 	json_uint(o, "alarms", t->alarms);
-	add_time(o, "alarm_at", t->alarm_ms);
+	json_time(o, "alarm_at", t->alarm_ms);
 	add_hub(o, "alarm_hub_id", t->alarm_hub, t->alarms > 0);
 	json_print(o);
 }

@@ -20,6 +20,7 @@
 #include "clinic/witness.h"
 #include "hub/core/cbor.h"
 
+struct door_known;
 struct remote;
 
 /* remote_open - where is borrowed until remote_close. Returns 0, or an error with words in why. */
@@ -79,5 +80,7 @@ int remote_facts(struct remote *r, const char *hub, struct hub_facts *ret);
 
 /* remote_hub_list - all hubs, in memory; ret is to be freed with hub_list_free in every case. */
 int remote_hub_list(struct remote *r, struct hub_list *ret);
+/* remote_known - all that is kept under a name, of a hub or of a claim; also -ENOENT. */
+int remote_known(struct remote *r, const char *name, struct door_known *ret);
 /* remote_hub - the row of one of them; also -ENOENT. */
 int remote_hub(struct remote *r, const char *hub, struct hub *ret);

@@ -343,14 +343,19 @@ static void get_known(struct cb *c, void *ret)
 	door_get_known(c, ret);
 }
 
-int remote_hub(struct remote *r, const char *hub, struct hub *ret)
+int remote_known(struct remote *r, const char *name, struct door_known *ret)
 {
 	struct door_request rq;
-	struct door_known k;
-	int err = remote_request(DOOR_KNOWN, hub, &rq);
+	int err = remote_request(DOOR_KNOWN, name, &rq);
 
-	if (err == 0)
-		err = remote_get(r, &rq, get_known, &k);
+	return err ? err : remote_get(r, &rq, get_known, ret);
+}
+
+int remote_hub(struct remote *r, const char *hub, struct hub *ret)
+{
+	struct door_known k;
+	int err = remote_known(r, hub, &k);
+
 	if (err == 0 && !k.has_hub)
 		err = -ENOENT;
 	if (err == 0)

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "clinic/json_words.h"
 #include "clinic/words.h"
 #include "hub/core/schedule.h"
 
@@ -154,16 +155,6 @@ void silence_print(const struct silence_view *v)
 
 /* --- for a program ------------------------------------------------------------------------------ */
 
-static void add_time(cJSON *o, const char *name, int64_t ms)
-{
-	char text[WORDS_TIME_MAX];
-
-	if (ms)
-		json_text(o, name, words_time(ms, 0, true, text));
-	else
-		json_null(o, name);
-}
-
 static const char *bond_text(enum bond_state b)
 {
 	switch (b) {
@@ -206,8 +197,8 @@ static void add_row(const struct silence_view *v, const struct row *d, cJSON *o)
 {
 	json_uint(o, "device", d->cfg->num);
 	json_text(o, "kind", reading_kind_text(d->cfg->kind));
-	add_time(o, "last_reading", d->sign->reading_ms);
-	add_time(o, "last_seen", d->sign->seen_ms);
+	json_time(o, "last_reading", d->sign->reading_ms);
+	json_time(o, "last_seen", d->sign->seen_ms);
 	json_uint(o, "silent_after_ms",
 		  plan_of(v, d->cfg->kind, schedule_plan(&v->facts->config, d->cfg->num))
 			  .silent_after_ms);
@@ -222,8 +213,8 @@ static void add_status(cJSON *o, const struct hub_status *h)
 {
 	const struct status *st = &h->status;
 
-	add_time(o, "received", h->received_ms);
-	add_time(o, "made", h->at_ms);
+	json_time(o, "received", h->received_ms);
+	json_time(o, "made", h->at_ms);
 	json_uint(o, "level", st->level);
 	json_text(o, "clock", clock_quality_text(st->clock));
 	json_bool(o, "radio", st->radio);
