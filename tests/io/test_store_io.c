@@ -26,6 +26,7 @@
 
 #include "clinic/audit_report.h"
 #include "hub/crypto/crypto.h"
+#include "hub/core/evidence.h"
 #include "hub/crypto/manifest_sign.h"
 #include "hub/rt/file.h"
 #include "hub/rt/ipc.h"
@@ -38,7 +39,7 @@ static char program[PATH_MAX], state_dir[64], run_dir[64], once_path[128];
 static pid_t child;
 static struct rt *rt;
 static struct rt_timer *tick;
-static struct ipc *ble, *coap, *hubd;
+static struct ipc *ble, *coap, *hubd, *looker;
 static uint8_t seal_private[X25519_LEN], sign_private[P256_PRIVATE_LEN],
 	sign_public[P256_PUBLIC_LEN], key0[KEY_LEN];
 static unsigned audit_count[128]; /* by enum audit_kind */
@@ -70,6 +71,14 @@ static struct {
 	bool asks; /* for what it knows to be missing */
 	unsigned answers;
 } clinic;
+
+/* hub-measure, and what of it is at the clinic */
+static struct {
+	uint64_t taken; /* counter of the last evidence that hub-store has */
+	unsigned pieces;
+	struct evidence_piece last;
+	uint8_t bytes[EVIDENCE_PIECE_MAX]; /* of the last piece */
+} watcher;
 
 /* hubd */
 static struct {
@@ -197,6 +206,14 @@ static void keep(const struct batch *b, const struct record *r)
 	CHECK_INT(unseal(seal_private, ad, sizeof(ad), r->body, r->body_len, body), 0);
 	memcpy(clinic.hash[r->seq], hash, SHA256_LEN);
 	clinic.has[r->seq] = true;
+	if (r->kind == READING_EVIDENCE) {
+		CHECK_INT(evidence_piece_decode(body, r->body_len - SEALED_LEN(0),
+						&watcher.last),
+			  0);
+		memcpy(watcher.bytes, watcher.last.bytes, watcher.last.len);
+		watcher.pieces++;
+		return;
+	}
 	if (r->kind == READING_MANIFEST) {
 		CHECK_INT(manifest_open(sign_public, body, r->body_len - SEALED_LEN(0),
 					&clinic.manifest),
@@ -468,7 +485,7 @@ static void check_exactly_once_with(bool skips)
 	CHECK_UINT(clinic.records, cuff.made);
 	/* every number is a record or a tombstone */
 	CHECK_UINT(clinic.contig, boss.delivered_contig);
-	CHECK(skips || clinic.contig == cuff.made + clinic.manifests);
+	CHECK(skips || clinic.contig == cuff.made + clinic.manifests + watcher.pieces);
 }
 
 static void check_exactly_once(void)
@@ -476,8 +493,35 @@ static void check_exactly_once(void)
 	check_exactly_once_with(false);
 }
 
+static void on_measure_message(void *arg, struct ipc *l, const struct msg *m)
+{
+	(void)arg, (void)l;
+	watcher.taken = m->evidence_taken.counter;
+	rt_stop(rt);
+}
+
+/* Pieces first..last of three, each with its index in all its octets. */
+static void send_evidence(uint64_t counter, uint8_t first, uint8_t last)
+{
+	for (uint8_t i = first; i <= last; i++) {
+		uint8_t bytes[EVIDENCE_PIECE_MAX];
+		const struct evidence_piece p = { counter, i, 3, bytes,
+						  i == 2 ? 10 : sizeof(bytes) };
+		struct msg m = { .kind = MSG_EVIDENCE,
+				 .evidence = { counter, i, 3, 1, 0, { 0 } } };
+		int n;
+
+		memset(bytes, i, sizeof(bytes));
+		n = evidence_piece_encode(&p, m.evidence.bytes, sizeof(m.evidence.bytes));
+		CHECK(n > 0);
+		m.evidence.len = (uint16_t)n;
+		CHECK_INT(ipc_send(looker, &m), 0);
+	}
+}
+
 static void open_peers(void)
 {
+	static const struct ipc_handlers hm = { .message = on_measure_message };
 	static const struct ipc_handlers hb = { .message = on_ble_message,
 						.down = on_ble_down };
 	static const struct ipc_handlers hc = { .up = on_coap_up,
@@ -495,6 +539,8 @@ static void open_peers(void)
 	CHECK_INT(ipc_connect(rt, &c, &hb, NULL, &ble), 0);
 	c.self = ROLE_COAP;
 	CHECK_INT(ipc_connect(rt, &c, &hc, NULL, &coap), 0);
+	c.self = ROLE_MEASURE;
+	CHECK_INT(ipc_connect(rt, &c, &hm, NULL, &looker), 0);
 	c.self = ROLE_HUBD;
 	CHECK_INT(ipc_listen(rt, &c, &hh, NULL, &hubd), 0);
 }
@@ -579,6 +625,7 @@ static void stop(void)
 	remove_log();
 	ipc_free(ble);
 	ipc_free(coap);
+	ipc_free(looker);
 	ipc_free(hubd);
 	rt_timer_free(tick);
 	rt_free(rt);
@@ -1043,6 +1090,34 @@ static void test_days(void)
 	stop();
 }
 
+/* What hub-measure found: all of its pieces or none, each under a number of its own, and in the audit log. */
+static void test_evidence(void)
+{
+	start(NULL);
+	UNTIL(cuff.ready);
+	measure(2);
+	UNTIL(all_answered());
+	UNTIL(ipc_is_up(looker));
+	/* one without an end, one out of its order, and then a whole one */
+	send_evidence(1, 0, 1);
+	send_evidence(2, 1, 2);
+	send_evidence(3, 0, 2);
+	UNTIL(watcher.taken == 3);
+	UNTIL(watcher.pieces == 3);
+	CHECK_UINT(watcher.last.counter, 3);
+	CHECK_UINT(watcher.last.index, 2);
+	CHECK_UINT(watcher.last.len, 10);
+	CHECK_UINT(watcher.bytes[9], 2);
+	measure(1);
+	UNTIL(all_answered());
+	check_exactly_once();
+	kill_child(SIGTERM);
+	check_log();
+	CHECK_UINT(audit_count[AUDIT_MEASUREMENT], 1);
+	stop();
+	memset(&watcher, 0, sizeof(watcher));
+}
+
 /* Another identity must not write into this queue. */
 static void test_other_enrolment(void)
 {
@@ -1329,6 +1404,6 @@ static void test_setup(void)
 TEST_MAIN("store_io", test_setup, test_whole_path, test_no_config, test_undecoded,
 	  test_quarantine, test_memory, test_ble_restarted, test_offline_and_kills,
 	  test_failpoints, test_bad_packets, test_lying_clinic, test_restored, test_lock,
-	  test_days, test_wrong_root, test_other_enrolment, test_nothing_readable,
-	  test_nothing_to_give_up, test_small_disk, test_full_disk_with_log,
-	  test_too_small_for_a_log, test_reserve)
+	  test_days, test_evidence, test_wrong_root, test_other_enrolment,
+	  test_nothing_readable, test_nothing_to_give_up, test_small_disk,
+	  test_full_disk_with_log, test_too_small_for_a_log, test_reserve)

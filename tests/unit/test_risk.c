@@ -200,8 +200,7 @@ static void test_osv(void)
 
 #define OPENVEX(id, component, status, why, time)                                        \
 	"{\"@context\":\"https://openvex.dev/ns/v0.2.0\",\"statements\":[{"              \
-	"\"vulnerability\":{\"name\":\"" id                                              \
-	"\"},\"products\":[{\"@id\":\"pkg:generic/"                                      \
+	"\"vulnerability\":{\"name\":\"" id "\"},\"products\":[{\"@id\":\"pkg:generic/"  \
 	"hub@1\",\"subcomponents\":[{\"@id\":\"" component "\"}]}],\"status\":\"" status \
 	"\",\"justification\":\"" why "\",\"timestamp\":\"" time "\"}]}"
 
