@@ -456,58 +456,70 @@ static int parse(int argc, char **argv, struct args *a)
 				  GIVEN_MAX);
 }
 
-static int run_sign(const struct args *a)
+/* Options, DIR, and HUB or DOCUMENT; first: argv[first] is DIR. */
+static int take(int argc, char **argv, int first, struct args *a)
 {
-	char why[FOLDER_WHY_MAX];
-	struct store *store;
 	int r;
 
-	if (!a->as)
-		return ctl_misused(&ctl_risk, "risk sign: --as NAME says who signs");
-	r = folder_open_store(a->dir, &store, why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = sign_document(a, store);
-	store_close(store);
-	return r;
+	*a = (struct args){ .release = "trixie" };
+	r = parse(argc, argv, a);
+	if (r != CTL_OK)
+		return r;
+	if (!ctl_operands(&ctl_risk, argc, argv, optind + first - 1, 2))
+		return CTL_USAGE;
+	a->dir = argv[optind + first - 1];
+	a->hub = argv[optind + first];
+	return CTL_OK;
 }
 
-static int run_report(const struct args *a)
+static int run_sign(int argc, char **argv)
 {
 	char why[FOLDER_WHY_MAX];
-	struct build build = { 0 };
-	struct risk risk = { 0 };
 	struct store *store;
-	int r;
+	struct args a;
+	int r = take(argc, argv, 2, &a);
 
-	if (!a->image)
-		return ctl_misused(&ctl_risk,
-				   "risk: --image FOLDER is what the build of the hub's "
-				   "image left in /usr/lib/hub");
-	r = folder_open_store(a->dir, &store, why);
+	if (r != CTL_OK)
+		return r;
+	if (!a.as)
+		return ctl_misused(&ctl_risk, "risk sign: --as NAME says who signs");
+	r = folder_open_store(a.dir, &store, why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = report(a, store, &build, &risk);
-	risk_free(&risk);
-	build_free(&build);
+	r = sign_document(&a, store);
 	store_close(store);
 	return r;
 }
 
 static int run(int argc, char **argv)
 {
-	struct args a = { .release = "trixie" };
-	bool sign = argc > 1 && strcmp(argv[1], "sign") == 0;
-	int r = parse(argc, argv, &a), at = optind + sign;
+	char why[FOLDER_WHY_MAX];
+	struct build build = { 0 };
+	struct risk risk = { 0 };
+	struct store *store;
+	struct args a;
+	int r = take(argc, argv, 1, &a);
 
 	if (r != CTL_OK)
 		return r;
-	if (!ctl_operands(&ctl_risk, argc, argv, at, 2))
-		return CTL_USAGE;
-	a.dir = argv[at];
-	a.hub = argv[at + 1];
-	return sign ? run_sign(&a) : run_report(&a);
+	if (!a.image)
+		return ctl_misused(&ctl_risk,
+				   "risk: --image FOLDER is what the build of the hub's "
+				   "image left in /usr/lib/hub");
+	r = folder_open_store(a.dir, &store, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = report(&a, store, &build, &risk);
+	risk_free(&risk);
+	build_free(&build);
+	store_close(store);
+	return r;
 }
+
+static const struct ctl_part parts[] = {
+	{ "sign", run_sign, false },
+	{ 0 },
+};
 
 const struct ctl_verb ctl_risk = {
 	.name = "risk",
@@ -547,5 +559,6 @@ const struct ctl_verb ctl_risk = {
 		"evidence; "
 		"1 it could not\n"
 		"be said.\n",
+	.parts = parts,
 	.run = run,
 };

@@ -178,7 +178,7 @@ foreign_symbols() {
 
 check_libraries() {
 	bad=0
-	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd clinicd clinicctl; do
+	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure clinicd clinicctl; do
 		file=$out/lint-gcc/$program
 		[ -f "$file" ] || { echo "no $file"; return 1; }
 		may=$(libraries_of "$program" | tr ' ' '|')
