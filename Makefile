@@ -175,6 +175,7 @@ test_plan := $(hubd_pure) $(core)
 test_hub_window := $(hubd_pure) $(core)
 test_status := $(hubd_pure) $(core)
 test_triggers := $(hubd_parts)
+UNIT_HUBD := triggers
 test_peripherals := $(hubd_parts)
 test_settings := $(hubd_parts)
 test_sqlcipher_wolf := $(db)
@@ -254,7 +255,7 @@ UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label
 test_tune := $(coap_shared)
 UNIT_COAP := tune
 UNIT += life store_enrol store_life trusted anchor enrol_words
-UNIT += measure risk
+UNIT += $(UNIT_HUBD) measure risk
 test_risk := $(risk) clinic/json.o $(core) $(crypto)
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)

@@ -100,6 +100,63 @@ static enum silence_code hub_code(const struct silence_view *v)
 
 /* --- for a person ------------------------------------------------------------------------------- */
 
+/* How it is meant for care: docs/LOCKDOWN.md. */
+static const char *level_words(uint8_t level)
+{
+	static const char *const words[] = {
+		"normal",
+		"guarded, one thing is slowed down and ends by itself",
+		"quarantined, it measures and delivers; release it when it has been "
+		"looked at",
+		"sealed, it measures and delivers, and does nothing else",
+		"retired",
+	};
+
+	return level < sizeof(words) / sizeof(*words) ? words[level] : "?";
+}
+
+/* The clinic has none of hubd's code: hub/triggers.h. */
+static const char *trigger_words(uint8_t id)
+{
+	static const char *const words[] = {
+		[1] = "wrong tokens at the console",
+		[2] = "a device sends what it must not",
+		[3] = "somebody uses a device's address without its bond",
+		[4] = "a server with the wrong name or key answers",
+		[5] = "connections to the clinic fail",
+		[6] = "clocks disagree",
+		[7] = "values that cannot be decoded",
+		[8] = "trouble with disk or storage",
+		[9] = "the power went",
+		[10] = "something was put into a USB port",
+		[11] = "the case was opened, or the card or the boot changed",
+		[12] = "code that does not belong to the hub",
+		[13] = "a process broke the rules between processes",
+		[14] = "the audit log was broken",
+		[15] = "state that is older than it was",
+		[16] = "a port is open that must not be",
+	};
+
+	return id < sizeof(words) / sizeof(*words) && words[id] ? words[id] : "something";
+}
+
+/* What the hub has noticed against itself, and its level if that is not the normal one. */
+static void print_level(const struct silence_view *v, const struct status *st)
+{
+	const char *hub = v->facts->hub.name;
+
+	if (st->level > 0)
+		printf("  %s: level %u: %s\n", hub, st->level, level_words(st->level));
+	for (size_t i = 0; i < st->trigger_count; i++) {
+		const struct health_trigger *t = &st->triggers[i];
+
+		printf("  %s: noticed: %s", hub, trigger_words(t->id));
+		if (t->id == 2 || t->id == 3 || t->id == 7)
+			printf(" (device %u)", t->peer);
+		printf(", %" PRIu32 " times [T%u]\n", t->count, t->id);
+	}
+}
+
 static void print_hub(const struct silence_view *v)
 {
 	const struct status *st = status_of(v);
@@ -120,6 +177,8 @@ static void print_hub(const struct silence_view *v)
 		printf("; %" PRIu64 " %s not taken", st->refused,
 		       st->refused == 1 ? "reading was" : "readings were");
 	printf("\n");
+	if (st)
+		print_level(v, st);
 	if (st && words_enrol_trouble(st->trouble))
 		printf("  %s: %s is held up: %s [%s]\n", hub->name,
 		       st->enrolment == ENROL_ACTIVE ? "the renewal of its certificate"
@@ -209,6 +268,22 @@ static void add_row(const struct silence_view *v, const struct row *d, cJSON *o)
 		add_told(o, d->told);
 }
 
+static void add_triggers(cJSON *o, const struct status *st)
+{
+	cJSON *a = json_array_in(o, "noticed");
+
+	for (size_t i = 0; i < st->trigger_count; i++) {
+		const struct health_trigger *t = &st->triggers[i];
+		cJSON *one = json_item(a);
+
+		json_uint(one, "trigger", t->id);
+		json_text(one, "what", trigger_words(t->id));
+		json_uint(one, "peer", t->peer);
+		json_uint(one, "count", t->count);
+		json_uint(one, "level", t->to);
+	}
+}
+
 static void add_status(cJSON *o, const struct hub_status *h)
 {
 	const struct status *st = &h->status;
@@ -216,6 +291,7 @@ static void add_status(cJSON *o, const struct hub_status *h)
 	json_time(o, "received", h->received_ms);
 	json_time(o, "made", h->at_ms);
 	json_uint(o, "level", st->level);
+	add_triggers(o, st);
 	json_text(o, "clock", clock_quality_text(st->clock));
 	json_bool(o, "radio", st->radio);
 	json_text(o, "storage", blocked_text(st->blocked));

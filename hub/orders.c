@@ -143,6 +143,18 @@ static void report(struct orders *o, const struct lockdown_action *a)
 	o->hooks->tell(o->arg, &o->told);
 }
 
+/* The level in force, once. */
+static void hand_out(struct orders *o)
+{
+	uint8_t level = orders_level(o);
+
+	if (o->handed && o->handed_level == level)
+		return;
+	o->handed = true;
+	o->handed_level = level;
+	o->hooks->level(o->arg, level);
+}
+
 static void do_one(struct orders *o, const struct lockdown_action *a)
 {
 	switch (a->what) {
@@ -153,7 +165,7 @@ static void do_one(struct orders *o, const struct lockdown_action *a)
 		if (a->level >= LOCKDOWN_QUARANTINED)
 			FAILPOINT("hubd.lockdown.durable");
 		log_info("lockdown", "level=%u", a->level);
-		o->hooks->level(o->arg, a->level);
+		hand_out(o);
 		break;
 	case LOCKDOWN_TEST: o->hooks->test(o->arg, a->minutes * 60000u); break;
 	case LOCKDOWN_REBOOT: o->hooks->reboot(o->arg); break;
@@ -170,6 +182,9 @@ static void save_triggers(struct orders *o)
 		log_err("triggers-file", "error=\"%s\" do=\"check the disk\"",
 			err_text(r));
 	o->untriggered = r != 0;
+	if (r == 0 && triggers_level(&o->triggers) > lockdown_level(&o->lockdown) &&
+	    triggers_level(&o->triggers) >= LOCKDOWN_QUARANTINED)
+		FAILPOINT("hubd.triggers.durable");
 	triggers_on_saved(&o->triggers, r == 0, now);
 }
 
@@ -180,6 +195,7 @@ static void tell_effect(struct orders *o)
 	if (level != o->noticed)
 		log_info("noticed", "level=%u before=%u", level, o->noticed);
 	o->noticed = level;
+	hand_out(o);
 	o->hooks->effect(o->arg);
 }
 

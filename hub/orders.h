@@ -34,6 +34,8 @@ struct orders {
 	void *arg;
 	struct lockdown lockdown;
 	struct triggers triggers;
+	bool handed; /* the parts of that level */
+	uint8_t handed_level;
 	uint8_t noticed;  /* level that the triggers called for last, as told */
 	bool untriggered; /* the file 'triggers' could not be written last time */
 	struct msg_command_result

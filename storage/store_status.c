@@ -97,6 +97,8 @@ static struct status gather(const struct store *s, struct mono now)
 		       "a version that the status can tell");
 
 	memcpy(r.nonce, t->health.nonce, sizeof(r.nonce));
+	r.trigger_count = t->health.trigger_count;
+	memcpy(r.triggers, t->health.triggers, sizeof(r.triggers));
 	if (s->has_time)
 		r.made_ms = msg_time_ms(&s->time, now);
 	for (size_t i = 0; i < t->health.device_count; i++)

@@ -4,7 +4,7 @@
  * {1: level, 2: clock, 3: radio, 4: blocked, 5: config, 6: made, 7: waiting, 8: spool, 9: refused, 10: light,
  *  11: [{1: num, 2: bond, 3: cause, 4: seen, 5: read, 6: battery, 7: clock error, 8: signal}, ...], 12: refused config, 13: why,
  *  14: [assignment, step], 15: [enrolment, trouble], 16: proven config, 17: [counter, result, retiring, lock epoch, nonce or empty],
- *  18: trial, 19: [round trip, requests, of these sent again], 20: software}
+ *  18: trial, 19: [round trip, requests, of these sent again], 20: software, 21: [[trigger, peer, count, level], ...]}
  * What is 0, false or not known is left out, but for a device's number.
  */
 #include "hub/core/status.h"
@@ -35,10 +35,17 @@ enum status_key {
 	KEY_TRIAL = 18,
 	KEY_PATH = 19,
 	KEY_SOFTWARE = 20,
+	KEY_TRIGGERS = 21,
 	KEYS_MAX = 32,
 };
 
-enum { ENROLMENT_ITEMS = 2, ASSIGNMENT_ITEMS = 2, COMMAND_ITEMS = 5, PATH_ITEMS = 3 };
+enum {
+	ENROLMENT_ITEMS = 2,
+	ASSIGNMENT_ITEMS = 2,
+	COMMAND_ITEMS = 5,
+	TRIGGER_ITEMS = 4,
+	PATH_ITEMS = 3
+};
 
 enum device_key {
 	DEVICE_KEY_NUM = 1,
@@ -112,6 +119,19 @@ static void put_path(struct writer *w, const struct path_quality *p)
 	cb_put_uint(w, p->again);
 }
 
+static void put_triggers(struct writer *w, const struct status *s)
+{
+	cb_put_uint(w, KEY_TRIGGERS);
+	cb_put_array(w, s->trigger_count);
+	for (size_t i = 0; i < s->trigger_count; i++) {
+		cb_put_array(w, TRIGGER_ITEMS);
+		cb_put_uint(w, s->triggers[i].id);
+		cb_put_uint(w, s->triggers[i].peer);
+		cb_put_uint(w, s->triggers[i].count);
+		cb_put_uint(w, s->triggers[i].to);
+	}
+}
+
 static void put_software(struct writer *w, const char *version)
 {
 	cb_put_uint(w, KEY_SOFTWARE);
@@ -122,7 +142,8 @@ int status_encode(const struct status *s, uint8_t *buf, size_t cap)
 {
 	struct writer w;
 
-	if (s->device_count > STATUS_DEVICES_MAX)
+	if (s->device_count > STATUS_DEVICES_MAX ||
+	    s->trigger_count > HEALTH_TRIGGERS_MAX)
 		return -ENOSPC;
 	writer_init(&w, buf, cap);
 	cb_put_map(&w, (size_t)(s->level > 0) + (s->clock != CLOCK_QUALITY_NONE) +
@@ -133,7 +154,8 @@ int status_encode(const struct status *s, uint8_t *buf, size_t cap)
 			       (s->refusal != REFUSAL_NONE) + (s->proven_version > 0) +
 			       (s->enrolment != ENROL_NONE) + s->has_assignment +
 			       has_command(s) + (s->trial != TRIAL_NONE) +
-			       (s->path.requests > 0) + (*s->software != '\0'));
+			       (s->path.requests > 0) + (*s->software != '\0') +
+			       (s->trigger_count > 0));
 	put_if(&w, s->level > 0, KEY_LEVEL, s->level);
 	put_if(&w, s->clock != CLOCK_QUALITY_NONE, KEY_CLOCK, (uint64_t)s->clock);
 	put_if(&w, s->radio, KEY_RADIO, 1);
@@ -172,6 +194,8 @@ int status_encode(const struct status *s, uint8_t *buf, size_t cap)
 		put_path(&w, &s->path);
 	if (*s->software)
 		put_software(&w, s->software);
+	if (s->trigger_count > 0)
+		put_triggers(&w, s);
 	return writer_len(&w);
 }
 
@@ -297,6 +321,23 @@ static void get_enrolment(struct cb *c, struct status *s)
 		cb_fail(c, -ERANGE);
 }
 
+static void get_triggers(struct cb *c, struct status *s)
+{
+	s->trigger_count = cb_get_array(c, HEALTH_TRIGGERS_MAX);
+	for (size_t i = 0; i < s->trigger_count && !cb_error(c); i++) {
+		struct health_trigger *t = &s->triggers[i];
+
+		if (cb_get_array(c, TRIGGER_ITEMS) != TRIGGER_ITEMS)
+			cb_fail(c, -EBADMSG);
+		t->id = (uint8_t)cb_get_uint_max(c, HEALTH_TRIGGER_LAST);
+		t->peer = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+		t->count = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		t->to = (uint8_t)cb_get_uint_max(c, HEALTH_TRIGGER_LEVEL_MAX);
+		if (!cb_error(c) && (t->id == 0 || t->count == 0))
+			cb_fail(c, -ERANGE);
+	}
+}
+
 static void get_path(struct cb *c, struct path_quality *ret)
 {
 	if (cb_get_array(c, PATH_ITEMS) != PATH_ITEMS)
@@ -363,6 +404,7 @@ static void get_field(struct cb *c, uint64_t key, struct status *s)
 	case KEY_COMMAND: get_command(c, s); break;
 	case KEY_TRIAL: s->trial = (enum trial)cb_get_uint_max(c, TRIAL_LAST); break;
 	case KEY_PATH: get_path(c, &s->path); break;
+	case KEY_TRIGGERS: get_triggers(c, s); break;
 	case KEY_SOFTWARE: get_software(c, s->software); break;
 	default: cb_skip(c);
 	}
@@ -419,6 +461,18 @@ static bool same_device(const struct status_device *a, const struct status_devic
 	       status_clock_wrong(a) == status_clock_wrong(b);
 }
 
+/* A count alone is no news. */
+static bool same_triggers(const struct status *a, const struct status *b)
+{
+	bool same = a->trigger_count == b->trigger_count;
+
+	for (size_t i = 0; same && i < a->trigger_count; i++)
+		same = a->triggers[i].id == b->triggers[i].id &&
+		       a->triggers[i].peer == b->triggers[i].peer &&
+		       a->triggers[i].to == b->triggers[i].to;
+	return same;
+}
+
 bool status_same(const struct status *a, const struct status *b)
 {
 	bool same =
@@ -433,7 +487,8 @@ bool status_same(const struct status *a, const struct status *b)
 		a->command.result == b->command.result && a->retiring == b->retiring &&
 		a->challenged == b->challenged && a->lock_epoch == b->lock_epoch &&
 		memcmp(a->nonce, b->nonce, COMMAND_NONCE_LEN) == 0 &&
-		a->spool == b->spool && a->device_count == b->device_count;
+		a->spool == b->spool && same_triggers(a, b) &&
+		a->device_count == b->device_count;
 
 	for (size_t i = 0; same && i < a->device_count; i++)
 		same = same_device(&a->devices[i], &b->devices[i]);

@@ -85,6 +85,9 @@ struct status {
 	struct path_quality path; /* to the clinic */
 	char software[STATUS_SOFTWARE_MAX +
 		      1]; /* version of the programs; empty: not told */
+	/* what the hub has noticed against itself, highest level first */
+	size_t trigger_count;
+	struct health_trigger triggers[HEALTH_TRIGGERS_MAX];
 	size_t device_count;
 	struct status_device devices[STATUS_DEVICES_MAX]; /* ascending num */
 };

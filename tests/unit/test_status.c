@@ -32,6 +32,7 @@ static struct status largest(void)
 			    .refusal = REFUSAL_LAST,
 			    .proven_version = INT64_MAX - 1,
 			    .trial = TRIAL_LAST,
+			    .trigger_count = HEALTH_TRIGGERS_MAX,
 			    .command = { INT64_MAX, COMMAND_RESULT_LAST },
 			    .retiring = true,
 			    .challenged = true,
@@ -41,6 +42,9 @@ static struct status largest(void)
 			    .software = "10.20.300-rc.40",
 			    .device_count = STATUS_DEVICES_MAX };
 
+	for (size_t i = 0; i < HEALTH_TRIGGERS_MAX; i++)
+		s.triggers[i] = (struct health_trigger){ HEALTH_TRIGGER_LAST, UINT16_MAX,
+							 UINT32_MAX - (uint32_t)i, 3 };
 	for (size_t i = 0; i < STATUS_DEVICES_MAX; i++)
 		s.devices[i] = (struct status_device){
 			.num = (uint16_t)(UINT16_MAX - STATUS_DEVICES_MAX + 1 + i),
