@@ -53,11 +53,12 @@ static int on_here(void *arg, uint64_t first, uint64_t last)
 	return gaps_add_stored(l->gaps, first, limited(l, last));
 }
 
+/* Without the limit: the hub is dead, and never told of what was on its card. */
 static int on_recovered(void *arg, uint64_t first, uint64_t last)
 {
 	struct load *l = arg;
 
-	return gaps_add_recovered(l->gaps, first, limited(l, last));
+	return gaps_add_recovered(l->gaps, first, last);
 }
 
 /* One by one: each is told by itself. */
