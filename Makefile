@@ -53,7 +53,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
-core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o enrolled.o envelope.o err.o evidence.o image.o \
+core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o der.o enrolled.o envelope.o err.o evidence.o image.o \
 	hex.o label.o manifest.o msg.o reading.o refusal.o schedule.o signer.o status.o ticket.o time.o trust.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
@@ -107,7 +107,7 @@ coap_pure := coap/block.o coap/fetch.o coap/forward.o coap/forward_answer.o coap
 coap_shared := coap/identity.o coap/library.o coap/mend.o coap/tune.o $(core) $(rt) $(crypto)
 coap_server := $(addprefix coap/,block.o block_body.o replies.o requests.o respond.o server.o)
 # a hub's certificates: its files, the questions to the clinic
-enrolling := $(addprefix coap/,anchor.o enrol_client.o enrolling.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_sign.o
+enrolling := $(addprefix coap/,anchor.o enrol_client.o enrolling.o identity_chain.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_sign.o
 coap := $(coap_pure) $(enrolling) hub/rt/resolve.o $(addprefix coap/,client.o report.o route.o uplink.o uplink_enrol.o uplink_peers.o) $(coap_shared)
 hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
@@ -230,6 +230,7 @@ test_store_life := $(clinic)
 test_enrolment := clinic/enrolment.o clinic/life.o
 test_csr_make := hub/crypto/csr_make.o coap/identity.o $(core) $(rt) $(crypto)
 test_identity_store := coap/enrol.o coap/identity_cert.o coap/identity_file.o coap/identity_pem.o coap/identity_store.o hub/crypto/csr_make.o coap/identity.o $(clinic)
+test_identity_chain := coap/identity.o coap/identity_chain.o $(clinic)
 test_setup := $(setup) $(clinic)
 test_enroller := $(enroller) coap/identity.o $(clinic)
 test_enroller_ticket := $(enroller) coap/identity.o $(clinic)
@@ -249,7 +250,7 @@ test_config_serve := clinic/config_serve.o $(clinic)
 test_gaps := $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o) hub/crypto/manifest_sign.o $(clinic)
 test_replies := coap/replies.o $(core)
 test_coap_records := $(coap_shared)
-UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_store setup reset \
+UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_chain identity_store setup reset \
 	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block block_body fetch offer command config_state config_serve config_text
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
@@ -616,6 +617,7 @@ fuzz_bondinfo := $(bondinfo_pure) $(core)
 fuzz_config := $(core)
 fuzz_command := hub/command.o $(core)
 fuzz_cose := $(core)
+fuzz_certs_only := $(core)
 fuzz_csr := hub/crypto/csr.o $(core) $(crypto)
 fuzz_manifest := $(core)
 fuzz_label := $(core)
@@ -648,7 +650,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence procfs risk enrol_words trusted
+FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence procfs risk enrol_words trusted
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)

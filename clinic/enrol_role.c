@@ -95,13 +95,11 @@ static void on_refused(void *arg, const uint8_t spki[static PIN_LEN], const char
 	calls_note(e->calls, e->enroller.store, spki, from);
 }
 
-static void refuse_flood(struct enrol_role *e, struct coap_server_response *ret)
+static void note_flood(struct enrol_role *e)
 {
 	const struct enroller_note note = { .outcome = ENROLLER_FLOOD, .why = "" };
 	struct mono now = rt_mono();
 
-	ret->code = COAP_CODE_TOO_MANY;
-	ret->max_age_s = FLOOD_WAIT_S;
 	e->metrics->enrolments[ENROLLER_FLOOD]++;
 	if (!mono_reached(now, e->flood_told))
 		return;
@@ -118,12 +116,33 @@ static void on_request(void *arg, const struct coap_server_request *rq,
 	if (e->failed)
 		return; /* no answer */
 	if (!flood_allows(e->flood, rq->spki, rt_mono())) {
-		refuse_flood(e, ret);
+		note_flood(e);
+		ret->code = COAP_CODE_TOO_MANY;
+		ret->max_age_s = FLOOD_WAIT_S;
 		return;
 	}
 	enroller_handle(&e->enroller, rq, rt_wall(), ret, &note);
 	count(e, &note);
 	FAILPOINT("clinic.enrol.answer.before");
+}
+
+static void on_get(void *arg, const struct coap_server_get *rq,
+		   struct coap_server_content *ret)
+{
+	struct enrol_role *e = arg;
+	struct enroller_note note;
+
+	if (e->failed || !flood_allows(e->flood, rq->spki, rt_mono())) {
+		if (!e->failed)
+			note_flood(e);
+		*ret = (struct coap_server_content){
+			.code = e->failed ? COAP_CODE_UNAVAILABLE : COAP_CODE_TOO_MANY,
+			.max_age_s = FLOOD_WAIT_S
+		};
+		return;
+	}
+	enroller_get(&e->enroller, rq, ret, &note);
+	count(e, &note);
 }
 
 /* --- start ---------------------------------------------------------------------------- */
@@ -155,7 +174,6 @@ static int open_port(struct enrol_role *e, struct rt *rt, const char *dir, uint1
 		.port = port,
 		.both = true,
 		.any_chain = true,
-		.gets = true,
 		.blocks = true,
 		.cert_pem = cert,
 		.key_pem = key,
@@ -163,6 +181,7 @@ static int open_port(struct enrol_role *e, struct rt *rt, const char *dir, uint1
 		.admit = on_admit,
 		.refused = on_refused,
 		.request = on_request,
+		.get = on_get,
 		.arg = e,
 	};
 	int r = folder_read_text(dir, FILES_SERVER_CRT, cert, sizeof(cert), why);
@@ -183,7 +202,7 @@ static int open_port(struct enrol_role *e, struct rt *rt, const char *dir, uint1
 	return r;
 }
 
-static int read_keys(const char *dir, struct pki_pair *ca, char root[static PKI_PEM_MAX],
+static int read_keys(const char *dir, struct pki_pair *ca, char cas[static ENROL_CA_MAX],
 		     char why[static FOLDER_WHY_MAX])
 {
 	int r = folder_read_text(dir, FILES_ENROL_KEY, ca->key, sizeof(ca->key), why);
@@ -191,7 +210,7 @@ static int read_keys(const char *dir, struct pki_pair *ca, char root[static PKI_
 	if (r == 0)
 		r = folder_read_text(dir, FILES_ENROL_CRT, ca->cert, sizeof(ca->cert),
 				     why);
-	return r < 0 ? r : folder_read_text(dir, FILES_ROOT_CRT, root, PKI_PEM_MAX, why);
+	return r < 0 ? r : enrol_role_read_ca(dir, cas, why);
 }
 
 int enrol_role_start(struct enrol_role *e, struct rt *rt, struct store *store,
@@ -200,7 +219,7 @@ int enrol_role_start(struct enrol_role *e, struct rt *rt, struct store *store,
 		     char why[static FOLDER_WHY_MAX])
 {
 	bool role = conf->enrol != 0 && file_exists(dir, FILES_ENROL_KEY);
-	char root[PKI_PEM_MAX];
+	static char cas[ENROL_CA_MAX];
 	struct pki_pair ca;
 	int r;
 
@@ -212,15 +231,17 @@ int enrol_role_start(struct enrol_role *e, struct rt *rt, struct store *store,
 			FILES_ENROL_KEY, FILES_CONF);
 	if (!role)
 		return enroller_init(&e->enroller, store, NULL, NULL, false, 0);
-	r = read_keys(dir, &ca, root, why);
+	r = read_keys(dir, &ca, cas, why);
 	if (r < 0)
 		return r;
-	r = enroller_init(&e->enroller, store, &ca, root, conf->enrol_asks,
+	r = enroller_init(&e->enroller, store, &ca, cas, conf->enrol_asks,
 			  conf->enrol_life_s);
 	crypto_wipe(&ca, sizeof(ca));
 	if (r < 0) {
-		snprintf(why, FOLDER_WHY_MAX, "%s/%s is not a certificate", dir,
-			 FILES_ROOT_CRT);
+		snprintf(
+			why, FOLDER_WHY_MAX,
+			"%s or a certificate of a CA for hubs in %s is not a certificate",
+			FILES_ROOT_CRT, dir);
 		return r;
 	}
 	r = open_port(e, rt, dir, conf->enrol, listen, why);

@@ -49,8 +49,35 @@ const char *enroller_outcome_text(enum enroller_outcome o)
 	return "?";
 }
 
+/* The certificates of a text, one behind the other. */
+static int read_cas(struct enroller *e, const char *text)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	struct pki_cert certs[CERTS_ONLY_MAX];
+	struct certs_only all = { 0 };
+	int n;
+
+	for (text = strstr(text, begin); text; text = strstr(text + 1, begin)) {
+		struct pki_cert *c = &certs[all.count];
+
+		if (all.count == CERTS_ONLY_MAX)
+			return -ERANGE;
+		if (pki_der(text, c) < 0)
+			return -EBADMSG;
+		all.certs[all.count++] = (struct certs_only_cert){ c->der, c->len };
+	}
+	if (all.count == 0)
+		return -EBADMSG;
+	n = certs_only_encode(&all, e->cas, sizeof(e->cas));
+	if (n < 0)
+		return n;
+	e->root = certs[0];
+	e->cas_len = (size_t)n;
+	return 0;
+}
+
 int enroller_init(struct enroller *e, struct store *store, const struct pki_pair *ca,
-		  const char *root, bool ask, uint32_t life_s)
+		  const char *cas, bool ask, uint32_t life_s)
 {
 	int r = 0;
 
@@ -58,7 +85,7 @@ int enroller_init(struct enroller *e, struct store *store, const struct pki_pair
 	e->life_ms = (int64_t)(life_s ? life_s : ENROLMENT_DAYS * 86400u) * 1000;
 	if (ca) {
 		e->ca = *ca;
-		r = pki_der(root, &e->root);
+		r = read_cas(e, cas);
 	}
 	return r;
 }
@@ -149,7 +176,7 @@ static int issue(struct enroller *e, const struct job *j, struct enrol_row *row,
 	note->outcome = ENROLLER_ISSUED;
 	note->epoch = row->e.issued.epoch;
 	note->renewal = row->e.issued.renewal;
-	enrol_server_give(ret, COAP_CODE_CHANGED, cert.der, cert.len);
+	enrol_server_give(ret, cert.der, cert.len);
 	return 0;
 }
 
@@ -164,7 +191,7 @@ static int repeat(struct enroller *e, const struct enrolment_key *k,
 	note->outcome = ENROLLER_REPEATED;
 	note->epoch = k->epoch;
 	note->renewal = k->renewal;
-	enrol_server_give(ret, COAP_CODE_CHANGED, cert.der, cert.len);
+	enrol_server_give(ret, cert.der, cert.len);
 	return 0;
 }
 
@@ -448,16 +475,49 @@ void enroller_handle(struct enroller *e, const struct coap_server_request *rq,
 	}
 	if (!find_hub(e, &j, ret, note))
 		return;
-	if (rq->get) {
-		note->outcome = ENROLLER_ROOT;
-		enrol_server_give(ret, COAP_CODE_CONTENT, e->root.der, e->root.len);
-		return;
-	}
 	why = read_request(rq, &j);
 	if (why)
 		finish(ret, note, ENROLLER_MALFORMED, COAP_CODE_BAD_REQUEST, why);
 	else
 		run(e, &j, ret, note);
+}
+
+static void give(struct coap_server_content *ret, enum coap_format format,
+		 const uint8_t *body, size_t len)
+{
+	uint8_t hash[SHA256_LEN];
+
+	crypto_sha256(body, len, hash);
+	*ret = (struct coap_server_content){ .code = COAP_CODE_CONTENT,
+					     .format = format,
+					     .body = body,
+					     .len = len,
+					     .etag_len = sizeof(ret->etag) };
+	memcpy(ret->etag, hash, sizeof(ret->etag));
+}
+
+void enroller_get(struct enroller *e, const struct coap_server_get *rq,
+		  struct coap_server_content *ret, struct enroller_note *note)
+{
+	struct coap_server_response refused = { 0 };
+	struct job j = { .spki = rq->spki };
+
+	*note = (struct enroller_note){ .why = "" };
+	*ret = (struct coap_server_content){ .code = enrol_server_check_get(rq) };
+	if (ret->code != 0) {
+		note->outcome = ENROLLER_MALFORMED;
+		return;
+	}
+	if (!find_hub(e, &j, &refused, note)) {
+		ret->code = refused.code;
+		ret->max_age_s = refused.max_age_s;
+		return;
+	}
+	note->outcome = ENROLLER_ROOT;
+	if (rq->accept == ENROL_FORMAT_PKCS7)
+		give(ret, COAP_FORMAT_CERTS_ONLY, e->cas, e->cas_len);
+	else
+		give(ret, COAP_FORMAT_PKIX_CERT, e->root.der, e->root.len);
 }
 
 void enroller_confirm(struct enroller *e, const struct coap_server_request *rq,

@@ -23,6 +23,7 @@
 #include "clinic/enrol_store.h"
 #include "clinic/pki.h"
 #include "coap/server.h"
+#include "hub/core/certs_only.h"
 #include "hub/core/ticket.h"
 #include "hub/core/time.h"
 
@@ -69,19 +70,22 @@ struct enroller {
 	bool has_ca;
 	struct pki_pair ca;
 	struct pki_cert root;
+	size_t cas_len; /* as certs_only.h, the root too */
+	uint8_t cas[CERTS_ONLY_LEN_MAX];
 };
 
 /*
  * enroller_init - store is borrowed until the last call.
  *
- * ca, root   PEM; copied. NULL: no certificates are made here, confirmations are taken all the same
+ * ca         signs; copied. NULL: no certificates are made here, confirmations are taken all the same
+ * cas        PEM: the root, then the CAs below it that hubs may meet, as enrol_role_read_ca has them; not with ca NULL
  * ask        a person must approve each enrolment
  * life_s     that a certificate is good for; 0: ENROLMENT_DAYS
  *
- * Returns 0, or -EBADMSG (root does not parse).
+ * Returns 0, -EBADMSG (none, or one that does not parse), or -ERANGE (more than CERTS_ONLY_MAX).
  */
 int enroller_init(struct enroller *e, struct store *store, const struct pki_pair *ca,
-		  const char *root, bool ask, uint32_t life_s);
+		  const char *cas, bool ask, uint32_t life_s);
 void enroller_done(struct enroller *e); /* wipes the key */
 
 /*
@@ -100,6 +104,10 @@ bool enroller_admit_issued(struct enroller *e, const uint8_t spki[static PIN_LEN
 void enroller_handle(struct enroller *e, const struct coap_server_request *rq,
 		     struct wall now, struct coap_server_response *ret,
 		     struct enroller_note *note);
+
+/* enroller_get - GET on the enrol port: the root, or with Accept 281 all CAs. ret borrows until enroller_done. */
+void enroller_get(struct enroller *e, const struct coap_server_get *rq,
+		  struct coap_server_content *ret, struct enroller_note *note);
 
 /* enroller_confirm - POST "hub/confirm" on the port of uploads. No transaction may be open. */
 void enroller_confirm(struct enroller *e, const struct coap_server_request *rq,

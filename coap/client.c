@@ -412,12 +412,9 @@ void client_release(struct client *c)
 		coap_free_context(ctx);
 }
 
-/* Segments are between slashes; a format of 0 has no octet. */
-static bool put_options(coap_pdu_t *p, const struct client_request *rq)
+/* Segments are between slashes. */
+static bool put_path(coap_pdu_t *p, const char *at)
 {
-	const uint8_t format[2] = { (uint8_t)(rq->format >> 8), (uint8_t)rq->format };
-	size_t skip = rq->format > UINT8_MAX ? 0 : 1;
-	const char *at = rq->path;
 	size_t len;
 
 	for (; *at; at += len + (at[len] == '/')) {
@@ -425,11 +422,24 @@ static bool put_options(coap_pdu_t *p, const struct client_request *rq)
 		if (!coap_add_option(p, COAP_OPTION_URI_PATH, len, (const uint8_t *)at))
 			return false;
 	}
-	if (rq->format &&
-	    !coap_add_option(p, COAP_OPTION_CONTENT_FORMAT, 2 - skip, format + skip))
-		return false;
-	return !rq->query || coap_add_option(p, COAP_OPTION_URI_QUERY, strlen(rq->query),
-					     (const uint8_t *)rq->query);
+	return true;
+}
+
+/* A format of 0 has no octet. */
+static bool put_number(coap_pdu_t *p, coap_option_num_t option, unsigned number)
+{
+	const uint8_t octets[2] = { (uint8_t)(number >> 8), (uint8_t)number };
+	size_t skip = number > UINT8_MAX ? 0 : 1;
+
+	return coap_add_option(p, option, 2 - skip, octets + skip);
+}
+
+static bool put_options(coap_pdu_t *p, const struct client_request *rq)
+{
+	return put_path(p, rq->path) &&
+	       (!rq->format || put_number(p, COAP_OPTION_CONTENT_FORMAT, rq->format)) &&
+	       (!rq->query || coap_add_option(p, COAP_OPTION_URI_QUERY, strlen(rq->query),
+					      (const uint8_t *)rq->query));
 }
 
 static coap_pdu_t *make_request(coap_session_t *s, uint32_t token,
@@ -449,8 +459,8 @@ static coap_pdu_t *make_request(coap_session_t *s, uint32_t token,
 	return NULL;
 }
 
-static coap_pdu_t *make_get(coap_session_t *s, uint32_t token, const struct block *b,
-			    const uint8_t *etag, size_t etag_len)
+static coap_pdu_t *make_get(coap_session_t *s, uint32_t token,
+			    const struct client_part *part)
 {
 	uint8_t t[TOKEN_MAX], block[BLOCK_OPTION_MAX];
 	coap_pdu_t *p = coap_new_pdu(COAP_MESSAGE_CON, COAP_REQUEST_CODE_GET, s);
@@ -458,10 +468,12 @@ static coap_pdu_t *make_get(coap_session_t *s, uint32_t token, const struct bloc
 	if (!p)
 		return NULL;
 	if (coap_add_token(p, put_token(token, t), t) &&
-	    (etag_len == 0 || coap_add_option(p, COAP_OPTION_ETAG, etag_len, etag)) &&
-	    coap_add_option(p, COAP_OPTION_URI_PATH, 3, (const uint8_t *)"hub") &&
-	    coap_add_option(p, COAP_OPTION_URI_PATH, 3, (const uint8_t *)"cfg") &&
-	    coap_add_option(p, COAP_OPTION_BLOCK2, block_encode(b, block), block))
+	    (part->etag_len == 0 ||
+	     coap_add_option(p, COAP_OPTION_ETAG, part->etag_len, part->etag)) &&
+	    put_path(p, part->path) &&
+	    (!part->accept || put_number(p, COAP_OPTION_ACCEPT, part->accept)) &&
+	    coap_add_option(p, COAP_OPTION_BLOCK2, block_encode(&part->block, block),
+			    block))
 		return p;
 	coap_delete_pdu(p);
 	return NULL;
@@ -503,8 +515,7 @@ int client_send(struct client *c, uint32_t token, const uint8_t *body, size_t le
 	return client_ask(c, token, &rq);
 }
 
-int client_get(struct client *c, uint32_t token, const struct block *b,
-	       const uint8_t *etag, size_t etag_len)
+int client_get(struct client *c, uint32_t token, const struct client_part *p)
 {
-	return send_pdu(c, c->up ? make_get(c->session, token, b, etag, etag_len) : NULL);
+	return send_pdu(c, c->up ? make_get(c->session, token, p) : NULL);
 }

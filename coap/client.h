@@ -108,16 +108,23 @@ struct client_request {
  */
 int client_ask(struct client *c, uint32_t token, const struct client_request *rq);
 
+/* What is fetched block by block. */
+struct client_part {
+	const char *path; /* "hub/cfg" */
+	unsigned accept;  /* Content-Format; 0: not said */
+	struct block block;
+	const uint8_t *etag; /* of bytes that need not be sent again */
+	size_t etag_len;     /* 0: none */
+};
+
 /*
- * client_get - GET a block of /hub/cfg on the connection that is up.
+ * client_get - GET a block on the connection that is up; 'part' brings it.
  *
  * token      FETCH_TOKEN_FIRST or above
- * etag       of bytes that need not be sent again; etag_len 0: none
  *
  * Returns 0, or -EIO: the connection is of no use any more.
  */
-int client_get(struct client *c, uint32_t token, const struct block *b,
-	       const uint8_t *etag, size_t etag_len);
+int client_get(struct client *c, uint32_t token, const struct client_part *p);
 
 /* client_set_patience - how requests are sent again, see tune.h; without effect unless up. */
 void client_set_patience(struct client *c, uint32_t ack_timeout_ms, uint16_t retransmits);

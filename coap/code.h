@@ -25,10 +25,13 @@ enum coap_code {
 	COAP_CODE_UNAVAILABLE = 163,	    /* 5.03 */
 };
 
-/* Content-Format, RFC 7252, 12.3 and RFC 9052, 2. */
+/* Content-Format, RFC 7252, 12.3, RFC 9052, 2, RFC 9148, 9.1. */
 enum coap_format {
 	COAP_FORMAT_SIGN1 = 18, /* application/cose; cose-type="cose-sign1" */
 	COAP_FORMAT_CBOR = 60,
+	COAP_FORMAT_CERTS_ONLY = 281, /* application/pkcs7-mime; smime-type=certs-only */
+	COAP_FORMAT_PKCS10 = 286,     /* application/pkcs10 */
+	COAP_FORMAT_PKIX_CERT = 287,  /* application/pkix-cert */
 };
 
 enum {

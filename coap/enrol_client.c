@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coap/code.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/resolve.h"
 
 enum { TOKEN_FIRST = 1, ACK_TIMEOUT_MS = 2000, RETRANSMITS = 4 };
+/* 256 octets get through where larger datagrams do not */
+enum { BLOCK_SZX = 4 };
 
 struct enrol_client {
 	struct rt *rt;
@@ -21,12 +24,15 @@ struct enrol_client {
 	void *arg;
 	struct client *client;
 	struct rt_resolve *lookup;
-	struct rt_timer *soon; /* tells what was known at once, from the loop */
-	bool busy;	       /* a question is under way */
-	bool up;	       /* it may be sent */
-	bool done;	       /* reply is to be told */
-	uint32_t token;	       /* of the present question */
-	unsigned nth;	       /* which of several addresses */
+	struct rt_timer *soon;	      /* tells what was known at once, from the loop */
+	bool busy;		      /* a question is under way */
+	bool up;		      /* it, or a further block, may be sent */
+	bool done;		      /* reply is to be told */
+	uint32_t token;		      /* of the present question, or block of it */
+	uint32_t block;		      /* which one is asked for next */
+	uint8_t etag[FETCH_ETAG_MAX]; /* of the first block */
+	size_t etag_len;
+	unsigned nth; /* which of several addresses */
 	struct enrol_question question;
 	struct enrol_reply reply;
 };
@@ -67,10 +73,39 @@ static void on_response(void *arg, const struct forward_response *r)
 		memcpy(c->reply.body, r->body, c->reply.len);
 }
 
+/* Is it what is wanted, and goes on where the last one ended? */
+static bool fits(const struct enrol_client *c, const struct fetch_part *p)
+{
+	return p->format == (int)c->question.accept && p->len > 0 &&
+	       p->len <= sizeof(c->reply.body) - c->reply.len &&
+	       (p->has_block ? p->block.num == c->block && p->block.szx == BLOCK_SZX &&
+				       (!p->block.more || p->len == block_size(BLOCK_SZX))
+			     : c->block == 0) &&
+	       (c->block == 0 || (p->etag_len == c->etag_len &&
+				  memcmp(p->etag, c->etag, c->etag_len) == 0));
+}
+
 static void on_part(void *arg, const struct fetch_part *p)
 {
-	(void)arg;
-	(void)p;
+	struct enrol_client *c = arg;
+
+	if (!c->busy || c->done || p->token != c->token)
+		return;
+	c->reply.answered = true;
+	c->reply.code = p->code;
+	c->reply.max_age_s = p->max_age_s;
+	if (p->code != COAP_CODE_CONTENT || !fits(c, p)) {
+		c->reply.len = 0;
+		c->done = true;
+		return;
+	}
+	memcpy(c->reply.body + c->reply.len, p->body, p->len);
+	c->reply.len += p->len;
+	memcpy(c->etag, p->etag, sizeof(c->etag));
+	c->etag_len = p->etag_len;
+	c->block++;
+	c->done = !p->has_block || !p->block.more;
+	c->up = !c->done;
 }
 
 static void on_retransmitted(void *arg)
@@ -95,9 +130,16 @@ static void send_question(struct enrol_client *c)
 					   .body = q->format ? q->body : NULL,
 					   .len = q->len };
 
+	const struct client_part part = { .path = q->path,
+					  .accept = q->accept,
+					  .block = { c->block, false, BLOCK_SZX } };
+
 	c->up = false;
 	client_set_patience(c->client, ACK_TIMEOUT_MS, RETRANSMITS);
-	if (client_ask(c->client, c->token, &rq))
+	if (q->accept)
+		c->token = FETCH_TOKEN_FIRST + c->block;
+	if (q->accept ? client_get(c->client, c->token, &part)
+		      : client_ask(c->client, c->token, &rq))
 		note_loss(c, CLIENT_LOST);
 	else
 		FAILPOINT("coap.enrol.asked");
@@ -210,6 +252,7 @@ int enrol_client_ask(struct enrol_client *c, const struct enrol_question *q)
 	c->question.as = (struct client_config){ NULL, NULL, NULL };
 	c->reply = (struct enrol_reply){ .number = q->number, .loss = CLIENT_LOST };
 	c->token = c->token % UINT16_MAX + TOKEN_FIRST;
+	c->block = 0;
 	c->busy = true;
 	if (config_has_addr(&q->to)) {
 		connect_to(c, q->to.addr);

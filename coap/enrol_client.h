@@ -16,7 +16,8 @@
 
 enum {
 	ENROL_BODY_MAX =
-		1536, /* of a request, and of an answer: a certificate is at most 1,500 octets */
+		1536, /* of a request, and of an answer in one piece: a certificate is at most 1,500 octets */
+	ENROL_REPLY_MAX = 4608, /* of an answer in blocks: some certificates */
 	ENROL_QUERY_MAX = 32,
 };
 
@@ -29,6 +30,7 @@ struct enrol_question {
 	const char *path;	     /* static */
 	char query[ENROL_QUERY_MAX]; /* "": none */
 	unsigned format;	     /* of the body; 0: it is a GET, without one */
+	unsigned accept; /* of a GET: what the answer must be; it may come in blocks */
 	size_t len;
 	uint8_t body[ENROL_BODY_MAX];
 };
@@ -41,7 +43,8 @@ struct enrol_reply {
 	uint32_t max_age_s;
 	int64_t peer_end_ms; /* when the server's certificate ends */
 	size_t len;
-	uint8_t body[ENROL_BODY_MAX]; /* one that is longer is cut to nothing */
+	uint8_t body
+		[ENROL_REPLY_MAX]; /* one that is longer, or none such, is cut to nothing */
 };
 
 /* Once for each enrol_client_ask that returned 0, unless another one or a release comes before; from the loop. */

@@ -29,13 +29,27 @@ int enrol_server_check(const struct coap_server_request *rq)
 
 	if (path == ENROL_PATH_NONE)
 		return COAP_CODE_NOT_FOUND;
-	if (rq->get != (path == ENROL_PATH_CRTS))
+	if (path == ENROL_PATH_CRTS)
 		return COAP_CODE_NOT_ALLOWED;
 	if (path == ENROL_PATH_CLAIM)
 		return rq->format == COAP_FORMAT_CBOR ? 0 : COAP_CODE_UNSUPPORTED_FORMAT;
-	if (!rq->get && rq->format != ENROL_FORMAT_PKCS10)
+	if (rq->format != ENROL_FORMAT_PKCS10)
 		return COAP_CODE_UNSUPPORTED_FORMAT;
 	return rq->accept == -1 || rq->accept == ENROL_FORMAT_CERT
+		       ? 0
+		       : COAP_CODE_NOT_ACCEPTABLE;
+}
+
+int enrol_server_check_get(const struct coap_server_get *rq)
+{
+	enum enrol_path path = enrol_server_path(rq->path);
+
+	if (path == ENROL_PATH_NONE)
+		return COAP_CODE_NOT_FOUND;
+	if (path != ENROL_PATH_CRTS)
+		return COAP_CODE_NOT_ALLOWED;
+	return rq->accept == -1 || rq->accept == ENROL_FORMAT_CERT ||
+			       rq->accept == ENROL_FORMAT_PKCS7
 		       ? 0
 		       : COAP_CODE_NOT_ACCEPTABLE;
 }
@@ -48,12 +62,11 @@ void enrol_server_say(struct coap_server_response *ret, int code, const char *wo
 	memcpy(ret->body, word, ret->len);
 }
 
-void enrol_server_give(struct coap_server_response *ret, int code, const uint8_t *der,
-		       size_t len)
+void enrol_server_give(struct coap_server_response *ret, const uint8_t *der, size_t len)
 {
 	if (len > COAP_SERVER_REPLY_MAX)
 		abort(); /* our own bug */
-	ret->code = code;
+	ret->code = COAP_CODE_CHANGED;
 	ret->kind = COAP_SERVER_CERTIFICATE;
 	ret->len = len;
 	memcpy(ret->body, der, len);

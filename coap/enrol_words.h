@@ -14,8 +14,6 @@
 
 enum {
 	ENROL_WORDS_MAX = 256, /* octets of a confirmation */
-	COAP_FORMAT_PKCS10 = 286,
-	COAP_FORMAT_PKIX_CERT = 287,
 };
 
 /* enrol_say_confirm - the body. Returns the length, or -ENOSPC, -EINVAL: the key for batches is missing. */

@@ -18,6 +18,7 @@
 #include "coap/code.h"
 #include "coap/enrol_client.h"
 #include "coap/enrol_words.h"
+#include "coap/identity_chain.h"
 #include "coap/identity_store.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
@@ -33,6 +34,8 @@ struct enrolling {
 	struct anchor anchor;
 	struct enrol machine;
 	struct enrol_client *client;
+	size_t cas_len; /* what the clinic says its CAs are, certs_only.h */
+	uint8_t cas[CERTS_ONLY_LEN_MAX];
 	bool started;
 	bool draining;
 	bool has_time;
@@ -229,7 +232,10 @@ static int fill(struct enrolling *e, const struct msg_sign_keys *keys,
 {
 	q->to = e->anchor.trust.enrol;
 	switch (e->asked.request) {
-	case ENROL_ASK_ROOT: q->path = "est/crts"; return 0;
+	case ENROL_ASK_ROOT:
+		q->path = "est/crts";
+		q->accept = COAP_FORMAT_CERTS_ONLY;
+		return 0;
 	case ENROL_ASK_CLAIM: q->path = "hub/claim"; return fill_claim(e, q);
 	case ENROL_ASK_FIRST: q->path = "est/sen"; return fill_csr(e, q);
 	case ENROL_ASK_RENEWAL: q->path = "est/sren"; return fill_csr(e, q);
@@ -320,32 +326,65 @@ static void on_loss(struct enrolling *e, enum client_loss loss, struct enrol_ans
 	e->trouble = trouble_of(ret);
 }
 
-static void take_root(struct enrolling *e, const struct enrol_reply *r,
-		      struct enrol_answer *ret)
+/* Returns 0, or as certs_only_decode. */
+static int chain_of(const struct enrolling *e, const uint8_t *cas, size_t len,
+		    struct identity_chain *ret)
 {
 	const struct trust *t = &e->anchor.trust;
 
-	if (r->len == t->root_len && memcmp(r->body, t->root, r->len) == 0)
+	*ret = (struct identity_chain){ .root = t->root,
+					.root_len = t->root_len,
+					.floor_ms = floor_ms(e, rt_mono()) };
+	return certs_only_decode(cas, len, &ret->cas);
+}
+
+static void take_cas(struct enrolling *e, const struct enrol_reply *r,
+		     struct enrol_answer *ret)
+{
+	struct identity_chain chain;
+	int err = chain_of(e, r->body, r->len, &chain);
+
+	if (err == 0 && identity_chain_has_root(&chain)) {
+		memcpy(e->cas, r->body, r->len);
+		e->cas_len = r->len;
 		return;
+	}
 	ret->result = ENROL_WRONG;
-	e->trouble = ENROL_OTHER_ROOT;
+	e->trouble = err ? ENROL_NOT_UNDERSTOOD : ENROL_OTHER_ROOT;
+}
+
+/* Is it for our key, and may we use it? Whoever signed it must be below the root that we trust. */
+static int judge_certificate(const struct enrolling *e, const struct enrol_reply *r,
+			     struct enrol_validity *ret)
+{
+	struct identity_chain chain;
+	uint8_t hub[HUB_ID_LEN];
+	int err = identity_store_fits(e->store, r->body, r->len, ret);
+
+	if (err == 0)
+		err = identity_store_hub(e->store, hub);
+	if (err == 0)
+		err = chain_of(e, e->cas, e->cas_len, &chain);
+	return err ? err : identity_chain_check(&chain, r->body, r->len, hub);
 }
 
 static void take_certificate(struct enrolling *e, const struct enrol_reply *r,
 			     struct enrol_answer *ret)
 {
-	int err = identity_store_fits(e->store, r->body, r->len, &ret->validity);
+	int err = judge_certificate(e, r, &ret->validity);
 
 	if (err == 0) {
 		memcpy(e->der, r->body, r->len);
 		e->der_len = r->len;
 		return;
 	}
-	log_err("enrolment-certificate",
-		"error=\"%s\" note=\"it is not for this hub's key; not taken\"",
-		err_text(err));
+	log_err("enrolment-certificate", "error=\"%s\" note=\"%s; not taken\"",
+		err_text(err),
+		err == -ENOENT	 ? "its CA is not one of this clinic"
+		: err == -ESTALE ? "it has ended"
+				 : "it is not for this hub's key, or not for a hub");
 	ret->result = ENROL_WRONG;
-	e->trouble = ENROL_NOT_UNDERSTOOD;
+	e->trouble = err == -ENOENT ? ENROL_OTHER_ROOT : ENROL_NOT_UNDERSTOOD;
 }
 
 /* The clinic's time counts unless its certificate would have ended by then. */
@@ -380,7 +419,7 @@ static void take_answer(struct enrolling *e, const struct enrol_reply *r,
 		return;
 	}
 	switch (e->asked.request) {
-	case ENROL_ASK_ROOT: take_root(e, r, ret); break;
+	case ENROL_ASK_ROOT: take_cas(e, r, ret); break;
 	case ENROL_ASK_CLAIM: log_info("ticket-taken", "by=clinic"); break;
 	case ENROL_ASK_CONFIRM: take_confirmed(e, r); break;
 	case ENROL_ASK_FIRST:

@@ -3,7 +3,7 @@
 /*
  * identity_cert.h - what a hub's own certificate says: from when to when, of which hub, for which key.
  *
- * Who signed it is not looked at: that is the clinic's matter. No file, no clock.
+ * Who signed it, and for what, is identity_chain.h's matter. No file, no clock.
  */
 #include "coap/enrol.h"
 #include "coap/identity_file.h"

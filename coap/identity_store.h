@@ -90,7 +90,7 @@ bool identity_store_has_ticket(const struct identity_store *s, const uint8_t *ce
 /*
  * identity_store_fits - is this a certificate of this hub for the next key?
  *
- * Who signed it is not looked at: the clinic's server, whose identity was checked, has sent it, and ours judges it again.
+ * Who signed it, and for what, is identity_chain.h's matter.
  *
  * Returns 0 with its dates, -EKEYREJECTED (another key, another hub), or -EBADMSG, -EMSGSIZE, -ENOTSUP, -EACCES: see
  * identity_check_form.

@@ -1,6 +1,6 @@
 /*
- * requests.c - POSTs of peers whose key is proved are gathered and go to one handler, their GETs to another at once, or
- * to the same where the server says so; all else is refused.
+ * requests.c - POSTs of peers whose key is proved are gathered and go to one handler, their GETs to another at once; all
+ * else is refused.
  *
  * Must never: call the handler without the SPKI of the key that DTLS proved; answer a
  * request that the handler wants unanswered (no empty acknowledgement either, it would stop
@@ -56,7 +56,6 @@ struct waiting {
 	uint8_t spki[PIN_LEN];
 	char path[PATH_MAX_LEN];
 	char query[QUERY_MAX_LEN];
-	bool get;
 	int format, accept;
 	struct cut cut;
 	struct coap_server_response answer;
@@ -188,7 +187,6 @@ static void wait(struct requests *r, const struct peer *peer, coap_session_t *se
 								 : COAP_MESSAGE_NON;
 	memcpy(w->spki, peer->spki, PIN_LEN);
 	memcpy(w->path, path, PATH_MAX_LEN);
-	w->get = coap_pdu_get_code(request) == COAP_REQUEST_CODE_GET;
 	read_query(query, w->query);
 	w->format = read_number(request, COAP_OPTION_CONTENT_FORMAT);
 	w->accept = read_number(request, COAP_OPTION_ACCEPT);
@@ -231,7 +229,6 @@ static bool is_further(const struct peer *p, const coap_pdu_t *request, const ch
 	size_t len;
 
 	if (!cut->has_out || cut->out.num == 0 || cut->has_in ||
-	    coap_pdu_get_code(request) == COAP_REQUEST_CODE_GET ||
 	    coap_get_data(request, &len, &data))
 		return false;
 	if (p->large && strcmp(p->large_path, path) == 0)
@@ -295,10 +292,7 @@ static void on_get(coap_resource_t *resource, coap_session_t *session,
 	struct block b = { .szx = BLOCK_SZX_MAX };
 	bool cut;
 
-	if (r->gets) {
-		on_post(resource, session, request, query, response);
-		return;
-	}
+	(void)query;
 	if (peer && !r->get)
 		a.code = COAP_CODE_NOT_ALLOWED;
 	else if (peer && respond_read_block(request, COAP_OPTION_BLOCK2, &cut, &b))
@@ -307,7 +301,11 @@ static void on_get(coap_resource_t *resource, coap_session_t *session,
 		a.code = COAP_CODE_NOT_FOUND;
 	else if (peer)
 		r->get(r->arg,
-		       &(struct coap_server_get){ .spki = peer->spki, .path = path }, &c);
+		       &(struct coap_server_get){
+			       .spki = peer->spki,
+			       .path = path,
+			       .accept = read_number(request, COAP_OPTION_ACCEPT) },
+		       &c);
 	if (c.code == COAP_CODE_CONTENT && respond_has_etag(request, &c)) {
 		coap_pdu_set_code(response, (coap_pdu_code_t)COAP_CODE_VALID);
 		coap_add_option(response, COAP_OPTION_ETAG, c.etag_len, c.etag);
@@ -362,7 +360,6 @@ static void hand_over(struct requests *r)
 		const struct coap_server_request rq = {
 			.spki = w->spki,
 			.path = w->path,
-			.get = w->get,
 			.body = w->body,
 			.len = w->len,
 			.format = w->format,
@@ -403,7 +400,7 @@ static void send_answer(const struct waiting *w)
 /* Its further blocks are asked for one by one. No memory: they are not there. */
 static void keep_large(struct peer *p, const struct waiting *w)
 {
-	if (w->get || !respond_is_cut(&w->answer, &w->cut))
+	if (!respond_is_cut(&w->answer, &w->cut))
 		return;
 	if (!p->large)
 		p->large = malloc(sizeof(*p->large));

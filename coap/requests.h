@@ -15,7 +15,7 @@ struct requests {
 	/* The key that DTLS proved of a session's peer; 0 or negative. */
 	int (*read_spki)(const coap_session_t *session, uint8_t ret[static PIN_LEN]);
 	/* As in struct coap_server_config. */
-	bool gets, blocks;
+	bool blocks;
 	void (*request)(void *arg, const struct coap_server_request *rq,
 			struct coap_server_response *ret);
 	void (*settle)(void *arg);

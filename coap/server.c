@@ -252,7 +252,6 @@ static int start(struct coap_server *s, struct rt *rt,
 	coap_context_set_session_timeout(s->ctx, SESSION_TIMEOUT_S);
 	coap_register_event_handler(s->ctx, on_event);
 	s->requests = (struct requests){ .read_spki = read_spki,
-					 .gets = s->cfg.gets,
 					 .blocks = s->cfg.blocks,
 					 .request = s->cfg.request,
 					 .settle = s->cfg.settle,

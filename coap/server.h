@@ -26,7 +26,6 @@ struct coap_server_request {
 	/* SHA-256 of the peer's SubjectPublicKeyInfo, PIN_LEN bytes, proved by DTLS */
 	const uint8_t *spki;
 	const char *path; /* without leading slash, e.g. "u" */
-	bool get;	  /* GET, only with 'gets'; else POST */
 	const uint8_t *body;
 	size_t len;
 	int format, accept; /* Content-Format and Accept, -1: not said */
@@ -54,6 +53,7 @@ struct coap_server_response {
 struct coap_server_get {
 	const uint8_t *spki; /* as above */
 	const char *path;
+	int accept; /* -1: not said */
 };
 
 enum { COAP_SERVER_ETAG_MAX = 8 };
@@ -86,8 +86,6 @@ struct coap_server_config {
 	/* Its handshake came to nothing because of that; 'from' is its address as text. NULL: nobody wants to know. Called
 	 * outside of all transactions, but within the library: it must only take a note. */
 	void (*refused)(void *arg, const uint8_t spki[static PIN_LEN], const char *from);
-	/* GETs go the way of POSTs; else they are 4.05. */
-	bool gets;
 	/* Bodies of POSTs may come in blocks (at most BLOCK_BODY_MAX octets), and answers go in blocks of the size that is asked
 	 * for; else what carries Block1 is 4.13. 'request' gets and gives them whole. */
 	bool blocks;

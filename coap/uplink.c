@@ -179,14 +179,18 @@ static void do_forward(struct uplink *u, const struct forward_action *a, struct 
 static void do_fetch(struct uplink *u, const struct fetch_action *a, struct mono now)
 {
 	struct msg m = { .kind = MSG_OFFER };
+	struct client_part part;
 
 	switch (a->what) {
 	case FETCH_NOTHING: break;
 	case FETCH_GET:
 		set_patience(u, now);
 		supervisor_on_sent(&u->supervisor, now);
-		if (!u->active || client_get(u->active->client, a->token, &a->block,
-					     a->etag, a->etag_len))
+		part = (struct client_part){ .path = "hub/cfg",
+					     .block = a->block,
+					     .etag = a->etag,
+					     .etag_len = a->etag_len };
+		if (!u->active || client_get(u->active->client, a->token, &part))
 			supervisor_on_failed(&u->supervisor, SUPERVISOR_LOST, now);
 		break;
 	case FETCH_OFFER:

@@ -10,26 +10,16 @@
  *     SEQUENCE { ecdsa-with-SHA256 }
  *     BIT STRING { SEQUENCE { INTEGER r, INTEGER s } } }
  *
- * Invariants
- *   1. A result is written only after the signature was found good.
- *   2. Lengths are definite and shortest; each element ends where its content does.
+ * A result is written only after the signature was found good.
  */
 #include "hub/crypto/csr.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "hub/core/cursor.h"
+#include "hub/core/der.h"
 
 enum {
-	TAG_INTEGER = 0x02,
-	TAG_BIT_STRING = 0x03,
-	TAG_OID = 0x06,
-	TAG_UTF8 = 0x0c,
-	TAG_PRINTABLE = 0x13,
-	TAG_SEQUENCE = 0x30,
-	TAG_SET = 0x31,
-	TAG_ATTRIBUTES = 0xa0,
 	HALF = P256_SIGNATURE_LEN / 2,
 	SPKI_HEAD_LEN = 26,
 	VERSION_MAX =
@@ -45,54 +35,11 @@ static const uint8_t ecdsa_sha256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48,
 					0xce, 0x3d, 0x04, 0x03, 0x02 };
 static const uint8_t serial_number[] = { 0x55, 0x04, 0x05 };
 
-/* X.690 8.1.3 and 10.1. What does not fit makes the reader fail. */
-static size_t read_length(struct reader *r)
-{
-	uint8_t first = read_u8(r);
-	size_t n = first;
-
-	if (first == 0x81) {
-		n = read_u8(r);
-		r->failed |= n < 0x80;
-	} else if (first == 0x82) {
-		n = read_be16(r);
-		r->failed |= n < 0x100;
-	} else if (first >= 0x80) {
-		r->failed = true;
-	}
-	return n;
-}
-
-/* The content of the next element, which has this tag; one that is empty and failed if there is none. */
-static struct reader read_element(struct reader *r, uint8_t tag)
-{
-	struct reader inner;
-	const uint8_t *p;
-	size_t n;
-
-	r->failed |= read_u8(r) != tag;
-	n = read_length(r);
-	p = read_span(r, n);
-	reader_init(&inner, p ? p : r->p, p ? n : 0);
-	inner.failed = r->failed;
-	return inner;
-}
-
-static bool is_next(const struct reader *r, uint8_t tag)
-{
-	return reader_left(r) > 0 && *r->p == tag;
-}
-
-static bool is_bytes(const struct reader *r, const uint8_t *want, size_t len)
-{
-	return !r->failed && reader_left(r) == len && memcmp(r->p, want, len) == 0;
-}
-
 /* Returns 0, -EBADMSG or -ERANGE. */
 static int read_text(struct reader *value, char ret[static CSR_NAME_MAX + 1])
 {
-	bool known = is_next(value, TAG_PRINTABLE) || is_next(value, TAG_UTF8);
-	struct reader text = read_element(value, known ? *value->p : TAG_PRINTABLE);
+	bool known = der_is_next(value, DER_PRINTABLE) || der_is_next(value, DER_UTF8);
+	struct reader text = der_read(value, known ? *value->p : DER_PRINTABLE);
 	size_t n = reader_left(&text);
 
 	if (!known || !reader_done(value))
@@ -113,13 +60,13 @@ static int read_subject(struct reader name, struct csr *ret)
 	int r = 0;
 
 	while (r == 0 && reader_left(&name) > 0) {
-		struct reader set = read_element(&name, TAG_SET);
+		struct reader set = der_read(&name, DER_SET);
 
 		do {
-			struct reader attribute = read_element(&set, TAG_SEQUENCE);
-			struct reader type = read_element(&attribute, TAG_OID);
+			struct reader attribute = der_read(&set, DER_SEQUENCE);
+			struct reader type = der_read(&attribute, DER_OID);
 
-			if (is_bytes(&type, serial_number, sizeof(serial_number)))
+			if (der_is_bytes(&type, serial_number, sizeof(serial_number)))
 				r = read_text(&attribute, ret->serial_number);
 			else if (!reader_ok(&attribute) || reader_left(&attribute) == 0)
 				r = -EBADMSG;
@@ -133,7 +80,7 @@ static int read_subject(struct reader name, struct csr *ret)
 static int read_key(struct reader *r, struct csr *ret)
 {
 	struct reader whole = *r;
-	struct reader inner = read_element(r, TAG_SEQUENCE);
+	struct reader inner = der_read(r, DER_SEQUENCE);
 	const uint8_t *p;
 
 	(void)inner;
@@ -150,8 +97,8 @@ static int read_key(struct reader *r, struct csr *ret)
 
 static int read_signed_part(struct reader part, struct csr *ret)
 {
-	struct reader version = read_element(&part, TAG_INTEGER);
-	struct reader subject = read_element(&part, TAG_SEQUENCE);
+	struct reader version = der_read(&part, DER_INTEGER);
+	struct reader subject = der_read(&part, DER_SEQUENCE);
 	int r;
 
 	if (!reader_ok(&part))
@@ -163,14 +110,14 @@ static int read_signed_part(struct reader part, struct csr *ret)
 		r = read_key(&part, ret);
 	if (r < 0)
 		return r;
-	read_element(&part, TAG_ATTRIBUTES);
+	der_read(&part, DER_CONTEXT_0);
 	return reader_done(&part) ? 0 : -EBADMSG;
 }
 
 /* A positive number of at most 32 octets, to the right. */
 static int read_half(struct reader *r, uint8_t ret[static HALF])
 {
-	struct reader number = read_element(r, TAG_INTEGER);
+	struct reader number = der_read(r, DER_INTEGER);
 	size_t n = reader_left(&number);
 
 	if (!reader_ok(r) || n == 0 || (*number.p & 0x80))
@@ -195,7 +142,7 @@ static int read_signature(struct reader bits, uint8_t ret[static P256_SIGNATURE_
 
 	if (read_u8(&bits) != 0)
 		return -EBADMSG;
-	pair = read_element(&bits, TAG_SEQUENCE);
+	pair = der_read(&bits, DER_SEQUENCE);
 	if (!reader_done(&bits))
 		return -EBADMSG;
 	r = read_half(&pair, ret);
@@ -216,18 +163,18 @@ int csr_read(const uint8_t *der, size_t len, struct csr *ret)
 	if (len == 0 || len > CSR_LEN_MAX)
 		return -EMSGSIZE;
 	reader_init(&file, der, len);
-	outer = read_element(&file, TAG_SEQUENCE);
+	outer = der_read(&file, DER_SEQUENCE);
 	begin = outer.p;
-	part = read_element(&outer, TAG_SEQUENCE);
+	part = der_read(&outer, DER_SEQUENCE);
 	part_len = (size_t)(outer.p - begin);
-	algorithm = read_element(&outer, TAG_SEQUENCE);
-	bits = read_element(&outer, TAG_BIT_STRING);
+	algorithm = der_read(&outer, DER_SEQUENCE);
+	bits = der_read(&outer, DER_BIT_STRING);
 	if (!reader_done(&file) || !reader_done(&outer))
 		return -EBADMSG;
 	r = read_signed_part(part, &c);
 	if (r < 0)
 		return r;
-	if (!is_bytes(&algorithm, ecdsa_sha256, sizeof(ecdsa_sha256)))
+	if (!der_is_bytes(&algorithm, ecdsa_sha256, sizeof(ecdsa_sha256)))
 		return -ENOTSUP;
 	r = read_signature(bits, signature);
 	if (r < 0)

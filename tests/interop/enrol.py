@@ -150,6 +150,10 @@ def whole(tls):
         with porch(env, 'whole', tls) as home:
             same(home.coap(home.device, home.enrol_port, 'est/crts', 'get'),
                  openssl('x509', '-in', home.root, '-outform', 'DER'), 'root')
+            cas = openssl('pkcs7', '-inform', 'DER', '-print_certs', data=home.coap(home.device, home.enrol_port, 'est/crts', 'get',
+                                                                                    None, None, '-A', '281')).decode()
+            for name in ('root', 'enrol'):
+                need(''.join((home.clinic / f'{name}.crt').read_text().split()) in ''.join(cas.split()), f'{name} is not among {cas}')
             key = Key(home.folder, 'op1')
             der = home.post('est/sen?model=hub&version=1', home.device, key.request(home.hex))
             home.certificate(key, der)
@@ -209,7 +213,7 @@ def refusals(env):
         ask = home.device, home.enrol_port
         home.coap(*ask, 'est/sen', 'post', good, 60, code='4.15')
         home.coap(*ask, 'est/sen', 'post', good, 286, '-A', '281', code='4.06')
-        home.coap(*ask, 'est/crts', 'get', None, None, '-A', '281', code='4.06')
+        home.coap(*ask, 'est/crts', 'get', None, None, '-A', '60', code='4.06')
         home.coap(*ask, 'est/sen', 'get', code='4.05')
         home.coap(*ask, 'est/crts', 'put', b'x', code='4.05')
         home.coap(*ask, 'u', 'post', good, 286, code='4.04')

@@ -17,7 +17,7 @@ from enrol import NAME, Key, Porch, openssl, porch, upload
 from home import NAME as SERVER
 from home import Talker
 
-CERTIFICATE, REQUEST, CBOR = 287, 286, 60
+CERTIFICATE, CERTIFICATES, REQUEST, CBOR = 287, 281, 286, 60
 EPOCH = 1
 
 
@@ -155,7 +155,8 @@ class Server(Talker):
             same(peer, self.device, 'who asks')
         if path == 'est/crts':
             same((method, body), ('GET', b''), path)
-            return '2.05', CERTIFICATE, openssl('x509', '-in', self.home.root, '-outform', 'DER')
+            return '2.05', CERTIFICATES, openssl('crl2pkcs7', '-nocrl', '-certfile', self.home.root, '-certfile',
+                                                 self.home.clinic / 'enrol.crt', '-outform', 'DER')
         if path == 'est/sen':
             return '2.04', CERTIFICATE, self.issue(body)
         if path == 'hub/confirm':

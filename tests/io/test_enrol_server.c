@@ -41,8 +41,21 @@ static void on_request(void *arg, const struct coap_server_request *rq,
 		       struct coap_server_response *ret)
 {
 	(void)arg;
-	page->gets += rq->get;
+	(void)rq;
 	ret->code = COAP_CODE_CHANGED;
+}
+
+static void on_get(void *arg, const struct coap_server_get *rq,
+		   struct coap_server_content *ret)
+{
+	(void)arg;
+	CHECK_INT(rq->accept, COAP_FORMAT_CERTS_ONLY);
+	page->gets++;
+	*ret = (struct coap_server_content){ .code = COAP_CODE_CONTENT,
+					     .format = COAP_FORMAT_CERTS_ONLY,
+					     .etag_len = 1,
+					     .body = (const uint8_t *)"x",
+					     .len = 1 };
 }
 
 static void serve(void)
@@ -59,7 +72,8 @@ static void serve(void)
 	struct rt *rt = rt_new();
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	open.both = open.any_chain = open.gets = open.blocks = true;
+	open.both = open.any_chain = open.blocks = true;
+	open.get = on_get;
 	if (coap_server_new(rt, &strict, &a) || coap_server_new(rt, &open, &b))
 		_exit(1);
 	page->strict_port = coap_server_port(a);
@@ -201,9 +215,10 @@ static void test_turns(void)
 
 static void test_get(void)
 {
-	static const uint8_t get[] = { 0x41, 0x01, 0x12, 0x34, 0x07, 0xb1, 'u' };
+	static const uint8_t get[] = { 0x41, 0x01, 0x12, 0x34, 0x07,
+				       0xb1, 'u',  0x62, 0x01, 0x19 /* Accept: 281 */ };
 	const uint16_t ports[] = { page->open_port, page->strict_port };
-	const int codes[] = { COAP_CODE_CHANGED, COAP_CODE_NOT_ALLOWED };
+	const int codes[] = { COAP_CODE_CONTENT, COAP_CODE_NOT_ALLOWED };
 	struct pki_pair p;
 	uint8_t id[HUB_ID_LEN], m[64];
 

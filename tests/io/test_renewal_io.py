@@ -8,7 +8,6 @@ lets 90 days pass is tests/net/shift.so, one for the clocks of the hub, one for 
 """
 import concurrent.futures
 import pathlib
-import re
 import shutil
 import signal
 import struct
@@ -313,6 +312,34 @@ class Renewal(unittest.TestCase):
         w.start("clinicd")
         w.pass_s(1800)
         w.wait_renewed(before)
+        self.check_readings()
+        self.check_key()
+
+    def test_other_ca(self):
+        """The clinic's server itself is right, but signs with a CA that its root knows nothing of: the hub does not take that."""
+        w = self.world
+        w.measure()
+        w.wait("the reading", w.all_are_there)
+        before, other = w.active(), w.top / "other"
+        w.ctl("init", other, "--name", SERVER, "--address", "127.0.0.1", "--port", w.port)
+        ends = (".key", ".crt")
+        for end in ends:
+            shutil.move(w.dir / f"enrol{end}", w.top / f"right{end}")
+            shutil.copy(other / f"enrol{end}", w.dir)
+        shutil.copy(w.top / "right.crt", w.dir / "enrol-old.crt")  # what it has signed is good
+        w.kill("clinicd")
+        w.start("clinicd")
+        w.pass_days(DUE_DAYS)
+        w.hurry("it is not taken", lambda: "its CA is not one of this clinic" in w.log("hub-coap"))
+        self.assertEqual((w.active(), w.state()[1]), (before, "other-root"))
+        w.measure()
+        w.wait("a reading by the certificate before", w.all_are_there)
+        for end in ends:
+            shutil.copy(w.top / f"right{end}", w.dir / f"enrol{end}")
+        (w.dir / "enrol-old.crt").unlink()
+        w.kill("clinicd")
+        w.start("clinicd")
+        w.hurry("the renewal", lambda: w.renewed(before), 6 * 3600)  # after five keys it waits a day
         self.check_readings()
         self.check_key()
 

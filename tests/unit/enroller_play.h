@@ -61,7 +61,10 @@ __attribute__((unused)) static void hub_name(char ret[static 2 * HUB_ID_LEN + 1]
 
 __attribute__((unused)) static void begin_enroller(bool ask)
 {
-	CHECK_INT(enroller_init(&enroller, store, &ca, root.cert, ask, 0), 0);
+	char cas[2 * PKI_PEM_MAX];
+
+	snprintf(cas, sizeof(cas), "%s\n%s", root.cert, ca.cert);
+	CHECK_INT(enroller_init(&enroller, store, &ca, cas, ask, 0), 0);
 }
 
 __attribute__((unused)) static void claim(const struct key *k, const char *name)

@@ -296,21 +296,66 @@ static void test_bad_requests(void)
 	rq.accept = ENROL_FORMAT_PKCS7;
 	enroller_handle(&enroller, &rq, now, &answer, &note);
 	CHECK_INT(answer.code, COAP_CODE_NOT_ACCEPTABLE);
-	rq.get = true;
-	rq.path = "est/crts";
-	enroller_handle(&enroller, &rq, now, &answer, &note);
-	CHECK_INT(answer.code, COAP_CODE_NOT_ACCEPTABLE);
-	rq.accept = ENROL_FORMAT_CERT;
-	enroller_handle(&enroller, &rq, now, &answer, &note);
-	CHECK_INT(answer.code, COAP_CODE_CONTENT);
-	CHECK_UINT(answer.len, enroller.root.len);
-	CHECK_MEM(answer.body, enroller.root.der, answer.len);
-	rq.path = "est/sen";
-	enroller_handle(&enroller, &rq, now, &answer, &note);
-	CHECK_INT(answer.code, COAP_CODE_NOT_ALLOWED);
 	/* nothing of all that has changed anything */
 	CHECK_INT(post("est/sen", &device, &k), COAP_CODE_CHANGED);
 	CHECK_INT(note.outcome, ENROLLER_ISSUED);
+	end();
+}
+
+static int get(const struct key *by, const char *path, int accept,
+	       struct coap_server_content *ret)
+{
+	const struct coap_server_get rq = { .spki = by->spki,
+					    .path = path,
+					    .accept = accept };
+
+	enroller_get(&enroller, &rq, ret, &note);
+	return ret->code;
+}
+
+/* The root alone, or all CAs, to a hub that may ask at all. */
+static void test_cas(void)
+{
+	char two[2 * PKI_PEM_MAX], five[5 * PKI_PEM_MAX] = "";
+	struct coap_server_content c, again;
+	struct certs_only cas;
+	struct pki_cert der;
+	struct key k;
+
+	begin(false);
+	k = new_key();
+	CHECK_INT(get(&device, "est/crts", -1, &c), COAP_CODE_CONTENT);
+	CHECK_INT(note.outcome, ENROLLER_ROOT);
+	CHECK_INT(c.format, COAP_FORMAT_PKIX_CERT);
+	CHECK_INT(pki_der(root.cert, &der), 0);
+	CHECK_UINT(c.len, der.len);
+	CHECK_MEM(c.body, der.der, der.len);
+	CHECK_INT(get(&device, ".well-known/est/crts", ENROL_FORMAT_CERT, &again),
+		  COAP_CODE_CONTENT);
+	CHECK_MEM(again.etag, c.etag, sizeof(c.etag));
+	CHECK_INT(get(&device, "est/crts", ENROL_FORMAT_PKCS7, &c), COAP_CODE_CONTENT);
+	CHECK_INT(c.format, COAP_FORMAT_CERTS_ONLY);
+	CHECK(memcmp(again.etag, c.etag, sizeof(c.etag)) != 0);
+	CHECK_INT(certs_only_decode(c.body, c.len, &cas), 0);
+	CHECK_UINT(cas.count, 2);
+	CHECK_UINT(cas.certs[0].len, der.len);
+	CHECK_MEM(cas.certs[0].der, der.der, der.len);
+	CHECK_INT(pki_der(ca.cert, &der), 0);
+	CHECK_UINT(cas.certs[1].len, der.len);
+	CHECK_MEM(cas.certs[1].der, der.der, der.len);
+	CHECK_INT(get(&device, "est/crts", 60, &c), COAP_CODE_NOT_ACCEPTABLE);
+	CHECK_INT(get(&device, "est/sen", -1, &c), COAP_CODE_NOT_ALLOWED);
+	CHECK_INT(get(&device, "u", -1, &c), COAP_CODE_NOT_FOUND);
+	CHECK_INT(get(&k, "est/crts", -1, &c), COAP_CODE_FORBIDDEN);
+	enroller_done(&enroller);
+	for (int i = 0; i < 5; i++)
+		strcat(five, root.cert);
+	snprintf(two, sizeof(two), "%s", root.cert);
+	memset(strstr(two, "\n") + 1, '-', 8);
+	CHECK_INT(enroller_init(&enroller, store, &ca, five, false, 0), -ERANGE);
+	CHECK_INT(enroller_init(&enroller, store, &ca, two, false, 0), -EBADMSG);
+	CHECK_INT(enroller_init(&enroller, store, &ca, "", false, 0), -EBADMSG);
+	begin_enroller(false);
 	end();
 }
 
@@ -569,6 +614,6 @@ static void test_killed(void)
 }
 
 TEST_MAIN("enroller", start, test_certificate, test_confirm, test_renewal, test_again,
-	  test_told_config, test_added, test_bad_requests, test_states, test_cancelled,
-	  test_limits, test_approval, test_name_taken, test_bodies, test_killed,
-	  test_killed_at_each_write)
+	  test_told_config, test_added, test_bad_requests, test_cas, test_states,
+	  test_cancelled, test_limits, test_approval, test_name_taken, test_bodies,
+	  test_killed, test_killed_at_each_write)
