@@ -125,7 +125,7 @@ int evidence_load(struct store *store, const struct hub *h, const struct opening
 		  struct evidence_found *ret)
 {
 	static struct load l;
-	int r;
+	int r = 0;
 
 	memset(&l, 0, sizeof(l));
 	memset(ret, 0, sizeof(*ret));

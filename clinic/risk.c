@@ -49,9 +49,9 @@ static bool has_text(const cJSON *list, const char *text)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item,
-			   list) if (cJSON_IsString(item) &&
-				     strcmp(item->valuestring, text) == 0) return true;
+	for (item = risk_first(list); item; item = item->next)
+		if (cJSON_IsString(item) && strcmp(item->valuestring, text) == 0)
+			return true;
 	return false;
 }
 
@@ -65,8 +65,9 @@ static bool feature_is_on(const struct risk *r, const char *component,
 
 	if (!cJSON_IsArray(on) || cJSON_GetArraySize(wanted) == 0)
 		return true;
-	cJSON_ArrayForEach(item, wanted) if (!cJSON_IsString(item) ||
-					     has_text(on, item->valuestring)) return true;
+	for (item = risk_first(wanted); item; item = item->next)
+		if (!cJSON_IsString(item) || has_text(on, item->valuestring))
+			return true;
 	return false;
 }
 
@@ -74,12 +75,13 @@ static bool has_file(const struct risk *r, const char *path)
 {
 	const cJSON *c, *f;
 
-	cJSON_ArrayForEach(c,
-			   cJSON_GetObjectItemCaseSensitive(r->image.sbom, "components"))
-		cJSON_ArrayForEach(
-			f, cJSON_GetObjectItemCaseSensitive(
-				   c, "components")) if (strcmp(risk_text(f, "name"),
-								path) == 0) return true;
+	for (c = risk_first(
+		     cJSON_GetObjectItemCaseSensitive(r->image.sbom, "components"));
+	     c; c = c->next)
+		for (f = risk_first(cJSON_GetObjectItemCaseSensitive(c, "components")); f;
+		     f = f->next)
+			if (strcmp(risk_text(f, "name"), path) == 0)
+				return true;
 	return false;
 }
 
@@ -89,8 +91,9 @@ static bool any_file(const struct risk *r, const cJSON *wanted)
 
 	if (cJSON_GetArraySize(wanted) == 0)
 		return true;
-	cJSON_ArrayForEach(item, wanted) if (!cJSON_IsString(item) ||
-					     has_file(r, item->valuestring)) return true;
+	for (item = risk_first(wanted); item; item = item->next)
+		if (!cJSON_IsString(item) || has_file(r, item->valuestring))
+			return true;
 	return false;
 }
 

@@ -53,8 +53,7 @@ static bool any_release_affects(const cJSON *releases, const char *version)
 	const char *newest = NULL;
 	const cJSON *release;
 
-	cJSON_ArrayForEach(release, releases)
-	{
+	for (release = risk_first(releases); release; release = release->next) {
 		const char *fixed = risk_text(release, "fixed_version");
 
 		if (strcmp(risk_text(release, "status"), "resolved") != 0)
@@ -85,8 +84,7 @@ static int add_tracker(struct risk *r, const cJSON *sources, const char *release
 			cJSON_GetObjectItemCaseSensitive(sources, c->source);
 		const cJSON *cve;
 
-		cJSON_ArrayForEach(cve, source)
-		{
+		for (cve = risk_first(source); cve; cve = cve->next) {
 			if (!cJSON_IsObject(cve) || !tracker_affects(cve, c, release))
 				continue;
 			if (risk_add_cve(r, cve->string, i))
@@ -103,8 +101,8 @@ static bool range_affects(const cJSON *range, const char *version)
 	bool affected = false;
 	const cJSON *event;
 
-	cJSON_ArrayForEach(event, cJSON_GetObjectItemCaseSensitive(range, "events"))
-	{
+	for (event = risk_first(cJSON_GetObjectItemCaseSensitive(range, "events")); event;
+	     event = event->next) {
 		const char *from = risk_text(event, "introduced");
 		const char *fixed = risk_text(event, "fixed");
 		const char *last = risk_text(event, "last_affected");
@@ -124,18 +122,15 @@ static bool osv_affects(const cJSON *affected, const char *version)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(
-		item,
-		cJSON_GetObjectItemCaseSensitive(
-			affected, "versions")) if (cJSON_IsString(item) &&
-						   strcmp(item->valuestring, version) ==
-							   0) return true;
-	cJSON_ArrayForEach(
-		item,
-		cJSON_GetObjectItemCaseSensitive(
-			affected,
-			"ranges")) if (strcmp(risk_text(item, "type"), "GIT") != 0 &&
-				       range_affects(item, version)) return true;
+	for (item = risk_first(cJSON_GetObjectItemCaseSensitive(affected, "versions"));
+	     item; item = item->next)
+		if (cJSON_IsString(item) && strcmp(item->valuestring, version) == 0)
+			return true;
+	for (item = risk_first(cJSON_GetObjectItemCaseSensitive(affected, "ranges"));
+	     item; item = item->next)
+		if (strcmp(risk_text(item, "type"), "GIT") != 0 &&
+		    range_affects(item, version))
+			return true;
 	return false;
 }
 
@@ -161,8 +156,8 @@ static int add_ids(struct risk *r, const cJSON *entry, size_t component)
 	if (own)
 		return risk_add_cve(r, own, component);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
-		cJSON_ArrayForEach(id, cJSON_GetObjectItemCaseSensitive(entry, lists[i]))
-		{
+		for (id = risk_first(cJSON_GetObjectItemCaseSensitive(entry, lists[i]));
+		     id; id = id->next) {
 			const char *cve = cJSON_IsString(id)
 						  ? strstr(id->valuestring, "CVE-")
 						  : NULL;
@@ -183,8 +178,8 @@ static int add_entry(struct risk *r, const cJSON *entry)
 
 	if (cJSON_GetObjectItemCaseSensitive(entry, "withdrawn"))
 		return 0;
-	cJSON_ArrayForEach(affected, cJSON_GetObjectItemCaseSensitive(entry, "affected"))
-	{
+	for (affected = risk_first(cJSON_GetObjectItemCaseSensitive(entry, "affected"));
+	     affected; affected = affected->next) {
 		for (size_t i = 0; i < r->image.count; i++) {
 			const struct risk_component *c = &r->image.components[i];
 
@@ -202,8 +197,7 @@ static int add_entries(struct risk *r, const cJSON *list)
 	const cJSON *entry;
 	int err = 0;
 
-	cJSON_ArrayForEach(entry, list)
-	{
+	for (entry = risk_first(list); entry; entry = entry->next) {
 		if (err == 0)
 			err = add_entry(r, entry);
 	}

@@ -11,18 +11,17 @@ const char *risk_text(const cJSON *o, const char *name)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, name);
 
-	return cJSON_IsString(item) ? item->valuestring : "";
+	return cJSON_IsString(item) && item->valuestring ? item->valuestring : "";
 }
 
 static const char *property(const cJSON *component, const char *name)
 {
 	const cJSON *p;
 
-	cJSON_ArrayForEach(
-		p, cJSON_GetObjectItemCaseSensitive(
-			   component, "properties")) if (strcmp(risk_text(p, "name"),
-								name) ==
-							 0) return risk_text(p, "value");
+	for (p = risk_first(cJSON_GetObjectItemCaseSensitive(component, "properties")); p;
+	     p = p->next)
+		if (strcmp(risk_text(p, "name"), name) == 0)
+			return risk_text(p, "value");
 	return "";
 }
 
@@ -37,8 +36,7 @@ static int read_components(struct risk_image *image)
 	image->components = calloc((size_t)count, sizeof(*image->components));
 	if (!image->components)
 		return -ENOMEM;
-	cJSON_ArrayForEach(c, all)
-	{
+	for (c = risk_first(all); c; c = c->next) {
 		image->components[image->count++] = (struct risk_component){
 			.ref = risk_text(c, "bom-ref"),
 			.name = risk_text(c, "name"),
@@ -54,9 +52,12 @@ static int read_components(struct risk_image *image)
 
 static struct risk_component *by_ref(struct risk_image *image, const char *ref)
 {
-	for (size_t i = 0; i < image->count; i++)
-		if (strcmp(image->components[i].ref, ref) == 0)
+	for (size_t i = 0; i < image->count; i++) {
+		const char *own = image->components[i].ref;
+
+		if (own && strcmp(own, ref) == 0)
 			return &image->components[i];
+	}
 	return NULL;
 }
 
@@ -65,15 +66,15 @@ static void read_linked(struct risk_image *image)
 {
 	const cJSON *d, *on;
 
-	cJSON_ArrayForEach(d,
-			   cJSON_GetObjectItemCaseSensitive(image->sbom, "dependencies"))
-	{
+	for (d = risk_first(
+		     cJSON_GetObjectItemCaseSensitive(image->sbom, "dependencies"));
+	     d; d = d->next) {
 		struct risk_component *program = by_ref(image, risk_text(d, "ref"));
 
 		if (!program)
 			continue;
-		cJSON_ArrayForEach(on, cJSON_GetObjectItemCaseSensitive(d, "dependsOn"))
-		{
+		for (on = risk_first(cJSON_GetObjectItemCaseSensitive(d, "dependsOn"));
+		     on; on = on->next) {
 			struct risk_component *c =
 				cJSON_IsString(on) ? by_ref(image, on->valuestring)
 						   : NULL;

@@ -102,8 +102,7 @@ static int add_openvex_product(struct risk *r, struct vex_statement s,
 		return 0;
 	if (!cJSON_IsArray(subs))
 		return add(r, &s);
-	cJSON_ArrayForEach(sub, subs)
-	{
+	for (sub = risk_first(subs); sub; sub = sub->next) {
 		take(s.component, sizeof(s.component), risk_text(sub, "@id"));
 		if (err == 0 && s.component[0])
 			err = add(r, &s);
@@ -115,8 +114,8 @@ static int add_openvex(struct risk *r, const cJSON *root, const char *signer)
 {
 	const cJSON *item, *product;
 
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "statements"))
-	{
+	for (item = risk_first(cJSON_GetObjectItemCaseSensitive(root, "statements"));
+	     item; item = item->next) {
 		const char *time = risk_text(item, "timestamp");
 		struct vex_statement s = begin(
 			risk_text(cJSON_GetObjectItemCaseSensitive(item, "vulnerability"),
@@ -124,14 +123,12 @@ static int add_openvex(struct risk *r, const cJSON *root, const char *signer)
 			risk_text(item, "status"), risk_text(item, "justification"),
 			*time ? time : risk_text(root, "timestamp"), signer);
 
-		cJSON_ArrayForEach(
-			product,
-			cJSON_GetObjectItemCaseSensitive(
-				item,
-				"produ"
-				"ct"
-				"s")) if (add_openvex_product(r, s,
-							      product)) return -ENOMEM;
+		for (product = risk_first(cJSON_GetObjectItemCaseSensitive(item, "produ"
+										 "ct"
+										 "s"));
+		     product; product = product->next)
+			if (add_openvex_product(r, s, product))
+				return -ENOMEM;
 	}
 	return 0;
 }
@@ -159,9 +156,8 @@ static int add_cyclonedx(struct risk *r, const cJSON *root, const char *signer)
 {
 	const cJSON *item, *target;
 
-	cJSON_ArrayForEach(item,
-			   cJSON_GetObjectItemCaseSensitive(root, "vulnerabilities"))
-	{
+	for (item = risk_first(cJSON_GetObjectItemCaseSensitive(root, "vulnerabilities"));
+	     item; item = item->next) {
 		const cJSON *a = cJSON_GetObjectItemCaseSensitive(item, "analysis");
 		const char *time = risk_text(a, "lastUpdated");
 		struct vex_statement s =
@@ -169,9 +165,9 @@ static int add_cyclonedx(struct risk *r, const cJSON *root, const char *signer)
 			      risk_text(a, "justification"),
 			      *time ? time : risk_text(a, "firstIssued"), signer);
 
-		cJSON_ArrayForEach(target,
-				   cJSON_GetObjectItemCaseSensitive(item, "affects"))
-		{
+		for (target = risk_first(
+			     cJSON_GetObjectItemCaseSensitive(item, "affects"));
+		     target; target = target->next) {
 			const char *ref = local_ref(r, risk_text(target, "ref"));
 
 			if (!ref || !*ref)

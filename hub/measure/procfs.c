@@ -153,8 +153,12 @@ static void copy_name(struct text v, char ret[static PROCFS_NAME_MAX + 1])
 {
 	size_t n = 0;
 
-	for (; v.p < v.end && n < PROCFS_NAME_MAX; v.p++)
-		ret[n++] = *v.p >= ' ' && *v.p <= '~' ? *v.p : '?';
+	for (; v.p < v.end && n < PROCFS_NAME_MAX; v.p++) {
+		if (*v.p >= ' ' && *v.p <= '~')
+			ret[n++] = *v.p;
+		else
+			ret[n++] = '?';
+	}
 	ret[n] = '\0';
 }
 

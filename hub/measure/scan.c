@@ -250,7 +250,7 @@ static void look_at_sockets(struct scan *s)
 static void look_at_process(struct scan *s)
 {
 	char path[PROC_PATH_MAX], program[PATH_MAX];
-	struct process_status status;
+	struct process_status status = { 0 };
 	struct survey_file f;
 	size_t len, cut = sizeof(deleted_mark) - 1;
 	bool deleted;

@@ -103,42 +103,42 @@ int seen_save(const char *dir, const struct seen *s)
 	return n < 0 ? n : file_replace(dir, seen_name, buf, (size_t)n);
 }
 
-/* One row from what was known and what is seen now; either may be missing, not both. */
-static struct evidence_component joined(const struct evidence_component *before,
-					const struct evidence_component *now)
+/* What was known, not seen now. */
+static struct evidence_component remembered(const struct evidence_component *before)
 {
-	struct evidence_component c;
+	struct evidence_component c = *before;
 
-	if (!now) {
-		c = *before;
-		c.loaded = false;
-		c.processes = 0;
-		return c;
-	}
-	c = *now;
-	if (before) {
-		c.first_s = before->first_s;
-		c.exposed |= before->exposed;
-	}
+	c.loaded = false;
+	c.processes = 0;
+	return c;
+}
+
+/* Seen now, and known before. */
+static struct evidence_component seen_again(const struct evidence_component *before,
+					    const struct evidence_component *now)
+{
+	struct evidence_component c = *now;
+
+	c.first_s = before->first_s;
+	c.exposed |= before->exposed;
 	return c;
 }
 
 void seen_merge(struct seen *s, struct evidence *e)
 {
 	static struct evidence_component all[EVIDENCE_COMPONENTS_MAX];
-	size_t i = 0, j = 0, n = 0;
+	const struct evidence_component *a = s->components, *b = e->components;
+	const struct evidence_component *a_end = a + s->count;
+	const struct evidence_component *b_end = b + e->component_count;
+	size_t n = 0;
 
-	while ((i < s->count || j < e->component_count) && n < EVIDENCE_COMPONENTS_MAX) {
-		const struct evidence_component *a =
-			i < s->count ? &s->components[i] : NULL;
-		const struct evidence_component *b =
-			j < e->component_count ? &e->components[j] : NULL;
-		bool take_a = a && (!b || a->component <= b->component);
-		bool take_b = b && (!a || b->component <= a->component);
-
-		all[n++] = joined(take_a ? a : NULL, take_b ? b : NULL);
-		i += take_a;
-		j += take_b;
+	while ((a < a_end || b < b_end) && n < EVIDENCE_COMPONENTS_MAX) {
+		if (b == b_end || (a < a_end && a->component < b->component))
+			all[n++] = remembered(a++);
+		else if (a == a_end || b->component < a->component)
+			all[n++] = *b++;
+		else
+			all[n++] = seen_again(a++, b++);
 	}
 	s->count = e->component_count = n;
 	memcpy(s->components, all, n * sizeof(all[0]));

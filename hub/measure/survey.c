@@ -28,8 +28,10 @@ static void copy_path(const char *path, size_t len,
 		path += len - EVIDENCE_PATH_MAX;
 		len = EVIDENCE_PATH_MAX;
 	}
+	memcpy(ret, path, len);
 	for (size_t i = 0; i < len; i++)
-		ret[i] = path[i] >= ' ' && path[i] <= '~' ? path[i] : '?';
+		if (ret[i] < ' ' || ret[i] > '~')
+			ret[i] = '?';
 	ret[len] = '\0';
 }
 
@@ -46,7 +48,7 @@ static struct evidence_finding *place(struct evidence *e, bool hub)
 {
 	if (e->finding_count < EVIDENCE_FINDINGS_MAX)
 		return &e->findings[e->finding_count++];
-	for (size_t i = EVIDENCE_FINDINGS_MAX; hub && i-- > 0;)
+	for (size_t i = 0; hub && i < EVIDENCE_FINDINGS_MAX; i++)
 		if (!e->findings[i].hub)
 			return &e->findings[i];
 	return NULL;

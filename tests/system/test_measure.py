@@ -76,7 +76,7 @@ def main():
         image /= 'usr/lib/hub'
         rig.clinic.start()
         with rig.boot() as twin:
-            twin.wait('booted', 180)
+            twin.wait('booted', 400)
             has_said(twin, 'hub-coap', 'uplink-up|connected', 180)
             for test in (test_clean, test_planted):
                 print(test.__name__, flush=True)
