@@ -350,6 +350,20 @@ static int assign_at(struct remote *clinic, const struct args *a,
 static void report(const struct args *a, const struct ctl_config_out *out,
 		   const struct config *c)
 {
+	cJSON *o;
+
+	if (a->json) {
+		o = json_object();
+		json_text(o, "hub", a->hub);
+		json_uint(o, "assignment", c->assignment);
+		if (a->patient)
+			json_text(o, "patient", a->patient);
+		else
+			json_null(o, "patient");
+		ctl_config_add_json(o, c, out);
+		json_print(o);
+		return;
+	}
 	if (a->patient)
 		printf("Hub '%s' is assigned to patient '%s': assignment %u "
 		       "(configuration %llu).\n\n",
@@ -527,8 +541,9 @@ const struct ctl_verb ctl_assign = {
 		"[--user DEVICE=N[,consent=NNNN]]...\n"
 		"           [--pair-window MINUTES] [--reason TEXT] [--by NAME] [--out "
 		"FILE]\n"
+		"           [--json]\n"
 		"       clinicctl assign DIR HUB --unassign [--reason TEXT] [--by NAME] "
-		"[--out FILE]\n"
+		"[--out FILE] [--json]\n"
 		"Shows the assignments of a hub, or signs a new configuration with the "
 		"next one, which the\n"
 		"hub fetches when it calls next. What it has measured until then goes to "

@@ -19,6 +19,7 @@
 #include "clinic/door_rows.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
+#include "clinic/json.h"
 #include "clinic/remote.h"
 #include "clinic/witness.h"
 #include "clinic/words.h"
@@ -31,6 +32,7 @@ struct args {
 	const char *dir, *name, *out, *fhir;
 	char *logs[LOGS_MAX];
 	size_t log_count;
+	bool json; /* words go to stderr then */
 };
 
 /* All that is known of the hub and its log. */
@@ -50,6 +52,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 		{ "log", required_argument, NULL, 'l' },
 		{ "fhir", required_argument, NULL, 'f' },
 		{ "out", required_argument, NULL, 'o' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -67,6 +70,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 			break;
 		case 'f': a->fhir = optarg; break;
 		case 'o': a->out = optarg; break;
+		case 'j': a->json = true; break;
 		default: return ctl_misused(&ctl_audit, "audit: nothing was done");
 		}
 	}
@@ -216,15 +220,16 @@ static int check_owner(const struct args *a, const struct known *k,
 	return CTL_OK;
 }
 
-static void tell_distrust(const struct known *k)
+static void tell_distrust(const struct known *k, FILE *to)
 {
 	char time[WORDS_TIME_MAX];
 
 	if (k->state.distrusted)
-		printf("On %s UTC the hub showed a log that had gone back, to record "
-		       "%" PRIu64 ": since then\nnothing of it was witnessed.\n",
-		       words_time(k->state.distrusted_ms, 0, false, time),
-		       k->state.distrusted_size);
+		fprintf(to,
+			"On %s UTC the hub showed a log that had gone back, to record "
+			"%" PRIu64 ": since then\nnothing of it was witnessed.\n",
+			words_time(k->state.distrusted_ms, 0, false, time),
+			k->state.distrusted_size);
 }
 
 /* on_record: NULL, or called with arg for each good record. */
@@ -248,17 +253,41 @@ static int verify_with(const struct args *a, const struct known *k,
 		memcpy(in.public, k->hub.sign_public, sizeof(in.public));
 		in.segments = log.segments;
 		in.segment_count = log.count;
-		r = (int)audit_check(&in, stdout);
-		tell_distrust(k);
+		r = (int)audit_check(&in, a->json ? stderr : stdout);
+		tell_distrust(k, a->json ? stderr : stdout);
 		crypto_wipe(&in, sizeof(in));
 	}
 	audit_log_done(&log);
 	return r;
 }
 
+/* r: as audit_check; records: that were exported. */
+static void print_json(const struct args *a, const struct known *k, int r,
+		       uint64_t records)
+{
+	static const char *const words[] = { "whole", "changed", "nothing", "losses" };
+	cJSON *o;
+
+	if (!a->json || r < 0 || r >= (int)(sizeof(words) / sizeof(words[0])))
+		return;
+	o = json_object();
+	json_text(o, "hub", a->name);
+	json_text(o, "verdict", words[r]);
+	json_uint(o, "witnessed", k->state.size);
+	json_bool(o, "distrusted", k->state.distrusted);
+	if (a->fhir && records > 0) {
+		json_text(o, "file", a->fhir);
+		json_uint(o, "records", records);
+	}
+	json_print(o);
+}
+
 static int verify(const struct args *a, const struct known *k)
 {
-	return verify_with(a, k, NULL, NULL);
+	int r = verify_with(a, k, NULL, NULL);
+
+	print_json(a, k, r, 0);
+	return r;
 }
 
 /* --- as FHIR ------------------------------------------------------------------------- */
@@ -313,8 +342,9 @@ static int export(const struct args *a, const struct known *k)
 	(void)fclose(x.out); /* nothing is in its buffer any more */
 	if (x.records == 0 || r == CTL_CANT_CREATE)
 		(void)unlink(a->fhir);
-	else
+	else if (!a->json)
 		printf("%" PRIu64 " records are in %s.\n", x.records, a->fhir);
+	print_json(a, k, r, x.records);
 	return r;
 }
 
@@ -390,7 +420,13 @@ static int key(const struct args *a)
 	r = r < 0 ? db_complain(a, r) : make_key(a, store);
 	store_rollback(store);
 	store_close(store);
-	if (r == CTL_OK)
+	if (r == CTL_OK && a->json) {
+		cJSON *o = json_object();
+
+		json_text(o, "hub", a->name);
+		json_text(o, "file", a->out);
+		json_print(o);
+	} else if (r == CTL_OK)
 		printf("The first key of the audit log of hub '%s' is in %s.\n\n"
 		       "Next: move it to /var/lib/hub/store/audit.key on the hub (owner "
 		       "hub-store), restart\n"
@@ -440,7 +476,8 @@ const struct ctl_verb ctl_audit = {
 	.name = "audit",
 	.what = "is a hub's audit log whole, as it was written; export it",
 	.usage =
-		"Usage: clinicctl audit verify DIR NAME --log PATH [--log PATH]...\n"
+		"Usage: clinicctl audit verify DIR NAME --log PATH [--log PATH]... "
+		"[--json]\n"
 		"Says whether the audit log of hub NAME is whole and as the hub wrote "
 		"it. PATH: a copy of\n"
 		"/var/lib/hub/store/audit from the hub or its card, or single files of "
@@ -449,10 +486,11 @@ const struct ctl_verb ctl_audit = {
 		"            1  changed, cut or forged: somebody must look\n"
 		"            2  nothing to verify\n"
 		"            3  unchanged, but the log itself tells of something lost\n\n"
-		"Usage: clinicctl audit export DIR NAME --log PATH... --fhir FILE\n"
+		"Usage: clinicctl audit export DIR NAME --log PATH... --fhir FILE "
+		"[--json]\n"
 		"The same, and writes what is good of it to the new FILE: a FHIR R4 "
 		"AuditEvent a line.\n\n"
-		"Usage: clinicctl audit key DIR NAME --out FILE\n"
+		"Usage: clinicctl audit key DIR NAME --out FILE [--json]\n"
 		"Makes the first key for a hub that was added before there was an audit "
 		"log.\n",
 	.parts = parts,

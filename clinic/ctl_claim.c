@@ -10,6 +10,7 @@
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
 #include "clinic/door_rows.h"
+#include "clinic/json.h"
 #include "clinic/label_arg.h"
 #include "clinic/remote.h"
 #include "clinic/spec.h"
@@ -18,7 +19,7 @@
 struct args {
 	const char *dir, *name, *site, *replaces;
 	struct ctl_signature by;
-	bool cancel;
+	bool cancel, json;
 	char *const *label; /* what is left of the command line */
 	int label_words;
 };
@@ -38,6 +39,7 @@ static int parse_options(int argc, char **argv, struct args *a)
 		{ "by", required_argument, NULL, 'b' },
 		{ "reason", required_argument, NULL, 'w' },
 		{ "cancel", no_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -51,6 +53,7 @@ static int parse_options(int argc, char **argv, struct args *a)
 		case 'b': a->by.who = optarg; break;
 		case 'w': a->by.why = optarg; break;
 		case 'c': a->cancel = true; break;
+		case 'j': a->json = true; break;
 		default: return ctl_misused(&ctl_claim, "claim: nothing was changed");
 		}
 	}
@@ -145,6 +148,25 @@ static void print_who(FILE *to, const struct claim *c)
 		*c->site ? ", for " : "", c->site);
 }
 
+static int print_json(const struct claim *c, bool changed)
+{
+	char when[WORDS_TIME_MAX];
+	cJSON *o = json_object();
+
+	json_text(o, "hub", c->name);
+	json_hex(o, "hub_id", c->id, HUB_ID_LEN);
+	json_bool(o, "claimed", true);
+	json_bool(o, "changed", changed);
+	json_text(o, "by", c->by);
+	json_text(o, "at", words_time(c->at_ms, 0, true, when));
+	if (*c->site)
+		json_text(o, "site", c->site);
+	else
+		json_null(o, "site");
+	json_print(o);
+	return CTL_OK;
+}
+
 /* The same once more is fine, whatever of it is said again. */
 static bool is_same(struct remote *clinic, const struct args *a, const struct claiming *k)
 {
@@ -161,6 +183,8 @@ static int said_already(struct remote *clinic, const struct args *a,
 {
 	bool same = is_same(clinic, a, k);
 
+	if (same && a->json)
+		return print_json(&k->other, false);
 	fprintf(same ? stdout : stderr, "%sThis hub is claimed already, as '%s', ",
 		same ? "" : "clinicctl: ", k->other.name);
 	print_who(same ? stdout : stderr, &k->other);
@@ -174,6 +198,8 @@ static int said_already(struct remote *clinic, const struct args *a,
 
 static int report(const struct args *a, const struct claim *c)
 {
+	if (a->json)
+		return print_json(c, true);
 	printf("Hub '%s' is claimed: with the key that this label names it may enrol "
 	       "here.\n\n  hub id   ",
 	       c->name);
@@ -300,6 +326,15 @@ static int cancel(struct remote *clinic, const struct args *a, struct claiming *
 		return ctl_complain(CTL_CANT_CREATE,
 				    "this hub has enrolled: its claim cannot be taken "
 				    "back; nothing was changed");
+	if (a->json) {
+		cJSON *o = json_object();
+
+		json_hex(o, "hub_id", found.spki, HUB_ID_LEN);
+		json_bool(o, "claimed", false);
+		json_bool(o, "changed", true);
+		json_print(o);
+		return CTL_OK;
+	}
 	printf("The claim is taken back: this hub may not enrol here any more.\n");
 	return CTL_OK;
 }
@@ -328,8 +363,9 @@ const struct ctl_verb ctl_claim = {
 	.usage = "Usage: clinicctl claim DIR LABEL [--name NAME] [--site TEXT] "
 		 "[--replaces "
 		 "HUB] [--by NAME]\n"
+		 "           [--json]\n"
 		 "       clinicctl claim DIR --cancel LABEL|NAME [--reason TEXT] [--by "
-		 "NAME]\n"
+		 "NAME] [--json]\n"
 		 "Says that the hub with this label is ours: with the key that the label "
 		 "names, and with\n"
 		 "no other, it may enrol. The label is no secret.\n\n"
@@ -344,7 +380,8 @@ const struct ctl_verb ctl_claim = {
 		 "  --replaces HUB   the hub in whose place it comes\n"
 		 "  --by NAME        who says so; default the user of this machine\n"
 		 "  --cancel         take it back, as long as the hub has not enrolled\n"
-		 "  --reason TEXT    why; kept in the journal\n",
+		 "  --reason TEXT    why; kept in the journal\n"
+		 "  --json           one object, for programs\n",
 	.remote = true,
 	.run = run,
 };

@@ -22,7 +22,7 @@
 
 struct edit {
 	const char *dir, *hub, *from, *out;
-	bool yes;
+	bool yes, json;
 	const char *folder;	      /* where the file is */
 	char name[HUB_NAME_MAX + 16]; /* of the file */
 	struct config_endpoint own;
@@ -38,6 +38,7 @@ static int parse_args(int argc, char **argv, struct edit *e)
 		{ "from", required_argument, NULL, 'f' },
 		{ "out", required_argument, NULL, 'o' },
 		{ "yes", no_argument, NULL, 'y' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -47,12 +48,15 @@ static int parse_args(int argc, char **argv, struct edit *e)
 		case 'f': e->from = optarg; break;
 		case 'o': e->out = optarg; break;
 		case 'y': e->yes = true; break;
+		case 'j': e->json = true; break;
 		default:
 			return ctl_misused(&ctl_conf, "config edit: nothing was changed");
 		}
 	}
 	if (!ctl_operands(&ctl_conf, argc, argv, optind, 3))
 		return CTL_USAGE;
+	if (e->json && !e->yes)
+		return ctl_misused(&ctl_conf, "config edit: --json needs --yes");
 	e->dir = argv[optind + 1];
 	e->hub = argv[optind + 2];
 	return CTL_OK;
@@ -252,6 +256,18 @@ static int apply(void *arg, struct config *c)
 	return CTL_OK;
 }
 
+/* c: as signed, or NULL: nothing was changed. */
+static void print_json(const struct edit *e, const struct config *c,
+		       const struct ctl_config_out *out)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "hub", e->hub);
+	json_bool(o, "changed", c != NULL);
+	ctl_config_add_json(o, c ? c : &e->before, out);
+	json_print(o);
+}
+
 static int sign(struct edit *e)
 {
 	static struct config c;
@@ -260,7 +276,9 @@ static int sign(struct edit *e)
 
 	if (r == CTL_OK)
 		r = ctl_config_ask(e->dir, e->hub, &out, apply, e, &c);
-	if (r == CTL_OK) {
+	if (r == CTL_OK && e->json) {
+		print_json(e, &c, &out);
+	} else if (r == CTL_OK) {
 		printf("Configuration %llu of hub '%s' is signed.\n",
 		       (unsigned long long)c.version, e->hub);
 		ctl_config_print_next(stdout, &out);
@@ -284,11 +302,14 @@ static int edit(struct edit *e)
 	after = config_text_make(e->hub, &e->after, true);
 	same = strcmp(e->text, after) == 0;
 	if (!same)
-		config_text_diff(stdout, e->text, after);
+		config_text_diff(e->json ? stderr : stdout, e->text, after);
 	crypto_wipe(after, strlen(after));
 	free(after);
 	if (same) {
-		printf("Nothing was changed.\n");
+		if (e->json)
+			print_json(e, NULL, &(struct ctl_config_out){ 0 });
+		else
+			printf("Nothing was changed.\n");
 		remove_file(e);
 		return CTL_OK;
 	}

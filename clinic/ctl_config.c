@@ -161,6 +161,16 @@ int ctl_config_next(const char *dir, const char *hub, const struct ctl_config_ou
 	return r;
 }
 
+void ctl_config_add_json(cJSON *o, const struct config *c,
+			 const struct ctl_config_out *out)
+{
+	json_uint(o, "configuration", c->version);
+	if (out->path)
+		json_text(o, "file", out->path);
+	else
+		json_null(o, "file");
+}
+
 void ctl_config_print_next(FILE *to, const struct ctl_config_out *out)
 {
 	fprintf(to, "The hub fetches it when it calls next, within a heartbeat; "

@@ -15,6 +15,7 @@
 #include "clinic/ctl.h"
 #include "clinic/files.h"
 #include "clinic/store.h"
+#include "clinic/json.h"
 #include "hub/core/config.h"
 
 /* The file that --out names; all zero: none. Fields are private. */
@@ -67,5 +68,8 @@ int ctl_config_sign(const char *dir, struct store *store, const struct config *c
 		    uint8_t cose[static BUNDLE_COSE_MAX], size_t *ret_len,
 		    char why[static FOLDER_WHY_MAX]);
 
+/* ctl_config_add_json - "configuration", its version, and "file", where --out has put it, or null. */
+void ctl_config_add_json(cJSON *o, const struct config *c,
+			 const struct ctl_config_out *out);
 /* ctl_config_print_next - how the config reaches the hub, in a sentence or two; what the person must do with the file. */
 void ctl_config_print_next(FILE *to, const struct ctl_config_out *out);

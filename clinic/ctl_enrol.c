@@ -214,8 +214,6 @@ static int make_ca(int argc, char **argv)
 
 	if (r != CTL_OK)
 		return r;
-	if (a.json)
-		return ctl_misused(&ctl_enrol, "enrol ca: there is no --json");
 	if (!file_is_gone(a.dir, FILES_ENROL_KEY))
 		return ctl_complain(CTL_CANT_CREATE,
 				    "%s/%s is there already, or the folder cannot be "
@@ -235,6 +233,14 @@ static int make_ca(int argc, char **argv)
 	if (r < 0)
 		return ctl_complain(CTL_CANT_CREATE, "%s/%s could not be made: %s", a.dir,
 				    FILES_ENROL_KEY, err_text(r));
+	if (a.json) {
+		cJSON *o = json_object();
+
+		json_text(o, "key", FILES_ENROL_KEY);
+		json_text(o, "certificate", FILES_ENROL_CRT);
+		json_print(o);
+		return CTL_OK;
+	}
 	printf("%s and %s are made. Copy %s to each machine where clinicd listens, and "
 	       "%s "
 	       "to the one\nwhere hubs enrol; say 'enrol = PORT' in %s there, and start "
@@ -257,7 +263,7 @@ const struct ctl_verb ctl_enrol = {
 	.usage = "Usage: clinicctl enrol list DIR [--json]\n"
 		 "       clinicctl enrol approve DIR NAME [--by NAME] [--reason TEXT] "
 		 "[--json]\n"
-		 "       clinicctl enrol ca DIR\n"
+		 "       clinicctl enrol ca DIR [--json]\n"
 		 "Hubs that were claimed ask for a certificate where clinic.conf says "
 		 "'enrol = PORT'.\n\n"
 		 "  list      all of them, with what each waits for, and alarms of "

@@ -18,6 +18,7 @@
 #include "clinic/endpoint_args.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
+#include "clinic/json.h"
 #include "clinic/spec.h"
 #include "clinic/store_assign.h"
 #include "clinic/store_claim.h"
@@ -39,7 +40,7 @@ struct args {
 	const char *dir, *name, *out;
 	struct bundle_wish wish;
 	struct endpoint_args endpoints;
-	bool has_offset;
+	bool json, has_offset;
 };
 
 static int add_device(struct args *a, char *text)
@@ -143,6 +144,7 @@ static int parse_options(int argc, char **argv, struct args *a)
 		{ "heartbeat", required_argument, NULL, 'b' },
 		{ "pair-window", required_argument, NULL, 'w' },
 		{ "dst-change", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, r = CTL_OK;
@@ -158,6 +160,7 @@ static int parse_options(int argc, char **argv, struct args *a)
 		case 'b': r = set_heartbeat(a, optarg); break;
 		case 'w': r = set_window(a, optarg); break;
 		case 'c': r = set_change(a, optarg); break;
+		case 'j': a->json = true; break;
 		default: return ctl_misused(&ctl_hub, "hub add: nothing was made");
 		}
 	}
@@ -306,6 +309,19 @@ static void print_offset(const struct args *a)
 static void report(const struct args *a, const struct hub *h, const struct config *c)
 {
 	struct endpoint_list endpoints = { .count = c->endpoint_count };
+	cJSON *o;
+
+	if (a->json) {
+		o = json_object();
+		json_text(o, "hub", a->name);
+		json_hex(o, "hub_id", h->id, HUB_ID_LEN);
+		json_text(o, "bundle", a->out);
+		json_uint(o, "configuration", c->version);
+		json_uint(o, "devices", a->wish.device_count);
+		json_uint(o, "pair_window_min", a->wish.window_min);
+		json_print(o);
+		return;
+	}
 
 	printf("Hub '%s' is added; its uploads are accepted from now on.\n\n  hub id   ",
 	       a->name);
@@ -406,7 +422,7 @@ const struct ctl_verb ctl_hub = {
 		"SPEC]...\n"
 		"           [--endpoint SPEC]... [--utc-offset MINUTES]\n"
 		"           [--dst-change INSTANT,MINUTES]\n"
-		"           [--pair-window MINUTES] [--heartbeat SECONDS]\n"
+		"           [--pair-window MINUTES] [--heartbeat SECONDS] [--json]\n"
 		"Adds a hub under NAME (not the patient's) and writes what it needs to "
 		"the "
 		"new\n"
@@ -453,6 +469,7 @@ const struct ctl_verb ctl_hub = {
 		"Usage: clinicctl hub pair-window DIR NAME DEVICE [--minutes N] "
 		"[--repair] "
 		"[--out FILE]\n"
+		"           [--json]\n"
 		"Signs a new configuration that orders a pairing window for one device "
 		"of "
 		"the hub;\n"

@@ -14,6 +14,7 @@
 #include "clinic/ctl_passphrase.h"
 #include "clinic/endpoint_spec.h"
 #include "clinic/files.h"
+#include "clinic/json.h"
 #include "clinic/keyfile.h"
 #include "clinic/passphrase.h"
 #include "clinic/pki.h"
@@ -222,6 +223,16 @@ static void report(const char *dir, const struct conf *conf)
 	       conf->port, dir, dir);
 }
 
+static void report_json(const char *dir, const struct conf *conf)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "folder", dir);
+	json_text(o, "name", conf->name);
+	json_uint(o, "port", conf->port);
+	json_print(o);
+}
+
 static int set_name(const char *text, struct conf *conf)
 {
 	if (!endpoint_name_ok(text))
@@ -285,15 +296,17 @@ static int run(int argc, char **argv)
 		{ "port", required_argument, NULL, 'p' },
 		{ "database", required_argument, NULL, 'd' },
 		{ "encrypt", no_argument, NULL, 'e' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct conf conf = { .port = CONF_PORT };
-	bool encrypt = false;
+	bool encrypt = false, json = false;
 	int c, r = CTL_OK;
 
 	while (r == CTL_OK && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'e': encrypt = true; break;
+		case 'j': json = true; break;
 		case 'n': r = set_name(optarg, &conf); break;
 		case 'a': r = set_address(optarg, &conf); break;
 		case 'p': r = set_port(optarg, &conf); break;
@@ -306,7 +319,9 @@ static int run(int argc, char **argv)
 	if (!conf.name[0])
 		return ctl_misused(&ctl_init, "init: --name is needed");
 	r = ask_and_make(argv[optind], &conf, encrypt);
-	if (r == CTL_OK)
+	if (r == CTL_OK && json)
+		report_json(argv[optind], &conf);
+	else if (r == CTL_OK)
 		report(argv[optind], &conf);
 	return r;
 }
@@ -315,7 +330,7 @@ const struct ctl_verb ctl_init = {
 	.name = "init",
 	.what = "make a new clinic: keys, certificates, database",
 	.usage = "Usage: clinicctl init DIR --name NAME [--address ADDRESS] [--port N]\n"
-		 "                          [--database URL] [--encrypt]\n"
+		 "                          [--database URL] [--encrypt] [--json]\n"
 		 "Makes a new clinic in the folder DIR, which must not exist or be "
 		 "empty.\n\n"
 		 "  --name NAME        the server's name, like clinic.example: hubs "

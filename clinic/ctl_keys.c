@@ -187,15 +187,19 @@ static int check_known(const struct args *a, const char *risk)
 
 /* --- the steps -------------------------------------------------------------------------------- */
 
+/* Where words go: beside the object with --json. */
+static FILE *say;
+
 static int sync_fleet(const char *dir, struct wanted *w)
 {
 	struct ctl_fleet f;
 	int r = ctl_fleet_change(dir, change, w, &f);
 
-	printf("%u hubs have a new configuration, which they fetch when they call next; "
-	       "%u "
-	       "had it already.\n",
-	       f.changed, f.same);
+	fprintf(say,
+		"%u hubs have a new configuration, which they fetch when they call next; "
+		"%u "
+		"had it already.\n",
+		f.changed, f.same);
 	if (f.failed > 0)
 		return ctl_complain(CTL_FAILED,
 				    "%u hubs have none: do the same again when what was "
@@ -227,7 +231,7 @@ static int next(const struct args *a)
 						    ctl_now_ms(), why);
 
 	if (r == -EEXIST)
-		printf("There is a next key already; no other was made.\n");
+		fprintf(say, "There is a next key already; no other was made.\n");
 	r = r == -EEXIST && (a->what == WHAT_SEAL ||
 			     keyring_step(a->dir, (enum keyring_pair)a->what) ==
 				     KEYRING_ANNOUNCED)
@@ -236,34 +240,39 @@ static int next(const struct args *a)
 	if (r != CTL_OK)
 		return r;
 	if (a->what == WHAT_ENROL) {
-		printf("enrol-next.crt is made. Copy it to each machine where clinicd "
-		       "listens, and start it\nanew there; then: clinicctl keys use %s "
-		       "enrol.\n",
-		       a->dir);
+		fprintf(say,
+			"enrol-next.crt is made. Copy it to each machine where clinicd "
+			"listens, and start it\nanew there; then: clinicctl keys use %s "
+			"enrol.\n",
+			a->dir);
 		return CTL_OK;
 	}
 	r = tell_fleet(a->dir);
 	if (r == CTL_OK)
-		printf("When all of them have it ('clinicctl keys show %s'): clinicctl "
-		       "keys use %s %s.\n",
-		       a->dir, a->dir, a->what == WHAT_SEAL ? "seal" : "server");
+		fprintf(say,
+			"When all of them have it ('clinicctl keys show %s'): clinicctl "
+			"keys use %s %s.\n",
+			a->dir, a->dir, a->what == WHAT_SEAL ? "seal" : "server");
 	return r;
 }
 
 static void print_restart(const struct args *a)
 {
 	if (a->what == WHAT_ENROL)
-		printf("Start clinicd anew: from then on it signs with the other CA, and "
-		       "takes hubs of both. When\nall certificates of the one before "
-		       "have "
-		       "ended, after %d days: clinicctl keys drop %s enrol.\n",
-		       OLD_CA_DAYS, a->dir);
+		fprintf(say,
+			"Start clinicd anew: from then on it signs with the other CA, "
+			"and "
+			"takes hubs of both. When\nall certificates of the one before "
+			"have "
+			"ended, after %d days: clinicctl keys drop %s enrol.\n",
+			OLD_CA_DAYS, a->dir);
 	else
-		printf("Start clinicd anew: from then on it shows the other key. Hubs "
-		       "that know both go on. One\nthat does not calls in vain: "
-		       "'clinicctl keys back %s server' lets it in again. At last:\n"
-		       "clinicctl keys drop %s server.\n",
-		       a->dir, a->dir);
+		fprintf(say,
+			"Start clinicd anew: from then on it shows the other key. Hubs "
+			"that know both go on. One\nthat does not calls in vain: "
+			"'clinicctl keys back %s server' lets it in again. At last:\n"
+			"clinicctl keys drop %s server.\n",
+			a->dir, a->dir);
 }
 
 static int use(const struct args *a)
@@ -301,8 +310,9 @@ static int back(const struct args *a)
 				   "'keys next'");
 	r = done(keyring_back(a->dir, (enum keyring_pair)a->what, why), why);
 	if (r == CTL_OK)
-		printf("The key before is in place again; start clinicd anew. 'clinicctl "
-		       "keys use' goes on\nwith the other one.\n");
+		fprintf(say, "The key before is in place again; start clinicd anew. "
+			     "'clinicctl "
+			     "keys use' goes on\nwith the other one.\n");
 	return r;
 }
 
@@ -355,8 +365,8 @@ static int drop(const struct args *a)
 	if (r == CTL_OK)
 		r = done(keyring_drop(a->dir, (enum keyring_pair)a->what, why), why);
 	if (r == CTL_OK)
-		printf("The key before is removed%s.\n",
-		       a->what == WHAT_ENROL ? "; start clinicd anew" : "");
+		fprintf(say, "The key before is removed%s.\n",
+			a->what == WHAT_ENROL ? "; start clinicd anew" : "");
 	return r;
 }
 
@@ -458,18 +468,28 @@ static int show(const struct args *a)
 
 /* --- the command line ------------------------------------------------------------------------- */
 
+static const char *const whats[] = {
+	[WHAT_SERVER] = "server", [WHAT_ENROL] = "enrol", [WHAT_SEAL] = "seal"
+};
+
 static int parse_what(const char *text, enum what *ret)
 {
-	static const char *const words[] = {
-		[WHAT_SERVER] = "server", [WHAT_ENROL] = "enrol", [WHAT_SEAL] = "seal"
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (strcmp(text, words[i]) == 0) {
+	for (size_t i = 0; i < sizeof(whats) / sizeof(*whats); i++)
+		if (strcmp(text, whats[i]) == 0) {
 			*ret = (enum what)i;
 			return CTL_OK;
 		}
 	return ctl_misused(&ctl_keys, "keys: '%s' is not server, enrol or seal", text);
+}
+
+/* What was asked for is done, maybe before. */
+static void print_step(const struct args *a)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "key", whats[a->what]);
+	json_bool(o, "done", true);
+	json_print(o);
 }
 
 /* of_one: takes the word for which key. */
@@ -494,7 +514,12 @@ static int run_one(int argc, char **argv, bool of_one, int (*fn)(const struct ar
 		return CTL_USAGE;
 	a.dir = argv[optind + 1];
 	r = of_one ? parse_what(argv[optind + 2], &a.what) : CTL_OK;
-	return r == CTL_OK ? fn(&a) : r;
+	say = a.json && of_one ? stderr : stdout;
+	if (r == CTL_OK)
+		r = fn(&a);
+	if (r == CTL_OK && a.json && of_one)
+		print_step(&a);
+	return r;
 }
 
 static int run_show(int argc, char **argv)
@@ -533,10 +558,10 @@ const struct ctl_verb ctl_keys = {
 	.what = "change the server's key, the CA for hubs that enrol, the sealing key",
 	.usage =
 		"Usage: clinicctl keys show DIR [--json]\n"
-		"       clinicctl keys next DIR server|enrol|seal\n"
-		"       clinicctl keys use DIR server|enrol|seal [--anyway]\n"
-		"       clinicctl keys back DIR server|enrol\n"
-		"       clinicctl keys drop DIR server|enrol [--anyway]\n"
+		"       clinicctl keys next DIR server|enrol|seal [--json]\n"
+		"       clinicctl keys use DIR server|enrol|seal [--anyway] [--json]\n"
+		"       clinicctl keys back DIR server|enrol [--json]\n"
+		"       clinicctl keys drop DIR server|enrol [--anyway] [--json]\n"
 		"Changes a key of the clinic without a visit to any hub. A step that was "
 		"cut short is done\nagain.\n\n"
 		"  next   makes the next key, and announces it in the configuration of "

@@ -206,6 +206,21 @@ static int add_row(struct store *s, const struct person *p, const char *folder,
 	return r;
 }
 
+static void print_allowed(const struct args *a, bool may_ask)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "person", a->name);
+	json_bool(o, "may_ask", may_ask);
+	if (may_ask)
+		json_text(o, "role", door_role_text(a->role));
+	if (may_ask && a->out)
+		json_text(o, "folder", a->out);
+	else
+		json_null(o, "folder");
+	json_print(o);
+}
+
 static int report_add(const struct args *a, int r)
 {
 	switch (r) {
@@ -219,6 +234,10 @@ static int report_add(const struct args *a, int r)
 		return ctl_complain(CTL_CANT_CREATE,
 				    "%s could not be made; nothing was changed", a->out);
 	default: return ctl_store_failed(a->dir, NULL, r);
+	}
+	if (a->json) {
+		print_allowed(a, true);
+		return CTL_OK;
 	}
 	printf("'%s' may ask this clinic, as %s.\n", a->name, door_role_text(a->role));
 	if (a->out)
@@ -286,7 +305,10 @@ static int revoke(const struct args *a, struct store *s)
 				    a->name);
 	if (r < 0)
 		return ctl_store_failed(a->dir, NULL, r);
-	printf("'%s' may not ask this clinic any more.\n", a->name);
+	if (a->json)
+		print_allowed(a, false);
+	else
+		printf("'%s' may not ask this clinic any more.\n", a->name);
 	return CTL_OK;
 }
 
@@ -423,14 +445,14 @@ const struct ctl_verb ctl_person = {
 	.what = "who may ask clinicd, from this machine or from elsewhere",
 	.usage =
 		"Usage: clinicctl person add DIR NAME --role ROLE --login USER [--by "
-		"NAME]\n"
+		"NAME] [--json]\n"
 		"       clinicctl person add DIR NAME --role ROLE --out FOLDER --port N\n"
-		"           [--address ADDRESS] [--by NAME]\n"
+		"           [--address ADDRESS] [--by NAME] [--json]\n"
 		"Lets a person ask this clinic's clinicd: as a user of its machine, or "
 		"from elsewhere with a\n"
 		"certificate of their own, which is put into a new folder with all that "
 		"is needed.\n\n"
-		"Usage: clinicctl person revoke DIR NAME\n"
+		"Usage: clinicctl person revoke DIR NAME [--json]\n"
 		"Ends that, with the next question. A name is not given again.\n\n"
 		"Usage: clinicctl person list DIR [--json]\n"
 		"       clinicctl person record DIR [--last N] [--json]\n"

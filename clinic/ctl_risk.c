@@ -17,6 +17,7 @@
 #include "clinic/ctl_decide.h"
 #include "clinic/ctl_order.h"
 #include "clinic/files.h"
+#include "clinic/json.h"
 #include "clinic/risk_show.h"
 #include "clinic/vex_sign.h"
 #include "hub/core/err.h"
@@ -354,22 +355,29 @@ static int report(const struct args *a, struct store *store, struct build *b,
 
 /* --- signing ----------------------------------------------------------------------------------------- */
 
-static int write_signature(const char *document, const uint8_t *bytes, size_t len)
+static int write_signature(const struct args *a, const uint8_t *bytes, size_t len)
 {
 	char path[FILES_PATH_MAX];
 	int fd, r;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s%s", document, VEX_SIGNATURE_END) >=
+	if ((size_t)snprintf(path, sizeof(path), "%s%s", a->hub, VEX_SIGNATURE_END) >=
 	    sizeof(path))
-		return ctl_complain(CTL_CANT_CREATE, "%s: the name is too long",
-				    document);
+		return ctl_complain(CTL_CANT_CREATE, "%s: the name is too long", a->hub);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	r = fd < 0 ? -EIO : file_write_at(fd, bytes, len, 0);
 	if (fd >= 0)
 		close(fd);
 	if (r < 0)
 		return ctl_complain(CTL_CANT_CREATE, "%s could not be written", path);
-	printf("%s is signed: %s\n", document, path);
+	if (a->json) {
+		cJSON *o = json_object();
+
+		json_text(o, "document", a->hub);
+		json_text(o, "file", path);
+		json_print(o);
+		return CTL_OK;
+	}
+	printf("%s is signed: %s\n", a->hub, path);
 	return CTL_OK;
 }
 
@@ -401,7 +409,7 @@ static int sign_document(const struct args *a, struct store *store)
 			r = ctl_complain(CTL_NO_PERM, "this is not the key of '%s'",
 					 a->as);
 		else
-			r = write_signature(a->hub, bytes, (size_t)n);
+			r = write_signature(a, bytes, (size_t)n);
 	}
 	signing_close(key);
 	text_free(&t);
@@ -529,7 +537,8 @@ const struct ctl_verb ctl_risk = {
 		"FILE]...\n"
 		"                      [--release NAME] [--conditions FILE] [--vex "
 		"FILE]... [--cve ID] [--json]\n"
-		"       clinicctl risk sign DIR DOCUMENT --as NAME [--signer-key FILE]\n"
+		"       clinicctl risk sign DIR DOCUMENT --as NAME [--signer-key FILE] "
+		"[--json]\n"
 		"Joins what the hub has loaded (its evidence), what its image is made "
 		"of, "
 		"lists of known\n"

@@ -110,6 +110,24 @@ static int put(struct store *s, struct signer_row *row)
 	return r;
 }
 
+static void print_row(const struct signer_row *row, bool json)
+{
+	cJSON *o;
+
+	if (!json) {
+		printf("  %-3u %-16s %s\n", row->signer.person,
+		       signer_role_text(row->signer.role), row->name);
+		return;
+	}
+	o = json_object();
+	json_uint(o, "person", row->signer.person);
+	json_text(o, "name", row->name);
+	json_text(o, "role", signer_role_text(row->signer.role));
+	json_hex(o, "public", row->signer.public, sizeof(row->signer.public));
+	json_int(o, "added_ms", row->added_ms);
+	json_print(o);
+}
+
 static int add_row(const struct args *a, struct store *store, struct signer_row *row)
 {
 	char name[ORDER_KEY_NAME_MAX];
@@ -131,6 +149,10 @@ static int add_row(const struct args *a, struct store *store, struct signer_row 
 				    SIGNERS_MAX);
 	if (r < 0)
 		return ctl_store_failed(a->dir, NULL, r);
+	if (a->json) {
+		print_row(row, true);
+		return CTL_OK;
+	}
 	printf("'%s' may sign orders as %s, number %u.\n", row->name,
 	       signer_role_text(row->signer.role), row->signer.person);
 	if (!a->public)
@@ -173,24 +195,6 @@ static int add(int argc, char **argv)
 }
 
 /* --- list, remove, give --------------------------------------------------------------------------- */
-
-static void print_row(const struct signer_row *row, bool json)
-{
-	cJSON *o;
-
-	if (!json) {
-		printf("  %-3u %-16s %s\n", row->signer.person,
-		       signer_role_text(row->signer.role), row->name);
-		return;
-	}
-	o = json_object();
-	json_uint(o, "person", row->signer.person);
-	json_text(o, "name", row->name);
-	json_text(o, "role", signer_role_text(row->signer.role));
-	json_hex(o, "public", row->signer.public, sizeof(row->signer.public));
-	json_int(o, "added_ms", row->added_ms);
-	json_print(o);
-}
 
 static int list(int argc, char **argv)
 {
@@ -241,7 +245,13 @@ static int remove_signer(int argc, char **argv)
 		return r;
 	r = remove_locked(&a, store);
 	store_close(store);
-	if (r == CTL_OK)
+	if (r == CTL_OK && a.json) {
+		cJSON *o = json_object();
+
+		json_text(o, "name", a.name);
+		json_bool(o, "removed", true);
+		json_print(o);
+	} else if (r == CTL_OK)
 		printf("'%s' signs nothing more here. A hub obeys that key until it has "
 		       "a "
 		       "new configuration:\n'clinicctl signer give %s HUB', for each.\n",
@@ -268,11 +278,18 @@ static int give(int argc, char **argv)
 	if (r != CTL_OK)
 		return r;
 	r = ctl_config_next(a.dir, a.name, &out, nothing_else, NULL, &c);
-	if (r == CTL_OK)
+	if (r == CTL_OK && a.json) {
+		cJSON *o = json_object();
+
+		json_text(o, "hub", a.name);
+		json_uint(o, "signers", c.signer_count);
+		ctl_config_add_json(o, &c, &out);
+		json_print(o);
+	} else if (r == CTL_OK) {
 		printf("Hub '%s' gets the list of signers with configuration %llu.\n",
 		       a.name, (unsigned long long)c.version);
-	if (r == CTL_OK)
 		ctl_config_print_next(stdout, &out);
+	}
 	crypto_wipe(&c, sizeof(c));
 	return r;
 }
@@ -288,10 +305,11 @@ static const struct ctl_part parts[] = {
 const struct ctl_verb ctl_signer = {
 	.name = "signer",
 	.what = "the people whose orders hubs obey",
-	.usage = "Usage: clinicctl signer add DIR NAME --role ROLE [--public FILE]\n"
+	.usage = "Usage: clinicctl signer add DIR NAME --role ROLE [--public FILE] "
+		 "[--json]\n"
 		 "       clinicctl signer list DIR [--json]\n"
-		 "       clinicctl signer remove DIR NAME\n"
-		 "       clinicctl signer give DIR HUB\n"
+		 "       clinicctl signer remove DIR NAME [--json]\n"
+		 "       clinicctl signer give DIR HUB [--json]\n"
 		 "Says whose signature hubs obey ('clinicctl lock' and others). A hub "
 		 "knows those that are\n"
 		 "in its configuration: 'give' signs a new one with the list as it is "

@@ -13,6 +13,7 @@
 #include "clinic/endpoint_args.h"
 #include "clinic/endpoint_spec.h"
 #include "clinic/files.h"
+#include "clinic/json.h"
 #include "clinic/spec.h"
 #include "clinic/trust_file.h"
 #include "clinic/words.h"
@@ -26,6 +27,7 @@ struct args {
 	const char *out;
 	struct trust_args trust;
 	long days;
+	bool json;
 };
 
 /* --- writing --------------------------------------------------------------------------- */
@@ -47,6 +49,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 		{ "endpoint", required_argument, NULL, 'e' },
 		{ "enrol", required_argument, NULL, 'n' },
 		{ "days", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, r = CTL_OK;
@@ -61,6 +64,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 			break;
 		case 'n': r = trust_args_enrol(&ctl_trust, &a->trust, optarg); break;
 		case 'd': r = set_days(a, optarg); break;
+		case 'j': a->json = true; break;
 		default: return ctl_misused(&ctl_trust, "trust: nothing was made");
 		}
 	}
@@ -107,6 +111,31 @@ static void print_trust(const struct trust *t, const uint8_t hash[static TRUST_H
 	       trust_expired(t, now_ms / 1000) ? ", which is OVER: no hub takes it" : "");
 }
 
+static void print_json(const struct trust *t, const uint8_t hash[static TRUST_HASH_LEN],
+		       const char *path)
+{
+	char text[ENDPOINT_TEXT_MAX], when[WORDS_TIME_MAX],
+		fingerprint[TRUST_FINGERPRINT_MAX];
+	uint8_t root[SHA256_LEN];
+	cJSON *o = json_object(), *in;
+
+	json_text(o, "file", path);
+	json_text(o, "clinic", t->clinic);
+	json_text(o, "fingerprint", trust_fingerprint(hash, fingerprint));
+	json_text(o, "enrol", endpoint_text(&t->enrol, text));
+	in = json_array_in(o, "endpoints");
+	for (size_t i = 0; i < t->endpoint_count; i++)
+		json_text_item(in, endpoint_text(&t->endpoints[i], text));
+	crypto_sha256(t->root, t->root_len, root);
+	json_hex(o, "root_sha256", root, sizeof(root));
+	json_hex(o, "config_key", t->config_public, sizeof(t->config_public));
+	json_uint(o, "sealing_key", t->seal_key_id);
+	json_hex(o, "sealing_public", t->seal_public, sizeof(t->seal_public));
+	json_text(o, "put_in_by", words_time(t->expires_s * 1000, 0, true, when));
+	json_bool(o, "over", trust_expired(t, ctl_now_ms() / 1000));
+	json_print(o);
+}
+
 static int not_trust(const char *path, const char *field, int err)
 {
 	if (err == -EKEYREJECTED)
@@ -123,7 +152,7 @@ static int not_trust(const char *path, const char *field, int err)
 			    field);
 }
 
-static int show(const char *path)
+static int show(const char *path, bool json)
 {
 	char dir[FILES_PATH_MAX], name[FILES_PATH_MAX];
 	uint8_t file[TRUST_FILE_MAX], hash[TRUST_HASH_LEN];
@@ -147,6 +176,10 @@ static int show(const char *path)
 		r = trust_open(file, (size_t)r, &t, hash, &field);
 	if (r < 0)
 		return not_trust(path, field, r);
+	if (json) {
+		print_json(&t, hash, path);
+		return CTL_OK;
+	}
 	print_trust(&t, hash, ctl_now_ms());
 	printf("\nA hub that is given this file shows the fingerprint on its console: "
 	       "only "
@@ -175,6 +208,10 @@ static int write_file(const struct args *a)
 	if (r < 0)
 		return ctl_complain(CTL_CANT_CREATE, "%s could not be written: %s",
 				    a->out, err_text(r));
+	if (a->json) {
+		print_json(&back, hash, a->out);
+		return CTL_OK;
+	}
 	print_trust(&back, hash, ctl_now_ms());
 	printf("\nNext: put %s in the hub, and compare the fingerprint with the one that "
 	       "its "
@@ -185,9 +222,19 @@ static int write_file(const struct args *a)
 
 static int run_show(int argc, char **argv)
 {
-	if (argc != 3)
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { NULL, 0, NULL, 0 } };
+	bool json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j')
+			return ctl_misused(&ctl_trust, "trust show: nothing was shown");
+		json = true;
+	}
+	if (argc - optind != 2)
 		return ctl_misused(&ctl_trust, "trust show: one FILE is shown");
-	return show(argv[2]);
+	return show(argv[optind + 1], json);
 }
 
 static int run(int argc, char **argv)
@@ -209,8 +256,8 @@ const struct ctl_verb ctl_trust = {
 	.usage =
 		"Usage: clinicctl trust DIR -o FILE [--clinic TEXT] [--endpoint SPEC]... "
 		"[--enrol SPEC]\n"
-		"           [--days N]\n"
-		"       clinicctl trust show FILE\n"
+		"           [--days N] [--json]\n"
+		"       clinicctl trust show FILE [--json]\n"
 		"Writes clinic.trust, which tells a hub where this clinic is and by "
 		"which "
 		"keys it is known,\n"

@@ -16,7 +16,7 @@ struct args {
 	const char *dir, *name, *out;
 	long device; /* 0: all */
 	long minutes;
-	bool repair;
+	bool repair, json;
 };
 
 static int parse_operands(int argc, char **argv, struct args *a)
@@ -45,6 +45,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 		{ "out", required_argument, NULL, 'o' },
 		{ "minutes", required_argument, NULL, 'm' },
 		{ "repair", no_argument, NULL, 'r' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -62,6 +63,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 						   optarg, CONFIG_WINDOW_MIN_MAX);
 			break;
 		case 'r': a->repair = true; break;
+		case 'j': a->json = true; break;
 		default:
 			return ctl_misused(&ctl_hub, "hub pair-window: nothing was made");
 		}
@@ -102,6 +104,19 @@ static int order(void *arg, struct config *c)
 static void report(const struct args *a, const struct ctl_config_out *out,
 		   const struct config *c)
 {
+	cJSON *o;
+
+	if (a->json) {
+		o = json_object();
+		json_text(o, "hub", a->name);
+		json_uint(o, "window", c->window.id);
+		json_uint(o, "device", c->window.device);
+		json_uint(o, "minutes", c->window.minutes);
+		json_bool(o, "repair", a->repair);
+		ctl_config_add_json(o, c, out);
+		json_print(o);
+		return;
+	}
 	printf("A pairing window of %ld minutes for ", a->minutes);
 	if (a->device)
 		printf("device %ld of hub '%s'", a->device, a->name);

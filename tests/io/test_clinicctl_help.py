@@ -3,6 +3,8 @@
 
     test_clinicctl_help.py [BUILD]      as test_clinicctl.py
 """
+import json
+import os
 import pathlib
 import re
 import shlex
@@ -78,6 +80,53 @@ class Page(Help):
                                            option], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
                                           cwd=self.top)
                     self.assertNotRegex(done.stderr, "unrecognized option|invalid option", (verb, part, option))
+
+
+class Json(Help):
+    """Each verb has --json, and the manual names what is in it."""
+
+    # a drawing, a talk, a script for a shell, a secret that is typed
+    WITHOUT = {("label", ""), ("completion", "bash"), ("completion", "zsh"), ("passphrase", "")}
+
+    def test_each_verb_and_part_has_it(self):
+        missing = {(verb, part) for verb in self.verbs() for part, text in self.synopses(verb)
+                   if "--json" not in text and not (verb == "visit" and "--show" not in text)}
+        self.assertEqual(missing, self.WITHOUT)
+
+    def names(self, value):
+        """Of all objects in it; not the keys of those that are lists by name."""
+        if isinstance(value, list):
+            return set().union(*map(self.names, value))
+        if not isinstance(value, dict):
+            return set()
+        return set(value) | set().union(*(self.names(v) for k, v in value.items() if k not in ("left", "devices", "plan")))
+
+    def test_what_is_in_it_is_in_the_manual(self):
+        told = PAGE.read_text().split(".Sh JSON")[1].split(".Sh EXIT STATUS")[0]
+        told = {word for line in re.findall(r"\.(?:It |Pq |Po )?Va ([^\n]*)", told) for word in re.findall(r"[a-z_0-9]+", line)}
+        label = "HUB1:AAAQEAYEAUDAOCAJBIFQYDIOB4IBCEQTCQKRMFYYDENBWHA5DYPQBYBK"
+        out, bundle, why, device = self.top / "clinic.trust", self.top / "hall", ("--reason", "x"), test_clinicctl.DEVICE
+        for words in (["init", self.dir, "--name", "clinic.example", "--address", "192.0.2.1"],
+                      ["hub", "add", self.dir, "kitchen", "--out", bundle, "--device", device], ["hub", "list", self.dir],
+                      ["hub", "show", self.dir, "kitchen"], ["hub", "pair-window", self.dir, "kitchen", "1"],
+                      ["hub", "suspend", self.dir, "kitchen", *why], ["hub", "resume", self.dir, "kitchen"],
+                      ["hub", "withdraw", self.dir, "kitchen", "1", *why], ["held", self.dir, "--journal"],
+                      ["held", self.dir, "kitchen", "--release", *why], ["claim", self.dir, label, "--name", "attic"],
+                      ["claim", self.dir, label], ["enrol", "list", self.dir], ["enrol", "approve", self.dir, "attic"],
+                      ["claim", self.dir, "--cancel", "attic"], ["trust", self.dir, "-o", out], ["trust", "show", out],
+                      ["assign", self.dir, "kitchen", "--patient", "P-1"], ["assign", self.dir, "kitchen", "--unassign"],
+                      ["signer", "add", self.dir, "tech", "--role", "technician"], ["signer", "list", self.dir],
+                      ["signer", "give", self.dir, "kitchen"], ["signer", "remove", self.dir, "tech"],
+                      ["person", "add", self.dir, "ann", "--role", "auditor", "--out", self.top / "ann", "--port", "5690"],
+                      ["person", "list", self.dir], ["person", "revoke", self.dir, "ann"], ["keys", "next", self.dir, "server"],
+                      ["config", "edit", self.dir, "kitchen", "--yes"]):
+            done = subprocess.run([test_clinicctl.BUILD / "clinicctl", *map(str, words), "--json"], capture_output=True, text=True,
+                                  timeout=60, cwd=self.top, env={**os.environ, "EDITOR": "true"})
+            self.assertEqual(done.returncode, 0, (words, done.stderr))
+            lines = [json.loads(line) for line in done.stdout.splitlines()]
+            self.assertTrue(lines, words)
+            for line in lines:
+                self.assertEqual(self.names(line) - told, set(), words)
 
 
 @unittest.skipUnless(shutil.which("bash"), "SKIP: no bash")
