@@ -18,20 +18,17 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "clinic/files.h"
-#include "clinic/folder.h"
 #include "clinic/ingest.h"
-#include "hub/core/config.h"
 #include "hub/core/evidence.h"
 #include "hub/crypto/manifest_sign.h"
 #include "hub/rt/file.h"
 #include "storage/keys.h"
 #include "storage/queue.h"
 #include "storage/spool_format.h"
+#include "tests/io/bundle_hub.h"
 
 enum {
 	LAST = 7,
@@ -43,65 +40,15 @@ enum {
 };
 
 struct player {
-	const char *clinic, *bundle, *scenario;
-	struct store *store;
-	struct config config;
-	uint8_t private[P256_PRIVATE_LEN], spki[PIN_LEN];
+	const char *scenario;
+	struct bundle_hub hub;
 	uint8_t bodies[CARD_SPOOL + 1][SEALED_BODY_MAX];
 	struct batch batch;
 };
 
-static void need(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "play_days: %s\n", what);
-	exit(1);
-}
-
 static bool is(const struct player *p, const char *scenario)
 {
 	return strcmp(p->scenario, scenario) == 0;
-}
-
-static int read_file(const struct player *p, const char *inner, const char *name,
-		     void *buf, size_t cap)
-{
-	char path[FILES_PATH_MAX];
-	int n;
-
-	need(files_path(p->bundle, inner, path) == 0, "path");
-	n = file_read(path, name, buf, cap);
-	need(n >= 0, name);
-	return n;
-}
-
-static void load(struct player *p)
-{
-	static uint8_t cose[CONFIG_BYTES_MAX];
-	uint8_t public[P256_PUBLIC_LEN];
-	char why[FOLDER_WHY_MAX], cert[PKI_PEM_MAX];
-	const uint8_t *payload;
-	const char *field;
-	size_t len;
-	int n;
-
-	need(read_file(p, "store", "sign.key", p->private, sizeof(p->private)) ==
-		     P256_PRIVATE_LEN,
-	     "sign.key");
-	need(read_file(p, "hubd", "clinic.pub", public, sizeof(public)) ==
-		     P256_PUBLIC_LEN,
-	     "clinic.pub");
-	n = read_file(p, "hubd", "config.cose", cose, sizeof(cose));
-	need(sign1_open(SIGN_CONTEXT_CONFIG, public, cose, (size_t)n, &payload, &len) ==
-		     0,
-	     "signature of the config");
-	need(config_decode(payload, len, &p->config, &field) == 0, "config");
-	n = read_file(p, "coap", "identity.crt", cert, sizeof(cert) - 1);
-	cert[n] = '\0';
-	need(pki_spki(cert, p->spki) == 0, "identity.crt");
-	n = folder_open_store(p->clinic, &p->store, why);
-	need(n == 0, why);
 }
 
 /* --- records ---------------------------------------------------------------------------------------- */
@@ -112,7 +59,7 @@ static size_t make_reading(const struct player *p, uint64_t seq, uint8_t *body)
 		.kind = READING_WEIGHT,
 		.characteristic = 0x2a9d,
 		.raw_len = 1,
-		.peripheral = { .num = p->config.devices[0].num },
+		.peripheral = { .num = p->hub.config.devices[0].num },
 		.captured = { .boot = { 0xb0 },
 			      .mono = { seq },
 			      .wall = { DAY * INT64_C(86400000), 40,
@@ -135,7 +82,7 @@ static size_t make_manifest(const struct player *p, uint64_t seq, uint8_t *body)
 	const uint64_t counter = seq == 1 ? 1 : seq - 3;
 	uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN];
 	struct manifest m = {
-		.epoch = p->config.epoch,
+		.epoch = p->hub.config.epoch,
 		.counter = counter,
 		.first = seq == 1   ? 1
 			 : seq == 5 ? 2
@@ -153,10 +100,10 @@ static size_t make_manifest(const struct player *p, uint64_t seq, uint8_t *body)
 	};
 	int n;
 
-	memcpy(m.hub, p->config.hub, HUB_ID_LEN);
+	memcpy(m.hub, p->hub.config.hub, HUB_ID_LEN);
 	p256_generate(private, public);
-	n = manifest_make(&m, is(p, "forged") && seq == 6 ? private : p->private, body,
-			  MANIFEST_BODY_MAX);
+	n = manifest_make(&m, is(p, "forged") && seq == 6 ? private : p->hub.private,
+			  body, MANIFEST_BODY_MAX);
 	need(n > 0, "manifest_make");
 	return (size_t)n;
 }
@@ -168,16 +115,16 @@ static struct record make(struct player *p, uint64_t seq, size_t slot, bool all_
 	uint8_t body[READING_BODY_MAX], ad[ENVELOPE_LEN];
 	bool manifest = !all_readings && (seq == 1 || seq == 5 || seq == 6);
 	size_t len = manifest ? make_manifest(p, seq, body) : make_reading(p, seq, body);
-	struct envelope e = { .epoch = p->config.epoch,
-			      .assignment = p->config.assignment,
+	struct envelope e = { .epoch = p->hub.config.epoch,
+			      .assignment = p->hub.config.assignment,
 			      .seq = seq,
 			      .class = CLASS_ROUTINE,
 			      .kind = manifest ? READING_MANIFEST : READING_WEIGHT,
 			      .body_len = (uint32_t)SEALED_LEN(len) };
 
-	memcpy(e.hub, p->config.hub, HUB_ID_LEN);
+	memcpy(e.hub, p->hub.config.hub, HUB_ID_LEN);
 	envelope_encode(&e, ad);
-	need(seal(p->config.seal_key_id, seal_public, ad, sizeof(ad), body, len,
+	need(seal(p->hub.config.seal_key_id, seal_public, ad, sizeof(ad), body, len,
 		  p->bodies[slot]) == 0,
 	     "seal");
 	return (struct record){ e.assignment,	 seq,	    e.class, e.kind,
@@ -196,11 +143,11 @@ static void upload(struct player *p)
 	int n = batch_encode(&p->batch, payload, sizeof(payload));
 
 	need(n > 0, "batch_encode");
-	n = sign1_make(SIGN_CONTEXT_BATCH, p->private, payload, (size_t)n, cose,
+	n = sign1_make(SIGN_CONTEXT_BATCH, p->hub.private, payload, (size_t)n, cose,
 		       sizeof(cose));
 	need(n > 0, "sign1_make");
-	ingest_init(&in, p->store);
-	ingest_handle(&in, p->spki, cose, (size_t)n, now, &re, &note);
+	ingest_init(&in, p->hub.store);
+	ingest_handle(&in, p->hub.spki, cose, (size_t)n, now, &re, &note);
 	printf("%s stored=%u conflict=%u older=%d\n", ingest_outcome_text(note.outcome),
 	       note.stored, note.conflict, note.older);
 	need(note.outcome == INGEST_STORED, "not stored");
@@ -212,7 +159,7 @@ static void add(struct player *p, uint64_t seq)
 	struct batch *b = &p->batch;
 
 	b->records[b->record_count] =
-		make(p, seq, b->record_count, false, p->config.seal_public);
+		make(p, seq, b->record_count, false, p->hub.config.seal_public);
 	b->record_count++;
 }
 
@@ -220,9 +167,9 @@ static void play(struct player *p)
 {
 	struct batch *b = &p->batch;
 
-	b->epoch = p->config.epoch;
+	b->epoch = p->hub.config.epoch;
 	b->highest = LAST;
-	memcpy(b->hub, p->config.hub, HUB_ID_LEN);
+	memcpy(b->hub, p->hub.config.hub, HUB_ID_LEN);
 	for (uint64_t seq = 1; seq <= LAST; seq++)
 		if (!(is(p, "lost") && seq == 4) && !(is(p, "missing") && seq == 5))
 			add(p, seq);
@@ -256,18 +203,18 @@ static struct record seal_piece(struct player *p, uint64_t seq, size_t slot,
 {
 	uint8_t body[EVIDENCE_PIECE_BODY_MAX], ad[ENVELOPE_LEN];
 	int n = evidence_piece_encode(piece, body, sizeof(body));
-	struct envelope e = { .epoch = p->config.epoch,
-			      .assignment = p->config.assignment,
+	struct envelope e = { .epoch = p->hub.config.epoch,
+			      .assignment = p->hub.config.assignment,
 			      .seq = seq,
 			      .class = CLASS_ROUTINE,
 			      .kind = READING_EVIDENCE };
 
 	need(n > 0, "evidence_piece_encode");
 	e.body_len = (uint32_t)SEALED_LEN((size_t)n);
-	memcpy(e.hub, p->config.hub, HUB_ID_LEN);
+	memcpy(e.hub, p->hub.config.hub, HUB_ID_LEN);
 	envelope_encode(&e, ad);
-	need(seal(p->config.seal_key_id, p->config.seal_public, ad, sizeof(ad), body,
-		  (size_t)n, p->bodies[slot]) == 0,
+	need(seal(p->hub.config.seal_key_id, p->hub.config.seal_public, ad, sizeof(ad),
+		  body, (size_t)n, p->bodies[slot]) == 0,
 	     "seal");
 	return (struct record){ e.assignment,	 seq,	    e.class, e.kind,
 				p->bodies[slot], e.body_len };
@@ -289,8 +236,8 @@ static void play_evidence(struct player *p, const char *path)
 	reader_init(&r, bytes, 8);
 	piece.counter = read_be64(&r);
 	piece.total = (uint32_t)evidence_pieces(len - 8);
-	memcpy(p->batch.hub, p->config.hub, HUB_ID_LEN);
-	p->batch.epoch = p->config.epoch;
+	memcpy(p->batch.hub, p->hub.config.hub, HUB_ID_LEN);
+	p->batch.epoch = p->hub.config.epoch;
 	for (; piece.index < piece.total; piece.index++) {
 		size_t at = 8 + piece.index * (size_t)EVIDENCE_PIECE_MAX;
 		uint64_t seq = piece.counter * 100 + piece.index;
@@ -314,28 +261,28 @@ static struct queue_entry entry(struct player *p, uint64_t seq)
 
 	x25519_generate(private, other);
 	e.record = make(p, seq, seq, true,
-			seq == CARD_QUEUE ? other : p->config.seal_public);
+			seq == CARD_QUEUE ? other : p->hub.config.seal_public);
 	return e;
 }
 
 static void fill_queue(struct player *p, const char *folder)
 {
-	struct msg_store_config c = { .epoch = p->config.epoch,
-				      .seal_key_id = p->config.seal_key_id };
+	struct msg_store_config c = { .epoch = p->hub.config.epoch,
+				      .seal_key_id = p->hub.config.seal_key_id };
 	struct keys_notes notes;
 	const char *problem;
 	struct db_key key;
 	struct queue *q;
 	struct keys *k;
 
-	memcpy(c.hub, p->config.hub, HUB_ID_LEN);
-	memcpy(c.seal_public, p->config.seal_public, sizeof(c.seal_public));
+	memcpy(c.hub, p->hub.config.hub, HUB_ID_LEN);
+	memcpy(c.seal_public, p->hub.config.seal_public, sizeof(c.seal_public));
 	need(keys_open(folder, false, &k, &notes, &problem) == 0, "keys_open");
 	need(keys_queue(k, 1, true, &key) == 0, "keys_queue");
 	need(keys_recovery(k, &c) == 0, "keys_recovery");
 	keys_free(k);
 	need(queue_open(folder, 1, &key, 0, &q) == 0, "queue_open");
-	need(queue_set_owner(q, p->config.hub, p->config.epoch, 1) == 0, "owner");
+	need(queue_set_owner(q, p->hub.config.hub, p->hub.config.epoch, 1) == 0, "owner");
 	for (uint64_t seq = 1; seq <= CARD_QUEUE; seq++) {
 		struct queue_entry e = entry(p, seq);
 
@@ -348,20 +295,20 @@ static void fill_queue(struct player *p, const char *folder)
 static void fill_spool(struct player *p, const char *folder)
 {
 	static uint8_t file[CARD_BLOCKS * SPOOL_BLOCK], commit[SPOOL_COMMIT_MAX];
-	struct spool_header h = { .owner.epoch = p->config.epoch,
+	struct spool_header h = { .owner.epoch = p->hub.config.epoch,
 				  .first_serial = 1,
 				  .serial = 1,
 				  .first_seq = CARD_QUEUE + 1 };
 	uint8_t prev[SPOOL_HASH_LEN] = { 0 }, rec[SPOOL_RECORD_MAX];
 	uint32_t block = 1;
 
-	memcpy(h.owner.hub, p->config.hub, HUB_ID_LEN);
+	memcpy(h.owner.hub, p->hub.config.hub, HUB_ID_LEN);
 	spool_header_encode(&h, crypto_sha256, file);
 	for (uint64_t seq = CARD_QUEUE + 1; seq <= CARD_SPOOL; seq++) {
 		struct queue_entry e = entry(p, seq);
 		struct spool_draft d;
 		size_t len;
-		int n = spool_record_encode(&e, p->config.epoch, prev, NULL, rec,
+		int n = spool_record_encode(&e, p->hub.config.epoch, prev, NULL, rec,
 					    sizeof(rec));
 
 		need(n > 0, "spool_record_encode");
@@ -383,11 +330,9 @@ int main(int argc, char **argv)
 					strcmp(argv[3], "evidence") != 0)))
 		need(false, "usage: play_days CLINIC BUNDLE SCENARIO | card FOLDER | "
 			    "evidence FILE");
-	p.clinic = argv[1];
-	p.bundle = argv[2];
 	p.scenario = argv[3];
 	need(crypto_init() == 0, "crypto_init");
-	load(&p);
+	bundle_hub_load(argv[1], argv[2], &p.hub);
 	if (argc == 5 && is(&p, "evidence")) {
 		play_evidence(&p, argv[4]);
 	} else if (argc == 5) {
@@ -397,7 +342,7 @@ int main(int argc, char **argv)
 	} else {
 		play(&p);
 	}
-	store_close(p.store);
+	store_close(p.hub.store);
 	crypto_done();
 	return 0;
 }

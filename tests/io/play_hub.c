@@ -29,18 +29,12 @@
  * It prints one line: the outcome and the answer's code.
  */
 #include <errno.h>
-
-#include "clinic/files.h"
-#include "clinic/folder.h"
-#include "clinic/ingest.h"
-#include "hub/core/config.h"
-#include "hub/core/reading.h"
-#include "hub/crypto/crypto.h"
-#include "hub/rt/file.h"
-
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "clinic/ingest.h"
+#include "hub/core/reading.h"
+#include "tests/io/bundle_hub.h"
 
 enum {
 	LAST = 21,
@@ -51,68 +45,10 @@ enum {
 static const int64_t captured_ms = 1795242665000; /* 2026-11-21 06:31:05 UTC */
 
 struct player {
-	const char *clinic, *bundle;
-	struct store *store;
-	struct config config;
-	uint8_t private[P256_PRIVATE_LEN];
-	uint8_t spki[PIN_LEN];
+	struct bundle_hub hub;
 	uint8_t bodies[BODIES][SEALED_BODY_MAX];
 	struct batch batch;
 };
-
-static void stop(const char *what)
-{
-	fprintf(stderr, "play_hub: %s\n", what);
-	exit(1);
-}
-
-static void need(bool ok, const char *what)
-{
-	if (!ok)
-		stop(what);
-}
-
-static int read_file(const struct player *p, const char *inner, const char *name,
-		     void *buf, size_t cap)
-{
-	char path[FILES_PATH_MAX];
-	int n;
-
-	need(files_path(p->bundle, inner, path) == 0, "path");
-	n = file_read(path, name, buf, cap);
-	need(n >= 0, name);
-	return n;
-}
-
-static void load(struct player *p)
-{
-	static uint8_t cose[CONFIG_BYTES_MAX];
-	uint8_t public[P256_PUBLIC_LEN];
-	char why[FOLDER_WHY_MAX], cert[PKI_PEM_MAX];
-	const uint8_t *payload;
-	const char *field;
-	size_t len;
-	int n;
-
-	need(read_file(p, "store", "sign.key", p->private, sizeof(p->private)) ==
-		     P256_PRIVATE_LEN,
-	     "sign.key");
-	need(read_file(p, "hubd", "clinic.pub", public, sizeof(public)) ==
-		     P256_PUBLIC_LEN,
-	     "clinic.pub");
-	n = read_file(p, "hubd", "config.cose", cose, sizeof(cose));
-	need(sign1_open(SIGN_CONTEXT_CONFIG, public, cose, (size_t)n, &payload, &len) ==
-		     0,
-	     "signature of the config");
-	need(config_decode(payload, len, &p->config, &field) == 0, "config");
-	n = read_file(p, "coap", "identity.crt", cert, sizeof(cert) - 1);
-	cert[n] = '\0';
-	need(pki_spki(cert, p->spki) == 0, "identity.crt");
-	need(memcmp(p->spki, p->config.hub, HUB_ID_LEN) == 0,
-	     "hub id is not that of the key");
-	n = folder_open_store(p->clinic, &p->store, why);
-	need(n == 0, why);
-}
 
 static struct value value(enum value_name n, enum value_unit u, int32_t mantissa,
 			  int8_t exponent)
@@ -135,7 +71,7 @@ static struct value mdc(uint32_t code, uint16_t unit, int32_t mantissa, int8_t e
 static struct reading first(const struct player *p)
 {
 	static const uint8_t raw[] = { 0x1e, 0x80, 0x00, 0x52, 0x00, 0x61, 0x00 };
-	const struct config_device *d = &p->config.devices[0];
+	const struct config_device *d = &p->hub.config.devices[0];
 	struct reading rd = {
 		.kind = READING_BLOOD_PRESSURE,
 		.characteristic = 0x2a35,
@@ -376,19 +312,19 @@ static void add(struct player *p, uint64_t seq)
 	uint8_t *sealed = p->bodies[p->batch.record_count];
 	struct record *r = &p->batch.records[p->batch.record_count++];
 	struct envelope e = {
-		.epoch = p->config.epoch,
-		.assignment = p->config.assignment,
+		.epoch = p->hub.config.epoch,
+		.assignment = p->hub.config.assignment,
 		.seq = seq,
 		.class = seq == 7 ? CLASS_ALARM : CLASS_ROUTINE,
 		.kind = (uint8_t)make(p, seq).kind,
 		.body_len = (uint32_t)SEALED_LEN(len),
 	};
 
-	memcpy(e.hub, p->config.hub, HUB_ID_LEN);
+	memcpy(e.hub, p->hub.config.hub, HUB_ID_LEN);
 	envelope_encode(&e, ad);
 	x25519_generate(private, other);
-	need(seal(p->config.seal_key_id, seq == 9 ? other : p->config.seal_public, ad,
-		  sizeof(ad), body, len, sealed) == 0,
+	need(seal(p->hub.config.seal_key_id, seq == 9 ? other : p->hub.config.seal_public,
+		  ad, sizeof(ad), body, len, sealed) == 0,
 	     "seal");
 	*r = (struct record){ e.assignment, seq, e.class, e.kind, sealed, e.body_len };
 }
@@ -418,11 +354,11 @@ static void upload(struct player *p)
 	int n = batch_encode(&p->batch, payload, sizeof(payload));
 
 	need(n > 0, "batch_encode");
-	n = sign1_make(SIGN_CONTEXT_BATCH, p->private, payload, (size_t)n, cose,
+	n = sign1_make(SIGN_CONTEXT_BATCH, p->hub.private, payload, (size_t)n, cose,
 		       sizeof(cose));
 	need(n > 0, "sign1_make");
-	ingest_init(&in, p->store);
-	ingest_handle(&in, p->spki, cose, (size_t)n, now, &re, &note);
+	ingest_init(&in, p->hub.store);
+	ingest_handle(&in, p->hub.spki, cose, (size_t)n, now, &re, &note);
 	printf("%s %d.%02d stored=%u duplicate=%u\n", ingest_outcome_text(note.outcome),
 	       re.code / 32, re.code % 32, note.stored, note.duplicate);
 	need(note.outcome == INGEST_STORED, "not stored");
@@ -433,15 +369,13 @@ int main(int argc, char **argv)
 	static struct player p;
 
 	if (argc != 3 && (argc != 4 || strcmp(argv[3], "--gave-up") != 0))
-		stop("usage: play_hub CLINIC BUNDLE [--gave-up]");
-	p.clinic = argv[1];
-	p.bundle = argv[2];
+		need(false, "usage: play_hub CLINIC BUNDLE [--gave-up]");
 	need(crypto_init() == 0, "crypto_init");
-	load(&p);
-	p.batch.epoch = p.config.epoch;
+	bundle_hub_load(argv[1], argv[2], &p.hub);
+	p.batch.epoch = p.hub.config.epoch;
 	p.batch.queued = 3;
 	p.batch.highest = 23;
-	memcpy(p.batch.hub, p.config.hub, HUB_ID_LEN);
+	memcpy(p.batch.hub, p.hub.config.hub, HUB_ID_LEN);
 	for (uint64_t seq = 1; seq <= LAST; seq++) {
 		if (seq != 8)
 			add(&p, seq);
@@ -449,7 +383,7 @@ int main(int argc, char **argv)
 	if (argc == 4)
 		give_up(&p);
 	upload(&p);
-	store_close(p.store);
+	store_close(p.hub.store);
 	crypto_done();
 	return 0;
 }

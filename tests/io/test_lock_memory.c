@@ -31,6 +31,7 @@
 #include "hub/rt/log.h"
 #include "storage/keys_inside.h"
 #include "storage/sqlcipher_wolf.h"
+#include "tests/io/until.h"
 #include "tests/unit/temp_dir.h"
 
 enum {
@@ -49,8 +50,6 @@ enum {
 
 static char program[PATH_MAX], state_dir[64], run_dir[64];
 static pid_t child;
-static struct rt *rt;
-static struct rt_timer *tick;
 static struct ipc *ble, *hubd;
 static struct msg_store_config config;
 static uint64_t instance;
@@ -198,26 +197,6 @@ static void end_child(void)
 	CHECK_INT(waitpid(child, NULL, 0), child);
 	child = 0;
 }
-
-static void on_tick(void *arg)
-{
-	(void)arg;
-	rt_timer_set(tick, mono_add(rt_mono(), TICK_MS));
-	rt_stop(rt);
-}
-
-#define UNTIL(cond)                                                                      \
-	do {                                                                             \
-		struct mono end_ = mono_add(rt_mono(), LIMIT_MS);                        \
-		while (!(cond)) {                                                        \
-			if (mono_reached(rt_mono(), end_)) {                             \
-				fprintf(stderr, "never became true: %s\n", #cond);       \
-				kill(child, SIGKILL);                                    \
-				test_fail(__FILE__, __LINE__);                           \
-			}                                                                \
-			rt_run(rt);                                                      \
-		}                                                                        \
-	} while (0)
 
 /* --- what is looked for ----------------------------------------------------------------------- */
 
@@ -550,8 +529,7 @@ static void open_peers(void)
 				.same_user = true };
 
 	rt = rt_new();
-	tick = rt_timer_new(rt, on_tick, NULL);
-	on_tick(NULL);
+	until_start(LIMIT_MS, TICK_MS);
 	CHECK_INT(ipc_connect(rt, &c, &hb, NULL, &ble), 0);
 	c.self = ROLE_HUBD;
 	CHECK_INT(ipc_listen(rt, &c, &hh, NULL, &hubd), 0);
