@@ -64,7 +64,6 @@ static void on_effect(void *arg)
 	struct hubd *h = arg;
 	const struct msg m = { .kind = MSG_COMMAND_RESULT };
 
-	hubd_send_config(h, h->ble); /* it slows one device */
 	hubd_tell_health(h);
 	hubd_send(h->coap, &m);
 }

@@ -259,11 +259,6 @@ uint8_t orders_level(const struct orders *o)
 	return durable == LOCKDOWN_NORMAL && guarded ? LOCKDOWN_GUARDED : durable;
 }
 
-bool orders_throttled(const struct orders *o, enum trigger id, uint16_t peer)
-{
-	return triggers_throttled(&o->triggers, id, peer);
-}
-
 void orders_tell_health(const struct orders *o, struct health *h)
 {
 	struct msg_health m = { .command = o->told,

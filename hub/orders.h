@@ -72,7 +72,5 @@ struct mono orders_deadline(const struct orders *o);
 
 /* The level in force: what is durable, or GUARDED for as long as something calls for that. */
 uint8_t orders_level(const struct orders *o);
-/* As triggers_throttled. */
-bool orders_throttled(const struct orders *o, enum trigger id, uint16_t peer);
 /* What the clinic is to hear of it. */
 void orders_tell_health(const struct orders *o, struct health *h);

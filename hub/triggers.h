@@ -98,7 +98,7 @@ enum triggers_do {
 	TRIGGERS_NOTHING = 0,
 	TRIGGERS_SAVE,	 /* triggers_held(); triggers_on_saved follows */
 	TRIGGERS_RAISED, /* it was: lockdown_next has something */
-	TRIGGERS_EFFECT, /* triggers_level, triggers_throttled or triggers_told have changed */
+	TRIGGERS_EFFECT, /* triggers_level or what triggers_tell says has changed */
 };
 
 /* Fields are private. */
@@ -166,7 +166,7 @@ struct mono triggers_deadline(const struct triggers *t, struct mono now);
 const struct triggers_held *triggers_held(struct triggers *t, struct mono now);
 /* triggers_level - what is called for now, 0..3. At 2 and above only lockdown.h says when it ends. */
 uint8_t triggers_level(const struct triggers *t);
-/* triggers_throttled - shall this peer be slowed in the channel of this trigger? */
+/* triggers_throttled - is this one over, for this peer: are its processes to slow that channel? */
 bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer);
 
 /* triggers_tell - what the clinic is to hear, those that raised the level first. Returns how many. */

@@ -7,6 +7,7 @@
 
 #include "hub/fence.h"
 #include "hub/peripherals.h"
+#include "hub/triggers_file.h"
 #include "hub/window.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -42,6 +43,34 @@ static void try_assignment(const uint8_t *data, size_t size)
 	check(h.known && n > 0 && fence_decode(buf, (size_t)n, &again) == 0);
 	check(h.epoch == again.epoch && h.assignment == again.assignment &&
 	      h.step == again.step);
+}
+
+/* Behind a hash: it is made good first. */
+static void try_triggers(const uint8_t *data, size_t size)
+{
+	static uint8_t buf[TRIGGERS_FILE_MAX], again[TRIGGERS_FILE_MAX];
+	static const uint8_t boot[LOCKDOWN_BOOT_LEN] = { 1 };
+	static struct triggers_held h;
+	struct triggers t;
+	struct lockdown l;
+	enum triggers_do what;
+	size_t n;
+
+	if (size > sizeof(buf) - SHA256_LEN)
+		return;
+	memcpy(buf, data, size);
+	crypto_sha256(buf, size, buf + size);
+	if (triggers_file_decode(buf, size + SHA256_LEN, &h))
+		return;
+	n = triggers_file_encode(&h, again);
+	check(n == size + SHA256_LEN && memcmp(buf, again, n) == 0);
+	lockdown_init(&l, NULL, NULL, boot, (struct mono){ 1000 });
+	triggers_init(&t, &h, &l, boot, (struct mono){ 1000 });
+	for (int i = 0; i < 100 && triggers_next(&t, &l, (struct mono){ 1000 }, &what);
+	     i++)
+		if (what == TRIGGERS_SAVE)
+			triggers_on_saved(&t, true, (struct mono){ 1000 });
+	check(triggers_level(&t) <= LOCKDOWN_SEALED);
 }
 
 static void try_peripherals(const uint8_t *data, size_t size)
@@ -81,6 +110,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_window(data + 1, size - 1);
 	else if (data[0] == 2)
 		try_assignment(data + 1, size - 1);
+	else if (data[0] == 3)
+		try_triggers(data + 1, size - 1);
 	else
 		try_peripherals(data + 1, size - 1);
 	return 0;
