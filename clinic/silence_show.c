@@ -106,8 +106,7 @@ static const char *level_words(uint8_t level)
 	static const char *const words[] = {
 		"normal",
 		"guarded, one thing is slowed down and ends by itself",
-		"quarantined, it measures and delivers; release it when it has been "
-		"looked at",
+		"quarantined, it measures and delivers until it is released",
 		"sealed, it measures and delivers, and does nothing else",
 		"retired",
 	};
