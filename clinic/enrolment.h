@@ -33,8 +33,9 @@ enum {
 	ENROLMENT_ISSUED_MS = 24 * 3600 * 1000,
 	ENROLMENT_TRIES_MAX = 5,
 	ENROLMENT_EPOCHS_AHEAD =
-		100000,		       /* that a hub may skip: nobody enrols that often */
-	ENROLMENT_DAYS = 90,	       /* that a certificate is good for, if clinic.conf does not say */
+		100000, /* that a hub may skip: nobody enrols that often */
+	ENROLMENT_DAYS =
+		90, /* that a certificate is good for, if clinic.conf does not say */
 	ENROLMENT_ASK_S = 300,	       /* Max-Age while a person must approve */
 	ENROLMENT_TRIES_WAIT_S = 3600, /* Max-Age after too many keys */
 };

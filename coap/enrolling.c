@@ -20,10 +20,14 @@
 #include "coap/enrol_words.h"
 #include "coap/identity_chain.h"
 #include "coap/identity_store.h"
+#include "coap/targets.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/log.h"
+
+/* So many lists of pins of configs are tried, then those of clinic.trust: of a config in use and of one to be confirmed. */
+enum { ENROL_PINS_TURNS = 2 };
 
 struct enrolling {
 	struct rt *rt;
@@ -45,6 +49,7 @@ struct enrolling {
 	bool wants_keys;	   /* it waits for hub-store's word */
 	bool is_out;		   /* it went to the clinic, and nothing came of it yet */
 	unsigned turn;		   /* which of the ingest endpoints is asked next */
+	unsigned pins;		   /* whose pins the enrol endpoint is judged by next */
 	size_t der_len;
 	uint8_t der[IDENTITY_CERT_MAX]; /* that the last answer brought */
 	enum enrol_trouble trouble;
@@ -227,10 +232,32 @@ static int fill_confirm(struct enrolling *e, const struct msg_sign_keys *keys,
 	return 0;
 }
 
+/*
+ * Where certificates are made. clinic.trust is of the hub's first day: the server may have had other keys since, and the
+ * configs in between have said which. So what a config pins of a server of this name comes first, and, when that was somebody
+ * else, by turns the next one and clinic.trust's own.
+ */
+static struct config_endpoint enrol_endpoint(const struct enrolling *e)
+{
+	struct config_endpoint to = e->anchor.trust.enrol, other;
+	unsigned left = e->pins % (ENROL_PINS_TURNS + 1);
+
+	for (unsigned n = 0; left < ENROL_PINS_TURNS && n < TARGETS_MAX; n++) {
+		if (!e->host.ingest(e->host.arg, n, &other))
+			break;
+		if (strcmp(other.name, to.name) != 0 || left-- > 0)
+			continue;
+		to.pin_count = other.pin_count;
+		memcpy(to.pins, other.pins, sizeof(to.pins));
+		break;
+	}
+	return to;
+}
+
 static int fill(struct enrolling *e, const struct msg_sign_keys *keys,
 		struct enrol_question *q)
 {
-	q->to = e->anchor.trust.enrol;
+	q->to = enrol_endpoint(e);
 	switch (e->asked.request) {
 	case ENROL_ASK_ROOT:
 		q->path = "est/crts";
@@ -320,7 +347,10 @@ static void on_loss(struct enrolling *e, enum client_loss loss, struct enrol_ans
 	case CLIENT_LOST:
 	case CLIENT_GOODBYE: break;
 	case CLIENT_REFUSED: ret->result = ENROL_REFUSED; break;
-	case CLIENT_IDENTITY: e->trouble = ENROL_OTHER_SERVER; return;
+	case CLIENT_IDENTITY:
+		e->trouble = ENROL_OTHER_SERVER;
+		e->pins++;
+		return;
 	case CLIENT_CHAIN: e->trouble = ENROL_OTHER_ROOT; return;
 	}
 	e->trouble = trouble_of(ret);

@@ -7,6 +7,7 @@ As test_enrol_hub.py, and of its World: the real hubd, hub-store, hub-coap and c
 lets 90 days pass is tests/net/shift.so, one for the clocks of the hub, one for those of the clinic.
 """
 import concurrent.futures
+import json
 import pathlib
 import shutil
 import signal
@@ -341,6 +342,20 @@ class Renewal(unittest.TestCase):
         w.start("clinicd")
         w.hurry("the renewal", lambda: w.renewed(before), 6 * 3600)  # after five keys it waits a day
         self.check_readings()
+        self.check_key()
+
+    def test_server_key(self):
+        """The clinic's server has another key than clinic.trust names: the hub knows it from its configuration, and renews."""
+        w = self.world
+        before = w.active()
+        for step in ("next", "use", "drop"):
+            w.ctl("keys", step, w.dir, "server", *(() if step == "next" else ("--anyway",)))
+            w.kill("clinicd")
+            w.start("clinicd")
+            version = json.loads(w.ctl("status", w.dir, "home", "--json").splitlines()[0])["config"]["wanted"]
+            w.hurry("the configuration", lambda v=version: f"config-taken version={v} " in w.log("hubd"))
+        w.pass_days(DUE_DAYS)
+        w.hurry("the renewal", lambda: w.renewed(before))
         self.check_key()
 
     def test_suspended(self):
