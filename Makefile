@@ -94,12 +94,12 @@ store_pure := $(addprefix storage/,btree.o capture.o crc32.o days.o ranges.o spo
 keys := $(addprefix storage/,keys.o keys_audit.o keys_enrol.o keys_open.o keys_recovery.o recovery.o root.o slots.o)
 records := $(store_pure) $(addprefix storage/,queue.o queue_ack.o queue_evict.o queue_keep.o records.o records_open.o records_salvage.o records_spool.o \
 	salvage.o salvage_small.o salvage_walk.o page_file.o ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(keys)
-store := $(records) $(addprefix storage/,days_record.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_fence.o store_open.o store_resync.o store_room.o store_status.o store_tell.o) \
+store := $(records) $(addprefix storage/,reset_rule.o days_record.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_fence.o store_open.o store_resync.o store_retire.o store_room.o store_status.o store_tell.o) \
 	hub/crypto/manifest_sign.o $(audit_store) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
 # hub-store-reset: a factory reset, before hub-store runs
-hub_store_reset := storage/reset_main.o storage/reset.o $(records) $(db) $(core) $(rt) $(crypto)
+hub_store_reset := storage/reset_main.o storage/reset.o storage/reset_rule.o $(records) $(db) $(core) $(rt) $(crypto)
 hub_store_reset_libs = $(hub_store_libs)
 
 # hub-coap: pure machines, then the libcoap shell. libcoap's archive and the mends go together.
@@ -149,7 +149,7 @@ ctl := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o c
 	endpoint_args.o person_folder.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
 ctl += clinic/signing.o clinic/token.o
-ctl += clinic/ctl_life.o clinic/ctl_replace.o
+ctl += clinic/ctl_life.o clinic/ctl_replace.o clinic/ctl_retire.o
 # what matters of what is known
 risk := $(addprefix clinic/,debian_version.o risk.o risk_feed.o risk_image.o risk_vex.o)
 ctl += $(risk) $(addprefix clinic/,ctl_risk.o evidence_load.o risk_show.o vex_sign.o)
@@ -190,8 +190,9 @@ test_records := $(store)
 test_btree := storage/btree.o $(core)
 test_salvage := $(store)
 test_state := $(store)
-test_reset := storage/reset.o $(records) $(db) $(core) $(rt) $(crypto)
+test_reset := storage/reset.o storage/reset_rule.o $(records) $(db) $(core) $(rt) $(crypto)
 test_store_enrol := $(store)
+test_store_retire := $(store)
 test_root := clinic/opening.o clinic/recover.o $(store)
 $(foreach t,audit audit_record audit_verify,$(eval test_$(t) := $$(audit_store) $$(audit_clinic) $$(core) $$(rt) $$(crypto)))
 $(foreach t,ranges seqblock spool spool_format,$(eval test_$(t) := $$(store)))
@@ -255,7 +256,7 @@ UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
 UNIT_COAP := tune
-UNIT += life store_enrol store_life trusted anchor enrol_words
+UNIT += life store_enrol store_retire store_life trusted anchor enrol_words
 UNIT += $(UNIT_HUBD) measure risk
 test_risk := $(risk) clinic/json.o $(core) $(crypto)
 # sim: the real state machines in virtual time

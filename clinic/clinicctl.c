@@ -23,7 +23,8 @@ static const struct ctl_verb *const verbs[] = {
 	&ctl_label,   &ctl_visit,  &ctl_conf,	  &ctl_enrol,	   &ctl_assign,
 	&ctl_signer,  &ctl_lock,   &ctl_release,  &ctl_test,	   &ctl_reboot,
 	&ctl_command, &ctl_keys,   &ctl_person,	  &ctl_completion, &ctl_replace,
-	&ctl_lost,    &ctl_retire, &ctl_risk,	  &ctl_passphrase, &ctl_ticket,
+	&ctl_lost,    &ctl_retire, &ctl_transfer, &ctl_risk,	   &ctl_passphrase,
+	&ctl_ticket,
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

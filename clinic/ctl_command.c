@@ -103,7 +103,7 @@ const struct ctl_verb ctl_command = {
 		 "       clinicctl command sign DIR HUB COUNTER --as NAME [--key FILE] "
 		 "[--json]\n"
 		 "Shows the orders to a hub ('clinicctl lock', 'release', 'test', "
-		 "'reboot'): who has signed,\n"
+		 "'reboot', 'retire'): who has signed,\n"
 		 "which signature is missing, until when it holds and what the hub said "
 		 "of it. 'sign' adds\n"
 		 "the second signature, of another person with another role.\n\n"

@@ -185,7 +185,10 @@ static void print_end(const struct door_known *k, int64_t now_ms)
 		       " are filed, others are held; it is retired when all are "
 		       "here%s\n",
 		       life_drain_text(h->drain.kind), h->drain.upto,
-		       h->drain.end_ms ? "" : " and its place is taken");
+		       h->drain.kind == LIFE_DRAIN_RETIRING
+			       ? " and it says that it is at its end"
+		       : h->drain.end_ms ? ""
+					 : " and its place is taken");
 	if (*k->successor)
 		printf("  replaced  by '%s'\n", k->successor);
 	if (k->has_call)

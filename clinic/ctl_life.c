@@ -1,6 +1,6 @@
 /*
- * ctl_life.c - clinicctl lost and retire: the ends of a hub's life, as people order them. What may follow what is decided by
- * life.h; here it is signed, written down and said.
+ * ctl_life.c - clinicctl lost: nothing is taken of a hub any more. What may follow what is decided by life.h; here it is written
+ * down and said. Retired is a hub by its own hand: ctl_retire.c.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,14 +15,11 @@
 #include "clinic/store_life.h"
 #include "clinic/words.h"
 
-/* A retirement that nobody carries out at the hub waits so long: who must object has a day. */
-enum { REMOTE_MS = 24 * 3600 * 1000 };
-
 struct args {
 	const struct ctl_verb *verb;
-	const char *dir, *hub, *second;
+	const char *dir, *hub;
 	struct ctl_signature by;
-	bool undo, discard, at_hub, json;
+	bool undo, json;
 };
 
 struct outcome {
@@ -40,10 +37,7 @@ static int parse_options(int argc, char **argv, const char *given,
 		switch (c) {
 		case 'r': a->by.why = optarg; break;
 		case 'b': a->by.who = optarg; break;
-		case 's': a->second = optarg; break;
 		case 'u': a->undo = true; break;
-		case 'd': a->discard = true; break;
-		case 'h': a->at_hub = true; break;
 		case 'j': a->json = true; break;
 		default: return ctl_misused(a->verb, "%s: nothing was changed", given);
 		}
@@ -55,57 +49,15 @@ static int parse_options(int argc, char **argv, const char *given,
 	return ctl_check_signature(a->verb, &a->by);
 }
 
-/* Two people: what is discarded is gone. */
-static int check_two(const struct args *a)
-{
-	if (!a->discard)
-		return a->second ? ctl_misused(a->verb, "--second belongs to --discard")
-				 : CTL_OK;
-	if (a->at_hub)
-		return ctl_misused(a->verb, "--discard ends it now: no --at-hub");
-	if (!a->by.who || !a->second || !ctl_is_line(a->second, JOURNAL_WHO_MAX) ||
-	    strcmp(a->by.who, a->second) == 0)
-		return ctl_misused(a->verb,
-				   "--discard needs two people: --by NAME and --second "
-				   "NAME");
-	return CTL_OK;
-}
-
 /* --- the decision ---------------------------------------------------------------------- */
-
-static enum life_event event_of(const struct args *a)
-{
-	if (a->verb == &ctl_lost)
-		return a->undo ? LIFE_FIND : LIFE_LOSE;
-	return a->discard ? LIFE_DISCARD : LIFE_RETIRE;
-}
-
-static enum journal_act act_of(enum life_event e)
-{
-	return e == LIFE_FIND	   ? JOURNAL_FIND
-	       : e == LIFE_LOSE	   ? JOURNAL_LOSE
-	       : e == LIFE_DISCARD ? JOURNAL_DISCARD_HUB
-				   : JOURNAL_RETIRE;
-}
-
-/* The second name stands before the reason, so that it is never cut off. */
-static void add_second(struct journal_entry *e, const struct args *a)
-{
-	char why[JOURNAL_WHY_MAX + 1];
-
-	if (!a->second)
-		return;
-	snprintf(why, sizeof(why), "with %s: %.*s", a->second,
-		 (int)(JOURNAL_WHY_MAX - JOURNAL_WHO_MAX - 7), a->by.why);
-	memcpy(e->why, why, sizeof(why));
-}
 
 static int decide(struct store *s, const struct hub *h, struct journal_entry *e,
 		  void *arg, void *ret)
 {
 	const struct args *a = arg;
 	struct outcome *o = ret;
-	struct life_request rq = { .event = event_of(a), .now_ms = e->at_ms };
+	struct life_request rq = { .event = a->undo ? LIFE_FIND : LIFE_LOSE,
+				   .now_ms = e->at_ms };
 	struct store_counts c = { 0 };
 	int r = store_life_told(s, h, &rq.told);
 
@@ -113,14 +65,12 @@ static int decide(struct store *s, const struct hub *h, struct journal_entry *e,
 		r = store_counts(s, h->id, h->epoch, &c);
 	if (r < 0)
 		return r;
-	rq.end_ms = a->at_hub ? rq.now_ms : rq.now_ms + REMOTE_MS;
 	*o = (struct outcome){ .was = *h, .is = *h, .told = rq.told };
 	o->missing = rq.told > c.contig ? rq.told - c.contig : 0;
 	r = store_life_on(s, &o->is, &rq);
 	if (r < 0)
 		return r;
 	o->result = (enum life_result)r;
-	add_second(e, a);
 	return r == LIFE_CHANGED;
 }
 
@@ -128,13 +78,8 @@ static int decide(struct store *s, const struct hub *h, struct journal_entry *e,
 
 static int refused(const struct args *a, const struct hub *h)
 {
-	if (a->undo)
-		return ctl_complain(CTL_FAILED,
-				    "hub '%s' is %s and not lost; nothing was changed",
-				    a->hub, hub_state_text(h->state));
-	return ctl_complain(CTL_FAILED,
-			    "hub '%s' is %s: it cannot be retired; nothing was changed",
-			    a->hub, hub_state_text(h->state));
+	return ctl_complain(CTL_FAILED, "hub '%s' is %s%s; nothing was changed", a->hub,
+			    hub_state_text(h->state), a->undo ? " and not lost" : "");
 }
 
 static void print_json(const struct args *a, const struct outcome *o)
@@ -175,52 +120,23 @@ static void print_lost(const struct args *a, const struct outcome *o)
 		       o->was.queued, o->was.queued == 1 ? " waited" : "s waited");
 }
 
-static void print_retired(const struct args *a, const struct outcome *o)
-{
-	char time[WORDS_TIME_MAX];
-
-	if (o->is.state == HUB_RETIRED) {
-		printf("Hub '%s' is retired: nothing of it is taken any more.\n", a->hub);
-		if (o->missing > 0)
-			printf("Given up with it: %" PRIu64 " of the numbers up to "
-			       "%" PRIu64
-			       " are not here. 'clinicctl gaps %s %s' says which.\n",
-			       o->missing, o->told, a->dir, a->hub);
-		return;
-	}
-	printf("Hub '%s' is to be retired: what it still has up to number %" PRIu64
-	       " is filed, what it measures from\nnow on is held ('clinicctl held %s "
-	       "%s'). It is retired when every number is accounted\nfor, not before "
-	       "%s; 'clinicctl hub resume' takes this back until then.\n",
-	       a->hub, o->is.drain.upto, a->dir, a->hub,
-	       words_time(o->is.drain.end_ms, 0, false, time));
-}
-
 static int report(const struct args *a, const struct outcome *o)
 {
-	bool losses = o->result == LIFE_CHANGED && a->discard && o->missing > 0;
-
 	if (o->result == LIFE_REFUSED)
 		return refused(a, &o->was);
 	if (a->json)
 		print_json(a, o);
 	else if (o->result == LIFE_SAME)
-		printf("Hub '%s' is %s%s already; nothing was changed.\n", a->hub,
-		       o->was.drain.kind && o->was.state == HUB_SUSPENDED
-			       ? "suspended to be "
-			       : "",
-		       o->was.state == HUB_SUSPENDED ? "retired"
-						     : hub_state_text(o->was.state));
-	else if (a->verb == &ctl_lost)
-		print_lost(a, o);
+		printf("Hub '%s' is %s already; nothing was changed.\n", a->hub,
+		       hub_state_text(o->was.state));
 	else
-		print_retired(a, o);
-	return losses ? CTL_LOSSES : CTL_OK;
+		print_lost(a, o);
+	return CTL_OK;
 }
 
 static int order(struct args *a)
 {
-	struct journal_entry e = { .act = act_of(event_of(a)) };
+	struct journal_entry e = { .act = a->undo ? JOURNAL_FIND : JOURNAL_LOSE };
 	char why[FOLDER_WHY_MAX];
 	struct outcome o = { 0 };
 	struct store *store;
@@ -248,25 +164,6 @@ static int run_lost(int argc, char **argv)
 	return r == CTL_OK ? order(&a) : r;
 }
 
-static int run_retire(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "reason", required_argument, NULL, 'r' },
-		{ "by", required_argument, NULL, 'b' },
-		{ "second", required_argument, NULL, 's' },
-		{ "discard", no_argument, NULL, 'd' },
-		{ "at-hub", no_argument, NULL, 'h' },
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct args a = { .verb = &ctl_retire };
-	int r = parse_options(argc, argv, argv[0], options, &a);
-
-	if (r == CTL_OK)
-		r = check_two(&a);
-	return r == CTL_OK ? order(&a) : r;
-}
-
 const struct ctl_verb ctl_lost = {
 	.name = "lost",
 	.what = "take nothing of a hub any more: it is lost or stolen",
@@ -281,26 +178,4 @@ const struct ctl_verb ctl_lost = {
 		 "          'clinicctl hub resume'\n"
 		 "  --json  one object, for programs\n",
 	.run = run_lost,
-};
-
-const struct ctl_verb ctl_retire = {
-	.name = "retire",
-	.what = "end a hub's life here, when everything that it has is here",
-	.usage = "Usage: clinicctl retire DIR HUB --reason TEXT [--by NAME] [--at-hub] "
-		 "[--json]\n"
-		 "       clinicctl retire DIR HUB --discard --reason TEXT --by NAME "
-		 "--second NAME [--json]\n"
-		 "What the hub has told of until now is still filed, what it measures "
-		 "later is held; when\n"
-		 "every number is accounted for, and a day is over, it is retired and "
-		 "nothing of it is\n"
-		 "taken any more. Another clinic may have it then: it begins a new life "
-		 "there.\n\n"
-		 "  --at-hub       somebody is with the hub: no day is waited\n"
-		 "  --discard      at once, whatever is still on it; two people must say "
-		 "so\n"
-		 "  --second NAME  the second one\n"
-		 "  --json         one object, for programs\n\n"
-		 "Exit status: 0 done; 3 done, and readings were given up with it.\n",
-	.run = run_retire,
 };

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "clinic/ctl_decide.h"
+#include "clinic/ctl_retire.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/json.h"
@@ -21,6 +22,7 @@
 #include "hub/command.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
+#include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
 
 /* --- the command line ----------------------------------------------------------------------------- */
@@ -140,7 +142,7 @@ static int make_signature(const struct order_args *a, const struct signer_row *b
 static int find_people(const struct order_args *a, struct store *store, struct hub *h,
 		       struct signer_row *by)
 {
-	int r = store_hub_by_name(store, a->hub, h);
+	int r = store_hub_lock(store, a->hub, h);
 
 	if (r < 0)
 		return ctl_store_failed(a->dir, a->hub, r);
@@ -185,6 +187,8 @@ static int check_known(const struct order_args *a, struct store *store,
 
 static int report(const struct order_args *a, const struct hub *h, const struct order *o)
 {
+	if (a->quiet)
+		return CTL_OK;
 	if (a->json)
 		order_print_json(h, o, ctl_now_ms());
 	else
@@ -221,6 +225,8 @@ static int give_locked(const struct order_args *a, struct store *store, struct c
 	o->needs = command_needs(c);
 	snprintf(o->why, sizeof(o->why), "%s", a->why);
 	err = store_order_add(store, o);
+	if (err == 0)
+		err = ctl_retire_settle(store, &h, o);
 	if (err == 0)
 		err = store_commit(store);
 	return err < 0 ? ctl_store_failed(a->dir, NULL, err) : report(a, &h, o);
@@ -300,10 +306,15 @@ static int sign_locked(const struct order_args *a, struct store *store)
 	if (r == CTL_OK)
 		r = check_known(a, store, &h, &by);
 	if (r == CTL_OK)
+		r = ctl_retire_check(store, &h, &o);
+	if (r == CTL_OK)
 		r = make_signature(a, &by, &o.command, &o, 1);
 	if (r != CTL_OK)
 		return r;
 	err = store_order_sign(store, &o);
+	FAILPOINT("clinic.order.signed");
+	if (err == 0)
+		err = ctl_retire_settle(store, &h, &o);
 	if (err == 0)
 		err = store_commit(store);
 	return err < 0 ? ctl_store_failed(a->dir, NULL, err) : report(a, &h, &o);
@@ -385,6 +396,8 @@ void order_print_json(const struct hub *h, const struct order *o, int64_t now_ms
 	json_text(j, "verb", command_verb_text(o->command.verb));
 	if (o->command.verb == COMMAND_LOCK)
 		json_uint(j, "level", o->command.level);
+	if (o->command.verb == COMMAND_RETIRE)
+		json_bool(j, "discard", o->command.how == COMMAND_RETIRE_DISCARD);
 	json_text(j, "state", order_state_text(s));
 	json_uint(j, "signatures_needed", o->needs);
 	add_signers(j, o);

@@ -26,6 +26,7 @@ struct order_args {
 	const char *why;
 	long valid_min;
 	bool json;
+	bool quiet;   /* nothing is printed of what was done */
 	long counter; /* of 'command sign' and 'show' */
 	long number;  /* --level, --minutes; 0: not said */
 };

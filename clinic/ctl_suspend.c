@@ -64,6 +64,12 @@ static void get_life(struct cb *c, void *ret)
 
 static int refused(const struct args *a, const struct hub *was, const char *verb)
 {
+	if (was->state == HUB_SUSPENDED && was->drain.kind == LIFE_DRAIN_RETIRING)
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' has an order of two people to retire: "
+				    "'clinicctl retire %s %s --cancel' takes it back; "
+				    "nothing was changed",
+				    a->hub, a->dir, a->hub);
 	if (was->state == HUB_SUSPENDED)
 		return ctl_complain(CTL_FAILED,
 				    "hub '%s' is suspended to the end of its life (%s): "

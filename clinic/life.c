@@ -28,7 +28,8 @@ static const struct rule {
 	[LIFE_RESUME] = { LIFE_BY_PERSON, IN(HUB_SUSPENDED), IN(HUB_ACTIVE), HUB_ACTIVE },
 	[LIFE_REPLACE] = { LIFE_BY_PERSON, ALIVE, ENDED, HUB_SUSPENDED },
 	[LIFE_TAKEN_OVER] = { LIFE_BY_PERSON, IN(HUB_SUSPENDED), ENDED, HUB_SUSPENDED },
-	[LIFE_RETIRE] = { LIFE_BY_PERSON, ALIVE, IN(HUB_RETIRED), HUB_SUSPENDED },
+	[LIFE_RETIRE] = { LIFE_BY_TWO, ALIVE, IN(HUB_RETIRED), HUB_SUSPENDED },
+	[LIFE_KEEP] = { LIFE_BY_PERSON, IN(HUB_SUSPENDED), IN(HUB_ACTIVE), HUB_ACTIVE },
 	[LIFE_DISCARD] = { LIFE_BY_TWO, ALIVE, IN(HUB_RETIRED), HUB_RETIRED },
 	[LIFE_LOSE] = { LIFE_BY_PERSON, ALIVE, IN(HUB_LOST), HUB_LOST },
 	[LIFE_FIND] = { LIFE_BY_PERSON, IN(HUB_LOST), ALIVE, HUB_SUSPENDED },
@@ -120,6 +121,10 @@ static enum life_result on_suspended(struct hub_life *l, const struct life_reque
 	if (rq->event == LIFE_RESUME && l->drain.kind == LIFE_DRAIN_REPLACED &&
 	    l->drain.end_ms != 0)
 		return LIFE_REFUSED;
+	if (rq->event == LIFE_RESUME && l->drain.kind == LIFE_DRAIN_RETIRING)
+		return LIFE_REFUSED; /* the hub has an order */
+	if (rq->event == LIFE_KEEP && l->drain.kind != LIFE_DRAIN_RETIRING)
+		return LIFE_SAME;
 	if (rq->event == LIFE_DRAINED && !is_draining(l))
 		return LIFE_REFUSED;
 	return LIFE_CHANGED;
@@ -166,7 +171,10 @@ bool life_files(const struct hub_life *l, uint64_t seq)
 
 bool life_drained(const struct hub_life *l, const struct life_ledger *k)
 {
-	return is_draining(l) && l->drain.end_ms != 0 && k->now_ms >= l->drain.end_ms &&
-	       k->queued == 0 && k->contig >= l->drain.upto && k->contig >= k->highest &&
-	       !k->rolled_back;
+	bool due = l->drain.kind == LIFE_DRAIN_RETIRING
+			   ? k->at_end
+			   : l->drain.end_ms != 0 && k->now_ms >= l->drain.end_ms;
+
+	return is_draining(l) && due && k->queued == 0 && k->contig >= l->drain.upto &&
+	       k->contig >= k->highest && !k->rolled_back;
 }

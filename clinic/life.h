@@ -7,7 +7,8 @@
  *	NONE -claim-> PREREGISTERED -issue-> ISSUED -confirm-> ACTIVE
  *	  ^------ cancel ----------/-----------/
  *	ACTIVE -suspend-> SUSPENDED (quarantine) -resume-> ACTIVE
- *	ACTIVE, SUSPENDED -replace, retire-> SUSPENDED (drain) -drained-> RETIRED      resume, until it is taken over
+ *	ACTIVE, SUSPENDED -replace-> SUSPENDED (drain) -drained-> RETIRED      resume, until it is taken over
+ *	ACTIVE, SUSPENDED -retire-> SUSPENDED (drain) -drained-> RETIRED       keep, until the hub says that it is at its end
  *	ACTIVE, SUSPENDED -discard-> RETIRED -claim-> PREREGISTERED
  *	ACTIVE, SUSPENDED -lose-> LOST -find-> SUSPENDED (quarantine)
  *
@@ -24,7 +25,8 @@
  *   1. Nothing leads from LOST to ACTIVE but two words of people: find, then resume.
  *   2. In RETIRED and LOST nothing of a hub is taken, from whatever key.
  *   3. A drain only ends in RETIRED when each number that the hub has ever told of is accounted for (life_drained), or by
- *      the word of two people (discard), who are told what is not.
+ *      the word of two people (discard), who are told what is not. One that two people have ordered to retire says itself when
+ *      it is at its end: until then it has to be heard.
  *   4. A hub whose place was taken is not resumed: its devices are another one's by then.
  */
 #include <stdbool.h>
@@ -59,7 +61,8 @@ struct life_drain {
 	enum life_drain_kind kind;
 	uint64_t upto;	  /* numbers up to this one are filed, those above are held */
 	int64_t since_ms; /* UTC, a person said so */
-	int64_t end_ms;	  /* UTC, not retired before; 0: not until it is said */
+	/* UTC, not retired before; 0: not until it is said. Of RETIRING: when the hub ends at the earliest, for people */
+	int64_t end_ms;
 };
 
 struct hub_life {
@@ -79,8 +82,9 @@ enum life_event {
 	LIFE_SUSPEND,
 	LIFE_REPLACE,
 	LIFE_TAKEN_OVER, /* the one in its place has its patient and its devices */
-	LIFE_RETIRE,
-	LIFE_DISCARD, /* retire, whatever is still on it; two people */
+	LIFE_RETIRE,	 /* an order that two people have signed */
+	LIFE_KEEP,	 /* it is taken back */
+	LIFE_DISCARD,	 /* retire, whatever is still on it; two people */
 	LIFE_LOSE,
 	LIFE_FIND, /* it was not lost */
 	/* by clinicd */
@@ -140,6 +144,7 @@ struct life_ledger {
 	uint64_t highest; /* that the hub ever told of */
 	uint64_t queued;  /* that wait on it, as it says now */
 	bool rolled_back; /* it was set back or copied: a person looks at it first */
+	bool at_end; /* it says that it has carried out the order to retire, and has nothing more */
 	int64_t now_ms;
 };
 

@@ -369,8 +369,9 @@ int store_order_next(struct store *s, const struct hub *h, int64_t now_ms,
 		  "SELECT " ORDER_COLUMNS " FROM hub_order"
 		  " WHERE hub_id = ?1 AND epoch = ?2 AND result = 0 AND not_after_s >= ?3"
 		  " AND (needs = 1 OR person_2 <> 0)"
-		  " AND (?5 = ?6 OR verb = ?4 OR verb = ?7)"
-		  " ORDER BY CASE WHEN verb = ?4 THEN 0 ELSE 1 END, counter LIMIT 1");
+		  " AND (?5 = ?6 OR verb = ?4 OR verb = ?7 OR verb = ?8)"
+		  " ORDER BY CASE WHEN verb = ?4 THEN 0 WHEN verb = ?8 THEN 1 ELSE 2 END,"
+		  " counter LIMIT 1");
 	sql_bind_bytes(&q, 1, h->id, HUB_ID_LEN);
 	sql_bind_int(&q, 2, h->epoch);
 	sql_bind_int(&q, 3, now_ms / 1000);
@@ -378,6 +379,7 @@ int store_order_next(struct store *s, const struct hub *h, int64_t now_ms,
 	sql_bind_int(&q, 5, h->state);
 	sql_bind_int(&q, 6, HUB_ACTIVE);
 	sql_bind_int(&q, 7, COMMAND_RETIRE);
+	sql_bind_int(&q, 8, COMMAND_CANCEL);
 	r = one_order(&q, &o);
 	if (r == -ENOENT) /* what waits for a signature marks it again */
 		return h->state == HUB_ACTIVE ? mark(s, h->id, false) : 0;

@@ -79,8 +79,8 @@ typedef int store_order_fn(void *arg, const struct order *o);
 int store_order_each(struct store *s, const struct hub *h, store_order_fn *fn, void *arg);
 
 /*
- * store_order_next - what the reply to this hub shall carry: orders to lock first, then by counter. A suspended hub is only
- * locked or retired.
+ * store_order_next - what the reply to this hub shall carry: orders to lock first, then those that cancel, which make older ones
+ * void, then by counter. A suspended hub is only locked, retired, or told that it is not.
  *
  * Returns the length written to buf, 0 if there is nothing.
  */

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "clinic/store_inside.h"
+#include "hub/core/status.h"
+
+enum { LEVEL_RETIRED = 4 };
 
 /* As in enrol_store.c: 1 issued, 2 active, 3 dead. Of a lost hub the active one stays: it may be found. */
 static int end_keys(struct store *s, const uint8_t *hub, bool all)
@@ -82,6 +85,15 @@ static int write_line(struct store *s, const struct hub *h, uint64_t contig,
 	return r < 0 ? r : store_journal_add(s, h->id, &e);
 }
 
+/* The batch itself says so: what was kept of earlier ones may be of before something new came. */
+static bool is_at_end(const struct batch *b)
+{
+	struct status st;
+
+	return b->status_len > 0 && status_decode(b->status, b->status_len, &st) == 0 &&
+	       st.level >= LEVEL_RETIRED && !st.waiting && b->tombstone_count == 0;
+}
+
 int store_life_settle(struct store *s, const struct hub *h, const struct batch *b,
 		      uint64_t contig, bool suspect, int64_t now_ms)
 {
@@ -91,6 +103,7 @@ int store_life_settle(struct store *s, const struct hub *h, const struct batch *
 								    : h->highest,
 				 .queued = b->queued,
 				 .rolled_back = suspect || h->rolled_back,
+				 .at_end = is_at_end(b),
 				 .now_ms = now_ms };
 	struct hub_life l = hub_life_of(h);
 	struct hub copy = *h;

@@ -8,6 +8,7 @@
  *   lock 3    two roles                                0..3
  *   release   anybody on the list, with the challenge  2
  *   retire    two roles                                0..3
+ *   cancel    anybody on the list                      0..3
  */
 #include "hub/command.h"
 
@@ -31,7 +32,8 @@ bool command_role_may(const struct command *c, enum signer_role role)
 	case COMMAND_REBOOT: return role == SIGNER_TECHNICIAN;
 	case COMMAND_LOCK:
 	case COMMAND_RELEASE:
-	case COMMAND_RETIRE: return role != SIGNER_NONE;
+	case COMMAND_RETIRE:
+	case COMMAND_CANCEL: return role != SIGNER_NONE;
 	}
 	return false;
 }
@@ -63,7 +65,7 @@ static enum command_result judge_level(const struct command *c,
 {
 	if (at->level >= LEVEL_RETIRED)
 		return COMMAND_BAD_LEVEL;
-	if (at->retiring && c->verb != COMMAND_LOCK)
+	if (at->retiring && c->verb != COMMAND_LOCK && c->verb != COMMAND_CANCEL)
 		return COMMAND_RETIRING;
 	switch (c->verb) {
 	case COMMAND_TEST:
@@ -72,7 +74,8 @@ static enum command_result judge_level(const struct command *c,
 							      : COMMAND_BAD_LEVEL;
 	case COMMAND_RELEASE: return judge_release(c, at);
 	case COMMAND_LOCK:
-	case COMMAND_RETIRE: return COMMAND_DONE;
+	case COMMAND_RETIRE:
+	case COMMAND_CANCEL: return COMMAND_DONE;
 	case COMMAND_NO_VERB: break;
 	}
 	return COMMAND_BAD_FORM;

@@ -36,8 +36,9 @@ struct hubd {
 	bool used;		    /* a config was in force as a whole since the start */
 	bool fence_unsaved;	    /* the last attempt failed */
 	bool again_ble, again_store, again_coap; /* their config did not go */
-	int config_error;     /* last one said, so that it is said once */
-	struct orders orders; /* the level of the lockdown is there */
+	int config_error;		 /* last one said, so that it is said once */
+	struct orders orders;		 /* the level of the lockdown is there */
+	enum command_retire told_retire; /* to hub-store */
 	struct mono test_until;
 	bool ends; /* the machine is to start anew */
 	struct peripherals peripherals;
@@ -125,6 +126,8 @@ void hubd_on_incident(struct hubd *h, enum role by, const struct msg_incident *i
 void hubd_on_breach(struct hubd *h, enum role by);
 /* What a status says to go well ends what had gone wrong. */
 void hubd_on_good(struct hubd *h, const struct msg_status *s);
+/* hub-store has nothing more to deliver: at level 4 the machine starts anew, and is reset before any of us runs. */
+void hubd_on_retired(struct hubd *h);
 
 /* --- hubd_enrol.c ----------------------------------------------------------------------------- */
 

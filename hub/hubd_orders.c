@@ -3,6 +3,7 @@
  */
 #include "hub/hubd_inside.h"
 
+#include "hub/rt/failpoint.h"
 #include "hub/rt/log.h"
 #include "hub/rt/rt.h"
 
@@ -54,6 +55,8 @@ static void tell_result(void *arg, const struct msg_command_result *r)
 	struct hubd *h = arg;
 	const struct msg m = { .kind = MSG_COMMAND_RESULT, .command_result = *r };
 
+	if (orders_retire(&h->orders) != h->told_retire)
+		hubd_send_config(h, h->store);
 	hubd_tell_health(h);
 	hubd_send(h->coap, &m);
 }
@@ -125,4 +128,14 @@ void hubd_on_orders_timer(void *arg)
 	orders_drain(&h->orders);
 	hubd_tell_health(h);
 	hubd_arm_orders(h);
+}
+
+void hubd_on_retired(struct hubd *h)
+{
+	if (orders_level(&h->orders) < LOCKDOWN_RETIRED)
+		return;
+	log_warn("retired", "note=\"the machine starts anew, in factory state\"");
+	FAILPOINT("hubd.retired");
+	h->ends = true;
+	rt_stop(h->rt);
 }

@@ -82,7 +82,8 @@ static void send_first(struct hubd *h, struct ipc *link, bool *again)
 	if (link == h->ble || !h->has_first)
 		return;
 	if (link == h->store)
-		parts_store(&h->first, h->settings.share, orders_level(&h->orders), &m);
+		parts_store(&h->first, h->settings.share, orders_level(&h->orders),
+			    orders_retire(&h->orders), &m);
 	else
 		parts_coap(&h->first, &m);
 	*again = !hubd_send(link, &m);
@@ -116,7 +117,9 @@ void hubd_send_config(struct hubd *h, struct ipc *link)
 	if (link == h->ble) {
 		parts_ble(&s->config, &h->peripherals, orders_level(&h->orders), &m);
 	} else if (link == h->store) {
-		parts_store(&s->config, s->share, orders_level(&h->orders), &m);
+		parts_store(&s->config, s->share, orders_level(&h->orders),
+			    orders_retire(&h->orders), &m);
+		h->told_retire = m.store_config.retire;
 		m.store_config.assignment = assignment;
 	} else {
 		parts_coap(&s->config, &m);

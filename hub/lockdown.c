@@ -22,7 +22,8 @@
  *   4. (INV-6) A release names hub, lock epoch and nonce; the nonce dies with its use, with the lock epoch, with the process, and
  *      after a time of the machine being on.
  *   5. (INV-5) RETIRED is reached by two signatures of two roles only, LOCKDOWN_RETIRE_S later.
- *   6. A disk that takes nothing cannot keep a level from being raised: it is handed out, and written when that is possible.
+ *   6. An order to retire is void with one that cancels it, which one role may give, as long as it has not taken effect.
+ *   7. A disk that takes nothing cannot keep a level from being raised: it is handed out, and written when that is possible.
  */
 #include "hub/lockdown.h"
 
@@ -171,6 +172,10 @@ static enum command_result plan(struct lockdown *l, const struct command *c,
 		l->next.how = c->how;
 		l->next.retire_s = utc_s + LOCKDOWN_RETIRE_S;
 		return COMMAND_PENDING;
+	case COMMAND_CANCEL:
+		l->next.how = COMMAND_RETIRE_NONE;
+		l->next.retire_s = 0;
+		return COMMAND_DONE;
 	}
 	return COMMAND_BAD_FORM;
 }
@@ -401,6 +406,11 @@ bool lockdown_command(const struct lockdown *l, uint64_t *ret_counter,
 bool lockdown_is_retiring(const struct lockdown *l)
 {
 	return l->held.how != COMMAND_RETIRE_NONE;
+}
+
+enum command_retire lockdown_how(const struct lockdown *l)
+{
+	return l->held.how;
 }
 
 bool lockdown_challenge(const struct lockdown *l, uint32_t *ret_lock_epoch,

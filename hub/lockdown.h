@@ -164,6 +164,8 @@ uint8_t lockdown_level(const struct lockdown *l);
 bool lockdown_command(const struct lockdown *l, uint64_t *ret_counter,
 		      enum command_result *ret);
 bool lockdown_is_retiring(const struct lockdown *l);
+/* lockdown_how - what the order to retire says that becomes of what is unsent; NONE: there is no such order. */
+enum command_retire lockdown_how(const struct lockdown *l);
 /* lockdown_challenge - what a release has to name now. Returns false if there is nothing to release. */
 bool lockdown_challenge(const struct lockdown *l, uint32_t *ret_lock_epoch,
 			uint8_t ret_nonce[static COMMAND_NONCE_LEN]);

@@ -110,14 +110,40 @@ bool lockdown_file_is_first(const char *dir)
 	       file_is_gone(dir, names[1]);
 }
 
+static int save_both(const char *dir, const struct lockdown_held *h)
+{
+	int r = 0;
+
+	for (unsigned copy = 0; r == 0 && copy < LOCKDOWN_COPIES; copy++)
+		r = lockdown_file_save(dir, copy, h);
+	return r;
+}
+
+/* A start that is cut off between the two is done again: the one that is left says so. */
+int lockdown_file_renew(const char *dir)
+{
+	struct lockdown_held fresh = { .generation = 1 }, held;
+	bool retired = false;
+
+	if (!file_is_gone(dir, "engine.share"))
+		return 0;
+	for (unsigned copy = 0; copy < LOCKDOWN_COPIES; copy++) {
+		if (lockdown_file_load(dir, copy, &held))
+			continue;
+		retired = retired || held.how != COMMAND_RETIRE_NONE;
+		if (held.generation >= fresh.generation)
+			fresh.generation = held.generation + 1;
+		if (held.lock_epoch >= fresh.lock_epoch)
+			fresh.lock_epoch = held.lock_epoch + 1;
+	}
+	return retired ? save_both(dir, &fresh) : 0;
+}
+
 int lockdown_file_provision(const char *dir)
 {
 	const struct lockdown_held fresh = { .generation = 1 };
-	bool first = lockdown_file_is_first(dir);
-	int r = 0;
+	int r = lockdown_file_is_first(dir) ? save_both(dir, &fresh) : 0;
 
-	for (unsigned copy = 0; first && r == 0 && copy < LOCKDOWN_COPIES; copy++)
-		r = lockdown_file_save(dir, copy, &fresh);
 	/* after them: alone it would lock the hub */
 	if (r == 0 && file_is_gone(dir, FILE_KEPT))
 		r = file_replace(dir, FILE_KEPT, kept, sizeof(kept));

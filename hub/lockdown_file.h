@@ -27,6 +27,15 @@ bool lockdown_file_is_first(const char *dir);
  */
 int lockdown_file_provision(const char *dir);
 
+/*
+ * lockdown_file_renew - after a factory reset, when there is no engine share, and before settings_open makes one: both copies at
+ * NORMAL, with the next lock epoch, if one of them says that an order to retire was taken, for two people have ended what was
+ * before. Else they stay: a reset by button does not lower the level.
+ *
+ * Returns 0, or an error of lockdown_file_save: nothing may go on, for nobody would do it later.
+ */
+int lockdown_file_renew(const char *dir);
+
 /* lockdown_file_encode - one copy. */
 void lockdown_file_encode(const struct lockdown_held *h,
 			  uint8_t ret[static LOCKDOWN_FILE_LEN]);

@@ -212,6 +212,8 @@ static void on_status(struct hubd *h, const struct msg_status *s)
 		window_on_status(&h->window, s->a, s->b);
 	else if (s->what == STATUS_REASON)
 		on_reason(s->a, s->b);
+	else if (s->what == STATUS_RETIRED)
+		hubd_on_retired(h);
 	else if (s->what == STATUS_ENDPOINTS && s->b == 0)
 		on_endpoints(h, s->a);
 	else if (s->what == STATUS_ENDPOINTS)
@@ -237,6 +239,7 @@ static bool may_say(enum role by, enum status_what what)
 	case STATUS_SIGNAL: return by == ROLE_BLE;
 	case STATUS_ENDPOINTS:
 	case STATUS_PATH: return by == ROLE_COAP;
+	case STATUS_RETIRED: return by == ROLE_STORE;
 	case STATUS_NONE:
 	case STATUS_SAVED:
 	case STATUS_BLOCKED:
@@ -352,7 +355,8 @@ int main(int argc, char **argv)
 		      "and hands it out.",
 		      &h.options);
 	log_init("hubd");
-	if (crypto_init() || settings_open(&h.settings, h.options.state_dir)) {
+	if (crypto_init() || lockdown_file_renew(h.options.state_dir) ||
+	    settings_open(&h.settings, h.options.state_dir)) {
 		log_err("start",
 			"state=%s error=\"cannot be opened\" do=\"check that the "
 			"directory exists and is ours\"",

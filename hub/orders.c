@@ -259,6 +259,11 @@ uint8_t orders_level(const struct orders *o)
 	return durable == LOCKDOWN_NORMAL && guarded ? LOCKDOWN_GUARDED : durable;
 }
 
+enum command_retire orders_retire(const struct orders *o)
+{
+	return lockdown_how(&o->lockdown);
+}
+
 void orders_tell_health(const struct orders *o, struct health *h)
 {
 	struct msg_health m = { .command = o->told,

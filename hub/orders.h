@@ -72,5 +72,7 @@ struct mono orders_deadline(const struct orders *o);
 
 /* The level in force: what is durable, or GUARDED for as long as something calls for that. */
 uint8_t orders_level(const struct orders *o);
+/* As lockdown_how. */
+enum command_retire orders_retire(const struct orders *o);
 /* What the clinic is to hear of it. */
 void orders_tell_health(const struct orders *o, struct health *h);

@@ -12,5 +12,5 @@
 void parts_ble(const struct config *c, const struct peripherals *p, uint8_t level,
 	       struct msg *ret);
 void parts_store(const struct config *c, const uint8_t share[static ENGINE_SHARE_LEN],
-		 uint8_t level, struct msg *ret);
+		 uint8_t level, enum command_retire retire, struct msg *ret);
 void parts_coap(const struct config *c, struct msg *ret);

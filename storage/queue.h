@@ -9,7 +9,8 @@
  *   2. seq starts at 1 and grows by one with each record, over all classes; no number is
  *      given twice, not even after the queue was drained and opened again.
  *   3. A record leaves only because the clinic named it: durable there (removed, a copy stays for a while) or refused
- *      (parked in 'dead'); or because there is no space: then the oldest goes, in queue_evict.
+ *      (parked in 'dead'); or because there is no space: then the oldest goes, in queue_evict; or by
+ *      order of two people, in queue_discard.
  *   4. Every seq in contig+1 .. highest is in exactly one of q_alarm, q_routine, acked, tomb; none
  *      below is in any of them. A refused record has its row in tomb and its body in 'dead', which is
  *      for a person and counts for nothing. So the number of unsent records needs no scan.
@@ -229,6 +230,9 @@ int queue_probe(struct queue *q);
  */
 int queue_evict(struct queue *q, unsigned max_rows, bool alarms,
 		struct queue_evicted *ret);
+
+/* queue_discard - as queue_evict, but by order: routine and alarms, up to max_rows of each, and the tombstones say so. */
+int queue_discard(struct queue *q, unsigned max_rows, struct queue_evicted *ret);
 
 /* queue_tombstones - the first of those that the clinic has not named yet, ascending.
  * ret: at least max. Returns 0 with *ret_count, or as queue_insert. */

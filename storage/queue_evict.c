@@ -154,37 +154,39 @@ static int read_oldest(struct queue *q, int class, unsigned max_rows, struct vic
 }
 
 /* The victims from 'at' on that follow each other without a hole, as a tombstone; *at moves behind them. */
-static struct tombstone next_range(const struct victims *v, int class, unsigned *at)
+static struct tombstone next_range(const struct victims *v, int class,
+				   enum tombstone_cause cause, unsigned *at)
 {
-	struct tombstone t = { v->seqs[*at], v->seqs[*at], queue_class(class),
-			       TOMBSTONE_EVICTED };
+	struct tombstone t = { v->seqs[*at], v->seqs[*at], queue_class(class), cause };
 
 	for (++*at; *at < v->count && v->seqs[*at] == t.last + 1; ++*at)
 		t.last = v->seqs[*at];
 	return t;
 }
 
-static int remove_victims(struct queue *q, const struct victims v[static QUEUE_CLASSES])
+static int remove_victims(struct queue *q, const struct victims v[static QUEUE_CLASSES],
+			  enum tombstone_cause cause)
 {
 	uint64_t removed = 0;
 	int r = 0;
 
 	for (int c = 0; c < QUEUE_CLASSES; c++)
 		for (unsigned at = 0; r == 0 && at < v[c].count;) {
-			struct tombstone t = next_range(&v[c], c, &at);
+			struct tombstone t = next_range(&v[c], c, cause, &at);
 
 			r = queue_remove(q, t.first, t.last, &removed);
 		}
 	return r;
 }
 
-static int bury_victims(struct queue *q, const struct victims v[static QUEUE_CLASSES])
+static int bury_victims(struct queue *q, const struct victims v[static QUEUE_CLASSES],
+			enum tombstone_cause cause)
 {
 	int r = 0;
 
 	for (int c = 0; c < QUEUE_CLASSES; c++)
 		for (unsigned at = 0; r == 0 && at < v[c].count;) {
-			struct tombstone t = next_range(&v[c], c, &at);
+			struct tombstone t = next_range(&v[c], c, cause, &at);
 
 			r = queue_bury(q, &t);
 		}
@@ -201,7 +203,7 @@ static void find_span(const struct victims *v, struct queue_evicted *ev)
 }
 
 static int evict_rows(struct queue *q, unsigned max_rows, bool alarms_too,
-		      struct queue_evicted *ev)
+		      enum tombstone_cause cause, struct queue_evicted *ev)
 {
 	struct victims v[QUEUE_CLASSES] = { 0 };
 	int r;
@@ -218,20 +220,20 @@ static int evict_rows(struct queue *q, unsigned max_rows, bool alarms_too,
 	find_span(&v[1], ev);
 	FAILPOINT("store.evict.before");
 	if (r == 0)
-		r = remove_victims(q, v);
+		r = remove_victims(q, v, cause);
 	FAILPOINT("store.evict.removed");
 	if (r == 0)
-		r = bury_victims(q, v);
+		r = bury_victims(q, v, cause);
 	FAILPOINT("store.evict.buried");
 	return r ? r : queue_write_cur(q, q->contig);
 }
 
 static int try_evict(struct queue *q, unsigned max_rows, bool alarms_too,
-		     struct queue_evicted *ev)
+		     enum tombstone_cause cause, struct queue_evicted *ev)
 {
 	int r = db_begin(q->db);
 
-	return r ? r : queue_finish(q, evict_rows(q, max_rows, alarms_too, ev));
+	return r ? r : queue_finish(q, evict_rows(q, max_rows, alarms_too, cause, ev));
 }
 
 int queue_evict(struct queue *q, unsigned max_rows, bool alarms,
@@ -242,11 +244,26 @@ int queue_evict(struct queue *q, unsigned max_rows, bool alarms,
 
 	if (max_rows == 0 || max_rows > QUEUE_EVICT_MAX)
 		abort();
-	r = try_evict(q, max_rows, false, &ev);
+	r = try_evict(q, max_rows, false, TOMBSTONE_EVICTED, &ev);
 	/* The last routine rows may be too few to give back a page, and their tombstone need one. */
 	if (alarms && (r == 0 || r == -ENOSPC) && ev.parked + ev.routine < max_rows &&
 	    (r || ev.parked + ev.routine == 0))
-		r = try_evict(q, max_rows, true, &ev);
+		r = try_evict(q, max_rows, true, TOMBSTONE_EVICTED, &ev);
+	if (r)
+		return r;
+	q->unsent -= ev.routine + ev.alarm;
+	*ret = ev;
+	return 0;
+}
+
+int queue_discard(struct queue *q, unsigned max_rows, struct queue_evicted *ret)
+{
+	struct queue_evicted ev = { 0 };
+	int r;
+
+	if (max_rows == 0 || max_rows > QUEUE_EVICT_MAX)
+		abort();
+	r = try_evict(q, max_rows, true, TOMBSTONE_DISCARDED, &ev);
 	if (r)
 		return r;
 	q->unsent -= ev.routine + ev.alarm;

@@ -409,6 +409,22 @@ int records_evict(struct records *r, unsigned max_rows, struct queue_evicted *re
 	return err;
 }
 
+int records_discard(struct records *r, unsigned max_rows, struct queue_evicted *ret)
+{
+	*ret = (struct queue_evicted){ 0 };
+	if (r->spooling || !records_has_queue(r))
+		return -EAGAIN;
+	for (size_t i = 0; i < r->count; i++) {
+		int err = queue_discard(r->at[i].queue, max_rows, ret);
+
+		if (err)
+			return records_mend(r, i, err);
+		if (ret->parked + ret->routine + ret->alarm > 0)
+			return 0;
+	}
+	return 0;
+}
+
 int records_room(struct records *r, uint64_t *ret)
 {
 	*ret = 0;

@@ -182,6 +182,9 @@ void records_set_day(struct records *r, uint32_t day);
 /* --- space: as in queue.h, for all of it --- */
 int records_probe(struct records *r);
 int records_evict(struct records *r, unsigned max_rows, struct queue_evicted *ret);
+/* records_discard - as queue_discard, of the first segment that has any; all zero: none has. -EAGAIN: the queue is closed, or
+ * what is in the spool has to move first. */
+int records_discard(struct records *r, unsigned max_rows, struct queue_evicted *ret);
 int records_room(struct records *r, uint64_t *ret);
 /* records_limit - how far the queue may grow on a disk with so much free space; short_of: a commit found too little of it.
  * Returns as queue_limit. */

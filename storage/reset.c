@@ -16,6 +16,7 @@
 #include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
 #include "storage/records.h"
+#include "storage/reset_rule.h"
 #include "storage/root.h"
 
 enum { TOMBSTONES_MAX = 8 };
@@ -91,16 +92,23 @@ static enum reset_outcome refuse(const char *dir, enum reset_outcome why,
 
 enum reset_outcome reset_decide(const char *dir, struct reset_answer *ret)
 {
+	int rule;
+
 	*ret = (struct reset_answer){ 0 };
 	if (file_exists(dir, RESET_BEGUN))
 		return RESET_BEGIN;
 	if (file_is_gone(dir, RESET_ASKED))
 		return RESET_NOT_ASKED;
-	ret->err = count_unsent(dir, ret);
+	rule = reset_rule_load(dir);
+	if (rule == RESET_RULE_LOCKED)
+		return refuse(dir, RESET_LOCKED, ret);
+	ret->err = rule < 0 ? rule : count_unsent(dir, ret);
+	if (rule < 0)
+		ret->problem = "the file reset-rule does not read";
 	FAILPOINT("reset.counted");
-	if (ret->err)
+	if (rule != RESET_RULE_DISCARD && ret->err)
 		return refuse(dir, RESET_UNKNOWN, ret);
-	if (ret->unsent)
+	if (rule != RESET_RULE_DISCARD && ret->unsent)
 		return refuse(dir, RESET_UNSENT, ret);
 	ret->err = file_rename(dir, RESET_ASKED, RESET_BEGUN);
 	FAILPOINT("reset.begun");

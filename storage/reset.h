@@ -2,12 +2,13 @@
 
 /*
  * reset.h - factory reset of hub-store's folder, and whether there may be one: not while it holds what the clinic does not
- * have. Runs at a start, before any of the hub's processes.
+ * have, unless two people have ordered it to be given up, and not while the hub is locked: the level does not fall by a
+ * button. Runs at a start, before any of the hub's processes.
  *
- *   reset       somebody asks for it: who held the button, or root. Empty
+ *   reset       somebody asks for it: who held the button, root, or hub-store at the end of an order to retire. Empty
  *   resetting   the same file under another name: it was decided, and there is no way back
  *
- *   asked -> begun     nothing unsent, in reset_decide
+ *   asked -> begun     not locked, and nothing unsent or to be given up by order, in reset_decide
  *   asked -> refused   'reset' removed: what is asked once must not happen weeks later, in reset_decide
  *   begun -> done      everything removed, 'resetting' last, in reset_finish; between the two hubd's and hub-coap's folders and
  *                      bluetoothd's bonds are erased (rootfs/units)
@@ -25,12 +26,14 @@ enum reset_outcome {
 	RESET_BEGIN,   /* go on with the others' folders, then reset_finish */
 	RESET_UNSENT,  /* refused: so many readings */
 	RESET_UNKNOWN, /* refused: what is there cannot be counted */
+	RESET_LOCKED,  /* refused: the hub is locked (reset_rule.h) */
 	RESET_FAILED,  /* not decided: the disk; at the next start again */
 };
 
 struct reset_answer {
-	uint64_t unsent;     /* of RESET_UNSENT */
-	int err;	     /* of RESET_UNKNOWN and RESET_FAILED */
+	uint64_t
+		unsent; /* of RESET_UNSENT; of RESET_BEGIN: given up, by order of two people */
+	int err;	/* of RESET_UNKNOWN and RESET_FAILED */
 	const char *problem; /* of RESET_UNKNOWN: one sentence; static */
 };
 

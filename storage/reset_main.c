@@ -67,8 +67,9 @@ static int decide(const char *dir)
 	case RESET_NOT_ASKED: return EX_OK;
 	case RESET_BEGIN:
 		log_warn("reset-begun",
-			 "note=\"nothing is unsent; what this hub knows of "
-			 "its clinic and its patient is erased\"");
+			 "given_up=%" PRIu64 " note=\"what this hub knows of "
+			 "its clinic and its patient is erased\"",
+			 a.unsent);
 		return EX_OK;
 	case RESET_UNSENT:
 		log_err("reset-refused",
@@ -83,6 +84,11 @@ static int decide(const char *dir)
 			"it "
 			"is not known whether readings are unsent; nothing was erased\"",
 			err_text(a.err), a.problem ? a.problem : "");
+		return EX_OK;
+	case RESET_LOCKED:
+		log_err("reset-refused",
+			"locked=1 do=\"have its clinic release this hub, or retire it: a "
+			"reset does not unlock it; nothing was changed\"");
 		return EX_OK;
 	case RESET_FAILED: break;
 	}

@@ -264,8 +264,10 @@ void store_on_link(struct store *s, enum role peer, bool up, struct mono now)
 		store_send_memories(s); /* before it may take readings */
 	if (peer == ROLE_BLE || peer == ROLE_HUBD)
 		store_send_state(s);
-	if (peer == ROLE_HUBD)
+	if (peer == ROLE_HUBD) {
 		s->news.saved = true;
+		s->news.retired = s->retiring.asked;
+	}
 	if (peer == ROLE_HUBD)
 		store_flush_reports(s);
 }
@@ -410,6 +412,7 @@ void store_run(struct store *s, struct mono now)
 	run_state(s);
 	run_steps(s, now);
 	store_update_blocked(s);
+	store_run_retire(s, now);
 	store_audit_run(s);
 	store_tell_counts(s);
 	store_tell_hubd(s, now);
@@ -433,6 +436,7 @@ struct mono store_deadline(const struct store *s, struct mono now)
 	if (!mono_reached(now, s->hand_over_from))
 		next = earlier(next, s->hand_over_from);
 	next = earlier(next, store_room_deadline(s));
+	next = earlier(next, store_retire_deadline(s));
 	next = earlier(next, store_day_deadline(s, now));
 	next = earlier(next, store_evidence_deadline(s));
 	next = earlier(next, store_news_deadline(s));
@@ -462,6 +466,7 @@ struct store *store_new(const char *dir, const struct store_host *host, struct m
 	crypto_random((uint8_t *)&first_batch, sizeof(first_batch));
 	handover_init(&s->handover, first_batch);
 	s->hand_over_from = mono_add(now, HUBD_WAIT_MS);
+	store_retire_open(s);
 	store_open_all(s, now);
 	return s;
 }

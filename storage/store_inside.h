@@ -9,6 +9,7 @@
 #include "storage/intake.h"
 #include "storage/keys.h"
 #include "storage/records.h"
+#include "storage/reset_rule.h"
 #include "storage/state.h"
 #include "storage/store.h"
 
@@ -21,6 +22,7 @@ enum {
 	REPORTS_MAX = 8,
 	DAY_RETRY_MS = 60 * 1000,
 	NEWS_RETRY_MS = 200,
+	RETIRE_LOOK_MS = 500,
 	RESYNC_MS =
 		60 * 60 *
 		1000, /* the clinic is believed that it lost something at most this often */
@@ -36,7 +38,7 @@ struct report {
 
 /* What hubd is to hear, as it is then: not each change. */
 struct hubd_news {
-	bool state, saved, delivered;
+	bool state, saved, delivered, retired;
 	struct mono again_at; /* its socket was full */
 };
 
@@ -73,6 +75,15 @@ struct audited {
 	uint64_t contig;	/* as the clinic said it last */
 	struct audit_span acked, evicted; /* not written yet */
 	uint64_t evicted_alarms;
+};
+
+/* An order to retire. Fields are private to store_retire.c; all zero at first. */
+struct retiring {
+	int rule; /* enum reset_rule as it is on the disk, or an error: not known */
+	struct mono rule_again_at, again_at;
+	bool empty; /* the clinic has all, */
+	struct mono empty_since;
+	bool asked; /* for the reset, since the start */
 };
 
 /* What the clinic is told of hub and devices. Fields are private to store_status.c; all zero at first. */
@@ -133,6 +144,7 @@ struct store {
 	struct audited audit;
 	struct told_status status;
 	struct evidence_held evidence;
+	struct retiring retiring;
 	struct msg_fence fence; /* asked by hubd and not answered; step 0: nothing */
 	struct report reports[REPORTS_MAX];
 	size_t report_count;
@@ -195,6 +207,16 @@ void store_on_sign_keys(struct store *s, const struct msg_sign_keys *ask);
 void store_on_fence(struct store *s, const struct msg_fence *ask);
 /* hubd is told when it is as it asked. At the end of each turn. */
 void store_run_fence(struct store *s);
+
+/* --- store_retire.c: an order to retire ------------------------------------------------------ */
+
+/* What is on the disk of it. Once, at the start. */
+void store_retire_open(struct store *s);
+/* At level 4, until the clinic has been told of the last number, what was given up waits like a reading. */
+bool store_retire_waits(struct store *s);
+/* In each turn, after what came was committed. */
+void store_run_retire(struct store *s, struct mono now);
+struct mono store_retire_deadline(const struct store *s);
 
 /* --- store_days.c: the day's account --------------------------------------------------------- */
 

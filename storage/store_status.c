@@ -54,7 +54,7 @@ static void add_device(const struct health_device *d, struct mono now, struct st
 static void note_waiting(struct store *s, struct mono now)
 {
 	struct told_status *t = &s->status;
-	bool waiting = records_unsent(s->records) > 0;
+	bool waiting = records_unsent(s->records) > 0 || store_retire_waits(s);
 
 	if (waiting && !t->waiting)
 		t->waiting_since = now;

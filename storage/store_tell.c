@@ -24,6 +24,11 @@ static bool send_status(struct store *s, enum status_what what, uint64_t a, uint
 	return store_send(s, ROLE_HUBD, &m) == 0 || !s->hubd_up;
 }
 
+static bool has_news(const struct hubd_news *n)
+{
+	return n->state || n->saved || n->delivered || n->retired;
+}
+
 void store_tell_hubd(struct store *s, struct mono now)
 {
 	uint64_t unsent = records_unsent(s->records);
@@ -38,15 +43,16 @@ void store_tell_hubd(struct store *s, struct mono now)
 	if (n->delivered &&
 	    send_status(s, STATUS_DELIVERED, unsent, records_contig(s->records)))
 		n->delivered = false;
-	n->again_at = n->state || n->saved || n->delivered ? mono_add(now, NEWS_RETRY_MS)
-							   : (struct mono){ 0 };
+	if (n->retired && send_status(s, STATUS_RETIRED, 0, 0))
+		n->retired = false;
+	n->again_at = has_news(n) ? mono_add(now, NEWS_RETRY_MS) : (struct mono){ 0 };
 }
 
 struct mono store_news_deadline(const struct store *s)
 {
 	const struct hubd_news *n = &s->news;
 
-	return n->state || n->saved || n->delivered ? n->again_at : MONO_NEVER;
+	return has_news(n) ? n->again_at : MONO_NEVER;
 }
 
 void store_flush_reports(struct store *s)

@@ -34,7 +34,8 @@ static int put_args(struct writer *w, const struct command *c)
 		cb_put_array(w, 1);
 		cb_put_uint(w, c->minutes);
 		return 0;
-	case COMMAND_REBOOT: cb_put_array(w, 0); return 0;
+	case COMMAND_REBOOT:
+	case COMMAND_CANCEL: cb_put_array(w, 0); return 0;
 	case COMMAND_LOCK:
 		cb_put_array(w, 1);
 		cb_put_uint(w, c->level);
@@ -101,7 +102,8 @@ static void get_args(struct cb *c, struct command *ret)
 	case COMMAND_TEST:
 		ret->minutes = (uint8_t)get_from(c, 1, COMMAND_TEST_MIN_MAX);
 		break;
-	case COMMAND_REBOOT: break;
+	case COMMAND_REBOOT:
+	case COMMAND_CANCEL: break;
 	case COMMAND_LOCK:
 		ret->level = (uint8_t)get_from(c, COMMAND_LEVEL_QUARANTINED,
 					       COMMAND_LEVEL_SEALED);
@@ -220,6 +222,7 @@ const char *command_verb_text(enum command_verb v)
 	case COMMAND_LOCK: return "lock";
 	case COMMAND_RELEASE: return "release";
 	case COMMAND_RETIRE: return "retire";
+	case COMMAND_CANCEL: return "cancel";
 	}
 	return "?";
 }

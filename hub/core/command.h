@@ -36,7 +36,8 @@ enum command_verb {
 	COMMAND_RELEASE =
 		4, /* from level 2: .lock_epoch and .nonce of the hub's challenge */
 	COMMAND_RETIRE = 5, /* .how: what becomes of what it still holds */
-	COMMAND_VERB_LAST = COMMAND_RETIRE,
+	COMMAND_CANCEL = 6, /* of an order to retire that has not taken effect */
+	COMMAND_VERB_LAST = COMMAND_CANCEL,
 };
 
 enum command_retire {

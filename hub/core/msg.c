@@ -734,6 +734,7 @@ static void put_store_config(struct writer *w, const struct msg *m)
 	write_u8(w, v->seal_key_id);
 	write_bytes(w, v->seal_public, SEAL_PUBLIC_LEN);
 	write_u8(w, v->level);
+	write_u8(w, (uint8_t)v->retire);
 	write_u8(w, v->has_share);
 	write_bytes(w, v->share, ENGINE_SHARE_LEN);
 }
@@ -748,6 +749,7 @@ static void get_store_config(struct in *in, struct msg *m)
 	v->seal_key_id = read_u8(&in->r);
 	read_bytes(&in->r, v->seal_public, SEAL_PUBLIC_LEN);
 	v->level = get_u8_max(in, 4);
+	v->retire = (enum command_retire)get_u8_max(in, COMMAND_RETIRE_DISCARD);
 	v->has_share = get_bool(in);
 	read_bytes(&in->r, v->share, ENGINE_SHARE_LEN);
 	in->bad |= v->epoch == 0;

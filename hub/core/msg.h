@@ -270,8 +270,9 @@ struct msg_store_config {
 	uint32_t assignment;
 	uint8_t seal_key_id;
 	uint8_t seal_public[SEAL_PUBLIC_LEN];
-	uint8_t level;	/* lockdown level 0..4 */
-	bool has_share; /* false at levels 2 and 3: state.db stays closed */
+	uint8_t level;		    /* lockdown level 0..4 */
+	enum command_retire retire; /* ordered, or NONE; at level 4 it has taken effect */
+	bool has_share;		    /* false from level 2 on: state.db stays closed */
 	uint8_t share[ENGINE_SHARE_LEN];
 };
 
@@ -460,7 +461,9 @@ enum status_what {
 	/* a: round trip to the clinic, ms, at most PATH_TRIP_MAX_MS; b: of the last b >> 8 requests, at most
 	 * PATH_REQUESTS_MAX, b & 255 were sent more than once. Both 0: nothing is known of this way */
 	STATUS_PATH = 15,
-	STATUS_WHAT_LAST = STATUS_PATH,
+	/* of hub-store: nothing more to deliver, the reset is asked for; a, b: 0 */
+	STATUS_RETIRED = 16,
+	STATUS_WHAT_LAST = STATUS_RETIRED,
 };
 
 enum {

@@ -249,7 +249,8 @@ class Factory(unittest.TestCase):
                     self.assertEqual(status, 0, words)
                 left = sorted(str(p.relative_to(h.hub)) for p in h.hub.rglob("*") if p.is_file())
                 self.assertEqual([name for name in left if name != "hubd/time-floor"],
-                                 ["coap/device", "coap/device.copy", "coap/enrol-a", "coap/enrol-b"], step)
+                                 ["coap/device", "coap/device.copy", "coap/enrol-a", "coap/enrol-b", "hubd/lockdown-a",
+                                  "hubd/lockdown-b", "hubd/lockdown-kept"], step)
         self.assertEqual(re.search("label qr=.*", h.switch_on()).group(), label)
         h.live(2)
         self.assertEqual(h.measure(122, 2, 1)["epoch"], 2)

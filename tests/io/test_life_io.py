@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""test_life_io.py - how a hub's life ends at its clinic: lost and found, suspended by mistake, replaced, retired.
+"""test_life_io.py - how a hub's life ends at its clinic: lost and found, suspended by mistake, replaced. Retired: test_retire_io.py.
 
 usage: test_life_io.py [BUILD] [Life.NAME]      BUILD holds the programs
 
@@ -152,8 +152,7 @@ class Life(unittest.TestCase):
         self.assertIn("ended-hub-called", w.log("clinicd"))
         status = home.status()
         self.assertEqual((status["state"], home.readings(), status["held"]), ("lost", 5, 0))
-        for words in (["hub", "resume", w.dir, "home"], ["retire", w.dir, "home", "--reason", "x"],
-                      ["assign", w.dir, "home", "--patient", "P-1"]):
+        for words in (["hub", "resume", w.dir, "home"], ["assign", w.dir, "home", "--patient", "P-1"]):
             w.ctl(*words, code=1)  # no other verb leads out
         self.assertEqual(home.status()["state"], "lost")
         self.assertEqual(w.json("lost", w.dir, "home", "--undo", "--reason", "it was in the car")["state"], "suspended")
@@ -221,32 +220,6 @@ class Life(unittest.TestCase):
         journal = w.ctl("held", w.dir, "home", "--journal")
         for word in ("replaced", "taken-over", "drained-and-retired", "it smells burnt", "clinicd"):
             self.assertIn(word, journal)
-
-    def test_retired(self):
-        """Somebody is with it: retired as soon as all is here. From afar it waits a day. Two may give up what is on it."""
-        w, home = self.world("home", "hall")
-        other = w.homes["hall"]
-        w.ctl("retire", w.dir, "home", "--discard", "--reason", "x", "--by", "Ann", "--second", "Ann", code=64)
-        w.ctl("retire", w.dir, "home", "--discard", "--reason", "x", "--by", "Ann", code=64)
-        done = w.json("retire", w.dir, "home", "--reason", "moved away")
-        self.assertEqual((done["state"], done["drain"]), ("suspended", "retiring"))
-        passed = home.way.passed
-        w.wait("two heartbeats", lambda: home.way.passed >= passed + 8)
-        self.assertEqual(home.status()["state"], "suspended")
-        w.ctl("hub", "resume", w.dir, "home", "--reason", "she stays")
-        w.ctl("retire", w.dir, "home", "--at-hub", "--reason", "now she moves")
-        home.wait("retired", lambda s: s["state"] == "retired")
-        home.give(2)
-        w.wait("a call is kept", lambda: "since it was retired" in w.show("home"))
-        self.assertEqual(home.readings(), 5)
-        other.start()
-        other.give(2)
-        other.wait("two readings", lambda s: s["records"] - s["manifests"] == 2)
-        other.tell_of_more()
-        said = w.ctl("retire", w.dir, "hall", "--discard", "--reason", "broken", "--by", "Ann", "--second", "Bob", code=3)
-        self.assertRegex(said, "is retired.*\n.*[1-9][0-9]* of the numbers up to [0-9]+ are not here")
-        self.assertIn("with Bob: broken", w.ctl("held", w.dir, "hall", "--journal"))
-        self.assertEqual(other.status()["state"], "retired")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ enum order {
 	ORDER_LOCK_2_LATE, /* counter 7 */
 	ORDER_FOREIGN,
 	ORDER_EXPIRED,
+	ORDER_CANCEL, /* counter 7 */
 	ORDERS,
 };
 
@@ -116,6 +117,10 @@ static struct command command_of(enum order o, enum signer_role roles[2], size_t
 		c.how = COMMAND_RETIRE_DRAIN;
 		c.counter = 6;
 		*count = 2;
+		break;
+	case ORDER_CANCEL:
+		c.verb = COMMAND_CANCEL;
+		c.counter = 7;
 		break;
 	case ORDERS: break;
 	}
@@ -322,6 +327,9 @@ static void arrive(struct world *w, enum order o, enum write_end end)
 	if (!w->releasing)
 		note_level(w);
 	drain(w, end);
+	must(o != ORDER_CANCEL || !taken || !w->up || w->l.stuck ||
+		     before == LOCKDOWN_RETIRED || !lockdown_is_retiring(&w->l),
+	     "cancelled, and still to be retired");
 }
 
 static void pass_day(struct world *w, enum write_end end)

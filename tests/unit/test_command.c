@@ -30,6 +30,7 @@ static struct command good(enum command_verb verb)
 
 	switch (verb) {
 	case COMMAND_NO_VERB:
+	case COMMAND_CANCEL:
 	case COMMAND_REBOOT: break;
 	case COMMAND_TEST: c.minutes = 15; break;
 	case COMMAND_LOCK: c.level = 2; break;
@@ -231,7 +232,8 @@ static void test_table(void)
 				bool tech = role == SIGNER_TECHNICIAN;
 				bool may = (v == COMMAND_TEST || v == COMMAND_REBOOT)
 						   ? tech && level <= 2
-					   : v == COMMAND_LOCK	  ? level <= 3
+					   : v == COMMAND_LOCK || v == COMMAND_CANCEL
+						   ? level <= 3
 					   : v == COMMAND_RELEASE ? level == 2
 								  : false;
 
@@ -281,6 +283,9 @@ static void test_refusals(void)
 	JUDGED(COMMAND_BAD_CHALLENGE, at.nonce[15] = 8);
 	JUDGED(COMMAND_TOO_EARLY, at.dwelt = false);
 	JUDGED(COMMAND_RETIRING, at.retiring = true);
+	JUDGED(COMMAND_DONE, (at.retiring = true, c.verb = COMMAND_CANCEL));
+	JUDGED(COMMAND_DONE, (at.retiring = true, c.verb = COMMAND_LOCK));
+	JUDGED(COMMAND_BAD_LEVEL, (at.level = 4, c.verb = COMMAND_CANCEL));
 }
 
 /* --- the two copies --------------------------------------------------------------------------- */
@@ -298,6 +303,7 @@ static void test_file(void)
 					    .result = COMMAND_PENDING,
 					    .how = COMMAND_RETIRE_DRAIN,
 					    .retire_s = 1795000000 };
+	const struct lockdown_held kept = { .generation = 6, .level = 3 };
 	uint8_t buf[LOCKDOWN_FILE_LEN];
 	struct lockdown_held got;
 	char dir[64];
@@ -314,6 +320,7 @@ static void test_file(void)
 	CHECK_UINT(got.counter, want.counter);
 	CHECK_INT(got.retire_s, want.retire_s);
 	/* it is never made anew while anything of it is there */
+	CHECK_INT(lockdown_file_save(dir, 1, &kept), 0);
 	CHECK_INT(file_remove(dir, "lockdown-a"), 0);
 	CHECK_INT(lockdown_file_provision(dir), 0);
 	CHECK_INT(lockdown_file_load(dir, 0, &got), -ENOENT);
@@ -448,5 +455,63 @@ static void test_start_without_level(void)
 	temp_dir_remove(dir);
 }
 
+/* --- after a factory reset --------------------------------------------------------------------- */
+
+static void put_copies(const char *dir, const struct lockdown_held *a,
+		       const struct lockdown_held *b)
+{
+	CHECK_INT(lockdown_file_save(dir, 0, a), 0);
+	CHECK_INT(lockdown_file_save(dir, 1, b), 0);
+}
+
+/* After a factory reset: the engine share is gone, the copies are not. */
+static void test_after_reset(void)
+{
+	const struct lockdown_held locked = {
+		.generation = 7, .level = 3, .lock_epoch = 4, .epoch = 2, .counter = 9
+	};
+	const struct lockdown_held retired = { .generation = 8,
+					       .level = 4,
+					       .lock_epoch = 4,
+					       .epoch = 2,
+					       .counter = 10,
+					       .how = COMMAND_RETIRE_DRAIN };
+	const struct lockdown_held fresh = { .generation = 9, .lock_epoch = 5 };
+	const struct lockdown_held *const copies[][2] = { { &retired, &retired },
+							  { &fresh, &retired },
+							  { &locked, &retired } };
+	struct lockdown_held got;
+	char dir[64];
+
+	temp_dir_make(dir, sizeof(dir));
+	put_copies(dir, &locked, &locked); /* a reset does not lower the level */
+	CHECK_INT(lockdown_file_renew(dir), 0);
+	for (unsigned copy = 0; copy < LOCKDOWN_COPIES; copy++) {
+		CHECK_INT(lockdown_file_load(dir, copy, &got), 0);
+		CHECK_MEM(&got, &locked, sizeof(got));
+	}
+	/* two people have ended it, wherever the start after it was cut off */
+	for (size_t i = 0; i < 3; i++) {
+		put_copies(dir, copies[i][0], copies[i][1]);
+		CHECK_INT(lockdown_file_renew(dir), 0);
+		for (unsigned copy = 0; copy < LOCKDOWN_COPIES; copy++) {
+			CHECK_INT(lockdown_file_load(dir, copy, &got), 0);
+			CHECK_UINT(got.level, LOCKDOWN_NORMAL);
+			CHECK_INT(got.how, COMMAND_RETIRE_NONE);
+			CHECK(got.lock_epoch > 4);
+			CHECK(got.generation > copies[i][1]->generation);
+			CHECK_UINT(got.counter, 0);
+		}
+	}
+	/* not of a hub in use */
+	put_copies(dir, &retired, &retired);
+	CHECK_INT(file_replace(dir, "engine.share", (const uint8_t *)"", 0), 0);
+	CHECK_INT(lockdown_file_renew(dir), 0);
+	CHECK_INT(lockdown_file_load(dir, 0, &got), 0);
+	CHECK_UINT(got.level, LOCKDOWN_RETIRED);
+	temp_dir_remove(dir);
+}
+
 TEST_MAIN("command", make_people, test_format, test_limits, test_no_list_no_wildcard,
-	  test_signatures, test_table, test_refusals, test_file, test_start_without_level)
+	  test_signatures, test_table, test_refusals, test_file, test_start_without_level,
+	  test_after_reset)

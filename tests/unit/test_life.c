@@ -40,9 +40,9 @@ static void test_transitions(void)
 		{ LIFE_CANCEL, "=nnRRRR" },	{ LIFE_SUSPEND, "RRRs=RR" },
 		{ LIFE_RESUME, "RRR=aRR" },	{ LIFE_REPLACE, "RRRss==" },
 		{ LIFE_TAKEN_OVER, "RRRRR==" }, { LIFE_RETIRE, "RRRss=R" },
-		{ LIFE_DISCARD, "RRRrr=R" },	{ LIFE_LOSE, "RRRllR=" },
-		{ LIFE_FIND, "RRR==Rs" },	{ LIFE_DRAINED, "RRRRR=R" },
-		{ LIFE_EVENTS, "RRRRRRR" },
+		{ LIFE_KEEP, "RRR==RR" },	{ LIFE_DISCARD, "RRRrr=R" },
+		{ LIFE_LOSE, "RRRllR=" },	{ LIFE_FIND, "RRR==Rs" },
+		{ LIFE_DRAINED, "RRRRR=R" },	{ LIFE_EVENTS, "RRRRRRR" },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
@@ -106,8 +106,11 @@ static void test_retiring(void)
 	CHECK_INT(on(&l, LIFE_RETIRE), LIFE_SAME);
 	CHECK_INT(on(&l, LIFE_REPLACE), LIFE_REFUSED);
 	CHECK_INT(on(&l, LIFE_TAKEN_OVER), LIFE_REFUSED);
-	CHECK_INT(on(&l, LIFE_RESUME), LIFE_CHANGED);
+	CHECK_INT(on(&l, LIFE_RESUME), LIFE_REFUSED); /* the hub has an order */
+	CHECK_INT(on(&l, LIFE_KEEP), LIFE_CHANGED);
 	CHECK_INT(l.state, HUB_ACTIVE);
+	CHECK_INT(l.drain.kind, LIFE_DRAIN_NONE);
+	CHECK_INT(on(&l, LIFE_KEEP), LIFE_SAME);
 	/* one that is replaced may be retired instead, and keeps what is filed of it */
 	l = at(HUB_SUSPENDED, LIFE_DRAIN_REPLACED);
 	CHECK_INT(on(&l, LIFE_RETIRE), LIFE_CHANGED);
@@ -152,6 +155,17 @@ static void test_drained(void)
 	CHECK(!life_drained(&l, &k));
 	other = at(HUB_SUSPENDED, LIFE_DRAIN_NONE);
 	CHECK(!life_drained(&other, &good));
+	/* one that is to be retired says so itself, whatever time it is */
+	l = at(HUB_ACTIVE, LIFE_DRAIN_NONE);
+	on(&l, LIFE_RETIRE);
+	CHECK(!life_drained(&l, &good));
+	k = good;
+	k.at_end = true;
+	CHECK(life_drained(&l, &k));
+	k.now_ms = 0;
+	CHECK(life_drained(&l, &k));
+	k.queued = 1;
+	CHECK(!life_drained(&l, &k));
 }
 
 static void test_rights(void)
@@ -185,6 +199,8 @@ static void test_who(void)
 	CHECK_INT(life_needs(LIFE_CONFIRM), LIFE_BY_HUB);
 	CHECK_INT(life_needs(LIFE_LOSE), LIFE_BY_PERSON);
 	CHECK_INT(life_needs(LIFE_DISCARD), LIFE_BY_TWO);
+	CHECK_INT(life_needs(LIFE_RETIRE), LIFE_BY_TWO);
+	CHECK_INT(life_needs(LIFE_KEEP), LIFE_BY_PERSON);
 	CHECK_INT(life_needs(LIFE_DRAINED), LIFE_BY_CLINICD);
 	CHECK_INT(life_needs(LIFE_NOTHING), LIFE_BY_NOBODY);
 	CHECK_INT(life_needs(LIFE_EVENTS), LIFE_BY_NOBODY);

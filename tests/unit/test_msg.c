@@ -242,6 +242,7 @@ static struct msg sample(enum msg_kind kind)
 		fill_ble_config(&m.ble_config);
 	} else if (kind == MSG_STORE_CONFIG) {
 		m.store_config.epoch = 1;
+		m.store_config.retire = COMMAND_RETIRE_DISCARD;
 	} else if (kind == MSG_COAP_CONFIG) {
 		m.coap_config.version = UINT64_MAX;
 		m.coap_config.heartbeat_s = 300;
@@ -430,6 +431,7 @@ static void test_ranges(void)
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 0);
 	REFUSED(MSG_STATUS, status.what, (enum status_what)(STATUS_WHAT_LAST + 1));
 	TAKEN(MSG_STATUS, status.what, STATUS_WHAT_LAST);
+	REFUSED(MSG_STORE_CONFIG, store_config.retire, (enum command_retire)3);
 	REFUSED(MSG_HEALTH, health.level, 5);
 	REFUSED(MSG_HEALTH, health.light, 16);
 	REFUSED(MSG_HEALTH, health.devices[0].num, 0);

@@ -7,6 +7,7 @@
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 #include "storage/reset.h"
+#include "storage/reset_rule.h"
 #include "tests/unit/killed.h"
 #include "tests/unit/records_world.h"
 #include "tests/unit/temp_dir.h"
@@ -216,6 +217,29 @@ static void test_unknown(void)
 	CHECK(file_is_gone(dir, RESET_BEGUN) && file_is_gone(dir, RESET_ASKED));
 }
 
+/* The level does not fall by a button. */
+static void test_locked(void)
+{
+	struct reset_answer a;
+
+	used(3, 3);
+	CHECK_INT(reset_rule_save(dir, RESET_RULE_LOCKED), 0);
+	ask();
+	CHECK_INT(reset_decide(dir, &a), RESET_LOCKED);
+	check_untouched(0);
+	CHECK_INT(reset_decide(dir, &a), RESET_NOT_ASKED);
+	CHECK_INT(reset_rule_load(dir), RESET_RULE_LOCKED);
+	CHECK_INT(file_replace(dir, "reset-rule", (const uint8_t *)"locke", 5), 0);
+	ask();
+	CHECK_INT(reset_decide(dir, &a), RESET_UNKNOWN);
+	CHECK_INT(a.err, -EBADMSG);
+	check_untouched(0);
+	CHECK_INT(reset_rule_save(dir, RESET_RULE_NONE), 0);
+	CHECK_INT(reset_rule_load(dir), RESET_RULE_NONE);
+	ask();
+	CHECK_INT(reset_decide(dir, &a), RESET_BEGIN);
+}
+
 static void finish(void)
 {
 	struct reset_answer a;
@@ -246,6 +270,25 @@ static void test_done(void)
 	forget_all();
 	CHECK_INT(mkdir(dir, 0700), 0);
 	ask();
+	finish();
+}
+
+/* What two people have given up stands in nobody's way, nor what cannot be counted. */
+static void test_discard(void)
+{
+	struct reset_answer a;
+
+	used(5, 3);
+	CHECK_INT(reset_rule_save(dir, RESET_RULE_DISCARD), 0);
+	ask();
+	CHECK_INT(reset_decide(dir, &a), RESET_BEGIN);
+	CHECK_UINT(a.unsent, 2);
+	finish();
+	used(5, 3);
+	CHECK_INT(file_rename(dir, "root.key", "root.away"), 0);
+	CHECK_INT(reset_rule_save(dir, RESET_RULE_DISCARD), 0);
+	ask();
+	CHECK_INT(reset_decide(dir, &a), RESET_BEGIN);
 	finish();
 }
 
@@ -297,4 +340,5 @@ static void test_end(void)
 }
 
 TEST_MAIN("reset", test_start, test_not_asked, test_unsent, test_unsent_in_spool,
-	  test_tombstone, test_unknown, test_done, test_kills, test_end)
+	  test_tombstone, test_unknown, test_locked, test_done, test_discard, test_kills,
+	  test_end)

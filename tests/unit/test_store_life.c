@@ -66,10 +66,10 @@ static struct hub row(void)
 	return h;
 }
 
-/* Three numbers are told of, two are here, and it may be retired from now on. */
+/* Three numbers are told of, two are here, another hub is in its place: it may be retired from now on. */
 static void begin(void)
 {
-	struct life_request rq = { .event = LIFE_RETIRE,
+	struct life_request rq = { .event = LIFE_REPLACE,
 				   .now_ms = now.ms - 2,
 				   .told = 3,
 				   .end_ms = now.ms - 1 };
@@ -91,6 +91,8 @@ static void begin(void)
 	CHECK_INT(upload(1, 2), COAP_CODE_CHANGED);
 	hub = row();
 	CHECK_INT(store_begin(store), 0);
+	CHECK_INT(store_life_on(store, &hub, &rq), LIFE_CHANGED);
+	rq.event = LIFE_TAKEN_OVER;
 	CHECK_INT(store_life_on(store, &hub, &rq), LIFE_CHANGED);
 	CHECK_INT(store_commit(store), 0);
 	CHECK_INT(row().state, HUB_SUSPENDED);

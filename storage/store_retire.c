@@ -1,0 +1,158 @@
+/*
+ * store_retire.c - hub-store's part of an order to retire, and of the level in a factory reset.
+ *
+ *   waits -> drains    level 4: no reading is taken any more, in store_update_blocked
+ *   drains             what is unsent is delivered; with DISCARD it becomes tombstones, in discard, and these are delivered
+ *   drains -> asked    the clinic has all, and was told so on a heartbeat of level 4, in is_done: the file 'reset' is durable
+ *   asked -> told      hubd starts the machine anew: the factory reset of reset.h is what erases
+ *
+ * A clinic that answers no more when it has all may have retired this hub and lost the answer on the way: after LAST_WORD_MS
+ * nothing is waited for.
+ *
+ * Must never: ask for a reset while a number is neither at the clinic nor named to it.
+ */
+#include "storage/store_inside.h"
+
+#include <inttypes.h>
+
+#include "hub/core/err.h"
+#include "hub/rt/failpoint.h"
+#include "hub/rt/file.h"
+#include "hub/rt/log.h"
+#include "storage/reset.h"
+
+enum { LEVEL_LOCKED = 2, LAST_WORD_MS = 24 * 60 * 60 * 1000 };
+
+/* --- what a reset has to heed -------------------------------------------------------------- */
+
+static enum reset_rule rule_of(const struct msg_store_config *c)
+{
+	if (c->retire == COMMAND_RETIRE_DISCARD)
+		return RESET_RULE_DISCARD;
+	return c->retire == COMMAND_RETIRE_NONE && c->level >= LEVEL_LOCKED
+		       ? RESET_RULE_LOCKED
+		       : RESET_RULE_NONE;
+}
+
+void store_retire_open(struct store *s)
+{
+	s->retiring.rule = reset_rule_load(s->dir);
+}
+
+static void keep_rule(struct store *s, struct mono now)
+{
+	struct retiring *t = &s->retiring;
+	int want = (int)rule_of(&s->config), r;
+
+	if (want == t->rule || !mono_reached(now, t->rule_again_at))
+		return;
+	r = reset_rule_save(s->dir, (enum reset_rule)want);
+	FAILPOINT("store.retire.rule");
+	if (r == 0)
+		t->rule = want;
+	else
+		t->rule_again_at = mono_add(now, RETRY_MS);
+	if (r)
+		log_err("reset-rule", "error=\"%s\" do=\"check the disk\"", err_text(r));
+}
+
+/* --- the end ------------------------------------------------------------------------------- */
+
+/* What is left at the time that the order named is given up, a piece each time. Returns 0 when nothing is. */
+static int discard(struct store *s)
+{
+	struct queue_evicted ev = { 0 };
+	int r = records_discard(s->records, QUEUE_EVICT_MAX, &ev);
+
+	if (r < 0)
+		return r;
+	if (ev.routine + ev.alarm == 0)
+		return ev.parked > 0;
+	FAILPOINT("store.retire.given");
+	store_audit_lost(s, "by order of two people", ev.first, ev.last);
+	log_warn("readings-discarded",
+		 "first=%" PRIu64 " last=%" PRIu64 " count=%u note=\"two people have "
+		 "ordered it; the clinic will be told\"",
+		 ev.first, ev.last, ev.routine + ev.alarm);
+	s->delivered = true; /* the counts are others now */
+	return 1;
+}
+
+static bool has_tombstones(struct store *s)
+{
+	struct tombstone gone[1];
+	size_t count = 0;
+
+	return records_tombstones(s->records, 1, gone, &count) != 0 || count > 0;
+}
+
+bool store_retire_waits(struct store *s)
+{
+	return s->has_config && s->config.level >= LEVEL_RETIRED && has_tombstones(s);
+}
+
+static bool is_empty(struct store *s)
+{
+	return s->intake.captures.count == 0 && !intake_holds(&s->intake) &&
+	       records_has_queue(s->records) && !records_is_spooling(s->records) &&
+	       records_unsent(s->records) == 0 && !has_tombstones(s) &&
+	       !file_exists_like(s->dir, "queue-", ".aside");
+}
+
+/* Since when it is so is not known over a start: the time begins anew. What was asked for before it stays asked for. */
+static bool is_done(struct store *s, struct mono now)
+{
+	const struct told_status *told = &s->status;
+	struct retiring *t = &s->retiring;
+
+	if (!is_empty(s)) {
+		t->empty = false;
+		return false;
+	}
+	if (!t->empty)
+		t->empty_since = now;
+	t->empty = true;
+	return file_exists(s->dir, RESET_ASKED) ||
+	       (told->has_told && told->told.level >= LEVEL_RETIRED &&
+		!told->told.waiting) ||
+	       mono_since(now, t->empty_since) >= LAST_WORD_MS;
+}
+
+void store_run_retire(struct store *s, struct mono now)
+{
+	struct retiring *t = &s->retiring;
+	int r = 0;
+
+	if (!s->has_config)
+		return;
+	keep_rule(s, now);
+	if (s->config.level < LEVEL_RETIRED || t->asked ||
+	    !mono_reached(now, t->again_at))
+		return;
+	if (s->config.retire == COMMAND_RETIRE_DISCARD)
+		r = discard(s);
+	if (r == 0 && is_done(s, now)) {
+		FAILPOINT("store.retire.drained");
+		r = file_replace(s->dir, RESET_ASKED, (const uint8_t *)"", 0);
+		FAILPOINT("store.retire.asked");
+		t->asked = r == 0;
+		s->news.retired = t->asked;
+	}
+	if (t->asked)
+		log_warn("retired", "note=\"the clinic has all; the hub is reset to "
+				    "factory state at its next start, which is now\"");
+	if (r < 0)
+		log_err("retire-later", "error=\"%s\"", err_text(r));
+	t->again_at = r > 0 ? now : mono_add(now, r < 0 ? RETRY_MS : RETIRE_LOOK_MS);
+}
+
+struct mono store_retire_deadline(const struct store *s)
+{
+	const struct retiring *t = &s->retiring;
+
+	if (!s->has_config)
+		return MONO_NEVER;
+	if ((int)rule_of(&s->config) != t->rule)
+		return t->rule_again_at;
+	return s->config.level >= LEVEL_RETIRED && !t->asked ? t->again_at : MONO_NEVER;
+}
