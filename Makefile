@@ -525,6 +525,8 @@ check-system: need-image all image
 	@echo '== the device in QEMU: real bluetoothd, emulated cuff, clinic on this machine'
 	$(Q)/usr/bin/python3 tests/system/test_system.py $(O)
 	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
+	@echo '== what hub-measure finds in the device: nothing, and what is planted'
+	$(Q)/usr/bin/python3 tests/system/test_measure.py $(O)
 	@echo '== every home device, through a real bluetoothd'
 	$(Q)/usr/bin/python3 tests/system/test_profiles.py $(O)
 	@echo '== from the factory image to the first reading, a reset, a second life'
