@@ -2,17 +2,14 @@
  * ctl_life.c - clinicctl lost: nothing is taken of a hub any more. What may follow what is decided by life.h; here it is written
  * down and said. Retired is a hub by its own hand: ctl_retire.c.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
-#include "clinic/folder.h"
+#include "clinic/door_rows.h"
 #include "clinic/json.h"
-#include "clinic/store_life.h"
 #include "clinic/words.h"
 
 struct args {
@@ -20,12 +17,6 @@ struct args {
 	const char *dir, *hub;
 	struct ctl_signature by;
 	bool undo, json;
-};
-
-struct outcome {
-	enum life_result result;
-	struct hub was, is;
-	uint64_t told, missing;
 };
 
 static int parse_options(int argc, char **argv, const char *given,
@@ -49,31 +40,6 @@ static int parse_options(int argc, char **argv, const char *given,
 	return ctl_check_signature(a->verb, &a->by);
 }
 
-/* --- the decision ---------------------------------------------------------------------- */
-
-static int decide(struct store *s, const struct hub *h, struct journal_entry *e,
-		  void *arg, void *ret)
-{
-	const struct args *a = arg;
-	struct outcome *o = ret;
-	struct life_request rq = { .event = a->undo ? LIFE_FIND : LIFE_LOSE,
-				   .now_ms = e->at_ms };
-	struct store_counts c = { 0 };
-	int r = store_life_told(s, h, &rq.told);
-
-	if (r == 0)
-		r = store_counts(s, h->id, h->epoch, &c);
-	if (r < 0)
-		return r;
-	*o = (struct outcome){ .was = *h, .is = *h, .told = rq.told };
-	o->missing = rq.told > c.contig ? rq.told - c.contig : 0;
-	r = store_life_on(s, &o->is, &rq);
-	if (r < 0)
-		return r;
-	o->result = (enum life_result)r;
-	return r == LIFE_CHANGED;
-}
-
 /* --- what is said ---------------------------------------------------------------------- */
 
 static int refused(const struct args *a, const struct hub *h)
@@ -82,7 +48,7 @@ static int refused(const struct args *a, const struct hub *h)
 			    hub_state_text(h->state), a->undo ? " and not lost" : "");
 }
 
-static void print_json(const struct args *a, const struct outcome *o)
+static void print_json(const struct args *a, const struct door_life *o)
 {
 	char time[WORDS_TIME_MAX];
 	cJSON *j = json_object();
@@ -103,7 +69,7 @@ static void print_json(const struct args *a, const struct outcome *o)
 	json_print(j);
 }
 
-static void print_lost(const struct args *a, const struct outcome *o)
+static void print_lost(const struct args *a, const struct door_life *o)
 {
 	if (a->undo)
 		printf("Hub '%s' is suspended for review: what it sends is kept, and "
@@ -120,7 +86,7 @@ static void print_lost(const struct args *a, const struct outcome *o)
 		       o->was.queued, o->was.queued == 1 ? " waited" : "s waited");
 }
 
-static int report(const struct args *a, const struct outcome *o)
+static int report(const struct args *a, const struct door_life *o)
 {
 	if (o->result == LIFE_REFUSED)
 		return refused(a, &o->was);
@@ -134,19 +100,19 @@ static int report(const struct args *a, const struct outcome *o)
 	return CTL_OK;
 }
 
-static int order(struct args *a)
+static void get_life(struct cb *c, void *ret)
 {
-	struct journal_entry e = { .act = a->undo ? JOURNAL_FIND : JOURNAL_LOSE };
-	char why[FOLDER_WHY_MAX];
-	struct outcome o = { 0 };
-	struct store *store;
-	int r = folder_open_store(a->dir, &store, why);
+	door_get_life(c, ret);
+}
 
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = ctl_decide(store, a->hub, &a->by, &e, decide, a, &o);
-	store_close(store);
-	return r < 0 ? ctl_store_failed(a->dir, a->hub, r) : report(a, &o);
+/* Wherever the clinic is: who finds that a hub is lost need not be where its folder is. */
+static int order(const struct args *a)
+{
+	struct door_request rq = { .op = a->undo ? DOOR_FIND : DOOR_LOSE };
+	struct door_life l;
+	int r = ctl_ask(a->dir, a->hub, &a->by, &rq, get_life, &l);
+
+	return r == CTL_OK ? report(a, &l) : r;
 }
 
 static int run_lost(int argc, char **argv)
@@ -177,5 +143,6 @@ const struct ctl_verb ctl_lost = {
 		 "held, until\n"
 		 "          'clinicctl hub resume'\n"
 		 "  --json  one object, for programs\n",
+	.remote = true,
 	.run = run_lost,
 };

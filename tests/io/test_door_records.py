@@ -154,6 +154,20 @@ class Held(Door):
                          "suspended")
 
 
+class Lost(Door):
+    def test_lost_and_found(self):
+        tom = self.person("tom", "technician")
+        got = json.loads(self.ctl(0, "lost", tom, "kitchen", "--reason", "not in the flat", "--json").stdout)
+        self.assertEqual((got["was"], got["state"], got["changed"]), ("active", "lost", True))
+        self.assertIn("already", self.ctl(0, "lost", self.door, "kitchen", "--reason", "x").stdout)
+        self.ctl(77, "lost", tom, "kitchen", "--reason", "x", "--undo")
+        self.assertIn("suspended for review", self.ctl(0, "lost", self.ann, "kitchen", "--reason", "in a drawer", "--undo").stdout)
+        self.assertIn("suspended already", self.ctl(0, "lost", self.ann, "kitchen", "--reason", "x", "--undo").stdout)
+        self.ctl(66, "lost", self.ann, "attic", "--reason", "x")
+        self.assertEqual([(j["who"], j["act"], j["why"]) for j in self.json(self.ann, "held", "--journal")],
+                         [("tom", "lost", "not in the flat"), ("ann", "found", "in a drawer")])
+
+
 class Days(Door):
     """Proofs, as test_clinicctl.Days has them."""
 
