@@ -267,8 +267,9 @@ test_lossless := storage/handover.o $(records) $(clinic)
 # the same with networks and weeks, and rows that are only counted
 test_uplink_days := storage/handover.o storage/ranges.o storage/crc32.o $(coap_pure) $(clinic)
 test_enrol := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o
+test_three_years := $(addprefix coap/,enrol.o supervisor.o targets.o) hub/timefloor.o $(clinic)
 test_enrolment_model := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o clinic/ticket_row.o
-SIM := lossless uplink_days fence lockdown enrol enrolment_model doctor verify pairing pairing_window racp revive session forward supervisor
+SIM := lossless uplink_days fence lockdown enrol enrolment_model three_years doctor verify pairing pairing_window racp revive session forward supervisor
 # the lockdown machine with its disk, power cuts and orders that come in any order
 test_lockdown := hub/command.o hub/lockdown.o $(core)
 # what the hub notices against itself, with that machine and its disk; ten thousand years of noise
