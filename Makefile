@@ -54,7 +54,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
 core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o der.o enrolled.o envelope.o err.o evidence.o image.o \
-	hex.o label.o manifest.o msg.o reading.o refusal.o schedule.o signer.o status.o ticket.o time.o trust.o)
+	hex.o label.o limits.o manifest.o msg.o reading.o refusal.o schedule.o signer.o status.o ticket.o time.o trust.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
 rt := $(addprefix hub/rt/,clock.o failpoint.o file.o ipc.o log.o notify.o options.o rt.o sandbox.o)
@@ -117,7 +117,7 @@ setup := $(addprefix coap/,enrol.o identity.o identity_cert.o identity_file.o id
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
-hubd_pure := $(addprefix hub/,advice.o command.o endpoints.o fence.o health.o indicator.o lockdown.o plan.o timefloor.o triggers.o window.o)
+hubd_pure := $(addprefix hub/,advice.o command.o endpoints.o fence.o health.o indicator.o lockdown.o plan.o repeat.o timefloor.o triggers.o window.o)
 hubd_parts := $(addprefix hub/,command_open.o fence_file.o lockdown_file.o offer.o orders.o parts.o peripherals.o settings.o triggers_file.o trusted.o) hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
 hubd := $(addprefix hub/,main.o hubd_config.o hubd_enrol.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
@@ -146,7 +146,7 @@ ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpo
 	ble/dis.o
 ctl := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
-	endpoint_args.o person_folder.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
+	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
 ctl += clinic/signing.o clinic/token.o
 ctl += clinic/ctl_life.o clinic/ctl_replace.o clinic/ctl_retire.o
@@ -243,7 +243,7 @@ test_ticket := hub/crypto/ticket_sign.o hub/crypto/trust_sign.o $(clinic)
 test_silence := clinic/silence.o $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
 test_endpoint_spec := $(ctl_text) $(clinic)
-config_text := clinic/config_text.o clinic/json.o clinic/plan_text.o $(ctl_text) $(clinic)
+config_text := clinic/config_text.o clinic/json.o clinic/limit_text.o clinic/plan_text.o $(ctl_text) $(clinic)
 test_config_text := $(config_text)
 test_gaps := clinic/gaps.o clinic/gaps_load.o clinic/opening.o hub/crypto/manifest_sign.o $(clinic) $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o)
 test_config_state := clinic/config_state.o clinic/json.o $(clinic)
@@ -251,7 +251,8 @@ test_config_serve := clinic/config_serve.o $(clinic)
 test_gaps := $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o) hub/crypto/manifest_sign.o $(clinic)
 test_replies := coap/replies.o $(core)
 test_coap_records := $(coap_shared)
-UNIT := $(decoder_tests) traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_chain identity_store setup reset \
+test_limits := hub/repeat.o clinic/limit_text.o $(core)
+UNIT := $(decoder_tests) limits traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_chain identity_store setup reset \
 	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block block_body fetch offer command config_state config_serve config_text
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)

@@ -590,6 +590,8 @@ static void on_config(void *arg, const struct msg_ble_config *c)
 	ds->has_change = c->has_change;
 	ds->change_utc_ms = c->change_utc_s * 1000;
 	ds->change_offset_min = c->change_offset_min;
+	ds->limit_count = c->limit_count;
+	memcpy(ds->limits, c->limits, sizeof(ds->limits));
 	parting_on_config(&ds->parting);
 	set_assignment(ds, c);
 	if (is_same(ds, c)) {

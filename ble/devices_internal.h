@@ -155,6 +155,8 @@ struct devices {
 	int64_t change_utc_ms;
 	int16_t change_offset_min;
 	uint8_t level;
+	size_t limit_count; /* of what hubd is told whether a reading is outside of it */
+	struct limit limits[LIMITS_MAX];
 	struct crashes *crashes; /* outlives us */
 	struct pairing pairing;
 	struct parting parting;

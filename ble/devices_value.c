@@ -12,6 +12,7 @@
 #include "ble/devices_internal.h"
 #include "ble/ghs.h"
 #include "ble/uds.h"
+#include "hub/core/limits.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/log.h"
 
@@ -326,6 +327,35 @@ static bool is_ordered_test(const struct devices *ds, const struct backlog_entry
 			   ds->utc_offset_min, since_ms) != CAPTURE_BEFORE;
 }
 
+/* Somebody stands at the device, and can measure again. */
+static bool is_spot_measurement(enum reading_kind k)
+{
+	return k == READING_BLOOD_PRESSURE || k == READING_WEIGHT ||
+	       k == READING_OXIMETRY || k == READING_TEMPERATURE || k == READING_GLUCOSE;
+}
+
+/* The patient's own, of now, and a number that counts. What it shows stays here: hubd hears on which side it is. */
+static void tell_limits(struct devices *ds, const struct backlog_entry *e,
+			const struct msg_decoded *m)
+{
+	enum {
+		NOT_JUDGED = MARK_NO_RESULT | MARK_UNDECODED | MARK_TEST |
+			     MARK_UNVERIFIED | MARK_CONTROL | MARK_STUB | MARK_CRC |
+			     MARK_STORED | MARK_BEFORE
+	};
+	enum limits_verdict v;
+
+	if (ds->limit_count == 0 || e->history || !is_spot_measurement(e->raw.kind) ||
+	    m->attribution == ATTRIBUTION_UNASSIGNED || m->unverified ||
+	    m->decoded.marks & NOT_JUDGED)
+		return;
+	v = limits_judge(ds->limits, ds->limit_count, m->decoded.values,
+			 m->decoded.value_count);
+	if (v != LIMITS_NOT_JUDGED)
+		report_health(ds->report, STATUS_LIMITS, ds->devices[e->device].cfg.num,
+			      v == LIMITS_OUTSIDE ? e->raw.captured.mono.ms : 0);
+}
+
 static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
 {
 	struct device *d = &ds->devices[e->device];
@@ -355,6 +385,7 @@ static void finish(struct devices *ds, struct backlog_entry *e, struct mono now)
 			       ds->utc_offset_min, ds->change_offset_min))
 		e->decoded.marks |= MARK_AMBIGUOUS;
 	m = capture_finish(&e->raw, &e->decoded, &facts);
+	tell_limits(ds, e, &m);
 	handover_finish(ds->handover, e, &m);
 }
 

@@ -33,7 +33,7 @@ void report_device(struct report *r, uint16_t num, enum device_state state);
 /* report_reason - why it is silent, if it is. */
 void report_reason(struct report *r, uint16_t num, enum silence_reason reason);
 
-/* report_health - what: STATUS_SEEN, _READING, _BATTERY or _CLOCK; b as msg.h says. */
+/* report_health - what: STATUS_SEEN, _READING, _BATTERY, _CLOCK or _LIMITS; b as msg.h says. */
 void report_health(struct report *r, enum status_what what, uint16_t num, uint64_t b);
 
 /* report_window - what became of the pairing window with this id. */

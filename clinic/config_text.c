@@ -12,6 +12,7 @@
 #include "clinic/endpoint_list.h"
 #include "clinic/endpoint_spec.h"
 #include "clinic/json.h"
+#include "clinic/limit_text.h"
 #include "clinic/plan_text.h"
 #include "clinic/spec.h"
 
@@ -71,7 +72,19 @@ static void put_times(FILE *to, const struct config *c)
 		c->plan_count ? "\n\t" : "", c->no_asking ? "false" : "true");
 	for (size_t i = 0; i < c->quiet_count; i++)
 		fprintf(to, "%s\"%s\"", i ? ", " : "", quiet_text(&c->quiet[i], text));
-	fputs("]\n", to);
+	fputs("],\n", to);
+}
+
+static void put_limits(FILE *to, const struct config *c)
+{
+	char text[LIMIT_TEXT_MAX];
+
+	fputs("\t\"limits\": {", to);
+	for (size_t i = 0; i < c->limit_count; i++)
+		fprintf(to, "%s\n\t\t\"%s\": \"%s\"", i ? "," : "",
+			value_name_text(c->limits[i].vital),
+			limit_text(&c->limits[i], text));
+	fprintf(to, "%s}\n", c->limit_count ? "\n\t" : "");
 }
 
 char *config_text_make(const char *hub, const struct config *c, bool secrets)
@@ -97,6 +110,7 @@ char *config_text_make(const char *hub, const struct config *c, bool secrets)
 	put_devices(to, c, secrets);
 	put_endpoints(to, c);
 	put_times(to, c);
+	put_limits(to, c);
 	fputs("}\n", to);
 	if (fclose(to) != 0)
 		abort();
@@ -355,6 +369,45 @@ static int get_quiet(struct edited *r, const cJSON *item)
 	return 0;
 }
 
+/* In the order of the config, whatever the order in the text. */
+static int get_one_limit(struct edited *r, const cJSON *item)
+{
+	struct config *c = r->c;
+	size_t at = c->limit_count;
+	struct limit l;
+
+	if (!cJSON_IsString(item) || !limit_parse(item->string, item->valuestring, &l))
+		return bad(
+			r,
+			"'limits', \"%.40s\": a vital sign (systolic, diastolic, pulse, "
+			"weight, SpO2, temperature, glucose) and its limits, like "
+			"\"90..180\", \"92..\" or \"..39.5\"",
+			item->string);
+	for (size_t i = 0; i < c->limit_count; i++)
+		if (c->limits[i].vital == l.vital)
+			return bad(r, "'limits': \"%s\" is there twice", item->string);
+	for (; at > 0 && c->limits[at - 1].vital > l.vital; at--)
+		c->limits[at] = c->limits[at - 1];
+	c->limits[at] = l;
+	c->limit_count++;
+	return 0;
+}
+
+static int get_limits(struct edited *r, const cJSON *item)
+{
+	const cJSON *l;
+	int err = cJSON_IsObject(item)
+			  ? 0
+			  : bad(r, "'limits' is not an object of vital signs and their "
+				   "limits, like { \"systolic\": \"90..180\" }");
+
+	r->c->limit_count = 0;
+	memset(r->c->limits, 0, sizeof(r->c->limits));
+	for (l = err ? NULL : item->child; l && !err; l = l->next)
+		err = get_one_limit(r, l);
+	return err;
+}
+
 /* A plan is of a device that there is; the two may come in any order. */
 static int check_plans(struct edited *r)
 {
@@ -384,6 +437,7 @@ static const struct field {
 	{ "plan", get_plan },
 	{ "ask_to_measure", get_asking },
 	{ "quiet_hours", get_quiet },
+	{ "limits", get_limits },
 };
 
 enum { FIELDS = sizeof(fields) / sizeof(*fields) };

@@ -20,7 +20,10 @@
  *			"1": "08:00,20:00"
  *		},
  *		"ask_to_measure": true,
- *		"quiet_hours": ["22:00-07:00"]
+ *		"quiet_hours": ["22:00-07:00"],
+ *		"limits": {
+ *			"systolic": "90..180"
+ *		}
  *	}
  *
  * 'hub' and 'version' say what was changed and stay as they are; utc_offset_change may be null. What has verbs of its own

@@ -295,7 +295,7 @@ static int change(struct remote *clinic, const struct args *a, struct config *c)
 	if (r != CTL_OK)
 		return r;
 	c->assignment = 0;
-	c->plan_count = 0; /* it was made for somebody else */
+	c->plan_count = c->limit_count = 0; /* they were made for somebody else */
 	if (a->patient)
 		r = next_number(clinic, a->hub, &c->assignment);
 	if (a->patient && a->minutes)

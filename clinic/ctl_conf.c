@@ -12,6 +12,7 @@
 #include "clinic/ctl.h"
 #include "clinic/endpoint_spec.h"
 #include "clinic/json.h"
+#include "clinic/limit_text.h"
 #include "clinic/plan_text.h"
 #include "clinic/remote.h"
 #include "clinic/spec.h"
@@ -56,6 +57,11 @@ static void print_text(struct hub_facts *v)
 		printf("  asking         nobody is asked to measure\n");
 	for (size_t i = 0; i < c->quiet_count; i++)
 		printf("  quiet hours    %s\n", quiet_text(&c->quiet[i], text));
+	for (size_t i = 0; i < c->limit_count; i++)
+		printf("  limits         %s: %s %s\n",
+		       value_name_text(c->limits[i].vital),
+		       limit_text(&c->limits[i], text),
+		       value_unit_text(limit_unit(c->limits[i].vital)));
 	printf("\n");
 	config_state_print(stdout, &v->hub, v->has_status ? &v->status.status : NULL);
 }
@@ -116,6 +122,10 @@ static void print_json(const struct hub_facts *v)
 	in = json_array_in(o, "quiet_hours");
 	for (size_t i = 0; i < c->quiet_count; i++)
 		json_text_item(in, quiet_text(&c->quiet[i], text));
+	in = json_object_in(o, "limits");
+	for (size_t i = 0; i < c->limit_count; i++)
+		json_text(in, value_name_text(c->limits[i].vital),
+			  limit_text(&c->limits[i], text));
 	config_state_add(o, &v->hub, v->has_status ? &v->status.status : NULL);
 	json_print(o);
 }

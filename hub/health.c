@@ -113,6 +113,7 @@ static void on_device(struct health_device *d, const struct msg_status *s)
 	case STATUS_ENDPOINTS:
 	case STATUS_PATH:
 	case STATUS_RETIRED:
+	case STATUS_LIMITS:
 	case STATUS_WINDOW: break;
 	}
 }

@@ -93,6 +93,7 @@ static void use_devices(struct hubd *h)
 	window_on_config(&h->window, c->epoch, &c->window, rt_mono());
 	hubd_drain_window(h);
 	plan_on_config(&h->plan, c, rt_mono());
+	repeat_on_config(&h->repeat, c);
 	hubd_look_at_plan(h);
 }
 

@@ -15,6 +15,7 @@
 #include "hub/orders.h"
 #include "hub/peripherals.h"
 #include "hub/plan.h"
+#include "hub/repeat.h"
 #include "hub/rt/ipc.h"
 #include "hub/rt/options.h"
 #include "hub/rt/rt.h"
@@ -47,7 +48,9 @@ struct hubd {
 	bool served_unsaved;
 	struct indicator indicator;
 	struct plan plan;
-	size_t overdue_count; /* as told in the log */
+	struct repeat repeat;
+	size_t repeat_count;  /* as told in the log */
+	size_t overdue_count; /* the same */
 	uint16_t overdue[CONFIG_DEVICES_MAX];
 	struct health health;
 	enum indicator_light light;

@@ -51,12 +51,27 @@ void hubd_show_light(struct hubd *h)
 		log_warn("light-file", "error=\"%s\"", err_text(r));
 }
 
+/* Of which device, and no more: what it showed hubd does not know. */
+static size_t count_repeats(struct hubd *h, struct mono now)
+{
+	uint16_t waits[CONFIG_DEVICES_MAX];
+	size_t count = repeat_waits(&h->repeat, now, waits);
+
+	if (count > h->repeat_count)
+		log_info("measure-again", "devices=%zu last=%u", count, waits[count - 1]);
+	h->repeat_count = count;
+	return count;
+}
+
 void hubd_look_at_plan(struct hubd *h)
 {
 	struct mono now = rt_mono();
 	uint16_t overdue[CONFIG_DEVICES_MAX] = { 0 };
 	size_t count = plan_overdue(&h->plan, now, overdue);
-	bool asked = count > 0 && plan_may_ask(&h->plan, now);
+	size_t again = count_repeats(h, now);
+	bool asked = count + again > 0 && plan_may_ask(&h->plan, now);
+	struct mono plan_at = plan_deadline(&h->plan, now);
+	struct mono again_at = repeat_deadline(&h->repeat, now);
 
 	if (count != h->overdue_count ||
 	    memcmp(overdue, h->overdue, sizeof(overdue)) != 0)
@@ -66,5 +81,5 @@ void hubd_look_at_plan(struct hubd *h)
 	memcpy(h->overdue, overdue, sizeof(overdue));
 	indicator_on_asked(&h->indicator, asked);
 	hubd_show_light(h);
-	rt_timer_set(h->plan_timer, plan_deadline(&h->plan, now));
+	rt_timer_set(h->plan_timer, plan_at.ms < again_at.ms ? plan_at : again_at);
 }

@@ -205,6 +205,7 @@ static void on_status(struct hubd *h, const struct msg_status *s)
 {
 	indicator_on_status(&h->indicator, s, rt_mono());
 	plan_on_status(&h->plan, s);
+	repeat_on_status(&h->repeat, s, rt_mono());
 	hubd_look_at_plan(h);
 	if (s->what == STATUS_ADAPTER)
 		window_on_adapter(&h->window, s->a == 1, rt_mono());
@@ -236,6 +237,7 @@ static bool may_say(enum role by, enum status_what what)
 	case STATUS_READING:
 	case STATUS_BATTERY:
 	case STATUS_CLOCK:
+	case STATUS_LIMITS:
 	case STATUS_SIGNAL: return by == ROLE_BLE;
 	case STATUS_ENDPOINTS:
 	case STATUS_PATH: return by == ROLE_COAP;

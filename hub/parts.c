@@ -26,6 +26,8 @@ void parts_ble(const struct config *c, const struct peripherals *p, uint8_t leve
 	v->device_count = (uint8_t)c->device_count;
 	memcpy(v->devices, c->devices, sizeof(v->devices));
 	peripherals_pins(p, c, v->pins);
+	v->limit_count = (uint8_t)c->limit_count;
+	memcpy(v->limits, c->limits, sizeof(v->limits));
 }
 
 void parts_store(const struct config *c, const uint8_t share[static ENGINE_SHARE_LEN],

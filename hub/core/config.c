@@ -31,6 +31,7 @@ enum config_key {
 	KEY_PLAN = 15, /* 14: kept for another root */
 	KEY_ASKING,
 	KEY_QUIET,
+	KEY_LIMITS,
 	KEY_COUNT,
 };
 
@@ -54,6 +55,7 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_PLAN] = "plan",
 	[KEY_ASKING] = "asking",
 	[KEY_QUIET] = "quiet hours",
+	[KEY_LIMITS] = "limits",
 };
 
 /* Not every number below KEY_COUNT has a meaning. */
@@ -181,7 +183,7 @@ static void put_seal(struct writer *w, uint8_t id, const uint8_t *public)
 static size_t count_optional(const struct config *c)
 {
 	return (size_t)(c->signer_count > 0) + c->has_next_seal + (c->plan_count > 0) +
-	       c->no_asking + (c->quiet_count > 0);
+	       c->no_asking + (c->quiet_count > 0) + (c->limit_count > 0);
 }
 
 static void put_optional(struct writer *w, const struct config *c)
@@ -205,6 +207,10 @@ static void put_optional(struct writer *w, const struct config *c)
 	if (c->quiet_count) {
 		cb_put_uint(w, KEY_QUIET);
 		config_put_quiet(w, c);
+	}
+	if (c->limit_count) {
+		cb_put_uint(w, KEY_LIMITS);
+		limits_put(w, c->limits, c->limit_count);
 	}
 }
 
@@ -480,6 +486,7 @@ static void get_field(struct cb *c, unsigned key, struct config *ret)
 			cb_fail(c, -ERANGE);
 		break;
 	case KEY_QUIET: config_get_quiet(c, ret); break;
+	case KEY_LIMITS: limits_get(c, ret->limits, &ret->limit_count); break;
 	}
 }
 

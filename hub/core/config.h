@@ -12,6 +12,7 @@
 
 #include "hub/core/cbor.h"
 #include "hub/core/envelope.h"
+#include "hub/core/limits.h"
 #include "hub/core/reading.h"
 #include "hub/core/signer.h"
 
@@ -34,7 +35,7 @@ enum {
 	CONFIG_PLAN_HOURS_MAX = 31 * 24,
 	CONFIG_QUIET_MAX = 4,
 	CONFIG_DAY_MIN = 24 * 60,
-	CONFIG_FIELDS = 18, /* keys of the document */
+	CONFIG_FIELDS = 19, /* keys of the document */
 };
 
 #define CONFIG_NO_PASSKEY UINT32_MAX
@@ -138,6 +139,9 @@ struct config {
 	bool no_asking; /* nobody is ever asked to measure */
 	size_t quiet_count;
 	struct config_quiet quiet[CONFIG_QUIET_MAX];
+	/* outside of them somebody is asked to measure again; none: never */
+	size_t limit_count;
+	struct limit limits[LIMITS_MAX];
 };
 
 /* config_has_addr - does it say where it is, or only its name? Pure. */

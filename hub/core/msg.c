@@ -464,6 +464,25 @@ static void get_pin(struct in *in, struct device_pin *ret)
 	in->bad |= ret->since_ms < 0 || ret->since_ms > PIN_SINCE_MAX_MS;
 }
 
+static void put_limit(struct writer *w, const struct limit *l)
+{
+	write_u8(w, (uint8_t)l->vital);
+	write_u8(w, l->has_low);
+	write_be32(w, (uint32_t)l->low_milli);
+	write_u8(w, l->has_high);
+	write_be32(w, (uint32_t)l->high_milli);
+}
+
+static void get_limit(struct in *in, struct limit *ret)
+{
+	ret->vital = (enum value_name)get_u8_max(in, VALUE_NAME_LAST);
+	ret->has_low = get_bool(in);
+	ret->low_milli = (int32_t)get_max(in, read_be32(&in->r), LIMIT_MILLI_MAX);
+	ret->has_high = get_bool(in);
+	ret->high_milli = (int32_t)get_max(in, read_be32(&in->r), LIMIT_MILLI_MAX);
+	in->bad |= !limit_good(ret);
+}
+
 static void put_ble_config(struct writer *w, const struct msg *m)
 {
 	const struct msg_ble_config *v = &m->ble_config;
@@ -479,6 +498,9 @@ static void put_ble_config(struct writer *w, const struct msg *m)
 		put_device(w, &v->devices[i]);
 		put_pin(w, &v->pins[i]);
 	}
+	write_u8(w, v->limit_count);
+	for (size_t i = 0; i < v->limit_count && i < LIMITS_MAX; i++)
+		put_limit(w, &v->limits[i]);
 }
 
 static void get_ble_config(struct in *in, struct msg *m)
@@ -496,6 +518,9 @@ static void get_ble_config(struct in *in, struct msg *m)
 		get_device(in, &v->devices[i]);
 		get_pin(in, &v->pins[i]);
 	}
+	v->limit_count = get_u8_max(in, LIMITS_MAX);
+	for (size_t i = 0; i < v->limit_count; i++)
+		get_limit(in, &v->limits[i]);
 	in->bad |= v->change_utc_s < 0 || v->change_utc_s > CONFIG_CHANGE_MAX_S;
 }
 

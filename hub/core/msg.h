@@ -227,6 +227,8 @@ struct msg_ble_config {
 	uint8_t device_count;
 	struct config_device devices[CONFIG_DEVICES_MAX];
 	struct device_pin pins[CONFIG_DEVICES_MAX]; /* of devices[] of the same index */
+	uint8_t limit_count;
+	struct limit limits[LIMITS_MAX]; /* each as limit_good */
 };
 
 /* hubd -> hub-ble: open a window, for ms_left from now; id 0: close it. */
@@ -463,7 +465,9 @@ enum status_what {
 	STATUS_PATH = 15,
 	/* of hub-store: nothing more to deliver, the reset is asked for; a, b: 0 */
 	STATUS_RETIRED = 16,
-	STATUS_WHAT_LAST = STATUS_RETIRED,
+	/* a: local number, b: mono ms: captured, and outside the config's limits; 0: the last one was within them */
+	STATUS_LIMITS = 17,
+	STATUS_WHAT_LAST = STATUS_LIMITS,
 };
 
 enum {

@@ -25,6 +25,7 @@ static const char *const fields[CONFIG_FIELDS] = {
 	[15] = "its field 'plan' is bad",
 	[16] = "its field 'asking' is bad",
 	[17] = "its field 'quiet hours' is bad",
+	[18] = "its field 'limits' is bad",
 };
 
 enum refusal refusal_of_field(const char *field)

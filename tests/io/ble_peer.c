@@ -9,7 +9,7 @@
  *          memory NUM SERVICE HISTORY ANCHOR EMPTY MARK
  *   hubd:  config UTC_OFFSET [num,addr|any,random|public,passkey|-,user|-,sole[,WORD=VALUE]...] ...
  *          kind=N consent=N import=0|1 justworks=0|1 serial=TEXT since=MS
- *          assignment N (of the next config; 1 at first) | fence ASK STEP ASSIGNMENT
+ *          limit N (of the next config: systolic pressure) | assignment N (of the next config; 1 at first) | fence ASK STEP ASSIGNMENT
  *          time MS UNCERTAINTY_MS | window ID NUM MS REPAIR | test MS
  *   bond:  facts BONDED STRENGTH KEY_SIZE LINKED ENCRYPTED HANDLE | answer on|off
  */
@@ -36,6 +36,7 @@ struct peer {
 	struct msg_link_facts facts;
 	bool answers;
 	uint32_t assignment;
+	uint32_t limit; /* of the next config: highest systolic pressure, mmHg; 0: none */
 };
 
 static void send_msg(struct peer *p, const struct msg *m)
@@ -255,6 +256,11 @@ static void command_config(struct peer *p, char *rest)
 	p->config = (struct msg){ .kind = MSG_BLE_CONFIG };
 	p->config.ble_config.assignment = p->assignment;
 	p->config.ble_config.utc_offset_min = (int16_t)(word ? atoi(word) : 0);
+	p->config.ble_config.limit_count = p->limit > 0;
+	if (p->limit > 0)
+		p->config.ble_config.limits[0] =
+			(struct limit){ VALUE_SYSTOLIC, false, true, 0,
+					(int32_t)p->limit * 1000 };
 	while ((word = strtok(NULL, " ")))
 		read_device(&p->config.ble_config, word);
 	if (ipc_is_up(p->link))
@@ -294,6 +300,8 @@ static bool command_more(struct peer *p, const char *line)
 						    .linked = a[3] != 0,
 						    .encrypted = a[4] != 0,
 						    .handle = (uint16_t)a[5] };
+	} else if (sscanf(line, "limit %u", &a[0]) == 1) {
+		p->limit = a[0];
 	} else if (sscanf(line, "assignment %u", &a[0]) == 1) {
 		p->assignment = a[0];
 	} else if (sscanf(line, "fence %u %u %u", &a[0], &a[1], &a[2]) == 3) {

@@ -347,6 +347,28 @@ def test_value(r):
     expect(not r.called('WriteValue'), 'clock set without the time of the clinic')
 
 
+def test_limits(r):
+    """hubd hears that a reading of the patient was outside the limits, and when the next one is not; never what it was."""
+    told = 'STATUS what=17 a=1'
+    r.hubd.say('limit 119')
+    r.attached()
+    r.link()
+    line = r.measure(r.stamp())
+    if field(line, 'unverified') == '1':  # it is not known whose it was, and is not judged
+        expect(not r.hubd.find(told), 'an unverified reading was judged')
+        r.measure(r.stamp())
+    wait('outside', lambda: r.hubd.find(told))
+    expect(field(r.hubd.find(told)[0], 'b') not in ('0', '120'), 'not the time')
+    within = r.stamp()
+    r.measure(within[:1] + bytes([119]) + within[2:])
+    wait('within', lambda: r.hubd.find(told + ' b=0'))
+    guest = r.stamp()
+    r.measure(guest[:16] + bytes([2]) + guest[17:])  # another user of the cuff
+    r.measure(r.stamp())
+    wait('outside again', lambda: len(r.hubd.find(told)) >= 3)
+    expect_same(len(r.hubd.find(told)), 3, 'how often hubd was told')
+
+
 def test_early_value(r):
     """A value that comes before the clock was read waits for it, but less than a second."""
     r.attached()

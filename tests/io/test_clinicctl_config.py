@@ -94,6 +94,16 @@ class Times(Clinic):
         self.ctl(0, "assign", self.dir, "kitchen", "--patient", "P-2", "--user", "1=3", "--user", "2=3,consent=0043")
         self.assertEqual((self.show()["plan"], self.show()["quiet_hours"][:1]), ({}, ["22:00-07:00"]))
 
+    def test_limits(self):
+        self.assertEqual(self.show()["limits"], {})
+        path = self.write(limits={"temperature": "..39.5", "systolic": "90..180", "SpO2": "92.0.."})
+        self.ctl(0, "config", "edit", self.dir, "kitchen", "--from", path, "--yes")
+        self.assertEqual(self.show()["limits"], {"systolic": "90..180", "SpO2": "92..", "temperature": "..39.5"})
+        self.assertIn("  limits         systolic: 90..180 mmHg\n", self.ctl(0, "config", "show", self.dir, "kitchen").stdout)
+        # another patient has none until somebody sets them
+        self.ctl(0, "assign", self.dir, "kitchen", "--patient", "P-2", "--user", "1=3", "--user", "2=3,consent=0043")
+        self.assertEqual(self.show()["limits"], {})
+
     def test_no_place_for_a_name(self):
         for changed, words in (({"plan": {"1": "Maria Smith 08:00"}}, "'plan', device 1: neither times of the day"),
                                ({"plan": {"1": "08:00 Maria"}}, "'plan', device 1"), ({"plan": {"1": "20:00,08:00"}}, "ascending"),
@@ -105,6 +115,9 @@ class Times(Clinic):
                                ({"quiet_hours": ["when Maria sleeps"]}, "'quiet_hours'"), ({"quiet_hours": ["22:00-22:00"]}, "'quiet_hours'"),
                                ({"quiet_hours": ["22:00-07:00 born 1950"]}, "'quiet_hours'"), ({"quiet_hours": "22:00-07:00"}, "'quiet_hours'"),
                                ({"quiet_hours": 5 * ["01:00-02:00"]}, "at most 4"),
+                               ({"limits": ["Maria"]}, "'limits' is not an object"), ({"limits": {"Maria": "1..2"}}, "a vital sign"),
+                               ({"limits": {"pulse": "Maria"}}, "'limits', \"pulse\""), ({"limits": {"pulse": "9..8"}}, "'limits', \"pulse\""),
+                               ({"limits": {"pulse": 8}}, "'limits', \"pulse\""),
                                ({"note": "Maria Smith, born 1950"}, "'note' is no field"), ({"patient": "Maria"}, "'patient' is no field")):
             with self.subTest(str(changed)):
                 said = self.ctl(64, "config", "edit", self.dir, "kitchen", "--from", self.write(**changed), "--yes").stderr

@@ -90,6 +90,7 @@ static int end_child(int sig)
 }
 
 static uint32_t assignment;
+static bool quiet; /* hours, all day long */
 
 static void put_config(uint64_t version, struct config_window window)
 {
@@ -113,6 +114,10 @@ static void put_config(uint64_t version, struct config_window window)
 					       .kind = READING_WEIGHT,
 					       .passkey = CONFIG_NO_PASSKEY,
 					       .just_works = true };
+	c.limit_count = 1;
+	c.limits[0] = (struct limit){ VALUE_SYSTOLIC, false, true, 0, 180000 };
+	c.quiet_count = quiet;
+	c.quiet[0] = (struct config_quiet){ 0, quiet ? CONFIG_DAY_MIN - 1 : 0 };
 	strcpy(c.endpoints[0].name, "clinic.example");
 	c.endpoints[0].port = 5684;
 	c.endpoints[0].profile = DTLS_PROFILE_13_CID;
@@ -169,6 +174,7 @@ static void test_start(void)
 	temp_dir_make(state_dir, sizeof(state_dir));
 	temp_dir_make(run_dir, sizeof(run_dir));
 	CHECK_INT(file_replace(state_dir, "clinic.pub", public, sizeof(public)), 0);
+	quiet = true;
 	put_config(1, (struct config_window){ 1, 0, 10, false });
 	rt = rt_new();
 	until_start(LIMIT_MS, TICK_MS);
@@ -251,8 +257,17 @@ static void test_served_for_good(void)
 	CHECK_UINT(heard.windows, 0);
 }
 
+/* What was measured is outside the limits, and nobody may be asked now. */
+static void test_quiet_hours(void)
+{
+	say(STATUS_LIMITS, 1, rt_mono().ms);
+	pass_ms(QUIET_MS);
+	CHECK(!light_is("needs-you"));
+}
+
 static void test_new_order(void)
 {
+	quiet = false;
 	put_config(2, (struct config_window){ 2, 2, 5, true });
 	UNTIL(heard.windows == 1); /* looks every five seconds */
 	CHECK_UINT(heard.configs, 2);
@@ -281,6 +296,17 @@ static void test_damaged_files(void)
 	say(STATUS_REASON, 2, SILENCE_HUB_FORGOT);
 	UNTIL(light_is("needs-you"));
 	say(STATUS_REASON, 2, SILENCE_NONE);
+	UNTIL(!light_is("needs-you"));
+}
+
+/* Outside the limits: somebody is asked to measure again, until that is done. */
+static void test_limits(void)
+{
+	CHECK_UINT(heard.config.limit_count, 1);
+	CHECK_INT(heard.config.limits[0].vital, VALUE_SYSTOLIC);
+	say(STATUS_LIMITS, 1, rt_mono().ms);
+	UNTIL(light_is("needs-you"));
+	say(STATUS_LIMITS, 1, 0);
 	UNTIL(!light_is("needs-you"));
 }
 
@@ -588,8 +614,10 @@ int main(int argc, char **argv)
 		test_pin,
 		test_kills,
 		test_served_for_good,
+		test_quiet_hours,
 		test_new_order,
 		test_damaged_files,
+		test_limits,
 		test_time_floor,
 		test_proven,
 		test_another_patient,

@@ -90,12 +90,27 @@ static struct config_plan random_plan(uint16_t num)
 	return p;
 }
 
+static struct limit random_limit(enum value_name vital)
+{
+	struct limit l = { .vital = vital, .has_low = yes() };
+
+	l.has_high = !l.has_low || yes();
+	l.low_milli = l.has_low ? (int32_t)(test_random() % 100000) : 0;
+	l.high_milli =
+		l.has_high ? 100000 + (int32_t)(test_random() % (LIMIT_MILLI_MAX - 99999))
+			   : 0;
+	return l;
+}
+
 static void add_times(struct config *c)
 {
 	for (size_t i = 0; i < c->device_count; i++)
 		if (yes())
 			c->plans[c->plan_count++] = random_plan(c->devices[i].num);
 	c->no_asking = yes();
+	for (enum value_name v = VALUE_NONE; v <= VALUE_NAME_LAST; v++)
+		if (limit_unit(v) != UNIT_NONE && yes())
+			c->limits[c->limit_count++] = random_limit(v);
 	c->quiet_count = test_random() % (CONFIG_QUIET_MAX + 1);
 	for (size_t i = 0; i < c->quiet_count; i++) {
 		c->quiet[i].from = (uint16_t)(test_random() % CONFIG_DAY_MIN);

@@ -873,6 +873,7 @@ static void test_config_plan(void)
 	const char *field = "";
 	int n;
 
+#define LIMIT(...) c.limit_count = 1, c.limits[0] = ((struct limit){ __VA_ARGS__ })
 #define PLAN(...) c.plan_count = 1, c.plans[0] = ((struct config_plan){ __VA_ARGS__ })
 	CONFIG_TAKEN(PLAN(1, 1, 0, { 0 }));
 	CONFIG_TAKEN(PLAN(2, CONFIG_PLAN_HOURS_MAX, 0, { 0 }));
@@ -895,11 +896,25 @@ static void test_config_plan(void)
 	CONFIG_REFUSED("quiet hours", c.quiet_count = 1);
 	CONFIG_REFUSED("quiet hours", c.quiet_count = 1; c.quiet[0].from = 1440);
 	CONFIG_REFUSED("quiet hours", c.quiet_count = 1; c.quiet[0].to = 1440);
+	CONFIG_TAKEN(LIMIT(VALUE_SPO2, true, false, 92000, 0));
+	CONFIG_TAKEN(LIMIT(VALUE_SPO2, false, true, 0, LIMIT_MILLI_MAX));
+	CONFIG_TAKEN(LIMIT(VALUE_SYSTOLIC, true, true, 90000, 180000);
+		     c.limits[1] = c.limits[0]; c.limits[1].vital = VALUE_PULSE;
+		     c.limit_count = 2);
+	CONFIG_REFUSED("limits", LIMIT(VALUE_SPO2, false, false, 0, 0));
+	CONFIG_REFUSED("limits", LIMIT(VALUE_BMI, true, false, 1, 0));
+	CONFIG_REFUSED("limits", LIMIT(VALUE_SPO2, true, true, 9, 9));
+	CONFIG_REFUSED("limits", LIMIT(VALUE_SPO2, false, true, 0, LIMIT_MILLI_MAX + 1));
+	CONFIG_REFUSED("limits", LIMIT(VALUE_SPO2, true, false, 1, 0);
+		       c.limits[1] = c.limits[0]; c.limit_count = 2);
 #undef PLAN
+#undef LIMIT
 	doc.plan_count = 2;
 	doc.plans[0] = (struct config_plan){ 2, 0, 2, { 480, 1200 } };
 	doc.plans[1] = (struct config_plan){ 1, 36, 0, { 0 } };
 	doc.no_asking = true;
+	doc.limit_count = 1;
+	doc.limits[0] = (struct limit){ VALUE_TEMPERATURE, true, true, 35000, 39500 };
 	doc.quiet_count = 1;
 	doc.quiet[0] = (struct config_quiet){ 1320, 420 };
 	n = config_encode(&doc, b, sizeof(b));
@@ -908,6 +923,8 @@ static void test_config_plan(void)
 	CHECK_MEM(out.plans, doc.plans, sizeof(doc.plans));
 	CHECK(out.no_asking && out.quiet_count == 1);
 	CHECK_MEM(out.quiet, doc.quiet, sizeof(doc.quiet));
+	CHECK_UINT(out.limit_count, 1);
+	CHECK_MEM(out.limits, doc.limits, sizeof(doc.limits));
 	for (int cut = 0; cut < n; cut++)
 		CHECK(config_decode(b, (size_t)cut, &out, &field) < 0);
 }

@@ -90,6 +90,10 @@ static void fill_ble_config(struct msg_ble_config *c)
 		fill_device(&c->devices[i], (uint8_t)(i + 1));
 		c->pins[i] = a_pin((uint8_t)(i + 1));
 	}
+	c->limit_count = LIMITS_MAX;
+	for (size_t i = 0; i < LIMITS_MAX; i++)
+		c->limits[i] = (struct limit){ VALUE_SPO2, true, i > 0, 90000,
+					       i > 0 ? LIMIT_MILLI_MAX : 0 };
 }
 
 static void fill_health(struct msg_health *h)
@@ -473,6 +477,9 @@ static void test_device_ranges(void)
 	REFUSED(MSG_BLE_CONFIG, ble_config.devices[3].passkey, 1000000);
 	TAKEN(MSG_BLE_CONFIG, ble_config.devices[3].passkey, 999999);
 	REFUSED(MSG_BLE_CONFIG, ble_config.devices[3].num, 0);
+	REFUSED(MSG_BLE_CONFIG, ble_config.limits[3].vital, VALUE_BMI);
+	REFUSED(MSG_BLE_CONFIG, ble_config.limits[3].low_milli, LIMIT_MILLI_MAX);
+	REFUSED(MSG_BLE_CONFIG, ble_config.limits[0].high_milli, 1);
 	REFUSED(MSG_BLE_CONFIG, ble_config.devices[3].kind, READING_GLUCOSE_CONTEXT);
 	REFUSED(MSG_BLE_CONFIG, ble_config.devices[3].has_addr, false);
 	REFUSED(MSG_BLE_CONFIG, ble_config.devices[3].addr[0], 0); /* all zero */
