@@ -134,6 +134,23 @@ static int print_row(void *arg, const struct enrol_row *row)
 	return 0;
 }
 
+/* Tickets are with who has the clinic's folder. */
+static int print_alarms(const struct args *a)
+{
+	char why[FOLDER_WHY_MAX];
+	struct store *store;
+	int r = folder_open_store(a->dir, &store, why);
+
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = store_begin_read(store);
+	if (r == 0)
+		r = ctl_ticket_alarms(store, a->now_ms);
+	store_rollback(store);
+	store_close(store);
+	return r < 0 ? ctl_store_failed(a->dir, NULL, r) : CTL_OK;
+}
+
 static int list(int argc, char **argv)
 {
 	char why[FOLDER_WHY_MAX];
@@ -148,6 +165,8 @@ static int list(int argc, char **argv)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
 	r = remote_enrolments(clinic, print_row, &a);
 	r = r < 0 ? remote_failed(clinic, NULL, r) : CTL_OK;
+	if (r == CTL_OK && !a.json && remote_is_folder(clinic))
+		r = print_alarms(&a);
 	remote_close(clinic);
 	return r;
 }

@@ -99,7 +99,7 @@ class Json(Help):
             return set().union(*map(self.names, value))
         if not isinstance(value, dict):
             return set()
-        return set(value) | set().union(*(self.names(v) for k, v in value.items() if k not in ("left", "devices", "plan")))
+        return set(value) | set().union(*(self.names(v) for k, v in value.items() if k not in ("left", "devices", "plan", "limits")))
 
     def test_what_is_in_it_is_in_the_manual(self):
         told = PAGE.read_text().split(".Sh JSON")[1].split(".Sh EXIT STATUS")[0]
@@ -112,7 +112,8 @@ class Json(Help):
                       ["hub", "suspend", self.dir, "kitchen", *why], ["hub", "resume", self.dir, "kitchen"],
                       ["hub", "withdraw", self.dir, "kitchen", "1", *why], ["held", self.dir, "--journal"],
                       ["held", self.dir, "kitchen", "--release", *why], ["claim", self.dir, label, "--name", "attic"],
-                      ["claim", self.dir, label], ["enrol", "list", self.dir], ["enrol", "approve", self.dir, "attic"],
+                      ["claim", self.dir, label], ["ticket", "create", self.dir, "-o", self.top / "clinic.ticket"],
+                      ["ticket", "list", self.dir], ["enrol", "list", self.dir], ["enrol", "approve", self.dir, "attic"],
                       ["claim", self.dir, "--cancel", "attic"], ["trust", self.dir, "-o", out], ["trust", "show", out],
                       ["assign", self.dir, "kitchen", "--patient", "P-1"], ["assign", self.dir, "kitchen", "--unassign"],
                       ["signer", "add", self.dir, "tech", "--role", "technician"], ["signer", "list", self.dir],
