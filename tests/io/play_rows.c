@@ -41,7 +41,9 @@ static int make_text(struct sql *db, const char *table, bool all, char *ret)
 
 	sql_start(db, &q,
 		  "SELECT name FROM pragma_table_info(?1)"
-		  " WHERE ?2 = 1 OR (substr(name, -3) <> '_ms' AND"
+		  " WHERE ?2 = 1 OR (substr(name, -3) <> '_ms' AND name <> 'not_after_s' "
+		  "AND"
+		  " name <> 'payload' AND"
 		  " name NOT LIKE 'cose%')");
 	sql_bind_text(&q, 1, table);
 	sql_bind_int(&q, 2, all);
