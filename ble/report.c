@@ -10,7 +10,8 @@
 #include "hub/rt/log.h"
 
 enum {
-	DEVICE_STATES = 8, /* device, reason, seen, reading, battery, clock, signal, limits */
+	DEVICE_STATES =
+		8, /* device, reason, seen, reading, battery, clock, signal, limits */
 	STATES_MAX = DEVICE_STATES * CONFIG_DEVICES_MAX + 2, /* and adapter, window */
 	INCIDENTS_MAX = 32,
 	QUIET_MS = 10000,
