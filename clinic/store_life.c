@@ -123,16 +123,12 @@ int store_successor_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 			uint8_t ret[static HUB_ID_LEN])
 {
 	struct sql_query q;
-	bool found;
-	int r;
 
 	sql_start(s->db, &q, "SELECT successor_id FROM successor WHERE hub_id = ?1");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
-	found = sql_row(&q);
-	if (found)
+	if (sql_one(&q))
 		sql_get_fixed(&q, 0, ret, HUB_ID_LEN);
-	r = sql_end(&q);
-	return r < 0 || found ? r : -ENOENT;
+	return sql_end(&q);
 }
 
 int store_successor_put(struct store *s, const uint8_t hub[static HUB_ID_LEN],
@@ -179,20 +175,18 @@ int store_call_get(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 {
 	struct refused_call c = { 0 };
 	struct sql_query q;
-	bool found;
 	int r;
 
 	sql_start(s->db, &q,
 		  "SELECT at_ms, address, calls FROM refused_call WHERE hub_id = ?1");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
-	found = sql_row(&q);
-	if (found) {
+	if (sql_one(&q)) {
 		c.at_ms = sql_get_int(&q, 0);
 		sql_get_text(&q, 1, c.address, sizeof(c.address));
 		c.calls = (uint64_t)sql_get_int(&q, 2);
 	}
 	r = sql_end(&q);
-	if (r == 0 && found)
+	if (r == 0)
 		*ret = c;
-	return r < 0 || found ? r : -ENOENT;
+	return r;
 }
