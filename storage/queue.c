@@ -716,6 +716,28 @@ int queue_newest_marks(struct queue *q, uint8_t ret[][QUEUE_MARK_LEN], size_t *r
 	return 0;
 }
 
+static int has_rows(struct queue *q, enum record_class class)
+{
+	struct db_stmt *st = q->by_class[class_index(class)][ST_READ];
+	int r;
+
+	db_bind_u64(st, 1, 0);
+	r = db_step(st);
+	db_reset(st);
+	return r;
+}
+
+/* Nothing was read: 0, or -EBADMSG if numbers are unsent and no row is left. In such a file a part is older than the
+ * rest: a WAL that ends at a frame that does not read, over pages that were written back after it. Each page is whole. */
+static int none_left(struct queue *q)
+{
+	int r = q->unsent ? has_rows(q, CLASS_ROUTINE) : 1;
+
+	if (r == 0)
+		r = has_rows(q, CLASS_ALARM);
+	return r < 0 ? r : r == 1 ? 0 : -EBADMSG;
+}
+
 int queue_read(struct queue *q, enum record_class class, uint64_t after, uint8_t *buf,
 	       size_t cap, struct record *ret)
 {
@@ -738,7 +760,9 @@ int queue_read(struct queue *q, enum record_class class, uint64_t after, uint8_t
 			memcpy(buf, body, ret->body_len);
 	}
 	db_reset(st);
-	return r;
+	if (r == 0)
+		return none_left(q);
+	return r == 1 && q->unsent == 0 ? -EBADMSG : r;
 }
 
 int queue_probe(struct queue *q)

@@ -188,7 +188,7 @@ int queue_acknowledge(struct queue *q, const struct reply *r, struct queue_ack *
  * buf, cap   receives the body; ret->body points into it
  *
  * Returns 1 with *ret, 0 if there is none, -EMSGSIZE (body longer than cap; ret->seq and
- * body_len are written), or as queue_insert.
+ * body_len are written), -EBADMSG also if the rows that are there do not fit invariant 4, or as queue_insert.
  */
 int queue_read(struct queue *q, enum record_class class, uint64_t after, uint8_t *buf,
 	       size_t cap, struct record *ret);

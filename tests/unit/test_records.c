@@ -642,20 +642,29 @@ static void test_more_damaged_than_fit(void)
 	stop();
 }
 
-/* The last frame of the segment's WAL, in which octets at 'at' are others. */
-static void spoil_last_frame(off_t at)
+enum { WAL_HEADER = 32, WAL_FRAME = 24 + DB_PAGE_SIZE };
+
+static off_t wal_frames(void)
 {
-	enum { HEADER = 32, FRAME = 24 + DB_PAGE_SIZE };
-	uint8_t four[4];
 	char path[256];
 	struct stat st;
-	off_t frame;
+
+	snprintf(path, sizeof(path), "%s/queue-1.db-wal", dir);
+	CHECK_INT(stat(path, &st), 0);
+	return (st.st_size - WAL_HEADER) / WAL_FRAME;
+}
+
+/* In one frame of the segment's WAL, from 0 on, octets at 'at' are others. */
+static void spoil_frame(off_t number, off_t at)
+{
+	off_t frame = WAL_HEADER + number * WAL_FRAME;
+	uint8_t four[4];
+	char path[256];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/queue-1.db-wal", dir);
 	fd = open(path, O_RDWR);
-	CHECK(fd >= 0 && fstat(fd, &st) == 0 && st.st_size > HEADER + FRAME);
-	frame = HEADER + ((st.st_size - HEADER) / FRAME - 1) * FRAME;
+	CHECK(fd >= 0);
 	CHECK_INT(pread(fd, four, sizeof(four), frame + at), sizeof(four));
 	for (size_t i = 0; i < sizeof(four); i++)
 		four[i] ^= 0x5a;
@@ -679,7 +688,7 @@ static void test_spoilt_end(void)
 		CHECK_UINT(records_next_seq(r), 4);
 		CHECK_INT(insert(3), 0);
 		close_all();
-		spoil_last_frame(places[i]);
+		spoil_frame(wal_frames() - 1, places[i]);
 		open_all(false, true);
 		CHECK(records_next_seq(r) > 6);
 		close_all();
@@ -689,6 +698,54 @@ static void test_spoilt_end(void)
 		CHECK_INT(w.cause[6], w.there[6] ? 0 : TOMBSTONE_SKIPPED);
 		stop();
 	}
+}
+
+/* SQLite takes the frames before the spoilt one for the newest, also over pages that were written back since: what then
+ * fits nothing is told number by number. */
+static void test_spoilt_middle(void)
+{
+	static const off_t places[] = { 0, 4, 8, 12, 16, 20, 24, 4000 };
+	enum { PLACES = sizeof(places) / sizeof(*places) };
+	off_t frames = 1;
+
+	for (off_t k = 0; k < frames * PLACES; k++) {
+		start();
+		CHECK_INT(insert_class(7, CLASS_ROUTINE), 0);
+		close_all();
+		open_all(false, true);
+		deliver(READ_MAX);
+		CHECK_INT(insert_class(3, CLASS_ROUTINE), 0);
+		CHECK_INT(insert_class(2, CLASS_ALARM), 0);
+		close_all();
+		frames = wal_frames();
+		open_all(
+			false,
+			true); /* written back; the WAL stays as it is until the next commit */
+		close_all();
+		CHECK_INT(wal_frames(), frames);
+		spoil_frame(k / PLACES, places[k % PLACES]);
+		open_all(false, true);
+		CHECK_INT(insert(2), 0);
+		drain();
+		stop();
+	}
+	CHECK(frames > 5);
+}
+
+/* Rows are not there although their numbers count as unsent, and every page is whole: an older page between newer ones. */
+static void test_rows_missing(void)
+{
+	start();
+	CHECK_INT(insert_class(7, CLASS_ROUTINE), 0);
+	CHECK_INT(insert_class(2, CLASS_ALARM), 0);
+	CHECK_INT(db_exec(r->at[0].queue->db, "DELETE FROM q_routine WHERE seq < 5"), 0);
+	w.damages = 1;
+	close_all();
+	open_all(false, true);
+	CHECK_INT(insert(2), 0);
+	drain();
+	CHECK_UINT(events[RECORDS_SALVAGED], 1);
+	stop();
 }
 
 /* The clinic is as it was when it had the first numbers only. */
@@ -1040,5 +1097,5 @@ TEST_MAIN("records", test_killed_at_each_step, test_aside_after_resync,
 	  test_many_rotations, test_refused_moves, test_without_keys,
 	  test_named_while_closed, test_damaged, test_spoilt_first, test_spoilt_header,
 	  test_older_round, test_never_opens, test_more_damaged_than_fit, test_spoilt_end,
-	  test_destroyed, test_rolled_back, test_long_segment, test_evict,
-	  test_other_owner, test_anything)
+	  test_spoilt_middle, test_rows_missing, test_destroyed, test_rolled_back,
+	  test_long_segment, test_evict, test_other_owner, test_anything)
