@@ -76,7 +76,7 @@ struct path_quality rtt_quality(const struct rtt *r)
 	struct path_quality q = { .requests = r->answered };
 
 	for (unsigned i = 0; i < r->answered; i++)
-		q.again += r->history >> i & 1;
+		q.again = (uint8_t)(q.again + (r->history >> i & 1));
 	if (r->measured)
 		q.trip_ms = (uint16_t)(r->srtt_us / 1000);
 	return q;

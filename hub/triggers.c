@@ -395,7 +395,7 @@ uint8_t triggers_level(const struct triggers *t)
 		if (is_over(b) && trigger_row(b->id)->to > level)
 			level = trigger_row(b->id)->to;
 	}
-	return has_two(t) ? LOCKDOWN_SEALED : level;
+	return has_two(t) ? TRIGGERS_TWO : level;
 }
 
 bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer)

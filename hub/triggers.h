@@ -73,6 +73,9 @@ enum {
 		1000, /* and so often while one has an effect: the powered-on time */
 };
 
+/* What two measurements call for. It is 3 by design; while nothing releases level 3 no hub goes there by itself. */
+enum { TRIGGERS_TWO = LOCKDOWN_QUARANTINED };
+
 /* One bucket. Times are of powered-on time, ms since this hub's first start. */
 struct trigger_bucket {
 	enum trigger id;
@@ -164,7 +167,7 @@ struct mono triggers_deadline(const struct triggers *t, struct mono now);
 
 /* triggers_held - to be written. Borrowed. */
 const struct triggers_held *triggers_held(struct triggers *t, struct mono now);
-/* triggers_level - what is called for now, 0..3. At 2 and above only lockdown.h says when it ends. */
+/* triggers_level - what is called for now, 0..2, later 3 (TRIGGERS_TWO). At 2 and above only lockdown.h says when it ends. */
 uint8_t triggers_level(const struct triggers *t);
 /* triggers_throttled - is this one over, for this peer: are its processes to slow that channel? */
 bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer);

@@ -163,10 +163,10 @@ static void check_cause(const struct world *w)
 		if (all & 1u << i)
 			most = max_of(most, seen[i].level);
 	if (has_two(all))
-		most = LOCKDOWN_SEALED;
+		most = max_of(most, TRIGGERS_TWO);
 	/* 1 is nothing that lasts */
 	must(level <= (most < 2 ? 0 : most), "a level without a cause");
-	must(triggers_level(&w->t) <= LOCKDOWN_SEALED, "a signal beyond level 3");
+	must(triggers_level(&w->t) <= TRIGGERS_TWO, "a signal beyond what two may do");
 }
 
 static void check(const struct world *w)
@@ -192,8 +192,8 @@ static void check_turn(const struct world *w)
 	for (unsigned i = 0; i < SEEN; i++)
 		if (w->causes & 1u << i && !w->vague && seen[i].level == 2)
 			must(level >= 2, "a cause without its level");
-	must(w->vague || !has_two(w->causes) || level == LOCKDOWN_SEALED,
-	     "two measurements, and no level 3");
+	must(w->vague || !has_two(w->causes) || level >= TRIGGERS_TWO,
+	     "two measurements without their level");
 	if (w->ms - w->soft_ms > DAY_MS)
 		for (unsigned i = 0; i < SEEN; i++)
 			must(seen[i].id > TRIGGER_POWER ||
