@@ -174,7 +174,8 @@ class Factory(unittest.TestCase):
         self.assertEqual(box.state()[2], "0")
 
     def test_old_card(self):
-        """A card of yesterday is put in: its numbers were given since; no reading is lost, none is taken for another."""
+        """A card of yesterday is put in: its numbers were given since; no reading is lost, none is taken for another. The
+        hub locks itself, and what it sends from then on is held until somebody has looked."""
         h = self.home
         h.start("clinicd")
         h.put_trust()
@@ -193,9 +194,12 @@ class Factory(unittest.TestCase):
         said = h.switch_on()
         self.assertNotIn("clinic-trust-", said)
         h.wait_state("active", "none", "1")
-        h.radio().measure(124, 1)
-        h.wait("what was measured on the old card", lambda: len(h.readings()) == 4)
+        h.wait("the lock", lambda: re.search("level=2 ", h.log("hubd")))
         self.assertIn("disk-rolled-back highest=", h.log("hub-store"))
+        h.radio().measure(124, 1)
+        h.wait("what was measured on the old card", lambda: h.readings()[-1].get("not_filed") == 1)
+        self.assertIn("suspect", h.ctl("held", h.dir, "home"))
+        h.ctl("held", h.dir, "home", "--release", "--reason", "the card was put in by mistake")
         said = h.ctl("readings", h.dir, "--json", "--raw")
         for systolic in (121, 122, 123, 124):
             self.assertEqual(said.count(bytes([0, systolic, 0, 70, 0, 90, 0]).hex()), 1, systolic)
