@@ -8,7 +8,6 @@ import random
 import socket
 
 LOW, HIGH = 10000, 32000
-_held = []
 
 
 def _free(kind, name):
@@ -22,7 +21,7 @@ def _free(kind, name):
             except OSError:
                 claim.close()
                 continue
-        _held.append(claim)
+        claim.detach()  # stays open as long as the process
         return port
 
 
