@@ -185,8 +185,8 @@ class Liar:
 PERMITTED = {'store': [(0x18, 1), (0x19, 10), (0x1A, 27)], 'hubd': [(0x30, 60), (0x33, 21), (0x34, 11)],
              'bond': [(0x51, 12)]}
 # well-formed, and not theirs to say: MSG_WANT, MSG_QUEUE_STATE, MSG_DISCARD, another neighbour's message
-FOREIGN = {'store': ['0128010000', '0121' + '00' * 16, '0112' + '00' * 7 + '01'],
-           'hubd': ['0128010000', '011800', '0112' + '00' * 7 + '01'], 'bond': ['0128010000', '011800']}
+FOREIGN = {'store': ['01280100000000', '0121' + '00' * 17, '0112' + '00' * 7 + '01'],
+           'hubd': ['01280100000000', '011800', '0112' + '00' * 7 + '01'], 'bond': ['01280100000000', '011800']}
 
 
 def malformed(r, role):
