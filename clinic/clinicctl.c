@@ -182,7 +182,7 @@ static int name_parts(const struct ctl_verb *v)
 	char list[256] = "";
 	size_t n = 0;
 
-	for (const struct ctl_part *p = v->parts; p->name; p++)
+	for (const struct ctl_part *p = v->parts; p && p->name; p++)
 		n += (size_t)snprintf(list + n, n < sizeof(list) ? sizeof(list) - n : 0,
 				      "%s'%s'",
 				      p == v->parts   ? ""

@@ -31,6 +31,7 @@
  */
 #include "hub/triggers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -111,6 +112,16 @@ const struct trigger_row *trigger_row(enum trigger id)
 	return NULL;
 }
 
+/* Each bucket has one: ids are looked at where a signal comes and where a file is read. */
+static const struct trigger_row *row_of(const struct trigger_bucket *b)
+{
+	const struct trigger_row *r = trigger_row(b->id);
+
+	if (!r)
+		abort();
+	return r;
+}
+
 const char *trigger_text(enum trigger id)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
@@ -145,7 +156,7 @@ static bool is_over(const struct trigger_bucket *b)
 
 static bool needs_release(const struct trigger_bucket *b)
 {
-	return trigger_row(b->id)->end == TRIGGER_END_RELEASE;
+	return row_of(b)->end == TRIGGER_END_RELEASE;
 }
 
 /* As if nothing had been; triggers_init and tidy give its place to another one. */
@@ -157,7 +168,7 @@ static void empty(struct trigger_bucket *b)
 
 static bool has_ended(const struct trigger_bucket *b, uint64_t now)
 {
-	const struct trigger_row *r = trigger_row(b->id);
+	const struct trigger_row *r = row_of(b);
 	uint64_t left = since(b->empty_ms, now), quiet = since(now, b->last_ms);
 
 	switch (r->end) {
@@ -174,7 +185,7 @@ static bool has_ended(const struct trigger_bucket *b, uint64_t now)
 /* When has_ended says so if nothing happens until then. */
 static uint64_t ends_at(const struct trigger_bucket *b)
 {
-	const struct trigger_row *r = trigger_row(b->id);
+	const struct trigger_row *r = row_of(b);
 	uint64_t full = (uint64_t)r->capacity * r->leak_ms, at, quiet;
 
 	switch (r->end) {
@@ -192,7 +203,7 @@ static uint64_t ends_at(const struct trigger_bucket *b)
 /* Returns true if it overflows by this. */
 static bool fill(struct trigger_bucket *b, uint32_t count, uint64_t now)
 {
-	const struct trigger_row *r = trigger_row(b->id);
+	const struct trigger_row *r = row_of(b);
 	uint64_t full = (uint64_t)r->capacity * r->leak_ms;
 	uint64_t left = since(b->empty_ms, now) + (uint64_t)count * r->leak_ms;
 
@@ -226,7 +237,7 @@ static void tidy(struct triggers *t, uint64_t now)
 		if (needs_release(b) ? b->lock_epoch >= t->lock_epoch
 				     : (over ? !has_ended(b, now) : b->empty_ms > now))
 			continue;
-		t->effect |= over || trigger_row(b->id)->to == LOCKDOWN_NORMAL;
+		t->effect |= over || row_of(b)->to == LOCKDOWN_NORMAL;
 		t->dirty |= over;
 		remove_at(t, i);
 	}
@@ -321,7 +332,7 @@ void triggers_on_good(struct triggers *t, enum trigger id, uint16_t peer, struct
 {
 	struct trigger_bucket *b = find(t, id, peer, 0);
 
-	if (!b || !is_over(b) || trigger_row(id)->end != TRIGGER_END_GOOD)
+	if (!b || !is_over(b) || row_of(b)->end != TRIGGER_END_GOOD)
 		return;
 	empty(b);
 	t->dirty = t->effect = true;
@@ -370,7 +381,7 @@ const struct triggers_held *triggers_held(struct triggers *t, struct mono now)
 
 static bool is_cause(const struct trigger_bucket *b)
 {
-	return is_over(b) && trigger_row(b->id)->class == TRIGGER_CLASS_MEASUREMENT;
+	return is_over(b) && row_of(b)->class == TRIGGER_CLASS_MEASUREMENT;
 }
 
 /* Two measurements of different things by different processes. */
@@ -392,8 +403,8 @@ uint8_t triggers_level(const struct triggers *t)
 	for (size_t i = 0; i < t->held.bucket_count; i++) {
 		const struct trigger_bucket *b = &t->held.buckets[i];
 
-		if (is_over(b) && trigger_row(b->id)->to > level)
-			level = trigger_row(b->id)->to;
+		if (is_over(b) && row_of(b)->to > level)
+			level = row_of(b)->to;
 	}
 	return has_two(t) ? TRIGGERS_TWO : level;
 }
@@ -412,15 +423,15 @@ bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer
 /* Is a the more important one to tell of? */
 static bool is_before(const struct trigger_bucket *a, const struct trigger_bucket *b)
 {
-	uint8_t to_a = is_over(a) ? trigger_row(a->id)->to : 0;
-	uint8_t to_b = is_over(b) ? trigger_row(b->id)->to : 0;
+	uint8_t to_a = is_over(a) ? row_of(a)->to : 0;
+	uint8_t to_b = is_over(b) ? row_of(b)->to : 0;
 
 	return to_a != to_b ? to_a > to_b : a->last_ms > b->last_ms;
 }
 
 static bool is_told(const struct trigger_bucket *b)
 {
-	return is_over(b) || trigger_row(b->id)->to == LOCKDOWN_NORMAL;
+	return is_over(b) || row_of(b)->to == LOCKDOWN_NORMAL;
 }
 
 size_t triggers_tell(const struct triggers *t,
@@ -448,7 +459,7 @@ size_t triggers_tell(const struct triggers *t,
 			.id = (uint8_t)best[i]->id,
 			.peer = best[i]->peer,
 			.count = best[i]->count,
-			.to = is_over(best[i]) ? trigger_row(best[i]->id)->to : 0,
+			.to = is_over(best[i]) ? row_of(best[i])->to : 0,
 		};
 	return count;
 }

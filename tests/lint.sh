@@ -169,7 +169,7 @@ foreign_symbols() {
 	hub-store | hub-store-reset) echo "$none|coap_|$tls" ;;
 	# libcoap's own resolver blocks, and overflows its stack for long names (CVE-2025-34468)
 	hub-coap) echo "$none|sqlite3_|coap_resolve" ;;
-	hubd | hub-setup) echo "$none|sqlite3_|coap_|$tls" ;;
+	hubd | hub-setup | hub-measure) echo "$none|sqlite3_|coap_|$tls" ;;
 	clinicd) echo "$none" ;;
 	# TLS to a clinicd elsewhere (clinic/wire.c)
 	clinicctl) echo "$none|coap_" ;;
