@@ -117,7 +117,7 @@ static int check_cancel(struct store *s, const struct hub *h)
 
 int ctl_retire_check(struct store *s, const struct hub *h, const struct order *o)
 {
-	struct orders_found f;
+	struct orders_found f = { 0 };
 	int r;
 
 	if (o->command.verb == COMMAND_CANCEL)

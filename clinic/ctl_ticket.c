@@ -256,7 +256,7 @@ static void show_made(const struct args *a, const struct store_ticket *t,
 static int create_with(struct args *a, struct made *m)
 {
 	struct ctl_config_out out;
-	struct store_ticket t;
+	struct store_ticket t = { 0 };
 	int r = ctl_config_out(&ctl_ticket, a->out, &out);
 
 	if (r == CTL_OK)
@@ -348,7 +348,7 @@ static int show_revoked(const struct args *a, const struct store_ticket *t)
 
 static int revoke_in(struct store *store, const struct args *a)
 {
-	struct store_ticket t;
+	struct store_ticket t = { 0 };
 	int r = -EAGAIN;
 
 	for (unsigned try = 1; try <= STORE_TRIES; try++) {

@@ -66,7 +66,7 @@ int store_signer_add(struct store *s, struct signer_row *row)
 /* His name stays with his orders; another may have it afterwards. */
 int store_signer_remove(struct store *s, const char *name, int64_t now_ms)
 {
-	struct signer_row row;
+	struct signer_row row = { 0 };
 	char kept[SIGNER_NAME_MAX + 32];
 	struct sql_query q;
 	int r = store_signer_by_name(s, name, &row);
@@ -360,7 +360,7 @@ int store_order_next(struct store *s, const struct hub *h, int64_t now_ms,
 		     uint8_t buf[static COMMAND_BYTES_MAX], uint64_t *ret_counter)
 {
 	struct sql_query q;
-	struct order o;
+	struct order o = { 0 };
 	int r;
 
 	if (!h->orders)

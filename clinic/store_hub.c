@@ -37,7 +37,7 @@ static void get_hub(struct sql_query *q, struct hub *ret)
 
 static int one_hub(struct sql_query *q, struct hub *ret)
 {
-	struct hub h;
+	struct hub h = { 0 };
 	int r;
 
 	if (sql_one(q))
@@ -105,7 +105,7 @@ static int64_t clamp(uint64_t v)
 int store_hub_take(struct store *s, const struct hub *h, const struct batch *b,
 		   int64_t now_ms)
 {
-	struct hub now;
+	struct hub now = { 0 };
 	struct sql_query q;
 	int r;
 

@@ -35,7 +35,7 @@ static void get_ticket(struct sql_query *q, struct store_ticket *ret)
 
 static int one_ticket(struct sql_query *q, struct store_ticket *ret)
 {
-	struct store_ticket t;
+	struct store_ticket t = { 0 };
 	int r;
 
 	if (sql_one(q))

@@ -100,8 +100,9 @@ static void on_device(struct health_device *d, const struct msg_status *s)
 	case STATUS_SIGNAL: {
 		int64_t dbm = (int64_t)s->b;
 
-		d->signal_dbm =
-			dbm >= SIGNAL_MIN_DBM && dbm <= SIGNAL_MAX_DBM ? (int8_t)dbm : 0;
+		d->signal_dbm = 0;
+		if (dbm >= SIGNAL_MIN_DBM && dbm <= SIGNAL_MAX_DBM)
+			d->signal_dbm = (int8_t)dbm;
 		break;
 	}
 	case STATUS_NONE:

@@ -451,7 +451,7 @@ size_t triggers_tell(const struct triggers *t,
 		if (at == HEALTH_TRIGGERS_MAX)
 			continue;
 		count += count < HEALTH_TRIGGERS_MAX;
-		memmove(best + at + 1, best + at, (count - at - 1) * sizeof(best[0]));
+		memmove(best + at + 1, best + at, (count - at - 1) * sizeof(*best));
 		best[at] = b;
 	}
 	for (size_t i = 0; i < count; i++)

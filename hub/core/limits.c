@@ -120,6 +120,7 @@ static int64_t scaled(int64_t n, int power)
 /* In thousandths of the limit's unit. False: it cannot be compared. */
 static bool in_milli(const struct value *v, enum value_unit unit, int64_t *ret)
 {
+	const int64_t most = INT64_C(10) * LIMIT_MILLI_MAX;
 	int power = v->number.exponent + 3;
 
 	switch (v->number.kind) {
@@ -145,9 +146,7 @@ static bool in_milli(const struct value *v, enum value_unit unit, int64_t *ret)
 	for (size_t i = 0; i < sizeof(conversions) / sizeof(*conversions); i++)
 		if (conversions[i].from == v->unit && conversions[i].to == unit) {
 			*ret += conversions[i].add_milli;
-			*ret = *ret > LIMIT_MILLI_MAX * 10    ? LIMIT_MILLI_MAX * 10
-			       : *ret < -LIMIT_MILLI_MAX * 10 ? -LIMIT_MILLI_MAX * 10
-							      : *ret;
+			*ret = *ret > most ? most : *ret < -most ? -most : *ret;
 			*ret = divided(*ret * conversions[i].times, conversions[i].per);
 			return true;
 		}

@@ -17,7 +17,8 @@ usage() {
 	cat <<-U
 	usage: twin.sh build                      make the image if needed, print its folder
 	       twin.sh dir                        print that folder, make nothing
-	       twin.sh overlay DESTDIR OUT        pack an installed tree and the bench's guest parts
+	       twin.sh overlay DESTDIR OUT [STRAY]  pack an installed tree and the bench's guest parts; what is
+	                                          below STRAY nobody built: it is left out of the image's list
 	       twin.sh data BUNDLE OUT [SIZE]     make a data disk from a bundle (store/ coap/ hubd/); SIZE 64M
 	The folder holds vmlinuz, initrd, base.sqfs, bench.sqfs, base.json. It lies below
 	  $cache/image
@@ -281,7 +282,7 @@ overlay() {
 	systemctl -q --root="$t" preset-all
 	add_libs "$t"
 	"$here/sbom.py" --base "$(image_dir)/base.json" --tree "$t" --out "$t/usr/lib/hub" \
-		--deps "$("$top/rootfs/deps/deps.sh" path amd64)" >&2
+		--deps "$("$top/rootfs/deps/deps.sh" path amd64)" ${3:+--stray "$3"} >&2
 	rm -f "$out"
 	pack "$t" "$out" -all-root
 }
@@ -307,7 +308,7 @@ data() {
 case "${1:-}" in
 build) build ;;
 dir) image_dir ;;
-overlay) [ $# = 3 ] || { usage >&2; exit 2; }; overlay "$2" "$3" ;;
+overlay) [ $# = 3 ] || [ $# = 4 ] || { usage >&2; exit 2; }; overlay "$2" "$3" "${4:-}" ;;
 data) [ $# -ge 3 ] || { usage >&2; exit 2; }; as_root "$@"; data "$2" "$3" "${4:-64M}" ;;
 -h | --help | help) usage ;;
 *) usage >&2; exit 2 ;;

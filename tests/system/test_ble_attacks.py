@@ -99,7 +99,7 @@ class AttackRig(Rig):
         source = pathlib.Path(__file__).with_name('attack.c')
         subprocess.run([os.environ.get('CC', 'gcc'), '-std=gnu17', '-D_GNU_SOURCE', '-O2', '-static',
                         '-o', attack / 'attack', source], check=True)
-        subprocess.run([TWIN_SH, 'overlay', tree, self.overlay], check=True)
+        subprocess.run([TWIN_SH, 'overlay', tree, self.overlay, '/usr/libexec/hub-attack/'], check=True)
 
 
 class Home:

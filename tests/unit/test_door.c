@@ -393,8 +393,7 @@ static void test_rows_of_decisions(void)
 				.last = 4,
 				.since_ms = 5 },
 			  got_g;
-	struct held_done d = { .done = 6, .left = { [QUARANTINE_REASONS - 1] = 7 } },
-			 got_d;
+	struct held_done d = { .done = 6 }, got_d = { 0 };
 	struct journal_entry e = { .number = 8,
 				   .at_ms = 9,
 				   .act = JOURNAL_WITHDRAW,
@@ -408,6 +407,7 @@ static void test_rows_of_decisions(void)
 	struct writer w;
 	struct cb c;
 
+	d.left[QUARANTINE_REASONS - 1] = 7;
 	l.was = l.is = a_hub();
 	l.is.state = HUB_SUSPENDED;
 	memset(e.who, 'w', JOURNAL_WHO_MAX);
