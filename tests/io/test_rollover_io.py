@@ -92,7 +92,7 @@ class Roll(unittest.TestCase):
         self.keys("use", "server", "--anyway")
         self.restart("clinicd")
         w.start("hub-coap")
-        w.wait("it is refused by the hub", lambda: "incident what=server-identity" in w.log("hubd"))
+        w.wait("it is refused by the hub", lambda: "incident by=coap what=server-identity" in w.log("hubd"))
         self.assertEqual(w.config()["used"], 1)
         self.assertEqual(self.state()["behind_names"], ["home"])
         self.keys("back", "server")
@@ -108,7 +108,7 @@ class Roll(unittest.TestCase):
         w = self.world
         w.ctl("hub", "endpoints", w.dir, "home", "--set", f"address=127.0.0.1,port={w.way.port},pin={'ab' * 32}")
         w.wait_config(state="uplink-unconfirmed", wanted=2, used=2, proven=1)
-        w.wait("it is refused by the hub", lambda: "incident what=server-identity" in w.log("hubd"))
+        w.wait("it is refused by the hub", lambda: "incident by=coap what=server-identity" in w.log("hubd"))
         for names in (("clinicd",), ("hub-coap",), ("hubd", "hub-store", "hub-coap")):  # whoever starts anew
             for name in names:
                 w.kill(name)
@@ -167,7 +167,7 @@ class Roll(unittest.TestCase):
         self.keys("drop", "enrol", "--anyway")
         self.restart("clinicd")
         up = self.connections()
-        w.wait("it is refused by the clinic", lambda: "incident what=handshake" in w.log("hubd"))
+        w.wait("it is refused by the clinic", lambda: "incident by=coap what=handshake" in w.log("hubd"))
         self.assertEqual(self.connections(), up)
         self.certify(next_)
         self.heard()

@@ -329,12 +329,12 @@ def endpoints(home, full):
 
     wrong = home.endpoints('--set', f'name=clinic.example,pin={"00" * 32}')
     said(home, 'hubd', f'config-taken version={wrong["config_version"]}')
-    said(home, 'hubd', 'incident what=server-identity')
+    said(home, 'hubd', 'incident by=coap what=server-identity')
     home.give(2)
     home.wait_all()
     home.step(15 * 60)
     said(home, 'hub-coap', 'uplink-unconfirmed')
-    said(home, 'hubd', 'incident what=config')
+    said(home, 'hubd', 'incident by=coap what=config')
     for program in home.hub:
         program.kill()
     home.give(2)
