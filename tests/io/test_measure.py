@@ -19,6 +19,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import own_pids  # noqa: E402
 from child import die_with_us  # noqa: E402
 
 MAY_EXECUTE, EXPOSED, HUB = 1, 2, 4
@@ -106,8 +107,8 @@ class World:
         self.files = {}
         self.doors = {name: self.door(name) for name in ('store-measure', 'hubd-measure')}
         self.program = os.path.join(self.dir, 'hub-x')
-        shutil.copy('/usr/bin/python3', self.program)
-        os.chmod(self.program, 0o755)
+        # by another process: a fork of another thread would hold it open for writing, and it could not run
+        subprocess.run(['cp', '-L', '/usr/bin/python3', self.program], check=True)
         self.child = subprocess.Popen([self.program, '-I', '-S', '-c', PLANTED], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, preexec_fn=die_with_us)
         expect(self.child.stdout.readline(), b'here\n', 'the planted process')
@@ -390,4 +391,5 @@ def main():
 
 
 if __name__ == '__main__':
+    own_pids.enter()
     sys.exit(main())

@@ -17,6 +17,8 @@ if len(sys.argv) < 2:
     sys.argv.append(os.environ.get("O", "build"))
 TOP = pathlib.Path(__file__).absolute().parent.parent.parent
 sys.path.insert(0, str(TOP / "rootfs" / "image"))
+sys.path.insert(0, str(TOP / "tests"))
+import own_pids  # noqa: E402
 import test_clinicctl  # noqa: E402
 import test_measure  # noqa: E402
 import sbom  # noqa: E402
@@ -186,4 +188,5 @@ class Risk(test_clinicctl.Clinic):
 
 
 if __name__ == "__main__":
+    own_pids.enter()
     unittest.main(argv=sys.argv[:1])
