@@ -112,14 +112,19 @@ const struct trigger_row *trigger_row(enum trigger id)
 	return NULL;
 }
 
-/* Each bucket has one: ids are looked at where a signal comes and where a file is read. */
-static const struct trigger_row *row_of(const struct trigger_bucket *b)
+/* One that there is: ids are looked at where a signal comes and where a file is read. */
+static const struct trigger_row *row_for(enum trigger id)
 {
-	const struct trigger_row *r = trigger_row(b->id);
+	const struct trigger_row *r = trigger_row(id);
 
 	if (!r)
 		abort();
 	return r;
+}
+
+static const struct trigger_row *row_of(const struct trigger_bucket *b)
+{
+	return row_for(b->id);
 }
 
 const char *trigger_text(enum trigger id)
@@ -320,7 +325,7 @@ void triggers_on_signal(struct triggers *t, enum trigger id, uint16_t peer, enum
 	t->lock_epoch = lockdown_lock_epoch(l);
 	tidy(t, powered(t, now));
 	if (!r || !(r->seen_by & BIT(by))) {
-		r = trigger_row(TRIGGER_IPC);
+		r = row_for(TRIGGER_IPC);
 		peer = (uint16_t)by;
 		by = ROLE_HUBD;
 	}
@@ -357,7 +362,7 @@ void triggers_init(struct triggers *t, const struct triggers_held *held,
 		t->base_ms -= held->mono_ms < now.ms ? held->mono_ms : now.ms;
 	memcpy(t->held.boot, boot, LOCKDOWN_BOOT_LEN);
 	if (held && !here && !held->stopped)
-		signal_one(t, trigger_row(TRIGGER_POWER), 0, ROLE_HUBD, 1, 0, now);
+		signal_one(t, row_for(TRIGGER_POWER), 0, ROLE_HUBD, 1, 0, now);
 	for (size_t i = 0; i < t->held.bucket_count; i++)
 		if (t->held.buckets[i].lock_epoch > t->lock_epoch)
 			t->held.buckets[i].lock_epoch = t->lock_epoch;

@@ -2,7 +2,7 @@
 # run.sh FOLDER NAME... - run test programs side by side, each with a time limit; show what failed, count.
 #
 # NAME is a program below FOLDER/tests, such as unit/test_core, or a script below tests/ in the source, such as
-# io/test_ble_io.py, which gets FOLDER as its argument. A program that exits with 77 was skipped and has said why. LIMIT (300): seconds
+# io/test_ble_io.py, which gets FOLDER as its argument. A program that exits with 77 was skipped and has said why. LIMIT (600): seconds
 # after which one hangs.
 set -u
 folder=$1
@@ -21,7 +21,7 @@ printf '%s\n' "$@" | xargs -P "${JOBS:-4}" -I NAME sh -c '
 	*.py) set -- /usr/bin/python3 "$here/$name" "$folder" ;;
 	*) set -- "$folder/tests/$name" ;;
 	esac
-	timeout -s KILL "${LIMIT:-300}" "$@" >"$log" 2>&1
+	timeout -s KILL "${LIMIT:-600}" "$@" >"$log" 2>&1
 	code=$?
 	case $code in
 	0) echo "ok   $name" ;;
