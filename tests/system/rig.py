@@ -100,9 +100,15 @@ class Clinic:
 
         raw: with their octets; information: also what devices said of themselves.
         """
-        lines = self.ctl('readings', self.dir, '--json', *(['--raw'] if raw else [])).splitlines()
-        readings = [json.loads(line, parse_int=str, parse_float=str) for line in lines]
-        return [r for r in readings if information or r['kind'] != 'device information']
+        readings = self._lines('readings', self.dir, '--json', *(['--raw'] if raw else []))
+        return [r for r in readings if 'not_filed' not in r and (information or r['kind'] != 'device information')]
+
+    def held(self):
+        """Return every reading that is here and not filed, such as of a hub that has locked itself, opened."""
+        return [r for r in self._lines('held', self.dir, '--open', '--json') if r['kind'] != 'device information']
+
+    def _lines(self, *arguments):
+        return [json.loads(line, parse_int=str, parse_float=str) for line in self.ctl(*arguments).splitlines()]
 
     def wait_readings(self, count, seconds, pump=time.sleep):
         """Wait until there are `count` readings; returns them. More than that is an error."""

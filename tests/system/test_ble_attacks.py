@@ -120,8 +120,9 @@ class Home:
         return systolic
 
     def find(self, systolic):
-        """The readings at the clinic with this pressure."""
-        return [r for r in self.rig.clinic.readings() if r['values'] and r['values'][0]['value'] == systolic]
+        """The readings at the clinic with this pressure, held ones too: an attack that was noticed locks the hub."""
+        there = self.rig.clinic.readings() + self.rig.clinic.held()
+        return [r for r in there if r['values'] and r['values'][0]['value'] == systolic]
 
     def arrives(self, systolic, seconds=60):
         """True when it is at the clinic, once and verified."""
