@@ -184,7 +184,7 @@ static int decide_end(struct store *s, const struct hub *h, struct journal_entry
 	struct life_request rq = { .event = LIFE_DISCARD, .now_ms = e->at_ms };
 	struct outcome *o = ret;
 	struct store_counts c = { 0 };
-	struct orders_found f;
+	struct orders_found f = { 0 };
 	struct hub copy = *h;
 	int r = store_life_told(s, h, &rq.told);
 

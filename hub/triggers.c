@@ -456,7 +456,8 @@ size_t triggers_tell(const struct triggers *t,
 		if (at == HEALTH_TRIGGERS_MAX)
 			continue;
 		count += count < HEALTH_TRIGGERS_MAX;
-		memmove(best + at + 1, best + at, (count - at - 1) * sizeof(*best));
+		for (size_t k = count - 1; k > at; k--)
+			best[k] = best[k - 1];
 		best[at] = b;
 	}
 	for (size_t i = 0; i < count; i++)
