@@ -587,8 +587,8 @@ bench: need-build need-check need-bench all $(O)/tests/io/ble_peer $(net_program
 help:
 	@echo 'make demo         the whole path once: cuff, hub in QEMU, network cut, clinic'
 	@echo '                  DEVICES=cuff,glucometer,oximeter,scale,thermometer,cgm,strap,ghs: those, one by one'
-	@echo 'make check        all that CI runs; installs what it needs (about 25 minutes, more the first time)'
-	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a minute)'
+	@echo 'make check        all that CI runs; installs what it needs (somewhat under an hour)'
+	@echo 'make check-fast   unit, sim and io tests, under sanitizers (about a quarter of an hour when all is built anew)'
 	@echo 'make check-explore  the store after power cuts and failing calls; make check-all  120,000 of them'
 	@echo 'make check-block  power cuts below the file system, in a guest kernel; make check-sqlcipher  its own tests, on our crypto'
 	@echo 'make check-swarm  hubs by the hundred against clinicd, on both stores, with kills and a failover; SWARM=full: 500 hubs'
