@@ -1046,6 +1046,27 @@ static void get_status(struct in *in, struct msg *m)
 	m->status.b = read_be64(&in->r);
 }
 
+static void put_identity(struct writer *w, const struct msg *m)
+{
+	const struct msg_identity *v = &m->identity;
+
+	write_u8(w, v->level);
+	write_be32(w, v->renewal);
+	write_u8(w, v->has_share);
+	write_bytes(w, v->share, IDENTITY_SHARE_LEN);
+}
+
+static void get_identity(struct in *in, struct msg *m)
+{
+	struct msg_identity *v = &m->identity;
+
+	v->level = get_u8_max(in, 4);
+	v->renewal = read_be32(&in->r);
+	v->has_share = get_bool(in);
+	read_bytes(&in->r, v->share, IDENTITY_SHARE_LEN);
+	in->bad |= v->has_share && v->level >= IDENTITY_LEVEL_WITHHELD;
+}
+
 #define BIT(role) (1u << (role))
 
 static const struct row {
@@ -1088,6 +1109,7 @@ static const struct row {
 	{ MSG_FENCED, BIT(ROLE_BLE) | BIT(ROLE_STORE), BIT(ROLE_HUBD), put_fence,
 	  get_fence },
 	{ MSG_ENROLMENT, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_enrolment, get_enrolment },
+	{ MSG_IDENTITY, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_identity, get_identity },
 	{ MSG_SIGN_KEYS, BIT(ROLE_COAP), BIT(ROLE_STORE), put_sign_keys, get_sign_keys },
 	{ MSG_SIGN_KEYS, BIT(ROLE_STORE), BIT(ROLE_COAP), put_sign_keys, get_sign_keys },
 	{ MSG_EVIDENCE, BIT(ROLE_MEASURE), BIT(ROLE_STORE), put_evidence, get_evidence },

@@ -77,6 +77,8 @@ enum msg_kind {
 	MSG_ENROLMENT = 0x3A,
 	/* hub-coap -> hub-store: which keys is the clinic to be told? and its answer */
 	MSG_SIGN_KEYS = 0x3B,
+	/* hubd -> hub-coap: may the normal credential be used, and is it to be renewed at once? */
+	MSG_IDENTITY = 0x3C,
 	/* hub-coap -> hubd: an order as the clinic sent it; and that there is something to tell of it */
 	MSG_COMMAND = 0x3E,
 	MSG_COMMAND_RESULT = 0x3F,
@@ -283,6 +285,25 @@ struct msg_coap_config {
 	uint16_t heartbeat_s;
 	uint8_t endpoint_count;
 	struct config_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
+};
+
+enum {
+	IDENTITY_SHARE_LEN = 32,
+	IDENTITY_LEVEL_WITHHELD =
+		3, /* from this level on the emergency identity speaks */
+};
+
+/*
+ * Which identity hub-coap may use. The private key of the normal one lies wrapped on the disk, and only this share opens it.
+ * Told when the link comes up, with each level, and when a renewal is wanted.
+ */
+struct msg_identity {
+	uint8_t level; /* lockdown level 0..4 */
+	/* a credential that was asked for before this number was heard is to be replaced at once; it never goes down, 0: there
+	 * is nothing to replace */
+	uint32_t renewal;
+	bool has_share; /* false from IDENTITY_LEVEL_WITHHELD on */
+	uint8_t share[IDENTITY_SHARE_LEN];
 };
 
 enum { OFFER_PIECE_MAX = 3072 };
@@ -609,6 +630,7 @@ struct msg {
 		struct msg_fence fence; /* also of MSG_FENCED */
 		struct msg_enrolment enrolment;
 		struct msg_sign_keys sign_keys;
+		struct msg_identity identity;
 		struct msg_bonded bonded;
 		struct msg_link_ask link_ask;
 		struct msg_link_facts link_facts;

@@ -22,7 +22,7 @@ static const enum msg_kind kinds[] = {
 	MSG_HEALTH,	 MSG_OFFER,
 	MSG_VERDICT,	 MSG_FENCE,
 	MSG_FENCED,	 MSG_ENROLMENT,
-	MSG_SIGN_KEYS,
+	MSG_SIGN_KEYS,	 MSG_IDENTITY,
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -171,6 +171,10 @@ static void fill_more(struct msg *m)
 		m->sign_keys = (struct msg_sign_keys){
 			UINT32_MAX, true, { 4, 5 }, true, { 6, 7 }
 		};
+	else if (m->kind == MSG_IDENTITY)
+		m->identity = (struct msg_identity){
+			IDENTITY_LEVEL_WITHHELD - 1, UINT32_MAX, true, { 8, 9 }
+		};
 	else if (m->kind == MSG_VERDICT)
 		m->verdict =
 			(struct msg_verdict){ UINT32_MAX, OFFER_REFUSED, REFUSAL_LAST };
@@ -308,6 +312,8 @@ static void test_fields(void)
 	CHECK_MEM(&out.enrolment, &in.enrolment, sizeof(in.enrolment));
 	in = sample(MSG_SIGN_KEYS), out = through(in);
 	CHECK_MEM(&out.sign_keys, &in.sign_keys, sizeof(in.sign_keys));
+	in = sample(MSG_IDENTITY), out = through(in);
+	CHECK_MEM(&out.identity, &in.identity, sizeof(in.identity));
 	in = sample(MSG_WINDOW), out = through(in);
 	CHECK_MEM(&out.window, &in.window, sizeof(in.window));
 	in = sample(MSG_HEALTH), out = through(in);
@@ -420,6 +426,10 @@ static void test_ranges(void)
 	REFUSED(MSG_SIGN_KEYS, sign_keys.epoch, 0);
 	REFUSED(MSG_SIGN_KEYS, sign_keys.has_sign, false);
 	TAKEN(MSG_SIGN_KEYS, sign_keys.has_audit, false);
+	REFUSED(MSG_IDENTITY, identity.level, 5);
+	REFUSED(MSG_IDENTITY, identity.level,
+		IDENTITY_LEVEL_WITHHELD); /* with the share */
+	TAKEN(MSG_IDENTITY, identity.has_share, false);
 	REFUSED(MSG_WINDOW, window.ms_left, 7200001);
 	TAKEN(MSG_WINDOW, window.id, 0);
 	REFUSED(MSG_BONDED, bonded.num, 0);
@@ -538,6 +548,8 @@ static void test_table(void)
 	CHECK(!msg_allowed(MSG_VERDICT, ROLE_COAP, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_ENROLMENT, ROLE_HUBD, ROLE_COAP));
 	CHECK(!msg_allowed(MSG_ENROLMENT, ROLE_STORE, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_IDENTITY, ROLE_COAP, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_IDENTITY, ROLE_HUBD, ROLE_STORE));
 	CHECK(!msg_allowed(MSG_SIGN_KEYS, ROLE_STORE, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_SIGN_KEYS, ROLE_BLE, ROLE_STORE));
 	CHECK(msg_allowed(MSG_MEMORY, ROLE_STORE, ROLE_BLE));
@@ -553,7 +565,7 @@ static void test_table(void)
 				allowed += msg_allowed(kinds[k], all[f], all[t]);
 	/* as many as docs/MESSAGES.md lists: one way each, MEMORY, FENCE, FENCED and SIGN_KEYS two, STATUS three, INCIDENT
 	 * and TIME four */
-	CHECK_UINT(allowed, 22 + 4 * 2 + 3 + 2 * 4);
+	CHECK_UINT(allowed, 23 + 4 * 2 + 3 + 2 * 4);
 }
 
 static void test_words(void)
