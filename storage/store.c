@@ -207,6 +207,7 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_FENCE: store_on_fence(s, &m->fence); break;
 	case MSG_EVIDENCE: store_on_evidence(s, &m->evidence); break;
 	case MSG_SIGN_KEYS: store_on_sign_keys(s, &m->sign_keys); break;
+	case MSG_AUDIT: store_audit_people(s, &m->audit); break;
 	case MSG_HEALTH:
 		s->status.health = m->health;
 		s->status.has_health = true;
@@ -235,6 +236,9 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_FENCED:
 	case MSG_LINK_ASK:
 	case MSG_EVIDENCE_TAKEN:
+	case MSG_CONSOLE_ASK:
+	case MSG_CONSOLE_ANSWER:
+	case MSG_CONSOLE_CABLE:
 	case MSG_LINK_FACTS: break; /* the table lets none of them come here */
 	}
 }

@@ -598,6 +598,11 @@ void store_audit_evidence(struct store *s, uint64_t counter, unsigned findings)
 	write_event(s, &e);
 }
 
+void store_audit_people(struct store *s, const struct audit_event *e)
+{
+	write_event(s, e);
+}
+
 void store_audit_spool(struct store *s, bool begins, uint64_t count)
 {
 	struct audit_event e = event_of(begins ? AUDIT_SPOOL_BEGIN : AUDIT_SPOOL_END,

@@ -280,6 +280,8 @@ void store_audit_lost(struct store *s, const char *why, uint64_t first, uint64_t
 void store_audit_no_space(struct store *s);
 /* Evidence of hub-measure is durable; findings: confirmed ones in the hub's processes. */
 void store_audit_evidence(struct store *s, uint64_t counter, unsigned findings);
+/* What people did at the console, as hubd says it. */
+void store_audit_people(struct store *s, const struct audit_event *e);
 /* The spool is in use from now on, or no longer; count: readings in it. */
 void store_audit_spool(struct store *s, bool begins, uint64_t count);
 /* A segment of the queue was set aside. */

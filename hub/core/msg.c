@@ -1005,6 +1005,125 @@ static void get_evidence_taken(struct in *in, struct msg *m)
 	m->evidence_taken.counter = read_be64(&in->r);
 }
 
+static void put_console_ask(struct writer *w, const struct msg *m)
+{
+	const struct msg_console_ask *v = &m->console_ask;
+
+	write_be32(w, v->ask);
+	write_u8(w, v->verb);
+	write_be64(w, v->number);
+	write_be16(w, v->len);
+	write_bytes(w, v->bytes, v->len);
+}
+
+static void get_console_ask(struct in *in, struct msg *m)
+{
+	struct msg_console_ask *v = &m->console_ask;
+
+	v->ask = read_be32(&in->r);
+	v->verb = read_u8(&in->r);
+	v->number = read_be64(&in->r);
+	v->len = (uint16_t)get_max(in, read_be16(&in->r), CONSOLE_BYTES_MAX);
+	read_bytes(&in->r, v->bytes, v->len);
+	in->bad |= v->ask == 0 || v->verb == 0;
+}
+
+static void put_console_answer(struct writer *w, const struct msg *m)
+{
+	const struct msg_console_answer *v = &m->console_answer;
+
+	write_be32(w, v->ask);
+	write_u8(w, v->more);
+	write_u8(w, v->open);
+	write_u8(w, v->wants_button);
+	write_u8(w, (uint8_t)v->outcome);
+	write_u8(w, (uint8_t)v->why);
+	write_u8(w, (uint8_t)v->end);
+	write_be32(w, v->wait_s);
+	write_u8(w, v->challenged);
+	write_bytes(w, v->challenge, sizeof(v->challenge));
+	write_u8(w, v->count);
+	for (size_t i = 0; i < v->count && i < CONSOLE_VALUES_MAX; i++) {
+		write_u8(w, v->values[i].row);
+		write_u8(w, (uint8_t)v->values[i].label);
+		write_u8(w, (uint8_t)v->values[i].type);
+		write_be64(w, v->values[i].value);
+	}
+}
+
+static void get_console_value(struct in *in, struct console_value *ret)
+{
+	ret->row = read_u8(&in->r);
+	ret->label = (enum console_label)get_u8_max(in, CONSOLE_LABEL_LAST);
+	ret->type = (enum console_type)get_u8_max(in, CONSOLE_TYPE_LAST);
+	ret->value = read_be64(&in->r);
+	in->bad |= ret->type == CONSOLE_TYPE_NONE || ret->label == CONSOLE_LABEL_NONE;
+}
+
+static void get_console_answer(struct in *in, struct msg *m)
+{
+	struct msg_console_answer *v = &m->console_answer;
+
+	v->ask = read_be32(&in->r);
+	v->more = get_bool(in);
+	v->open = get_bool(in);
+	v->wants_button = get_bool(in);
+	v->outcome = (enum console_outcome)get_u8_max(in, CONSOLE_OUTCOME_LAST);
+	v->why = (enum console_why)get_u8_max(in, CONSOLE_WHY_LAST);
+	v->end = (enum console_end)get_u8_max(in, CONSOLE_END_LAST);
+	v->wait_s = read_be32(&in->r);
+	v->challenged = get_bool(in);
+	read_bytes(&in->r, v->challenge, sizeof(v->challenge));
+	v->count = get_u8_max(in, CONSOLE_VALUES_MAX);
+	for (size_t i = 0; i < v->count; i++)
+		get_console_value(in, &v->values[i]);
+}
+
+static void put_console_cable(struct writer *w, const struct msg *m)
+{
+	write_u8(w, m->console_cable.there);
+	write_u8(w, m->console_cable.senses);
+}
+
+static void get_console_cable(struct in *in, struct msg *m)
+{
+	m->console_cable.there = get_bool(in);
+	m->console_cable.senses = get_bool(in);
+}
+
+static void put_audit(struct writer *w, const struct msg *m)
+{
+	const struct audit_event *v = &m->audit;
+
+	write_u8(w, (uint8_t)v->kind);
+	write_u8(w, (uint8_t)v->outcome);
+	write_u8(w, (uint8_t)v->agent);
+	write_be32(w, v->agent_id);
+	write_u8(w, v->source);
+	write_u8(w, (uint8_t)v->object);
+	write_be64(w, v->a);
+	write_be64(w, v->b);
+	put_text(w, v->detail, AUDIT_DETAIL_MAX);
+}
+
+static void get_audit(struct in *in, struct msg *m)
+{
+	struct audit_event *v = &m->audit;
+
+	v->kind = (enum audit_kind)read_u8(&in->r);
+	v->outcome = (enum audit_outcome)read_u8(&in->r);
+	v->agent = (enum audit_agent)read_u8(&in->r);
+	v->agent_id = read_be32(&in->r);
+	v->source = read_u8(&in->r);
+	v->object = (enum audit_object)read_u8(&in->r);
+	v->a = read_be64(&in->r);
+	v->b = read_be64(&in->r);
+	get_text(in, v->detail, AUDIT_DETAIL_MAX);
+	/* what hubd may say is what people did, no more */
+	in->bad |= v->kind < AUDIT_CONSOLE_SESSION || v->kind > AUDIT_EXPORT ||
+		   audit_event_check(v) != 0;
+}
+
 static void put_time(struct writer *w, const struct msg *m)
 {
 	write_be64(w, m->time.at.ms);
@@ -1115,6 +1234,13 @@ static const struct row {
 	{ MSG_EVIDENCE, BIT(ROLE_MEASURE), BIT(ROLE_STORE), put_evidence, get_evidence },
 	{ MSG_EVIDENCE_TAKEN, BIT(ROLE_STORE), BIT(ROLE_MEASURE), put_evidence_taken,
 	  get_evidence_taken },
+	{ MSG_CONSOLE_ASK, BIT(ROLE_CONSOLE), BIT(ROLE_HUBD), put_console_ask,
+	  get_console_ask },
+	{ MSG_CONSOLE_ANSWER, BIT(ROLE_HUBD), BIT(ROLE_CONSOLE), put_console_answer,
+	  get_console_answer },
+	{ MSG_CONSOLE_CABLE, BIT(ROLE_CONSOLE), BIT(ROLE_HUBD), put_console_cable,
+	  get_console_cable },
+	{ MSG_AUDIT, BIT(ROLE_HUBD), BIT(ROLE_STORE), put_audit, get_audit },
 	{ MSG_INCIDENT,
 	  BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP) | BIT(ROLE_MEASURE),
 	  BIT(ROLE_HUBD), put_incident, get_incident },
@@ -1197,6 +1323,7 @@ const char *role_text(enum role r)
 	case ROLE_HUBD: return "hubd";
 	case ROLE_BOND: return "bond";
 	case ROLE_MEASURE: return "measure";
+	case ROLE_CONSOLE: return "console";
 	}
 	return "?";
 }

@@ -11,9 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/core/audit_record.h"
 #include "hub/core/batch.h"
 #include "hub/core/command.h"
 #include "hub/core/config.h"
+#include "hub/core/console.h"
 #include "hub/core/enrolled.h"
 #include "hub/core/evidence.h"
 #include "hub/core/reading.h"
@@ -32,7 +34,8 @@ enum role {
 	ROLE_HUBD = 4,
 	ROLE_BOND = 5, /* hub-bondinfo */
 	ROLE_MEASURE = 6,
-	ROLE_LAST = ROLE_MEASURE,
+	ROLE_CONSOLE = 7,
+	ROLE_LAST = ROLE_CONSOLE,
 };
 
 const char *role_text(enum role r);
@@ -95,6 +98,13 @@ enum msg_kind {
 	/* hub-measure -> hub-store: signed evidence, in pieces; and whether it is durable */
 	MSG_EVIDENCE = 0x60,
 	MSG_EVIDENCE_TAKEN = 0x61,
+	/* hub-console -> hubd: a line; and the answer */
+	MSG_CONSOLE_ASK = 0x70,
+	MSG_CONSOLE_ANSWER = 0x71,
+	/* hub-console -> hubd: is somebody at the line? */
+	MSG_CONSOLE_CABLE = 0x72,
+	/* hubd -> hub-store: what people did, for the audit log */
+	MSG_AUDIT = 0x73,
 };
 
 /* One captured value is named by (instance, capture): instance is drawn at random when hub-ble
@@ -636,6 +646,10 @@ struct msg {
 		struct msg_link_facts link_facts;
 		struct msg_evidence evidence;
 		struct msg_evidence_taken evidence_taken;
+		struct msg_console_ask console_ask;
+		struct msg_console_answer console_answer;
+		struct msg_console_cable console_cable;
+		struct audit_event audit;
 		struct msg_time time;
 		struct msg_incident incident;
 		struct msg_status status;

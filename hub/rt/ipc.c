@@ -65,6 +65,7 @@ static const char *role_user(enum role r)
 	case ROLE_HUBD: return "hubd";
 	case ROLE_BOND: return "root"; /* BlueZ's folder is root's */
 	case ROLE_MEASURE: return "hub-measure";
+	case ROLE_CONSOLE: return "hub-console";
 	case ROLE_NONE: break;
 	}
 	return "";

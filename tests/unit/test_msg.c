@@ -8,21 +8,40 @@
 #include "hub/core/err.h"
 
 static const enum msg_kind kinds[] = {
-	MSG_RAW,	 MSG_DECODED,
-	MSG_DISCARD,	 MSG_STORE_STATE,
-	MSG_DURABLE,	 MSG_MEMORY,
-	MSG_UPLOAD,	 MSG_QUEUE_STATE,
-	MSG_WANT,	 MSG_ACK,
-	MSG_BLE_CONFIG,	 MSG_STORE_CONFIG,
-	MSG_COAP_CONFIG, MSG_TIME,
-	MSG_WINDOW,	 MSG_INCIDENT,
-	MSG_STATUS,	 MSG_BONDED,
-	MSG_LINK_ASK,	 MSG_LINK_FACTS,
-	MSG_EVIDENCE,	 MSG_EVIDENCE_TAKEN,
-	MSG_HEALTH,	 MSG_OFFER,
-	MSG_VERDICT,	 MSG_FENCE,
-	MSG_FENCED,	 MSG_ENROLMENT,
-	MSG_SIGN_KEYS,	 MSG_IDENTITY,
+	MSG_RAW,
+	MSG_DECODED,
+	MSG_DISCARD,
+	MSG_STORE_STATE,
+	MSG_DURABLE,
+	MSG_MEMORY,
+	MSG_UPLOAD,
+	MSG_QUEUE_STATE,
+	MSG_WANT,
+	MSG_ACK,
+	MSG_BLE_CONFIG,
+	MSG_STORE_CONFIG,
+	MSG_COAP_CONFIG,
+	MSG_TIME,
+	MSG_WINDOW,
+	MSG_INCIDENT,
+	MSG_STATUS,
+	MSG_BONDED,
+	MSG_LINK_ASK,
+	MSG_LINK_FACTS,
+	MSG_EVIDENCE,
+	MSG_EVIDENCE_TAKEN,
+	MSG_HEALTH,
+	MSG_OFFER,
+	MSG_VERDICT,
+	MSG_FENCE,
+	MSG_FENCED,
+	MSG_ENROLMENT,
+	MSG_SIGN_KEYS,
+	MSG_IDENTITY,
+	MSG_CONSOLE_ASK,
+	MSG_CONSOLE_ANSWER,
+	MSG_CONSOLE_CABLE,
+	MSG_AUDIT,
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -161,6 +180,21 @@ static void fill_enrolment(struct msg_enrolment *e)
 	memset(e->bytes, 0x5a, sizeof(e->bytes));
 }
 
+static void fill_answer(struct msg_console_answer *a)
+{
+	*a = (struct msg_console_answer){ .ask = 3,
+					  .more = true,
+					  .outcome = CONSOLE_OUTCOME_LAST,
+					  .why = CONSOLE_WHY_LAST,
+					  .end = CONSOLE_END_LAST,
+					  .challenged = true,
+					  .challenge = { 1 },
+					  .count = CONSOLE_VALUES_MAX };
+	for (size_t i = 0; i < CONSOLE_VALUES_MAX; i++)
+		a->values[i] = (struct console_value){ 9, CONSOLE_LABEL_LAST,
+						       CONSOLE_TYPE_LAST, UINT64_MAX };
+}
+
 static void fill_more(struct msg *m)
 {
 	if (m->kind == MSG_OFFER)
@@ -210,6 +244,22 @@ static void fill_more(struct msg *m)
 		};
 	else if (m->kind == MSG_EVIDENCE_TAKEN)
 		m->evidence_taken.counter = UINT64_MAX;
+	else if (m->kind == MSG_CONSOLE_ASK)
+		m->console_ask = (struct msg_console_ask){
+			1, 255, UINT64_MAX, CONSOLE_BYTES_MAX, { 0xd2 }
+		};
+	else if (m->kind == MSG_CONSOLE_ANSWER)
+		fill_answer(&m->console_answer);
+	else if (m->kind == MSG_CONSOLE_CABLE)
+		m->console_cable.senses = true;
+	else if (m->kind == MSG_AUDIT)
+		m->audit = (struct audit_event){ .kind = AUDIT_CONSOLE_VERB,
+						 .outcome = AUDIT_MINOR_FAILURE,
+						 .agent = AUDIT_AGENT_PERSON,
+						 .source = ROLE_CONSOLE,
+						 .object = AUDIT_OBJECT_COUNT,
+						 .a = UINT64_MAX,
+						 .detail = "reboot" };
 }
 
 /* The largest message of each kind. */
@@ -440,6 +490,18 @@ static void test_ranges(void)
 	REFUSED(MSG_EVIDENCE, evidence.index, 15);
 	REFUSED(MSG_EVIDENCE, evidence.total, EVIDENCE_PIECES_MAX + 1);
 	REFUSED(MSG_EVIDENCE, evidence.counter, 0);
+	REFUSED(MSG_CONSOLE_ASK, console_ask.ask, 0);
+	REFUSED(MSG_CONSOLE_ASK, console_ask.verb, 0);
+	REFUSED(MSG_CONSOLE_ANSWER, console_answer.values[0].type, CONSOLE_TYPE_NONE);
+	REFUSED(MSG_CONSOLE_ANSWER, console_answer.values[63].type,
+		(enum console_type)(CONSOLE_TYPE_LAST + 1));
+	REFUSED(MSG_CONSOLE_ANSWER, console_answer.values[0].label, CONSOLE_LABEL_NONE);
+	REFUSED(MSG_CONSOLE_ANSWER, console_answer.why,
+		(enum console_why)(CONSOLE_WHY_LAST + 1));
+	REFUSED(MSG_AUDIT, audit.kind, AUDIT_LEVEL);
+	REFUSED(MSG_AUDIT, audit.kind, AUDIT_CHECKPOINT);
+	REFUSED(MSG_AUDIT, audit.detail[0], '\x1b');
+	REFUSED(MSG_AUDIT, audit.source, ROLE_LAST + 1);
 	REFUSED(MSG_LINK_FACTS, link_facts.key_size, 6);
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 7);
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 0);
@@ -521,8 +583,10 @@ static void test_text_with_zero(void)
 /* Readings go one way: nobody but hub-ble may hand one to hub-store, nobody sends one to hub-coap. */
 static void test_table(void)
 {
-	static const enum role all[] = { ROLE_NONE, ROLE_BLE,  ROLE_STORE,  ROLE_COAP,
-					 ROLE_HUBD, ROLE_BOND, ROLE_MEASURE };
+	static const enum role all[] = {
+		ROLE_NONE, ROLE_BLE,  ROLE_STORE,   ROLE_COAP,
+		ROLE_HUBD, ROLE_BOND, ROLE_MEASURE, ROLE_CONSOLE
+	};
 	unsigned allowed = 0;
 
 	CHECK(msg_allowed(MSG_RAW, ROLE_BLE, ROLE_STORE));
@@ -559,13 +623,17 @@ static void test_table(void)
 	CHECK(!msg_allowed(MSG_STATUS, ROLE_MEASURE, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_LINK_FACTS, ROLE_BLE, ROLE_BOND));
 	CHECK(!msg_allowed(MSG_LINK_FACTS, ROLE_BOND, ROLE_STORE));
+	CHECK(!msg_allowed(MSG_CONSOLE_ANSWER, ROLE_CONSOLE, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_AUDIT, ROLE_CONSOLE, ROLE_STORE));
+	CHECK(!msg_allowed(MSG_AUDIT, ROLE_CONSOLE, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_INCIDENT, ROLE_CONSOLE, ROLE_HUBD));
 	for (size_t k = 0; k < KINDS; k++)
-		for (size_t f = 0; f < 7; f++)
-			for (size_t t = 0; t < 7; t++)
+		for (size_t f = 0; f < 8; f++)
+			for (size_t t = 0; t < 8; t++)
 				allowed += msg_allowed(kinds[k], all[f], all[t]);
 	/* as many as docs/MESSAGES.md lists: one way each, MEMORY, FENCE, FENCED and SIGN_KEYS two, STATUS three, INCIDENT
 	 * and TIME four */
-	CHECK_UINT(allowed, 23 + 4 * 2 + 3 + 2 * 4);
+	CHECK_UINT(allowed, 27 + 4 * 2 + 3 + 2 * 4);
 }
 
 static void test_words(void)
