@@ -167,7 +167,8 @@ int command_decode(const uint8_t *buf, size_t len, struct command *ret)
 
 /* --- the order -------------------------------------------------------------------------------- */
 
-int command_order_encode(const struct command_order *o, uint8_t *buf, size_t cap)
+int command_frame_encode(const struct command_order *o, size_t signed_max, uint8_t *buf,
+			 size_t cap)
 {
 	struct writer w;
 
@@ -176,7 +177,7 @@ int command_order_encode(const struct command_order *o, uint8_t *buf, size_t cap
 	writer_init(&w, buf, cap);
 	cb_put_array(&w, o->count);
 	for (size_t i = 0; i < o->count; i++) {
-		if (o->parts[i].len == 0 || o->parts[i].len > COMMAND_SIGNED_MAX)
+		if (o->parts[i].len == 0 || o->parts[i].len > signed_max)
 			return -ERANGE;
 		cb_put_array(&w, 2);
 		cb_put_uint(&w, o->parts[i].person);
@@ -185,7 +186,8 @@ int command_order_encode(const struct command_order *o, uint8_t *buf, size_t cap
 	return writer_len(&w);
 }
 
-int command_order_decode(const uint8_t *buf, size_t len, struct command_order *ret)
+int command_frame_decode(const uint8_t *buf, size_t len, size_t signed_max,
+			 struct command_order *ret)
 {
 	struct command_order o = { 0 };
 	struct cb c;
@@ -201,7 +203,7 @@ int command_order_decode(const uint8_t *buf, size_t len, struct command_order *r
 			cb_fail(&c, -EBADMSG);
 		p->person = (uint32_t)get_from(&c, 1, UINT32_MAX);
 		p->cose = cb_get_bytes(&c, &p->len);
-		if (!cb_error(&c) && (p->len == 0 || p->len > COMMAND_SIGNED_MAX ||
+		if (!cb_error(&c) && (p->len == 0 || p->len > signed_max ||
 				      (i > 0 && p->person == o.parts[0].person)))
 			cb_fail(&c, -ERANGE);
 	}
@@ -209,6 +211,16 @@ int command_order_decode(const uint8_t *buf, size_t len, struct command_order *r
 		return cb_finish(&c);
 	*ret = o;
 	return 0;
+}
+
+int command_order_encode(const struct command_order *o, uint8_t *buf, size_t cap)
+{
+	return command_frame_encode(o, COMMAND_SIGNED_MAX, buf, cap);
+}
+
+int command_order_decode(const uint8_t *buf, size_t len, struct command_order *ret)
+{
+	return command_frame_decode(buf, len, COMMAND_SIGNED_MAX, ret);
 }
 
 /* --- words ------------------------------------------------------------------------------------ */

@@ -97,6 +97,12 @@ int command_order_encode(const struct command_order *o, uint8_t *buf, size_t cap
  */
 int command_order_decode(const uint8_t *buf, size_t len, struct command_order *ret);
 
+/* command_frame_encode, command_frame_decode - the same of anything that people sign so, of at most signed_max bytes each. Pure. */
+int command_frame_encode(const struct command_order *o, size_t signed_max, uint8_t *buf,
+			 size_t cap);
+int command_frame_decode(const uint8_t *buf, size_t len, size_t signed_max,
+			 struct command_order *ret);
+
 /* For people and programs: "lock". */
 const char *command_verb_text(enum command_verb v);
 

@@ -1,0 +1,325 @@
+/*
+ * token.c - see token.h.
+ *
+ * Payload: {0: version, 1: hub, 2: lock epoch, 3: nonce, 4: level, 5: verbs, 6: seconds, 7: technician, 8: share or null}, exactly
+ * these. CRC-16: polynomial 0x1021, from ffff, not reflected (IBM-3740).
+ *
+ * Invariant (INV-9): there is one hub in a token, of exactly HUB_ID_LEN octets, one nonce, and no verb outside of the table.
+ */
+#include "hub/core/token.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hub/core/base32.h"
+#include "hub/core/cbor.h"
+
+enum token_key {
+	KEY_VERSION = 0,
+	KEY_HUB,
+	KEY_LOCK_EPOCH,
+	KEY_NONCE,
+	KEY_LEVEL,
+	KEY_VERBS,
+	KEY_SECONDS,
+	KEY_TECHNICIAN,
+	KEY_SHARE,
+	KEY_COUNT,
+};
+
+enum { CRC_LEN = 2, LEVEL_RETIRED = 4, LEVEL_GUARDED = 1 };
+
+static const char prefix[] = "HT1:";
+
+_Static_assert(BASE32_LEN(CHALLENGE_LEN) == CHALLENGE_TEXT_LEN, "all of it");
+_Static_assert((int)CHALLENGE_NONCE_LEN == (int)COMMAND_NONCE_LEN, "one kind of nonce");
+
+static uint16_t crc16(const uint8_t *buf, size_t len)
+{
+	unsigned crc = 0xffff;
+
+	for (size_t i = 0; i < len; i++) {
+		crc ^= (unsigned)buf[i] << 8;
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+	}
+	return (uint16_t)(crc & 0xffff);
+}
+
+/* --- challenge -------------------------------------------------------------------------------- */
+
+void challenge_encode(const struct challenge *c, uint8_t ret[static CHALLENGE_LEN])
+{
+	struct writer w;
+
+	writer_init(&w, ret, CHALLENGE_LEN);
+	write_bytes(&w, c->hub, CHALLENGE_HUB_LEN);
+	write_be32(&w, c->lock_epoch);
+	write_bytes(&w, c->nonce, CHALLENGE_NONCE_LEN);
+	write_u8(&w, c->level);
+	write_bytes(&w, c->digest, CHALLENGE_DIGEST_LEN);
+	write_be32(&w, c->queued);
+	write_be16(&w, crc16(ret, CHALLENGE_LEN - CRC_LEN));
+}
+
+int challenge_decode(const uint8_t buf[static CHALLENGE_LEN], struct challenge *ret)
+{
+	struct challenge c;
+	struct reader r;
+
+	reader_init(&r, buf, CHALLENGE_LEN);
+	read_bytes(&r, c.hub, CHALLENGE_HUB_LEN);
+	c.lock_epoch = read_be32(&r);
+	read_bytes(&r, c.nonce, CHALLENGE_NONCE_LEN);
+	c.level = read_u8(&r);
+	read_bytes(&r, c.digest, CHALLENGE_DIGEST_LEN);
+	c.queued = read_be32(&r);
+	if (read_be16(&r) != crc16(buf, CHALLENGE_LEN - CRC_LEN))
+		return -EBADMSG;
+	if (c.level > LEVEL_RETIRED)
+		return -ERANGE;
+	*ret = c;
+	return 0;
+}
+
+char *challenge_text(const struct challenge *c, char ret[static CHALLENGE_TEXT_MAX])
+{
+	uint8_t buf[CHALLENGE_LEN];
+
+	challenge_encode(c, buf);
+	base32_encode(buf, sizeof(buf), ret);
+	return ret;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The characters that count, at most cap of them. Returns how many there are. */
+static size_t without_blanks(const char *text, size_t len, bool dashes, char *ret,
+			     size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (is_blank(text[i]) || (dashes && text[i] == '-'))
+			continue;
+		if (n < cap)
+			ret[n] = text[i];
+		n++;
+	}
+	return n;
+}
+
+int challenge_parse(const char *text, size_t len, struct challenge *ret)
+{
+	char dense[CHALLENGE_TEXT_LEN];
+	uint8_t buf[CHALLENGE_LEN];
+
+	if (without_blanks(text, len, true, dense, sizeof(dense)) != CHALLENGE_TEXT_LEN)
+		return -EMSGSIZE;
+	if (base32_decode(dense, buf, sizeof(buf)))
+		return -EBADMSG;
+	return challenge_decode(buf, ret);
+}
+
+/* --- payload ---------------------------------------------------------------------------------- */
+
+static bool values_good(const struct access_token *t)
+{
+	return t->level <= TOKEN_LEVEL_LAST && t->level != LEVEL_GUARDED &&
+	       t->seconds >= 1 && t->seconds <= TOKEN_SECONDS_MAX && t->technician >= 1;
+}
+
+int access_token_encode(const struct access_token *t, uint8_t *buf, size_t cap)
+{
+	struct writer w;
+
+	if (!values_good(t) || t->verbs & ~verbs_all())
+		return -ERANGE;
+	writer_init(&w, buf, cap);
+	cb_put_map(&w, KEY_COUNT);
+	cb_put_uint(&w, KEY_VERSION);
+	cb_put_uint(&w, TOKEN_VERSION);
+	cb_put_uint(&w, KEY_HUB);
+	cb_put_bytes(&w, t->hub, HUB_ID_LEN);
+	cb_put_uint(&w, KEY_LOCK_EPOCH);
+	cb_put_uint(&w, t->lock_epoch);
+	cb_put_uint(&w, KEY_NONCE);
+	cb_put_bytes(&w, t->nonce, CHALLENGE_NONCE_LEN);
+	cb_put_uint(&w, KEY_LEVEL);
+	cb_put_uint(&w, t->level);
+	cb_put_uint(&w, KEY_VERBS);
+	cb_put_uint(&w, t->verbs);
+	cb_put_uint(&w, KEY_SECONDS);
+	cb_put_uint(&w, t->seconds);
+	cb_put_uint(&w, KEY_TECHNICIAN);
+	cb_put_uint(&w, t->technician);
+	cb_put_uint(&w, KEY_SHARE);
+	if (t->has_share)
+		cb_put_bytes(&w, t->share, sizeof(t->share));
+	else
+		cb_put_null(&w);
+	return writer_len(&w);
+}
+
+static void get_field(struct cb *c, unsigned key, struct access_token *ret)
+{
+	switch (key) {
+	case KEY_VERSION:
+		if (cb_get_uint(c) != TOKEN_VERSION)
+			cb_fail(c, -ENOTSUP);
+		break;
+	case KEY_HUB: cb_get_fixed(c, ret->hub, HUB_ID_LEN); break;
+	case KEY_LOCK_EPOCH:
+		ret->lock_epoch = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		break;
+	case KEY_NONCE: cb_get_fixed(c, ret->nonce, CHALLENGE_NONCE_LEN); break;
+	case KEY_LEVEL: ret->level = (uint8_t)cb_get_uint_max(c, TOKEN_LEVEL_LAST); break;
+	case KEY_VERBS:
+		ret->verbs = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		if (ret->verbs & ~verbs_all())
+			cb_fail(c, -ENOTSUP);
+		break;
+	case KEY_SECONDS:
+		ret->seconds = (uint32_t)cb_get_uint_max(c, TOKEN_SECONDS_MAX);
+		break;
+	case KEY_TECHNICIAN:
+		ret->technician = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+		break;
+	case KEY_SHARE:
+		ret->has_share = !cb_take_null(c);
+		if (ret->has_share)
+			cb_get_fixed(c, ret->share, sizeof(ret->share));
+		break;
+	}
+}
+
+int access_token_decode(const uint8_t *buf, size_t len, struct access_token *ret)
+{
+	struct access_token t = { 0 };
+	struct cb c;
+
+	cb_init(&c, buf, len);
+	if (cb_get_map(&c, KEY_COUNT) != KEY_COUNT)
+		cb_fail(&c, -EBADMSG);
+	for (unsigned key = 0; key < KEY_COUNT && !cb_error(&c); key++) {
+		if (cb_get_uint(&c) != key)
+			cb_fail(&c, -EBADMSG);
+		get_field(&c, key, &t);
+	}
+	if (!cb_error(&c) && !values_good(&t))
+		cb_fail(&c, -ERANGE);
+	if (cb_finish(&c))
+		return cb_finish(&c);
+	*ret = t;
+	return 0;
+}
+
+/* --- signatures and text ---------------------------------------------------------------------- */
+
+int access_token_frame(const struct command_order *o, uint8_t *buf, size_t cap)
+{
+	return command_frame_encode(o, TOKEN_SIGNED_MAX, buf, cap);
+}
+
+int access_token_unframe(const uint8_t *buf, size_t len, struct command_order *ret)
+{
+	return command_frame_decode(buf, len, TOKEN_SIGNED_MAX, ret);
+}
+
+int access_token_text(const uint8_t *buf, size_t len, char ret[static TOKEN_TEXT_MAX])
+{
+	uint8_t checked[TOKEN_BYTES_MAX + CRC_LEN];
+	size_t chars = BASE32_LEN(len + CRC_LEN);
+	uint16_t crc = crc16(buf, len);
+
+	if (len == 0 || len > TOKEN_BYTES_MAX)
+		return -ERANGE;
+	memcpy(checked, buf, len);
+	checked[len] = (uint8_t)(crc >> 8);
+	checked[len + 1] = (uint8_t)(crc & 0xff);
+	memcpy(ret, prefix, sizeof(prefix) - 1);
+	base32_encode(checked, len + CRC_LEN, ret + sizeof(prefix) - 1);
+	memcpy(ret + sizeof(prefix) - 1 + chars, ".", 2);
+	return (int)(sizeof(prefix) + chars);
+}
+
+/* As far as it goes: letters of either case. */
+static bool begins_right(const char *text, size_t len)
+{
+	for (size_t i = 0; i < sizeof(prefix) - 1 && i < len; i++) {
+		char c = text[i];
+
+		if (c >= 'a' && c <= 'z')
+			c = (char)(c - 'a' + 'A');
+		if (c != prefix[i])
+			return false;
+	}
+	return true;
+}
+
+int access_token_parse(const char *text, size_t len, uint8_t ret[static TOKEN_BYTES_MAX])
+{
+	static const size_t head = sizeof(prefix) - 1;
+	uint8_t checked[TOKEN_BYTES_MAX + CRC_LEN];
+	char dense[TOKEN_TEXT_MAX];
+	size_t n = without_blanks(text, len, false, dense, sizeof(dense)), bytes;
+
+	if (!begins_right(dense, n))
+		return -ENOTSUP;
+	if (n >= sizeof(dense))
+		return -EMSGSIZE;
+	if (n <= head || dense[n - 1] != '.') {
+		for (size_t i = head; i < n; i++)
+			if (base32_value(dense[i]) < 0)
+				return -EBADMSG;
+		return -EAGAIN;
+	}
+	n -= head + 1;
+	bytes = n * 5 / 8;
+	if (bytes <= CRC_LEN || BASE32_LEN(bytes) != n ||
+	    base32_decode(dense + head, checked, bytes))
+		return -EBADMSG;
+	bytes -= CRC_LEN;
+	if (crc16(checked, bytes) != (checked[bytes] << 8 | checked[bytes + 1]))
+		return -EBADMSG;
+	memcpy(ret, checked, bytes);
+	return (int)bytes;
+}
+
+/* --- code ------------------------------------------------------------------------------------- */
+
+void token_code_digits(const uint8_t mac[static TOKEN_CODE_MAC_LEN],
+		       char ret[static TOKEN_CODE_DIGITS + 1])
+{
+	uint8_t rest[TOKEN_CODE_MAC_LEN];
+
+	memcpy(rest, mac, sizeof(rest));
+	ret[TOKEN_CODE_DIGITS] = '\0';
+	for (size_t d = TOKEN_CODE_DIGITS; d-- > 0;) { /* the last one first */
+		unsigned carry = 0;
+
+		for (size_t i = 0; i < sizeof(rest); i++) {
+			carry = carry << 8 | rest[i];
+			rest[i] = (uint8_t)(carry / 10);
+			carry %= 10;
+		}
+		ret[d] = (char)('0' + carry);
+	}
+}
+
+int token_code_parse(const char *text, size_t len, char ret[static TOKEN_CODE_DIGITS + 1])
+{
+	char dense[TOKEN_CODE_DIGITS];
+
+	if (without_blanks(text, len, true, dense, sizeof(dense)) != TOKEN_CODE_DIGITS)
+		return -EBADMSG;
+	for (size_t i = 0; i < sizeof(dense); i++)
+		if (dense[i] < '0' || dense[i] > '9')
+			return -EBADMSG;
+	memcpy(ret, dense, sizeof(dense));
+	ret[TOKEN_CODE_DIGITS] = '\0';
+	return 0;
+}
