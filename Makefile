@@ -53,7 +53,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
-core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o der.o enrolled.o envelope.o err.o evidence.o image.o \
+core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o der.o enrolled.o envelope.o err.o evidence.o fido.o image.o \
 	hex.o label.o limits.o manifest.o msg.o reading.o refusal.o schedule.o signer.o status.o ticket.o time.o token.o trust.o verbs.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
@@ -168,6 +168,7 @@ test_msg := $(core)
 test_label := $(core)
 test_manifest := hub/crypto/manifest_sign.o $(core) $(crypto)
 test_crypto := $(core) $(crypto)
+test_fido := $(core) $(crypto)
 test_measure := $(measure)
 test_csr := hub/crypto/csr.o $(core) $(crypto)
 test_indicator := $(hubd_pure) $(core)
@@ -258,7 +259,7 @@ UNIT := $(decoder_tests) limits traits objects props bondinfo verify core format
 test_tune := $(coap_shared)
 UNIT_COAP := tune
 UNIT += life store_enrol store_retire store_life trusted anchor enrol_words
-UNIT += $(UNIT_HUBD) measure risk
+UNIT += $(UNIT_HUBD) measure risk fido
 test_risk := $(risk) clinic/json.o $(core) $(crypto)
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)

@@ -286,6 +286,17 @@ static int add_order(struct store *s, const struct hub *h, struct wall now,
 	return 0;
 }
 
+/* An order with two long signatures beside islands without end: those that are not named come again, and are duplicates then. */
+static int encode_reply(struct reply *reply, struct coap_server_response *ret)
+{
+	int r;
+
+	while ((r = reply_encode(reply, ret->body, sizeof(ret->body))) == -ENOSPC &&
+	       reply->range_count > 0)
+		reply->range_count /= 2;
+	return r;
+}
+
 /* Records, mark, audit log, and the answer that is true once it is committed: what a good batch does. */
 static enum ingest_outcome handle_locked(struct ingest *in, const struct hub *h,
 					 const struct batch *b, struct wall now,
@@ -312,7 +323,7 @@ static enum ingest_outcome handle_locked(struct ingest *in, const struct hub *h,
 	reply.window = pace_window(&in->pace);
 	reply.receipt_size = receipt.size;
 	memcpy(reply.receipt_hash, receipt.hash, sizeof(receipt.hash));
-	r = reply_encode(&reply, ret->body, sizeof(ret->body));
+	r = encode_reply(&reply, ret);
 	if (r < 0)
 		return store_down(r, ret, note);
 	ret->len = (size_t)r;

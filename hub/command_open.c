@@ -8,8 +8,6 @@
 
 #include "hub/crypto/crypto.h"
 
-_Static_assert((int)SIGNER_PUBLIC_LEN == (int)P256_PUBLIC_LEN, "one kind of key");
-
 /* The bytes that one of them signed. */
 struct signed_bytes {
 	const uint8_t *p;
@@ -24,8 +22,7 @@ static enum command_result open_part(const struct config *c, const struct comman
 
 	if (!s)
 		return COMMAND_UNKNOWN_SIGNER;
-	r = sign1_open(SIGN_CONTEXT_COMMAND, s->public, p->cose, p->len, &ret->p,
-		       &ret->len);
+	r = sign1_open_by(SIGN_CONTEXT_COMMAND, s, p->cose, p->len, &ret->p, &ret->len);
 	if (r)
 		return r == -EKEYREJECTED ? COMMAND_BAD_SIGNATURE : COMMAND_BAD_FORM;
 	*ret_role = s->role;

@@ -24,9 +24,18 @@ enum signer_role {
 	SIGNER_ROLES = 5,
 };
 
+/* What signs for him (adr/0020). The numbers are on the wire and in the clinic's database. */
+enum signer_kind {
+	SIGNER_PLAIN = 0, /* a key that signs what it is given: file, PKCS#11 token */
+	SIGNER_FIDO2 = 1, /* a security key that was touched */
+	SIGNER_FIDO2_VERIFIED = 2, /* and has checked who he is: PIN, fingerprint */
+	SIGNER_KINDS = 3,
+};
+
 struct signer {
 	uint32_t person; /* number that the clinic gave, from 1; unique in a config */
 	enum signer_role role;
+	enum signer_kind kind;
 	uint8_t public[SIGNER_PUBLIC_LEN]; /* unique in a config */
 };
 
@@ -34,6 +43,9 @@ struct signer {
 const char *signer_role_text(enum signer_role r);
 /* The reverse; SIGNER_NONE if it is none. Pure. */
 enum signer_role signer_role_named(const char *name);
+
+/* "key", "fido2", "fido2-verified". Pure. */
+const char *signer_kind_text(enum signer_kind k);
 
 /* signers_put, signers_get - the list as CBOR; a fault sticks to w or c: -ERANGE for a person or a key that is there
  * twice, a role that is none, a key that is no point in form. Pure. */

@@ -87,6 +87,18 @@ int sign1_open(const char *context, const uint8_t public[static P256_PUBLIC_LEN]
 	       const uint8_t *buf, size_t len, const uint8_t **ret_payload,
 	       size_t *ret_len);
 
+struct signer;
+/*
+ * sign1_open_by - the same for somebody of a list of signers: his key, used as his kind demands (adr/0020).
+ *
+ * Returns also -EKEYREJECTED if what he sent is of the other kind, or the security key does not say what it has to (fido.h).
+ */
+int sign1_open_by(const char *context, const struct signer *by, const uint8_t *buf,
+		  size_t len, const uint8_t **ret_payload, size_t *ret_len);
+/* sign1_hash - SHA-256 of the Sig_structure, for keys that are elsewhere. Returns 0 or -EIO. */
+int sign1_hash(const char *context, const uint8_t *payload, size_t len,
+	       uint8_t ret[static SHA256_LEN]);
+
 /* x25519_generate - a key pair for sealing. */
 void x25519_generate(uint8_t ret_private[static X25519_LEN],
 		     uint8_t ret_public[static X25519_LEN]);

@@ -1,7 +1,7 @@
 /*
  * p256.c - ECDSA on P-256 with SHA-256, and COSE_Sign1 made and opened with it; see crypto.h.
  *
- * Invariant: sign1_open returns a payload only after its signature was found good.
+ * Invariant: sign1_open and sign1_open_by return a payload only after its signature was found good.
  */
 #include "hub/crypto/crypto.h"
 
@@ -13,7 +13,11 @@
 #include <wolfssl/wolfcrypt/ecc.h>
 
 #include "hub/core/cose.h"
+#include "hub/core/signer.h"
 #include "hub/crypto/rng.h"
+
+_Static_assert((int)SIGNER_PUBLIC_LEN == (int)P256_PUBLIC_LEN, "one kind of key");
+_Static_assert((int)FIDO_HASH_LEN == (int)SHA256_LEN, "one kind of hash");
 
 enum { HALF = 32, DER_SIGNATURE_MAX = 80, TO_BE_SIGNED_EXTRA = 64 };
 
@@ -171,6 +175,60 @@ int sign1_open(const char *context, const uint8_t public[static P256_PUBLIC_LEN]
 	r = p256_verify(public, tbs, (size_t)n, s.signature);
 	crypto_wipe(tbs, (size_t)n);
 	free(tbs);
+	if (r)
+		return r;
+	*ret_payload = s.payload;
+	*ret_len = s.payload_len;
+	return 0;
+}
+
+int sign1_hash(const char *context, const uint8_t *payload, size_t len,
+	       uint8_t ret[static SHA256_LEN])
+{
+	int n;
+	uint8_t *tbs = to_be_signed(context, payload, len, &n);
+
+	if (!tbs)
+		return -EIO;
+	crypto_sha256(tbs, (size_t)n, ret);
+	crypto_wipe(tbs, (size_t)n);
+	free(tbs);
+	return 0;
+}
+
+static int open_fido(const char *context, const struct signer *by,
+		     const struct cose_sign1 *s)
+{
+	uint8_t hash[SHA256_LEN], bytes[FIDO_SIGNED_LEN];
+	int r = fido_auth_check(s->auth, s->auth_len, by->kind == SIGNER_FIDO2_VERIFIED);
+
+	if (r)
+		return r;
+	if (sign1_hash(context, s->payload, s->payload_len, hash))
+		return -EKEYREJECTED;
+	fido_signed_bytes(s->auth, hash, bytes);
+	return p256_verify(by->public, bytes, sizeof(bytes), s->signature);
+}
+
+int sign1_open_by(const char *context, const struct signer *by, const uint8_t *buf,
+		  size_t len, const uint8_t **ret_payload, size_t *ret_len)
+{
+	struct cose_sign1 s;
+	int r = cose_parse_any(buf, len, &s);
+
+	if (r)
+		return r;
+	switch (by->kind) {
+	case SIGNER_PLAIN:
+		return s.auth ? -EKEYREJECTED
+			      : sign1_open(context, by->public, buf, len, ret_payload,
+					   ret_len);
+	case SIGNER_FIDO2:
+	case SIGNER_FIDO2_VERIFIED:
+		r = s.auth ? open_fido(context, by, &s) : -EKEYREJECTED;
+		break;
+	case SIGNER_KINDS: r = -EKEYREJECTED; break;
+	}
 	if (r)
 		return r;
 	*ret_payload = s.payload;
