@@ -113,7 +113,7 @@ hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
 
 # hub-setup: device key, clinic.trust and label, before hub-coap runs
-setup := $(addprefix coap/,enrol.o identity.o identity_cert.o identity_file.o identity_pem.o identity_store.o setup.o) $(addprefix hub/crypto/,csr_make.o ticket_sign.o trust_sign.o) $(core) $(rt) $(crypto)
+setup := $(addprefix coap/,anchor.o enrol.o identity.o identity_cert.o identity_file.o identity_pem.o identity_store.o setup.o) $(addprefix hub/crypto/,csr_make.o ticket_sign.o trust_sign.o) $(core) $(rt) $(crypto)
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
@@ -144,7 +144,7 @@ clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -
 # what people type and read; the device's own words are read by the code that wrote them
 ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpoint_spec.o spec.o words.o words_enrol.o words_status.o words_values.o) \
 	ble/dis.o
-ctl := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
+ctl := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
 	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
@@ -293,7 +293,7 @@ test_lock_memory := $(store)
 test_hubd_io := $(core) $(rt) $(crypto)
 play_hub := $(clinic)
 # a clinic that signs what no hub may take
-play_config := clinic/bundle.o clinic/bundle_own.o clinic/signing.o clinic/token.o coap/identity.o $(ctl_text) $(clinic)
+play_config := clinic/bundle.o clinic/bundle_own.o clinic/own_trust.o hub/crypto/trust_sign.o clinic/signing.o clinic/token.o coap/identity.o $(ctl_text) $(clinic)
 play_command := $(clinic)
 play_enrol := $(clinic)
 # a hub that tells its days, and its card when it died

@@ -12,6 +12,7 @@
 #include "clinic/files.h"
 #include "clinic/keyfile.h"
 #include "clinic/keyring.h"
+#include "clinic/own_trust.h"
 #include "clinic/pki.h"
 #include "clinic/signing.h"
 #include "hub/core/cose.h"
@@ -24,6 +25,7 @@ enum {
 	FIRST_ASSIGNMENT = 1,
 	FIRST_CONFIG = 1,
 	FIRST_WINDOW = 1,
+	TRUST_DAYS = 90, /* as clinicctl trust has it; the files are copied by hand */
 };
 
 /* Writes into a folder inside out. */
@@ -52,31 +54,66 @@ static int make_folders(const char *out)
 	return r;
 }
 
-static int make_identity(const char *dir, const char *out, int64_t now_ms, struct hub *h,
-			 char why[static FOLDER_WHY_MAX])
+static int read_root(const char *dir, struct pki_pair *ret,
+		     char why[static FOLDER_WHY_MAX])
 {
-	struct pki_pair root, hub;
-	int r = keyfile_read_pem(dir, FILES_ROOT_KEY, root.key, why);
+	int r = keyfile_read_pem(dir, FILES_ROOT_KEY, ret->key, why);
 
-	if (r == 0)
-		r = folder_read_text(dir, FILES_ROOT_CRT, root.cert, sizeof(root.cert),
-				     why);
-	if (r < 0)
-		return r;
-	r = pki_make_hub(&root, now_ms, &hub, h->id);
+	return r < 0 ? r
+		     : folder_read_text(dir, FILES_ROOT_CRT, ret->cert, sizeof(ret->cert),
+					why);
+}
+
+static int make_identity(const char *dir, const char *out, const struct pki_pair *root,
+			 int64_t now_ms, struct hub *h, char why[static FOLDER_WHY_MAX])
+{
+	struct pki_pair hub;
+	int r = pki_make_hub(root, now_ms, &hub, h->id);
+
 	memcpy(h->spki, hub.spki, sizeof(h->spki));
 	if (r == 0)
 		r = put_text(out, "coap", "identity.key", hub.key);
 	if (r == 0)
 		r = put_text(out, "coap", "identity.crt", hub.cert);
 	if (r == 0)
-		r = put_text(out, "coap", "root.crt", root.cert);
-	crypto_wipe(&root, sizeof(root));
+		r = put_text(out, "coap", "root.crt", root->cert);
 	crypto_wipe(&hub, sizeof(hub));
 	if (r < 0)
 		snprintf(why, FOLDER_WHY_MAX,
 			 "the hub's certificate could not be made from %s/%s: %s", dir,
 			 FILES_ROOT_KEY, err_text(r));
+	return r;
+}
+
+/* By it the hub renews its certificate as every other one does; without it, it would end with that. */
+static int make_trust(const char *dir, const char *out, const struct pki_pair *root,
+		      const struct config *c, int64_t now_ms,
+		      char why[static FOLDER_WHY_MAX])
+{
+	uint8_t file[TRUST_FILE_MAX], private[P256_PRIVATE_LEN];
+	struct trust t;
+	size_t len;
+	int r = own_trust_fill(dir, root->cert, &t, why);
+
+	if (r < 0)
+		return r;
+	t.endpoint_count = c->endpoint_count;
+	memcpy(t.endpoints, c->endpoints, sizeof(t.endpoints));
+	t.expires_s = now_ms / 1000 + TRUST_DAYS * 86400;
+	r = pki_root_scalar(root, private);
+	if (r < 0)
+		snprintf(why, FOLDER_WHY_MAX, "%s/%s is not a key", dir, FILES_ROOT_KEY);
+	else
+		r = own_trust_sign(&t, private, file, &len, why);
+	crypto_wipe(private, sizeof(private));
+	if (r < 0)
+		return r;
+	r = put(out, "coap", "clinic.trust", file, len);
+	if (r == 0)
+		r = put(out, "hubd", "clinic.trust", file, len);
+	if (r < 0)
+		snprintf(why, FOLDER_WHY_MAX, "%s cannot be written: %s", out,
+			 err_text(r));
 	return r;
 }
 
@@ -202,7 +239,8 @@ int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish
 		uint8_t ret_audit[static KEY_LEN], char why[static FOLDER_WHY_MAX])
 {
 	struct hub h = { .epoch = FIRST_EPOCH, .state = HUB_ACTIVE, .added_ms = now_ms };
-	struct config c;
+	struct pki_pair root = { .key = "" };
+	struct config c = { 0 };
 	int r = make_folders(out);
 
 	if (r == 0)
@@ -214,15 +252,20 @@ int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish
 			 err_text(r));
 		return r;
 	}
-	r = make_identity(dir, out, now_ms, &h, why);
+	r = read_root(dir, &root, why);
+	if (r == 0)
+		r = make_identity(dir, out, &root, now_ms, &h, why);
 	if (r == 0)
 		r = fill_config(dir, wish, &h, &c, why);
+	if (r == 0)
+		r = make_trust(dir, out, &root, &c, now_ms, why);
 	if (r == 0)
 		r = make_config(dir, out, &c, why);
 	if (r == 0) {
 		*ret = h;
 		*ret_config = c;
 	}
+	crypto_wipe(&root, sizeof(root));
 	crypto_wipe(&c, sizeof(c)); /* passkeys */
 	return r;
 }

@@ -6,6 +6,7 @@
  *   store/sign.key                               P-256 scalar that signs its batches
  *   store/audit.key                              key 0 of its audit log (hub/crypto/audit_chain.h)
  *   coap/identity.key, identity.crt, root.crt    PEM
+ *   coap/clinic.trust, hubd/clinic.trust         where and by which root its certificate is renewed (hub/core/trust.h)
  *   hubd/config.cose                             signed config (hub/core/config.h)
  *   hubd/clinic.pub                              public key that signs configs
  */

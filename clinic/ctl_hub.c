@@ -19,6 +19,7 @@
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/json.h"
+#include "clinic/own_trust.h"
 #include "clinic/spec.h"
 #include "clinic/store_assign.h"
 #include "clinic/store_claim.h"
@@ -306,6 +307,19 @@ static void print_offset(const struct args *a)
 		       words_zone(a->wish.change_offset_min, after));
 }
 
+/* Where its certificate is renewed, too. */
+static void say_enrol(const struct args *a)
+{
+	char why[FOLDER_WHY_MAX];
+	struct conf conf;
+
+	if (folder_read_conf(a->dir, &conf, why) == 0 && conf.enrol == 0)
+		printf("  its certificate ENDS in two years, and nobody here renews it: "
+		       "put enrol = %u into\n"
+		       "  clinic.conf, and start clinicd anew\n",
+		       OWN_TRUST_ENROL_PORT);
+}
+
 static void report(const struct args *a, const struct hub *h, const struct config *c)
 {
 	struct endpoint_list endpoints = { .count = c->endpoint_count };
@@ -339,6 +353,7 @@ static void report(const struct args *a, const struct hub *h, const struct confi
 		       a->wish.window_min);
 	else
 		printf("  pairing window: none; 'clinicctl hub pair-window' opens one\n");
+	say_enrol(a);
 	printf("\nNext: copy what is in %s to /var/lib/hub on the hub, delete it here "
 	       "(it "
 	       "holds the\n"

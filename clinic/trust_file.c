@@ -7,15 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clinic/bundle.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/keyfile.h"
+#include "clinic/own_trust.h"
 #include "clinic/pki.h"
 #include "hub/core/err.h"
 #include "hub/crypto/trust_sign.h"
-
-enum { ENROL_PORT = 5685 };
 
 int trust_args_enrol(const struct ctl_verb *v, struct trust_args *a, const char *text)
 {
@@ -39,77 +37,48 @@ int trust_args_clinic(const struct ctl_verb *v, struct trust_args *a, const char
 	return CTL_OK;
 }
 
-static int fill_endpoints(const struct trust_args *a, struct trust *t,
-			  char why[static FOLDER_WHY_MAX])
+/* Those that were said, instead of the clinic's own. */
+static int fill_endpoints(const struct trust_args *a, struct trust *t)
 {
 	struct endpoint_list places = { 0 }, enrol = { 0 };
-	struct config_endpoint own;
-	struct conf conf = { 0 };
-	int r = bundle_own_endpoint(a->dir, &own, why);
+	uint16_t port = t->enrol.port;
+	int r = endpoint_args_add(&a->endpoints, a->dir, &places);
 
-	if (r == 0)
-		r = folder_read_conf(a->dir, &conf, why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = endpoint_args_add(&a->endpoints, a->dir, &places);
 	if (r == CTL_OK)
 		r = endpoint_args_add(&a->enrol, a->dir, &enrol);
 	if (r != CTL_OK)
 		return r;
-	if (places.count == 0)
-		places.at[places.count++] = own;
-	memcpy(t->endpoints, places.at, sizeof(t->endpoints));
-	t->endpoint_count = places.count;
-	own.port = conf.enrol ? conf.enrol : ENROL_PORT;
-	t->enrol = enrol.count > 0 ? enrol.at[0] : own;
-	if (a->enrol.count > 0 && a->enrol.parsed[0].port == 0)
-		t->enrol.port = own.port;
-	return CTL_OK;
-}
-
-/* What the clinic's folder has of it. The pair is to be wiped, whatever comes. */
-static int fill_keys(const char *dir, struct trust *t, struct pki_pair *root,
-		     char why[static FOLDER_WHY_MAX])
-{
-	uint8_t seal[FILES_SEAL_LEN] = { 0 };
-	struct pki_cert cert;
-	int r = keyfile_read_pem(dir, FILES_ROOT_KEY, root->key, why);
-
-	if (r == 0)
-		r = folder_read_text(dir, FILES_ROOT_CRT, root->cert, sizeof(root->cert),
-				     why);
-	if (r == 0)
-		r = folder_read(dir, FILES_CONFIG_PUB, t->config_public,
-				sizeof(t->config_public), why);
-	if (r == 0)
-		r = folder_read(dir, FILES_SEAL_PUB, seal, sizeof(seal), why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	t->seal_key_id = seal[0];
-	memcpy(t->seal_public, seal + 1, sizeof(t->seal_public));
-	r = pki_der(root->cert, &cert);
-	if (r < 0 || cert.len > sizeof(t->root))
-		return ctl_complain(CTL_FAILED, "%s/%s is not a certificate", dir,
-				    FILES_ROOT_CRT);
-	t->root_len = cert.len;
-	memcpy(t->root, cert.der, cert.len);
+	if (places.count > 0) {
+		memcpy(t->endpoints, places.at, sizeof(t->endpoints));
+		t->endpoint_count = places.count;
+	}
+	if (enrol.count == 0)
+		return CTL_OK;
+	t->enrol = enrol.at[0];
+	if (a->enrol.parsed[0].port == 0)
+		t->enrol.port = port;
 	return CTL_OK;
 }
 
 static int fill(const struct trust_args *a, struct trust *t, struct pki_pair *root)
 {
 	char why[FOLDER_WHY_MAX];
-	struct conf conf = { 0 };
+	struct conf conf; /* first: what is no clinic's folder is called that */
 	int r = folder_read_conf(a->dir, &conf, why);
 
+	if (r == 0)
+		r = keyfile_read_pem(a->dir, FILES_ROOT_KEY, root->key, why);
+	if (r == 0)
+		r = folder_read_text(a->dir, FILES_ROOT_CRT, root->cert,
+				     sizeof(root->cert), why);
+	if (r == 0)
+		r = own_trust_fill(a->dir, root->cert, t, why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	/* a DNS name may be longer than what is for people: what is shown is the beginning */
-	snprintf(t->clinic, sizeof(t->clinic), "%.*s", TRUST_CLINIC_MAX,
-		 a->clinic ? a->clinic : conf.name);
+	if (a->clinic)
+		snprintf(t->clinic, sizeof(t->clinic), "%s", a->clinic);
 	t->expires_s = a->expires_s;
-	r = fill_keys(a->dir, t, root, why);
-	return r == CTL_OK ? fill_endpoints(a, t, why) : r;
+	return fill_endpoints(a, t);
 }
 
 static int sign(const struct ctl_verb *v, const struct trust_args *a,

@@ -23,11 +23,13 @@ static void use_pem(const uint8_t *der, size_t len, struct anchor *a)
 	a->root[n > 0 ? n : 0] = '\0';
 }
 
-static bool is_same_root(const struct anchor *a, const struct trust *t)
+bool anchor_is_root(const struct anchor *a, const struct trust *t)
 {
 	uint8_t der[TRUST_ROOT_MAX];
-	int n = wc_CertPemToDer((const byte *)a->root, (int)strlen(a->root), der,
-				sizeof(der), CERT_TYPE);
+	int n = !a->has_root
+			? 0
+			: wc_CertPemToDer((const byte *)a->root, (int)strlen(a->root),
+					  der, sizeof(der), CERT_TYPE);
 
 	return n > 0 && (size_t)n == t->root_len &&
 	       memcmp(der, t->root, t->root_len) == 0;
@@ -36,7 +38,7 @@ static bool is_same_root(const struct anchor *a, const struct trust *t)
 static enum enrol_trouble judge(const struct anchor *a, const struct trust *t, bool fresh,
 				int64_t floor_s)
 {
-	if (a->has_root && !is_same_root(a, t))
+	if (a->has_root && !anchor_is_root(a, t))
 		return ENROL_OTHER_ROOT;
 	return fresh && trust_expired(t, floor_s) ? ENROL_OLD_TRUST : ENROL_FINE;
 }

@@ -31,3 +31,6 @@ struct anchor {
  * floor_s   UTC; a time that is over for sure, 0: not known
  */
 void anchor_look(const char *dir, bool fresh, int64_t floor_s, struct anchor *ret);
+
+/* anchor_is_root - is the root of t the one that is trusted? */
+bool anchor_is_root(const struct anchor *a, const struct trust *t);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "coap/anchor.h"
 #include "hub/crypto/ticket_sign.h"
 #include "hub/crypto/trust_sign.h"
 #include "hub/rt/failpoint.h"
@@ -40,6 +41,18 @@ static bool knows_a_clinic(const struct enrol_kept *k,
 	return k->has_current || k->has_key || (k->trusted && held->err >= 0);
 }
 
+/* A hub that was added by hand, before its bundle had a clinic.trust: one of the clinic that it belongs to, by the root. */
+static bool belongs_there(const struct identity_store *s, const struct enrol_kept *k,
+			  const struct setup_trust_file *found)
+{
+	struct anchor held;
+
+	if (found->err || !k->has_current || k->has_key || k->trusted)
+		return false;
+	anchor_look(identity_store_dir(s), false, 0, &held);
+	return anchor_is_root(&held, &found->trust);
+}
+
 static bool is_same(const uint8_t *a, int a_len, const uint8_t *b, int b_len)
 {
 	return a_len > 0 && a_len == b_len && memcmp(a, b, (size_t)a_len) == 0;
@@ -60,7 +73,7 @@ enum setup_trust setup_take_trust(struct identity_store *s, const char *boot,
 	len = look(boot, found, ret);
 	if (is_same(found, len, kept, held_len))
 		return SETUP_TRUST_SAME;
-	if (knows_a_clinic(&k, &held))
+	if (knows_a_clinic(&k, &held) && !belongs_there(s, &k, ret))
 		return SETUP_TRUST_IGNORED;
 	if (len > 0 && trust_expired(&ret->trust, now_s))
 		ret->err = -ESTALE;

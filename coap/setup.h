@@ -4,7 +4,8 @@
  * setup.h - a hub learns its clinic: clinic.trust from the boot partition goes into hub-coap's state folder.
  *
  * Runs once per start, before hub-coap and as its user, without a network. Only a hub in FACTORY takes one: it knows no
- * clinic and has no key of an enrolment. The file stays on the boot partition, so that at each later start the same one is
+ * clinic and has no key of an enrolment; or one that was added by hand and has a root.crt alone, if the file is of that root:
+ * without it its certificate could not be renewed. The file stays on the boot partition, so that at each later start the same one is
  * met again, and nothing is done.
  */
 #include <stdint.h>

@@ -139,8 +139,8 @@ class HubAdd(Clinic):
         self.init()
         text = self.add().stdout
         files = sorted(str(p.relative_to(self.out)) for p in self.out.rglob("*") if p.is_file())
-        self.assertEqual(files, ["coap/identity.crt", "coap/identity.key", "coap/root.crt",
-                                 "hubd/clinic.pub", "hubd/config.cose", "store/audit.key",
+        self.assertEqual(files, ["coap/clinic.trust", "coap/identity.crt", "coap/identity.key", "coap/root.crt",
+                                 "hubd/clinic.pub", "hubd/clinic.trust", "hubd/config.cose", "store/audit.key",
                                  "store/sign.key"])
         self.assertEqual((self.out / "store/audit.key").stat().st_size, 32)
         self.assertEqual((self.out / "store/sign.key").stat().st_size, 32)
@@ -148,6 +148,7 @@ class HubAdd(Clinic):
         self.assertNotIn("012345", text)
         self.assertIn("UTC+01:00", text)
         self.assertIn("10 minutes", text)
+        self.assertIn("put enrol = 5685", text)
         self.assertEqual(sorted(os.listdir(self.top)), ["bundle", "clinic"])
 
     def test_refused_and_nothing_left(self):

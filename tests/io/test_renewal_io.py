@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """test_renewal_io.py - certificates are renewed in time, and a hub that comes too late comes back by itself.
 
-usage: test_renewal_io.py [BUILD] [Renewal.NAME]      BUILD holds the programs, for kills built with FAILPOINTS=1
+usage: test_renewal_io.py [BUILD] [Renewal.NAME | Bundle.NAME]      BUILD holds the programs, for kills built with FAILPOINTS=1
 
 As test_enrol_hub.py, and of its World: the real hubd, hub-store, hub-coap and clinicd, with certificates of 90 days. What
 lets 90 days pass is tests/net/shift.so, one for the clocks of the hub, one for those of the clinic.
@@ -23,6 +23,7 @@ from test_enrol_hub import Ble, SERVER, World
 
 DAY_S = 86400
 LIFE_DAYS = 90
+BUNDLE_DUE_DAYS = 535  # the same of two years
 DUE_DAYS = 67  # two thirds of 91 days, up to a sixteenth more, and one of them before the beginning
 HUB = ("hubd", "hub-store", "hub-coap")
 # where hub-coap and clinicd are killed in a renewal, each once
@@ -123,6 +124,15 @@ class Calendar(World):
         self.configure()
         self.wait("the config", lambda: "config-taken" in self.log("hubd"))
 
+    def live_by_bundle(self):
+        """Added by hand: it has its keys, its certificate and its first config from a folder, and never enrolled."""
+        shutil.rmtree(self.hub)
+        self.ctl("hub", "add", self.dir, "home", "--out", self.hub, "--heartbeat", "10", "--utc-offset", "0", "--pair-window", "0",
+                 "--device", test_enrol_hub.DEVICE)
+        self.start("clinicd")
+        self.start_hub()
+        self.wait("the config", lambda: "config-taken" in self.log("hubd"))
+
     def radio(self):
         """Stands for hub-ble; names of values are given once."""
         def connects():
@@ -148,6 +158,10 @@ class Calendar(World):
     def all_are_there(self):
         """Does the clinic have each reading?"""
         return len(self.readings()) >= len(self.taken)
+
+    def row(self):
+        """A hub that was added by hand has none before it first renews."""
+        return super().row() or ["", "", "", "-", "-"]
 
     def active(self):
         """The clinic's word: key in use, e.g. '1a2b3c4d/1r'."""
@@ -407,9 +421,74 @@ class Renewal(unittest.TestCase):
         self.assertEqual((state, at, active.split("/")[1], issued), ("active", "3", "3", "-"))
 
 
+class Bundle(unittest.TestCase):
+    """A hub of 'clinicctl hub add', whose first certificate is good for two years."""
+
+    def setUp(self):
+        self.world = Calendar()
+        self.addCleanup(self.world.close)
+
+    check_readings = Renewal.check_readings
+    check_key = Renewal.check_key
+
+    def test_bundle(self):
+        """Two thirds of them: then it has one as every other hub, and renews that, too; each reading is there."""
+        w = self.world
+        w.live_by_bundle()
+        w.measure()
+        w.wait("the reading", w.all_are_there)
+        before = w.active()
+        w.pass_days(BUNDLE_DUE_DAYS - 60)
+        w.measure()
+        w.wait("a reading", w.all_are_there)
+        self.assertEqual(w.active(), before)
+        for days in (60, DUE_DAYS, DUE_DAYS, DUE_DAYS):  # longer than the first one was good
+            before = w.active()
+            w.pass_days(days)
+            w.hurry("the renewal", lambda b=before: w.renewed(b))
+            w.measure()
+            w.wait("a reading", w.all_are_there)
+        self.check_readings()
+        self.check_key()
+        self.assertFalse((w.hub / "coap/identity.key").exists())
+        self.assertTrue((w.hub / "coap/current").exists())
+
+    def test_older_bundle(self):
+        """One without clinic.trust, as they were: its certificate would end. The clinic's file on the boot partition mends that,
+        another clinic's is not taken."""
+        w, boot = self.world, self.world.top / "boot"
+        boot.mkdir()
+        w.live_by_bundle()
+        w.switch_off()
+        for folder in ("coap", "hubd"):
+            (w.hub / folder / "clinic.trust").unlink()
+        w.switch_on()
+        w.measure()
+        w.wait("the reading", w.all_are_there)
+        before = w.active()
+        w.pass_days(BUNDLE_DUE_DAYS)
+        w.measure()
+        w.wait("a reading", w.all_are_there)
+        self.assertEqual(w.active(), before)
+        w.ctl("init", w.top / "other", "--name", SERVER, "--address", "127.0.0.1")
+        for folder, says in ((w.top / "other", "clinic-trust-ignored"), (w.dir, "clinic-trust-taken")):
+            w.switch_off()
+            (boot / "clinic.trust").unlink(missing_ok=True)
+            w.ctl("trust", folder, "-o", boot / "clinic.trust", "--days", "3650")
+            done = subprocess.run([test_enrol_hub.BUILD / "hub-setup", "--state", w.hub / "coap", "--boot", boot], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, timeout=60,
+                                  env={"ASAN_OPTIONS": "detect_leaks=0"})
+            self.assertIn(says, done.stdout)
+            w.switch_on()
+        w.hurry("the renewal", lambda: w.renewed(before))
+        w.measure()
+        self.check_readings()
+        self.check_key()
+
+
 def one(name):
     """One test in a process of its own: most of its time is spent waiting."""
-    done = subprocess.run([sys.executable, __file__, test_enrol_hub.BUILD, f"Renewal.{name}"], text=True, timeout=900,
+    done = subprocess.run([sys.executable, __file__, test_enrol_hub.BUILD, name], text=True, timeout=900,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     print(f"ok {name}" if done.returncode == 0 else f"FAILED {name}\n{done.stdout}", flush=True)
     return done.returncode
@@ -417,7 +496,8 @@ def one(name):
 
 def all_at_once():
     """All tests; returns the exit code."""
-    names = unittest.defaultTestLoader.getTestCaseNames(Renewal)
+    names = [f"{case.__name__}.{name}" for case in (Renewal, Bundle)
+             for name in unittest.defaultTestLoader.getTestCaseNames(case)]
     with concurrent.futures.ThreadPoolExecutor(5) as pool:
         return 1 if any(list(pool.map(one, names))) else 0
 
