@@ -113,6 +113,8 @@ static void on_device(struct health_device *d, const struct msg_status *s)
 	case STATUS_DELIVERED:
 	case STATUS_ENDPOINTS:
 	case STATUS_PATH:
+	case STATUS_ESCROW:
+	case STATUS_MEASURED:
 	case STATUS_RETIRED:
 	case STATUS_LIMITS:
 	case STATUS_WINDOW: break;

@@ -64,6 +64,8 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s, struct
 	case STATUS_CLOCK:
 	case STATUS_SIGNAL:
 	case STATUS_PATH:
+	case STATUS_ESCROW:
+	case STATUS_MEASURED:
 	case STATUS_RETIRED:
 	case STATUS_LIMITS: /* see repeat.h */
 	case STATUS_WINDOW: /* hubd says itself what became of it */ break;

@@ -228,6 +228,8 @@ static void on_status(struct hubd *h, const struct msg_status *s)
 /* Who may say it? */
 static bool may_say(enum role by, enum status_what what)
 {
+	if (by == ROLE_MEASURE)
+		return what == STATUS_MEASURED;
 	switch (what) {
 	case STATUS_ADAPTER:
 	case STATUS_DEVICE:
@@ -241,7 +243,9 @@ static bool may_say(enum role by, enum status_what what)
 	case STATUS_SIGNAL: return by == ROLE_BLE;
 	case STATUS_ENDPOINTS:
 	case STATUS_PATH: return by == ROLE_COAP;
+	case STATUS_ESCROW:
 	case STATUS_RETIRED: return by == ROLE_STORE;
+	case STATUS_MEASURED: return false;
 	case STATUS_NONE:
 	case STATUS_SAVED:
 	case STATUS_BLOCKED:

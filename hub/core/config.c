@@ -32,6 +32,7 @@ enum config_key {
 	KEY_ASKING,
 	KEY_QUIET,
 	KEY_LIMITS,
+	KEY_RELEASE,
 	KEY_COUNT,
 };
 
@@ -56,6 +57,7 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_ASKING] = "asking",
 	[KEY_QUIET] = "quiet hours",
 	[KEY_LIMITS] = "limits",
+	[KEY_RELEASE] = "release authority",
 };
 
 /* Not every number below KEY_COUNT has a meaning. */
@@ -183,7 +185,8 @@ static void put_seal(struct writer *w, uint8_t id, const uint8_t *public)
 static size_t count_optional(const struct config *c)
 {
 	return (size_t)(c->signer_count > 0) + c->has_next_seal + (c->plan_count > 0) +
-	       c->no_asking + (c->quiet_count > 0) + (c->limit_count > 0);
+	       c->no_asking + (c->quiet_count > 0) + (c->limit_count > 0) +
+	       c->has_release;
 }
 
 static void put_optional(struct writer *w, const struct config *c)
@@ -211,6 +214,10 @@ static void put_optional(struct writer *w, const struct config *c)
 	if (c->limit_count) {
 		cb_put_uint(w, KEY_LIMITS);
 		limits_put(w, c->limits, c->limit_count);
+	}
+	if (c->has_release) {
+		cb_put_uint(w, KEY_RELEASE);
+		cb_put_bytes(w, c->release_public, SEAL_PUBLIC_LEN);
 	}
 }
 
@@ -487,6 +494,10 @@ static void get_field(struct cb *c, unsigned key, struct config *ret)
 		break;
 	case KEY_QUIET: config_get_quiet(c, ret); break;
 	case KEY_LIMITS: limits_get(c, ret->limits, &ret->limit_count); break;
+	case KEY_RELEASE:
+		ret->has_release = true;
+		cb_get_fixed(c, ret->release_public, SEAL_PUBLIC_LEN);
+		break;
 	}
 }
 

@@ -35,7 +35,7 @@ enum {
 	CONFIG_PLAN_HOURS_MAX = 31 * 24,
 	CONFIG_QUIET_MAX = 4,
 	CONFIG_DAY_MIN = 24 * 60,
-	CONFIG_FIELDS = 19, /* keys of the document */
+	CONFIG_FIELDS = 20, /* keys of the document */
 };
 
 #define CONFIG_NO_PASSKEY UINT32_MAX
@@ -142,6 +142,9 @@ struct config {
 	/* outside of them somebody is asked to measure again; none: never */
 	size_t limit_count;
 	struct limit limits[LIMITS_MAX];
+	/* the clinic's release authority, X25519: what ends level 3 is sealed to it (hub/escrow.h) */
+	bool has_release;
+	uint8_t release_public[SEAL_PUBLIC_LEN];
 };
 
 /* config_has_addr - does it say where it is, or only its name? Pure. */

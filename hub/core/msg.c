@@ -613,6 +613,9 @@ static void put_health(struct writer *w, const struct msg *m)
 	write_be16(w, v->path.trip_ms);
 	write_u8(w, v->path.requests);
 	write_u8(w, v->path.again);
+	write_u8(w, v->escrow.there);
+	write_be32(w, v->escrow.lock_epoch);
+	write_bytes(w, v->escrow.bytes, ESCROW_SEALED_LEN);
 	write_u8(w, v->trigger_count);
 	for (size_t i = 0; i < v->trigger_count && i < HEALTH_TRIGGERS_MAX; i++)
 		put_health_trigger(w, &v->triggers[i]);
@@ -666,6 +669,9 @@ static void get_health(struct in *in, struct msg *m)
 	v->path.trip_ms = (uint16_t)get_max(in, read_be16(&in->r), PATH_TRIP_MAX_MS);
 	v->path.requests = get_u8_max(in, PATH_REQUESTS_MAX);
 	v->path.again = get_u8_max(in, v->path.requests);
+	v->escrow.there = get_bool(in);
+	v->escrow.lock_epoch = read_be32(&in->r);
+	read_bytes(&in->r, v->escrow.bytes, ESCROW_SEALED_LEN);
 	v->trigger_count = get_u8_max(in, HEALTH_TRIGGERS_MAX);
 	for (size_t i = 0; i < v->trigger_count; i++)
 		get_health_trigger(in, &v->triggers[i]);
@@ -1244,8 +1250,9 @@ static const struct row {
 	{ MSG_INCIDENT,
 	  BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP) | BIT(ROLE_MEASURE),
 	  BIT(ROLE_HUBD), put_incident, get_incident },
-	{ MSG_STATUS, BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP), BIT(ROLE_HUBD),
-	  put_status, get_status },
+	{ MSG_STATUS,
+	  BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP) | BIT(ROLE_MEASURE),
+	  BIT(ROLE_HUBD), put_status, get_status },
 	{ MSG_BONDED, BIT(ROLE_BLE), BIT(ROLE_HUBD), put_bonded, get_bonded },
 	{ MSG_LINK_ASK, BIT(ROLE_BLE), BIT(ROLE_BOND), put_link_ask, get_link_ask },
 	{ MSG_LINK_FACTS, BIT(ROLE_BOND), BIT(ROLE_BLE), put_link_facts, get_link_facts },

@@ -498,7 +498,12 @@ enum status_what {
 	STATUS_RETIRED = 16,
 	/* a: local number, b: mono ms: captured, and outside the config's limits; 0: the last one was within them */
 	STATUS_LIMITS = 17,
-	STATUS_WHAT_LAST = STATUS_LIMITS,
+	/* of hub-store, a: lock epoch: the clinic has what HEALTH's escrow of it says; b: its first 8 octets */
+	STATUS_ESCROW = 18,
+	/* of hub-measure: it has looked; a: confirmed findings in the hub's own processes, b: first 8 octets of the digest
+	 * of what it saw */
+	STATUS_MEASURED = 19,
+	STATUS_WHAT_LAST = STATUS_MEASURED,
 };
 
 enum {
@@ -572,7 +577,14 @@ struct health_device {
 	int8_t signal_dbm;     /* just before it connected last; 0: not known */
 };
 
-enum { HEALTH_TRIGGERS_MAX = 4 };
+enum { HEALTH_TRIGGERS_MAX = 4, ESCROW_SEALED_LEN = 82 };
+
+/* What ends level 3 (hub/escrow.h), as it goes to the clinic. */
+struct escrow_sealed {
+	bool there;
+	uint32_t lock_epoch; /* in which it was drawn */
+	uint8_t bytes[ESCROW_SEALED_LEN];
+};
 
 /* What the hub has noticed against itself: hub/triggers.h. */
 struct health_trigger {
@@ -607,6 +619,7 @@ struct msg_health {
 	uint32_t lock_epoch;
 	uint8_t nonce[COMMAND_NONCE_LEN];
 	struct path_quality path;
+	struct escrow_sealed escrow;
 	uint8_t trigger_count;
 	struct health_trigger
 		triggers[HEALTH_TRIGGERS_MAX]; /* those of the highest level first */

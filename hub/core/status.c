@@ -36,6 +36,7 @@ enum status_key {
 	KEY_PATH = 19,
 	KEY_SOFTWARE = 20,
 	KEY_TRIGGERS = 21,
+	KEY_ESCROW = 22,
 	KEYS_MAX = 32,
 };
 
@@ -44,7 +45,8 @@ enum {
 	ASSIGNMENT_ITEMS = 2,
 	COMMAND_ITEMS = 5,
 	TRIGGER_ITEMS = 4,
-	PATH_ITEMS = 3
+	PATH_ITEMS = 3,
+	ESCROW_ITEMS = 2,
 };
 
 enum device_key {
@@ -132,6 +134,14 @@ static void put_triggers(struct writer *w, const struct status *s)
 	}
 }
 
+static void put_escrow(struct writer *w, const struct escrow_sealed *e)
+{
+	cb_put_uint(w, KEY_ESCROW);
+	cb_put_array(w, ESCROW_ITEMS);
+	cb_put_uint(w, e->lock_epoch);
+	cb_put_bytes(w, e->bytes, sizeof(e->bytes));
+}
+
 static void put_software(struct writer *w, const char *version)
 {
 	cb_put_uint(w, KEY_SOFTWARE);
@@ -155,7 +165,7 @@ int status_encode(const struct status *s, uint8_t *buf, size_t cap)
 			       (s->enrolment != ENROL_NONE) + s->has_assignment +
 			       has_command(s) + (s->trial != TRIAL_NONE) +
 			       (s->path.requests > 0) + (*s->software != '\0') +
-			       (s->trigger_count > 0));
+			       (s->trigger_count > 0) + s->escrow.there);
 	put_if(&w, s->level > 0, KEY_LEVEL, s->level);
 	put_if(&w, s->clock != CLOCK_QUALITY_NONE, KEY_CLOCK, (uint64_t)s->clock);
 	put_if(&w, s->radio, KEY_RADIO, 1);
@@ -196,6 +206,8 @@ int status_encode(const struct status *s, uint8_t *buf, size_t cap)
 		put_software(&w, s->software);
 	if (s->trigger_count > 0)
 		put_triggers(&w, s);
+	if (s->escrow.there)
+		put_escrow(&w, &s->escrow);
 	return writer_len(&w);
 }
 
@@ -338,6 +350,15 @@ static void get_triggers(struct cb *c, struct status *s)
 	}
 }
 
+static void get_escrow(struct cb *c, struct escrow_sealed *ret)
+{
+	if (cb_get_array(c, ESCROW_ITEMS) != ESCROW_ITEMS)
+		cb_fail(c, -EBADMSG);
+	ret->there = true;
+	ret->lock_epoch = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+	cb_get_fixed(c, ret->bytes, sizeof(ret->bytes));
+}
+
 static void get_path(struct cb *c, struct path_quality *ret)
 {
 	if (cb_get_array(c, PATH_ITEMS) != PATH_ITEMS)
@@ -405,6 +426,7 @@ static void get_field(struct cb *c, uint64_t key, struct status *s)
 	case KEY_TRIAL: s->trial = (enum trial)cb_get_uint_max(c, TRIAL_LAST); break;
 	case KEY_PATH: get_path(c, &s->path); break;
 	case KEY_TRIGGERS: get_triggers(c, s); break;
+	case KEY_ESCROW: get_escrow(c, &s->escrow); break;
 	case KEY_SOFTWARE: get_software(c, s->software); break;
 	default: cb_skip(c);
 	}
@@ -488,6 +510,9 @@ bool status_same(const struct status *a, const struct status *b)
 		a->challenged == b->challenged && a->lock_epoch == b->lock_epoch &&
 		memcmp(a->nonce, b->nonce, COMMAND_NONCE_LEN) == 0 &&
 		a->spool == b->spool && same_triggers(a, b) &&
+		a->escrow.there == b->escrow.there &&
+		a->escrow.lock_epoch == b->escrow.lock_epoch &&
+		memcmp(a->escrow.bytes, b->escrow.bytes, ESCROW_SEALED_LEN) == 0 &&
 		a->device_count == b->device_count;
 
 	for (size_t i = 0; same && i < a->device_count; i++)

@@ -88,6 +88,8 @@ struct status {
 	/* what the hub has noticed against itself, highest level first */
 	size_t trigger_count;
 	struct health_trigger triggers[HEALTH_TRIGGERS_MAX];
+	/* what ends level 3, sealed to the clinic's release authority; until the clinic has it, and from level 3 on */
+	struct escrow_sealed escrow;
 	size_t device_count;
 	struct status_device devices[STATUS_DEVICES_MAX]; /* ascending num */
 };

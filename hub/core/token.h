@@ -30,8 +30,8 @@ enum {
 	TOKEN_LEVEL_LAST = 3,
 	TOKEN_SECONDS = 4 * 3600, /* if nobody says otherwise */
 	TOKEN_SECONDS_MAX = 7 * 24 * 3600,
-	TOKEN_SHARE_LEN = 32,			       /* in clear */
-	TOKEN_SHARE_SEALED_LEN = TOKEN_SHARE_LEN + 50, /* SEALED_LEN of crypto.h */
+	TOKEN_SHARE_LEN = 32,				/* in clear */
+	TOKEN_SHARE_WRAPPED_LEN = TOKEN_SHARE_LEN + 28, /* WRAP_OVERHEAD of crypto.h */
 	TOKEN_PAYLOAD_MAX = 192,
 	TOKEN_SIGNED_MAX = TOKEN_PAYLOAD_MAX + COSE_OVERHEAD_MAX + COSE_FIDO_EXTRA,
 	TOKEN_BYTES_MAX = 1 + COMMAND_SIGNATURES_MAX * (1 + 5 + 3 + TOKEN_SIGNED_MAX),
@@ -78,8 +78,8 @@ struct access_token {
 	uint32_t
 		seconds; /* powered on, from its taking: the verbs are granted for so long */
 	uint32_t technician; /* person at the hub: number that the clinic gave, from 1 */
-	bool has_share;	     /* the server share, HPKE-sealed to this hub: level 3 */
-	uint8_t share[TOKEN_SHARE_SEALED_LEN];
+	bool has_share;	     /* the server share, wrapped (hub/escrow.h): level 3 */
+	uint8_t share[TOKEN_SHARE_WRAPPED_LEN];
 };
 
 /* access_token_encode - the payload. Returns the length, -ERANGE (our own bug) or -ENOSPC. Pure. */

@@ -180,7 +180,7 @@ def _read_tombstones(array, highest):
 STATUS_MOST = {1: 4, 2: 3, 3: 1, 4: 3, 5: 2 ** 64 - 1, 7: 2 ** 64 - 1, 8: 1, 9: 2 ** 64 - 1, 10: 5, 18: 3}
 DEVICE_MOST = {1: 2 ** 16 - 1, 2: 5, 3: 11, 4: 2 ** 32 - 1, 5: 2 ** 32 - 1, 6: 100}
 STATUS_MADE, STATUS_DEVICES, STATUS_ASSIGNMENT, STATUS_ENROLMENT, STATUS_COMMAND = 6, 11, 14, 15, 17
-STATUS_PATH, STATUS_SOFTWARE, STATUS_TRIGGERS = 19, 20, 21
+STATUS_PATH, STATUS_SOFTWARE, STATUS_TRIGGERS, STATUS_ESCROW = 19, 20, 21, 22
 DEVICE_NUMBER, DEVICE_CLOCK, DEVICE_SIGNAL = 1, 7, 8
 
 
@@ -196,9 +196,13 @@ def _read_map(value, most, signed, others=()):
 
 def _read_status(data):
     """How the hub is, checked key by key; as it came."""
-    status = decode(octets(data, most=768))
+    status = decode(octets(data, most=864))
     _read_map(status, STATUS_MOST, STATUS_MADE, (STATUS_DEVICES, STATUS_ASSIGNMENT, STATUS_ENROLMENT, STATUS_COMMAND, STATUS_PATH,
-                                                 STATUS_SOFTWARE, STATUS_TRIGGERS))
+                                                 STATUS_SOFTWARE, STATUS_TRIGGERS, STATUS_ESCROW))
+    if STATUS_ESCROW in status:
+        lock_epoch, sealed = items(status[STATUS_ESCROW], 2)
+        uint(lock_epoch, 2 ** 32 - 1)
+        need(len(octets(sealed, most=82)) == 82, 'what ends level 3')
     for trigger, peer, count, level in (items(t, 4) for t in items(status.get(STATUS_TRIGGERS, []), most=4)):
         need(0 < uint(trigger, 31) and 0 < uint(count, 2 ** 32 - 1), 'what was noticed')
         uint(peer, 2 ** 16 - 1)

@@ -917,6 +917,8 @@ static void test_config_plan(void)
 	doc.limits[0] = (struct limit){ VALUE_TEMPERATURE, true, true, 35000, 39500 };
 	doc.quiet_count = 1;
 	doc.quiet[0] = (struct config_quiet){ 1320, 420 };
+	doc.has_release = true;
+	memset(doc.release_public, 7, sizeof(doc.release_public));
 	n = config_encode(&doc, b, sizeof(b));
 	CHECK_INT(config_decode(b, (size_t)n, &out, &field), 0);
 	CHECK_UINT(out.plan_count, 2);
@@ -925,6 +927,8 @@ static void test_config_plan(void)
 	CHECK_MEM(out.quiet, doc.quiet, sizeof(doc.quiet));
 	CHECK_UINT(out.limit_count, 1);
 	CHECK_MEM(out.limits, doc.limits, sizeof(doc.limits));
+	CHECK(out.has_release);
+	CHECK_MEM(out.release_public, doc.release_public, SEAL_PUBLIC_LEN);
 	for (int cut = 0; cut < n; cut++)
 		CHECK(config_decode(b, (size_t)cut, &out, &field) < 0);
 }

@@ -128,9 +128,9 @@ final class Upload {
 		CBORObject map = CBORObject.DecodeFromBytes(bytes);
 
 		checkDeterministic(map, bytes);
-		need(bytes.length <= 768 && map.getType() == CBORType.Map, "status");
+		need(bytes.length <= 864 && map.getType() == CBORType.Map, "status");
 		for (CBORObject key : map.getKeys())
-			need(key.AsInt32() >= 1 && key.AsInt32() <= 21, "key of the status");
+			need(key.AsInt32() >= 1 && key.AsInt32() <= 22, "key of the status");
 	}
 
 	/** Reply that names these numbers as durable, and tells the time if it is asked for. */
