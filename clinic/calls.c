@@ -37,8 +37,13 @@ void calls_note(struct calls *c, struct store *s, const uint8_t spki[static PIN_
 {
 	struct enrol_row row;
 
-	if (enrol_store_find(s, spki, &row) != 0 ||
-	    (row.e.state != HUB_RETIRED && row.e.state != HUB_LOST))
+	if (enrol_store_find(s, spki, &row) != 0)
+		return;
+	if (enrolment_role(&row.e, spki, rt_wall().ms) == ENROLMENT_ROLE_EMERGENCY)
+		log_warn("mailbox-only", "hub=%02x%02x%02x%02x asked=enrol from=%s",
+			 row.hub[0], row.hub[1], row.hub[2], row.hub[3],
+			 *from ? from : "-");
+	if (row.e.state != HUB_RETIRED && row.e.state != HUB_LOST)
 		return;
 	log_warn("ended-hub-called", "hub=%02x%02x%02x%02x state=%s from=%s", row.hub[0],
 		 row.hub[1], row.hub[2], row.hub[3], hub_state_text(row.e.state),

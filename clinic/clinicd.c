@@ -209,8 +209,10 @@ static void log_note(const struct ingest_note *n)
 			  n->duplicate);
 		if (n->held > 0)
 			log_warn("held-in-quarantine",
-				 "hub=%s records=%u because-of-assignment=%u", hub,
-				 n->held, n->unassigned);
+				 "hub=%s records=%u because-of-assignment=%u "
+				 "identity=%s",
+				 hub, n->held, n->unassigned,
+				 n->by_emergency ? "emergency" : "operational");
 		if (n->conflict > 0)
 			log_err("seq-conflict", "hub=%s records=%u kept=quarantine", hub,
 				n->conflict);
@@ -318,6 +320,9 @@ static void on_get(void *arg, const struct coap_server_get *rq,
 		if (a == CONFIG_ANSWER_DOWN)
 			log_err("store-failed", "reason=config error=\"%s\"",
 				err_text(err));
+		else if (a == CONFIG_ANSWER_MAILBOX)
+			log_warn("mailbox-only", "hub=%02x%02x%02x%02x asked=config",
+				 hub.id[0], hub.id[1], hub.id[2], hub.id[3]);
 		else
 			log_debug("config-asked", "answer=%d", (int)a);
 	}

@@ -8,6 +8,7 @@
 
 #include "clinic/ingest.h"
 #include "clinic/store_config.h"
+#include "clinic/store_mailbox.h"
 
 _Static_assert((int)CONFIG_TAG_LEN <= (int)COAP_SERVER_ETAG_MAX, "it is the ETag");
 
@@ -38,6 +39,8 @@ enum config_answer config_serve_get(struct config_serve *c, struct store *store,
 	int r = store_hub_by_spki(store, spki, ret_hub);
 
 	*ret = (struct coap_server_content){ .code = COAP_CODE_FORBIDDEN };
+	if (r == -ENOENT && store_mailbox_hub(store, spki, ret_hub) == 0)
+		return CONFIG_ANSWER_MAILBOX;
 	if (r == -ENOENT)
 		return CONFIG_ANSWER_FORBIDDEN;
 	if (r < 0)

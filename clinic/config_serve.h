@@ -19,6 +19,8 @@ enum config_answer {
 	CONFIG_ANSWER_NONE = 2,	     /* no other path, nothing was signed: 4.04 */
 	CONFIG_ANSWER_FORBIDDEN = 3, /* no row, or its state allows none: 4.03 */
 	CONFIG_ANSWER_DOWN = 4,	     /* the store cannot be asked: 5.03 */
+	CONFIG_ANSWER_MAILBOX =
+		5, /* it is a hub's emergency key, which may ask for nothing: 4.03 */
 };
 
 /*

@@ -30,9 +30,10 @@ static void log_note(const struct enroller_note *n)
 	case ENROLLER_OUTCOMES: break;
 	case ENROLLER_ISSUED:
 	case ENROLLER_CONFIRMED:
-		log_info("enrolment", "hub=%s outcome=%s epoch=%u renewal=%s", hub,
+		log_info("enrolment", "hub=%s outcome=%s epoch=%u renewal=%s key=%s", hub,
 			 enroller_outcome_text(n->outcome), n->epoch,
-			 n->renewal ? "yes" : "no");
+			 n->renewal ? "yes" : "no",
+			 n->emergency ? "emergency" : "operational");
 		break;
 	case ENROLLER_REPEATED:
 	case ENROLLER_CONFIRMED_AGAIN:

@@ -20,10 +20,14 @@ enum key_state {
 	KEY_ISSUED = 1,
 	KEY_ACTIVE = 2,
 	KEY_DEAD = 3,
+	/* numbers of their own, so that an older program takes none of these for the others */
+	KEY_EMERGENCY_ISSUED = 4,
+	KEY_EMERGENCY = 5,
 };
 
 enum key_role {
 	KEY_OPERATIONAL = 1,
+	KEY_OF_EMERGENCY = 2,
 };
 
 static int hub_of_key(struct store *s, const uint8_t *spki,
@@ -81,24 +85,44 @@ static int read_rest(struct store *s, struct enrol_row *row)
 	struct sql_query q;
 
 	sql_start(s->db, &q,
-		  "SELECT tries, asked, approved FROM enrolment WHERE hub_id = ?1");
+		  "SELECT tries, asked, approved, emergency_tries FROM enrolment"
+		  " WHERE hub_id = ?1");
 	sql_bind_bytes(&q, 1, row->hub, HUB_ID_LEN);
 	if (sql_row(&q)) {
 		row->e.tries = (unsigned)sql_get_int(&q, 0);
 		row->e.asked = sql_get_int(&q, 1) != 0;
 		row->e.approved = sql_get_int(&q, 2) != 0;
+		row->e.emergency_tries = (unsigned)sql_get_int(&q, 3);
 	}
 	return sql_end(&q);
 }
 
 /* What was issued under a claim that was taken back is nothing under the next one. */
-static void take_key(struct enrolment *e, const struct enrolment_key *k, bool active,
-		     int64_t claimed_ms)
+static void take_key(struct enrolment *e, const struct enrolment_key *k,
+		     enum key_state state, int64_t claimed_ms)
 {
-	if (!active && k->issued_ms >= claimed_ms)
-		e->issued = *k;
-	if (active && e->active.there && memcmp(e->active.spki, k->spki, PIN_LEN) == 0)
-		e->active = *k;
+	switch (state) {
+	case KEY_ISSUED:
+		if (k->issued_ms >= claimed_ms)
+			e->issued = *k;
+		break;
+	case KEY_ACTIVE:
+		if (e->active.there && memcmp(e->active.spki, k->spki, PIN_LEN) == 0)
+			e->active = *k;
+		break;
+	case KEY_EMERGENCY_ISSUED: e->emergency_issued = *k; break;
+	case KEY_EMERGENCY: e->emergency = *k; break;
+	case KEY_DEAD: break;
+	}
+}
+
+/* An emergency key is nothing without an active one, nor under that of another epoch. */
+static void drop_strays(struct enrolment *e)
+{
+	if (!e->active.there || e->emergency.epoch != e->active.epoch)
+		e->emergency = (struct enrolment_key){ 0 };
+	if (!e->active.there || e->emergency_issued.epoch != e->active.epoch)
+		e->emergency_issued = (struct enrolment_key){ 0 };
 }
 
 static int read_keys(struct store *s, struct enrol_row *row, int64_t claimed_ms)
@@ -107,10 +131,9 @@ static int read_keys(struct store *s, struct enrol_row *row, int64_t claimed_ms)
 
 	sql_start(s->db, &q,
 		  "SELECT spki, state, epoch, renewal, issued_ms, ends_ms FROM hub_key"
-		  " WHERE hub_id = ?1 AND (state = ?2 OR state = ?3) LIMIT 3");
+		  " WHERE hub_id = ?1 AND state <> ?2");
 	sql_bind_bytes(&q, 1, row->hub, HUB_ID_LEN);
-	sql_bind_int(&q, 2, KEY_ISSUED);
-	sql_bind_int(&q, 3, KEY_ACTIVE);
+	sql_bind_int(&q, 2, KEY_DEAD);
 	while (sql_row(&q)) {
 		struct enrolment_key k = {
 			.there = true,
@@ -121,8 +144,9 @@ static int read_keys(struct store *s, struct enrol_row *row, int64_t claimed_ms)
 		};
 
 		sql_get_fixed(&q, 0, k.spki, PIN_LEN);
-		take_key(&row->e, &k, sql_get_int(&q, 1) == KEY_ACTIVE, claimed_ms);
+		take_key(&row->e, &k, (enum key_state)sql_get_int(&q, 1), claimed_ms);
 	}
+	drop_strays(&row->e);
 	return sql_end(&q);
 }
 
@@ -155,7 +179,7 @@ static int load(struct store *s, struct enrol_row *row)
 		row->e.state = HUB_ISSUED;
 	if (row->e.state == HUB_NONE || row->e.state == HUB_RETIRED ||
 	    row->e.state == HUB_LOST)
-		row->e.issued = (struct enrolment_key){ 0 };
+		row->e.issued = row->e.emergency_issued = (struct enrolment_key){ 0 };
 	return claimed || row->has_hub ? 0 : -ENOENT;
 }
 
@@ -220,12 +244,13 @@ int enrol_store_put(struct store *s, const struct enrol_row *row, int64_t now_ms
 
 	sql_start(s->db, &q,
 		  "UPDATE enrolment SET tries = ?2, asked = ?3, approved = ?4,"
-		  " changed_ms = ?5 WHERE hub_id = ?1");
+		  " changed_ms = ?5, emergency_tries = ?6 WHERE hub_id = ?1");
 	sql_bind_bytes(&q, 1, row->hub, HUB_ID_LEN);
 	sql_bind_int(&q, 2, row->e.tries);
 	sql_bind_int(&q, 3, row->e.asked);
 	sql_bind_int(&q, 4, row->e.approved);
 	sql_bind_int(&q, 5, now_ms);
+	sql_bind_int(&q, 6, row->e.emergency_tries);
 	return sql_finish(&q);
 }
 
@@ -241,12 +266,14 @@ static int end_keys(struct store *s, const uint8_t *hub, enum key_state which)
 	return sql_finish(&q);
 }
 
-int enrol_store_issue(struct store *s, const struct enrol_row *row,
+int enrol_store_issue(struct store *s, const struct enrol_row *row, bool emergency,
 		      const struct pki_cert *cert)
 {
-	const struct enrolment_key *k = &row->e.issued;
+	enum key_state state = emergency ? KEY_EMERGENCY_ISSUED : KEY_ISSUED;
+	const struct enrolment_key *k =
+		emergency ? &row->e.emergency_issued : &row->e.issued;
 	struct sql_query q;
-	int r = end_keys(s, row->hub, KEY_ISSUED);
+	int r = end_keys(s, row->hub, state);
 
 	if (r < 0)
 		return r;
@@ -260,8 +287,8 @@ int enrol_store_issue(struct store *s, const struct enrol_row *row,
 		" WHERE hub_key.hub_id = ?2");
 	sql_bind_bytes(&q, 1, k->spki, PIN_LEN);
 	sql_bind_bytes(&q, 2, row->hub, HUB_ID_LEN);
-	sql_bind_int(&q, 3, KEY_OPERATIONAL);
-	sql_bind_int(&q, 4, KEY_ISSUED);
+	sql_bind_int(&q, 3, emergency ? KEY_OF_EMERGENCY : KEY_OPERATIONAL);
+	sql_bind_int(&q, 4, state);
 	sql_bind_bytes(&q, 5, cert->serial, PKI_SERIAL_LEN);
 	sql_bind_int(&q, 6, k->epoch);
 	sql_bind_int(&q, 7, k->renewal);
@@ -310,21 +337,35 @@ static int put_audit_key(struct store *s, const struct enrol_row *row,
 	return r < 0 || same ? r : -EEXIST;
 }
 
-static int activate_key(struct store *s, const struct enrol_row *row, int64_t now_ms)
+static int confirm_key(struct store *s, const struct enrol_row *row,
+		       const struct enrolment_key *k, enum key_state state,
+		       int64_t now_ms)
 {
 	struct sql_query q;
-	int r = end_keys(s, row->hub, KEY_ACTIVE);
+	int r = end_keys(s, row->hub, state);
 
 	if (r < 0)
 		return r;
 	sql_start(s->db, &q,
 		  "UPDATE hub_key SET state = ?2, epoch = ?3, confirmed_ms = ?4"
 		  " WHERE spki = ?1");
-	sql_bind_bytes(&q, 1, row->e.active.spki, PIN_LEN);
-	sql_bind_int(&q, 2, KEY_ACTIVE);
-	sql_bind_int(&q, 3, row->e.active.epoch);
+	sql_bind_bytes(&q, 1, k->spki, PIN_LEN);
+	sql_bind_int(&q, 2, state);
+	sql_bind_int(&q, 3, k->epoch);
 	sql_bind_int(&q, 4, now_ms);
 	return sql_finish(&q);
+}
+
+/* As enrolment_on has it: what was issued beside the key before is nothing, and in a new epoch no emergency key is left. */
+static int activate_key(struct store *s, const struct enrol_row *row, int64_t now_ms)
+{
+	int r = confirm_key(s, row, &row->e.active, KEY_ACTIVE, now_ms);
+
+	if (r == 0)
+		r = end_keys(s, row->hub, KEY_EMERGENCY_ISSUED);
+	if (r == 0 && !row->e.emergency.there)
+		r = end_keys(s, row->hub, KEY_EMERGENCY);
+	return r;
 }
 
 /* Its name may have been given to another hub after it was claimed; its id is nobody else's. */
@@ -406,6 +447,14 @@ int enrol_store_activate(struct store *s, const struct enrol_row *row,
 		r = put_audit_key(s, row, said);
 	if (r == 0)
 		r = activate_key(s, row, now_ms);
+	return r < 0 ? r : enrol_store_put(s, row, now_ms);
+}
+
+int enrol_store_activate_emergency(struct store *s, const struct enrol_row *row,
+				   int64_t now_ms)
+{
+	int r = confirm_key(s, row, &row->e.emergency, KEY_EMERGENCY, now_ms);
+
 	return r < 0 ? r : enrol_store_put(s, row, now_ms);
 }
 

@@ -25,6 +25,7 @@ struct enrol_row {
 /* What a hub says when it confirms: what 'clinicctl hub add' puts down for others. */
 struct enrol_said {
 	uint32_t epoch;
+	bool has_sign; /* false of an emergency identity, which says nothing of keys */
 	uint8_t sign_public[P256_PUBLIC_LEN];
 	/* key 0 of its audit log; secret. Not said: the log has begun, and the hub has it no more */
 	bool has_audit;
@@ -42,10 +43,10 @@ int enrol_store_take(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 int enrol_store_taken(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		      const uint8_t spki[static PIN_LEN]);
 
-/* enrol_store_put - what is not in a key: tries, asked, approved. */
+/* enrol_store_put - what is not in a key: tries, asked, approved, emergency_tries. */
 int enrol_store_put(struct store *s, const struct enrol_row *row, int64_t now_ms);
-/* enrol_store_issue - row->e.issued, with its certificate; the one issued before is dead. */
-int enrol_store_issue(struct store *s, const struct enrol_row *row,
+/* enrol_store_issue - row->e.issued, or row->e.emergency_issued, with its certificate; the one issued before is dead. */
+int enrol_store_issue(struct store *s, const struct enrol_row *row, bool emergency,
 		      const struct pki_cert *cert);
 /* enrol_store_certificate - of a key, without 'serial'; -ENOENT: none was issued here. */
 int enrol_store_certificate(struct store *s, const uint8_t spki[static PIN_LEN],
@@ -57,6 +58,9 @@ int enrol_store_certificate(struct store *s, const uint8_t spki[static PIN_LEN],
  */
 int enrol_store_activate(struct store *s, const struct enrol_row *row,
 			 const struct enrol_said *said, int64_t now_ms);
+/* enrol_store_activate_emergency - row->e.emergency has just been confirmed: the one before is dead. */
+int enrol_store_activate_emergency(struct store *s, const struct enrol_row *row,
+				   int64_t now_ms);
 /* enrol_store_agrees - does the hub say what is kept? Returns 1 or 0. */
 int enrol_store_agrees(struct store *s, const struct enrol_row *row,
 		       const struct enrol_said *said);

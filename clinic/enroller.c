@@ -110,7 +110,9 @@ bool enroller_admit(struct enroller *e, const uint8_t spki[static PIN_LEN],
 	case ENROLMENT_ROLE_ACTIVE:
 	case ENROLMENT_ROLE_ENDED: return true;
 	case ENROLMENT_ROLE_NONE:
-	case ENROLMENT_ROLE_ISSUED: break;
+	case ENROLMENT_ROLE_ISSUED:
+	case ENROLMENT_ROLE_EMERGENCY:
+	case ENROLMENT_ROLE_EMERGENCY_ISSUED: break;
 	}
 	return false;
 }
@@ -118,10 +120,13 @@ bool enroller_admit(struct enroller *e, const uint8_t spki[static PIN_LEN],
 bool enroller_admit_issued(struct enroller *e, const uint8_t spki[static PIN_LEN],
 			   int64_t now_ms)
 {
+	enum enrolment_role role;
 	struct enrol_row row;
 
-	return enrol_store_find(e->store, spki, &row) == 0 &&
-	       enrolment_role(&row.e, spki, now_ms) == ENROLMENT_ROLE_ISSUED;
+	if (enrol_store_find(e->store, spki, &row) != 0)
+		return false;
+	role = enrolment_role(&row.e, spki, now_ms);
+	return role == ENROLMENT_ROLE_ISSUED || role == ENROLMENT_ROLE_EMERGENCY_ISSUED;
 }
 
 /* --- one transaction ------------------------------------------------------------------ */
@@ -158,24 +163,33 @@ static void refuse(struct coap_server_response *ret, struct enroller_note *note,
 	ret->len = n < 0 ? 0 : (size_t)n;
 }
 
-static int issue(struct enroller *e, const struct job *j, struct enrol_row *row,
-		 struct coap_server_response *ret, struct enroller_note *note)
+static int64_t life_ms(const struct enroller *e, bool emergency)
 {
+	const int64_t least = ENROLMENT_EMERGENCY_DAYS * INT64_C(86400000);
+
+	return emergency && e->life_ms < least ? least : e->life_ms;
+}
+
+static int issue(struct enroller *e, const struct job *j, struct enrol_row *row,
+		 bool emergency, struct coap_server_response *ret,
+		 struct enroller_note *note)
+{
+	struct enrolment_key *k = emergency ? &row->e.emergency_issued : &row->e.issued;
 	struct pki_cert cert;
-	int r = pki_sign_hub(&e->ca, row->hub, j->csr.public, j->now.ms, e->life_ms,
-			     &cert);
+	int r = pki_sign_hub(&e->ca, row->hub, j->csr.public, j->now.ms,
+			     life_ms(e, emergency), &cert);
 
 	if (r < 0)
 		return -EIO;
-	row->e.issued.ends_ms = cert.ends_ms;
-	r = enrol_store_issue(e->store, row, &cert);
+	k->ends_ms = cert.ends_ms;
+	r = enrol_store_issue(e->store, row, emergency, &cert);
 	if (r == 0)
 		r = enrol_store_put(e->store, row, j->now.ms);
 	if (r < 0)
 		return r;
 	note->outcome = ENROLLER_ISSUED;
-	note->epoch = row->e.issued.epoch;
-	note->renewal = row->e.issued.renewal;
+	note->epoch = k->epoch;
+	note->renewal = k->renewal;
 	enrol_server_give(ret, cert.der, cert.len);
 	return 0;
 }
@@ -205,14 +219,50 @@ static int wanted_config(struct enroller *e, const struct enrol_row *row, uint64
 	return r;
 }
 
+/* The time, and the version of the config, 0: none. */
+static int answer_confirmed(const struct job *j, uint64_t version,
+			    struct coap_server_response *ret)
+{
+	int r = enroller_confirm_answer(j->now, version, ret->body, sizeof(ret->body));
+
+	if (r < 0)
+		return -EIO;
+	ret->code = COAP_CODE_CHANGED;
+	ret->kind = COAP_SERVER_CBOR;
+	ret->len = (size_t)r;
+	return 0;
+}
+
+/* Of a config it is told nothing. */
+static int confirmed_emergency(struct enroller *e, const struct job *j,
+			       const struct enrol_row *row, bool again,
+			       struct coap_server_response *ret,
+			       struct enroller_note *note)
+{
+	int r = again ? 0 : enrol_store_activate_emergency(e->store, row, j->now.ms);
+
+	if (r < 0)
+		return r;
+	note->outcome = again ? ENROLLER_CONFIRMED_AGAIN : ENROLLER_CONFIRMED;
+	note->epoch = row->e.emergency.epoch;
+	note->renewal = true;
+	return answer_confirmed(j, 0, ret);
+}
+
 static int confirmed(struct enroller *e, const struct job *j, const struct enrol_row *row,
 		     bool again, struct coap_server_response *ret,
 		     struct enroller_note *note)
 {
 	uint64_t version;
-	int r = again ? enrol_store_agrees(e->store, row, &j->said)
-		      : enrol_store_activate(e->store, row, &j->said, j->now.ms);
+	int r;
 
+	if (!j->said.has_sign) {
+		finish(ret, note, ENROLLER_MALFORMED, COAP_CODE_BAD_REQUEST,
+		       "confirm-form");
+		return -EEXIST;
+	}
+	r = again ? enrol_store_agrees(e->store, row, &j->said)
+		  : enrol_store_activate(e->store, row, &j->said, j->now.ms);
 	if ((again && r == 0) || r == -EEXIST) {
 		finish(ret, note, ENROLLER_REFUSED, COAP_CODE_BAD_REQUEST, "other-keys");
 		return -EEXIST;
@@ -224,13 +274,7 @@ static int confirmed(struct enroller *e, const struct job *j, const struct enrol
 	note->outcome = again ? ENROLLER_CONFIRMED_AGAIN : ENROLLER_CONFIRMED;
 	note->epoch = row->e.active.epoch;
 	note->renewal = row->e.active.renewal;
-	r = enroller_confirm_answer(j->now, version, ret->body, sizeof(ret->body));
-	if (r < 0)
-		return -EIO;
-	ret->code = COAP_CODE_CHANGED;
-	ret->kind = COAP_SERVER_CBOR;
-	ret->len = (size_t)r;
-	return 0;
+	return answer_confirmed(j, version, ret);
 }
 
 static void refuse_ticket(struct coap_server_response *ret, struct enroller_note *note,
@@ -261,16 +305,25 @@ static int act(struct enroller *e, const struct job *j, struct enrol_row *row,
 	       const struct enrolment_answer *a, struct coap_server_response *ret,
 	       struct enroller_note *note)
 {
+	bool emergency = a->emergency;
+	const struct enrolment_key *issued =
+		emergency ? &row->e.emergency_issued : &row->e.issued;
+
+	note->emergency = emergency;
 	switch (a->action) {
 	case ENROLMENT_REFUSE: refuse(ret, note, a); return 0;
 	case ENROLMENT_WAIT:
 		refuse(ret, note, a);
 		return enrol_store_put(e->store, row, j->now.ms);
-	case ENROLMENT_ISSUE: return issue(e, j, row, ret, note);
-	case ENROLMENT_SEND_ISSUED: return repeat(e, &row->e.issued, ret, note);
+	case ENROLMENT_ISSUE: return issue(e, j, row, emergency, ret, note);
+	case ENROLMENT_SEND_ISSUED: return repeat(e, issued, ret, note);
 	case ENROLMENT_SEND_ACTIVE: return repeat(e, &row->e.active, ret, note);
-	case ENROLMENT_ACTIVATE: return activate(e, j, row, ret, note);
-	case ENROLMENT_CONFIRMED: return confirmed(e, j, row, true, ret, note);
+	case ENROLMENT_ACTIVATE:
+		return emergency ? confirmed_emergency(e, j, row, false, ret, note)
+				 : activate(e, j, row, ret, note);
+	case ENROLMENT_CONFIRMED:
+		return emergency ? confirmed_emergency(e, j, row, true, ret, note)
+				 : confirmed(e, j, row, true, ret, note);
 	case ENROLMENT_CHANGED: break;
 	}
 	return -EIO;
@@ -457,19 +510,23 @@ void enroller_handle(struct enroller *e, const struct coap_server_request *rq,
 		     struct wall now, struct coap_server_response *ret,
 		     struct enroller_note *note)
 {
-	bool renew = enrol_server_path(rq->path) == ENROL_PATH_SREN;
+	enum enrol_path path = enrol_server_path(rq->path);
 	int code = enrol_server_check(rq);
 	const char *why;
 	struct job j;
 
 	FAILPOINT("clinic.enrol.received");
-	begin(&j, rq, renew ? ENROLMENT_RENEW : ENROLMENT_ENROL, now, ret, note);
+	begin(&j, rq,
+	      path == ENROL_PATH_SREN	     ? ENROLMENT_RENEW
+	      : path == ENROL_PATH_EMERGENCY ? ENROLMENT_EMERGENCY
+					     : ENROLMENT_ENROL,
+	      now, ret, note);
 	j.rq.ask = e->ask;
 	if (code != 0) {
 		finish(ret, note, ENROLLER_MALFORMED, code, "");
 		return;
 	}
-	if (enrol_server_path(rq->path) == ENROL_PATH_CLAIM) {
+	if (path == ENROL_PATH_CLAIM) {
 		handle_claim(e, &j, rq, ret, note);
 		return;
 	}

@@ -58,6 +58,7 @@ struct enroller_note {
 	uint8_t hub[HUB_ID_LEN];
 	uint32_t epoch; /* issued or confirmed */
 	bool renewal;
+	bool emergency;		    /* it is about the hub's emergency identity */
 	char ticket[TICKET_ID_MAX]; /* that it came with, or was refused with; "" none */
 	bool copied;		    /* another hub had come with the same ticket before */
 };
@@ -117,7 +118,8 @@ void enroller_confirm(struct enroller *e, const struct coap_server_request *rq,
 /*
  * enroller_said_decode - the body of a confirmation; enroller_confirm_answer - of its answer.
  *
- * {1: epoch, 2: version text, 3: sign_public 65, 4: audit key 32}; further keys are skipped.
+ * {1: epoch, 2: version text, 3: sign_public 65, 4: audit key 32}; further keys are skipped. An emergency identity is confirmed
+ * without 3 and 4.
  * {1: [UTC ms, quality], 2: version of the wanted config}; without 2 there is none. Of 4.09: {3: the epoch that will do}.
  *
  * enroller_said_decode returns 0 or -EBADMSG, -ERANGE, -EMSGSIZE; ret is to be wiped. The others return the length. Pure.

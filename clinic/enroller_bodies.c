@@ -35,7 +35,10 @@ int enroller_said_decode(const uint8_t *body, size_t len, struct enrol_said *ret
 			if (text_len > VERSION_TEXT_MAX)
 				cb_fail(&c, -ERANGE);
 			break;
-		case 3: cb_get_fixed(&c, said.sign_public, P256_PUBLIC_LEN); break;
+		case 3:
+			said.has_sign = true;
+			cb_get_fixed(&c, said.sign_public, P256_PUBLIC_LEN);
+			break;
 		case 4:
 			said.has_audit = true;
 			cb_get_fixed(&c, said.audit_key, KEY_LEN);
@@ -43,9 +46,9 @@ int enroller_said_decode(const uint8_t *body, size_t len, struct enrol_said *ret
 		default: cb_skip(&c);
 		}
 	}
-	if (said.epoch == 0 || said.sign_public[0] != 0x04)
+	if (said.epoch == 0 || (said.has_sign && said.sign_public[0] != 0x04))
 		cb_fail(&c, -ERANGE);
-	if ((seen & 0x0e) != 0x0e)
+	if ((seen & 0x06) != 0x06 || (said.has_audit && !said.has_sign))
 		cb_fail(&c, -EBADMSG);
 	r = cb_finish(&c);
 	if (r == 0)

@@ -19,6 +19,7 @@ static const struct {
 	[ENROLMENT_IS_LOST] = { "lost", COAP_CODE_FORBIDDEN },
 	[ENROLMENT_NOT_ACTIVE] = { "not-active", COAP_CODE_FORBIDDEN },
 	[ENROLMENT_NOT_CONFIRMED] = { "not-confirmed", COAP_CODE_FORBIDDEN },
+	[ENROLMENT_MAILBOX_ONLY] = { "mailbox-only", COAP_CODE_FORBIDDEN },
 	[ENROLMENT_RAN_OUT] = { "ran-out", COAP_CODE_FORBIDDEN },
 	[ENROLMENT_OLD_KEY] = { "old-key", COAP_CODE_BAD_REQUEST },
 	[ENROLMENT_OTHER_EPOCH] = { "other-epoch", COAP_CODE_CONFLICT },
@@ -96,6 +97,11 @@ enum enrolment_role enrolment_role(const struct enrolment *row,
 						    : ENROLMENT_ROLE_ENDED;
 	if (is_key(&row->issued, spki) && is_live(&row->issued, now_ms))
 		return ENROLMENT_ROLE_ISSUED;
+	if (is_key(&row->emergency, spki))
+		return ENROLMENT_ROLE_EMERGENCY;
+	if (is_key(&row->emergency_issued, spki) &&
+	    is_live(&row->emergency_issued, now_ms))
+		return ENROLMENT_ROLE_EMERGENCY_ISSUED;
 	if (is_device(row, spki))
 		return ENROLMENT_ROLE_DEVICE;
 	return ENROLMENT_ROLE_NONE;
@@ -113,10 +119,10 @@ static enum life_result change(struct enrolment *row, enum life_event event,
 	row->drain = l.drain;
 	if (r != LIFE_CHANGED || state_forbids(row) == ENROLMENT_FINE)
 		return r;
-	row->issued = (struct enrolment_key){ 0 };
+	row->issued = row->emergency_issued = (struct enrolment_key){ 0 };
 	row->asked = row->approved = false;
 	if (row->state != HUB_LOST)
-		row->active = (struct enrolment_key){ 0 };
+		row->active = row->emergency = (struct enrolment_key){ 0 };
 	return r;
 }
 
@@ -129,30 +135,51 @@ static bool is_next_epoch(const struct enrolment *row, uint32_t epoch)
  * Who may have a new key is decided; this is about the key. The same one again is the same request, whatever else was
  * said of it before; one that was not confirmed in time is issued anew, and nothing was replaced then.
  */
+static struct enrolment_answer issue_key(const struct enrolment *row,
+					 struct enrolment_key *slot, unsigned *tries,
+					 const struct enrolment_request *rq, bool renewal,
+					 uint32_t epoch)
+{
+	bool live = is_live(slot, rq->now_ms);
+	bool same = is_key(slot, rq->key);
+
+	if (live && same && slot->renewal == renewal)
+		return act(ENROLMENT_SEND_ISSUED);
+	if (is_device(row, rq->key) || is_key(&row->active, rq->key) ||
+	    is_key(&row->emergency, rq->key) ||
+	    (!same && (rq->key_taken || is_key(&row->issued, rq->key) ||
+		       is_key(&row->emergency_issued, rq->key))))
+		return refuse(ENROLMENT_OLD_KEY);
+	if (live && *tries >= ENROLMENT_TRIES_MAX)
+		return (struct enrolment_answer){ .action = ENROLMENT_WAIT,
+						  .reason = ENROLMENT_TOO_MANY_KEYS,
+						  .max_age_s = ENROLMENT_TRIES_WAIT_S };
+	*tries += live;
+	*slot = (struct enrolment_key){
+		.there = true, .epoch = epoch, .renewal = renewal, .issued_ms = rq->now_ms
+	};
+	memcpy(slot->spki, rq->key, PIN_LEN);
+	return act(ENROLMENT_ISSUE);
+}
+
 static struct enrolment_answer issue(struct enrolment *row,
 				     const struct enrolment_request *rq, bool renewal,
 				     uint32_t epoch)
 {
-	bool live = is_live(&row->issued, rq->now_ms);
-	bool same = is_key(&row->issued, rq->key);
+	struct enrolment_answer a =
+		issue_key(row, &row->issued, &row->tries, rq, renewal, epoch);
 
-	if (live && same && row->issued.renewal == renewal)
-		return act(ENROLMENT_SEND_ISSUED);
-	if (is_device(row, rq->key) || is_key(&row->active, rq->key) ||
-	    (rq->key_taken && !same))
-		return refuse(ENROLMENT_OLD_KEY);
-	if (live && row->tries >= ENROLMENT_TRIES_MAX)
-		return (struct enrolment_answer){ .action = ENROLMENT_WAIT,
-						  .reason = ENROLMENT_TOO_MANY_KEYS,
-						  .max_age_s = ENROLMENT_TRIES_WAIT_S };
-	row->tries += live;
-	row->issued = (struct enrolment_key){
-		.there = true, .epoch = epoch, .renewal = renewal, .issued_ms = rq->now_ms
-	};
-	memcpy(row->issued.spki, rq->key, PIN_LEN);
+	if (a.action != ENROLMENT_ISSUE)
+		return a;
 	row->asked = false;
 	change(row, LIFE_ISSUE, rq->now_ms);
-	return act(ENROLMENT_ISSUE);
+	return a;
+}
+
+static bool is_of_emergency(enum enrolment_role role)
+{
+	return role == ENROLMENT_ROLE_EMERGENCY ||
+	       role == ENROLMENT_ROLE_EMERGENCY_ISSUED;
 }
 
 static struct enrolment_answer on_enrol(struct enrolment *row,
@@ -160,7 +187,9 @@ static struct enrolment_answer on_enrol(struct enrolment *row,
 {
 	if (!is_device(row, rq->by))
 		return refuse(is_key(&row->issued, rq->by) ? ENROLMENT_NOT_CONFIRMED
-							   : ENROLMENT_UNKNOWN_KEY);
+			      : is_of_emergency(enrolment_role(row, rq->by, rq->now_ms))
+				      ? ENROLMENT_MAILBOX_ONLY
+				      : ENROLMENT_UNKNOWN_KEY);
 	if (row->state == HUB_SUSPENDED)
 		return refuse(ENROLMENT_IS_SUSPENDED); /* it would be a way around it */
 	if (is_key(&row->active, rq->key) && !row->active.renewal)
@@ -187,6 +216,8 @@ static struct enrolment_answer on_renew(struct enrolment *row,
 		return refuse(ENROLMENT_NOT_ACTIVE);
 	if (role == ENROLMENT_ROLE_ISSUED)
 		return refuse(ENROLMENT_NOT_CONFIRMED);
+	if (is_of_emergency(role))
+		return refuse(ENROLMENT_MAILBOX_ONLY);
 	if (role != ENROLMENT_ROLE_ACTIVE && role != ENROLMENT_ROLE_ENDED)
 		return refuse(ENROLMENT_UNKNOWN_KEY);
 	if (role == ENROLMENT_ROLE_ENDED && row->state == HUB_SUSPENDED)
@@ -194,8 +225,32 @@ static struct enrolment_answer on_renew(struct enrolment *row,
 	return issue(row, rq, true, row->active.epoch);
 }
 
+/* One whose own certificate has ended renews that first: the new emergency key follows it. */
+static struct enrolment_answer on_emergency(struct enrolment *row,
+					    const struct enrolment_request *rq)
+{
+	enum enrolment_role role = enrolment_role(row, rq->by, rq->now_ms);
+	struct enrolment_answer a;
+
+	if (row->state != HUB_ACTIVE && row->state != HUB_SUSPENDED)
+		return refuse(ENROLMENT_NOT_ACTIVE);
+	if (role != ENROLMENT_ROLE_ACTIVE)
+		return refuse(role == ENROLMENT_ROLE_ISSUED ? ENROLMENT_NOT_CONFIRMED
+			      : is_of_emergency(role)	    ? ENROLMENT_MAILBOX_ONLY
+							    : ENROLMENT_UNKNOWN_KEY);
+	a = issue_key(row, &row->emergency_issued, &row->emergency_tries, rq, true,
+		      row->active.epoch);
+	a.emergency = true;
+	return a;
+}
+
+/* What was issued to the key before goes with it. In a new epoch the hub has forgotten what it had. */
 static struct enrolment_answer activate(struct enrolment *row, uint32_t epoch)
 {
+	if (!row->issued.renewal)
+		row->emergency = (struct enrolment_key){ 0 };
+	row->emergency_issued = (struct enrolment_key){ 0 };
+	row->emergency_tries = 0;
 	row->active = row->issued;
 	row->active.epoch = epoch;
 	row->issued = (struct enrolment_key){ 0 };
@@ -206,6 +261,26 @@ static struct enrolment_answer activate(struct enrolment *row, uint32_t epoch)
 	return act(ENROLMENT_ACTIVATE);
 }
 
+static struct enrolment_answer on_confirm_emergency(struct enrolment *row,
+						    const struct enrolment_request *rq)
+{
+	bool again = is_key(&row->emergency, rq->by);
+	struct enrolment_answer a;
+
+	if (!again && !is_live(&row->emergency_issued, rq->now_ms))
+		return refuse(ENROLMENT_RAN_OUT);
+	if (rq->epoch != row->active.epoch)
+		return refuse_epoch(row->active.epoch);
+	if (!again) {
+		row->emergency = row->emergency_issued;
+		row->emergency_issued = (struct enrolment_key){ 0 };
+		row->emergency_tries = 0;
+	}
+	a = act(again ? ENROLMENT_CONFIRMED : ENROLMENT_ACTIVATE);
+	a.emergency = true;
+	return a;
+}
+
 static struct enrolment_answer on_confirm(struct enrolment *row,
 					  const struct enrolment_request *rq)
 {
@@ -214,6 +289,8 @@ static struct enrolment_answer on_confirm(struct enrolment *row,
 	if (is_key(&row->active, rq->by))
 		return rq->epoch == row->active.epoch ? act(ENROLMENT_CONFIRMED)
 						      : refuse_epoch(row->active.epoch);
+	if (is_key(&row->emergency, rq->by) || is_key(&row->emergency_issued, rq->by))
+		return on_confirm_emergency(row, rq);
 	if (!is_key(k, rq->by))
 		return refuse(ENROLMENT_UNKNOWN_KEY);
 	if (!is_live(k, rq->now_ms))
@@ -236,7 +313,7 @@ static struct enrolment_answer on_approve(struct enrolment *row)
 		return refuse(why);
 	row->approved = true;
 	row->asked = false;
-	row->tries = 0;
+	row->tries = row->emergency_tries = 0;
 	return act(ENROLMENT_CHANGED);
 }
 
@@ -267,6 +344,8 @@ struct enrolment_answer enrolment_on(struct enrolment *row,
 		return why == ENROLMENT_FINE ? on_renew(row, rq) : refuse(why);
 	case ENROLMENT_CONFIRM:
 		return why == ENROLMENT_FINE ? on_confirm(row, rq) : refuse(why);
+	case ENROLMENT_EMERGENCY:
+		return why == ENROLMENT_FINE ? on_emergency(row, rq) : refuse(why);
 	case ENROLMENT_APPROVE: return on_approve(row);
 	case ENROLMENT_CLAIM: return on_life(row, LIFE_CLAIM, rq->now_ms);
 	case ENROLMENT_CANCEL: return on_life(row, LIFE_CANCEL, rq->now_ms);
@@ -278,6 +357,32 @@ struct enrolment_answer enrolment_on(struct enrolment *row,
 	case ENROLMENT_EVENTS: break;
 	}
 	return refuse(ENROLMENT_UNKNOWN_KEY);
+}
+
+/* Of the keys of one row, is this one twice? */
+static bool is_twice(const struct enrolment *row, const struct enrolment_key *k)
+{
+	const struct enrolment_key *all[] = { &row->active, &row->issued, &row->emergency,
+					      &row->emergency_issued };
+
+	if (k->there && is_device(row, k->spki))
+		return true;
+	for (size_t i = 0; k->there && i < sizeof(all) / sizeof(*all); i++)
+		if (all[i] != k && is_key(all[i], k->spki))
+			return true;
+	return false;
+}
+
+/* Of its own kind it is; of the active one's epoch. */
+static bool emergency_invariants(const struct enrolment *row)
+{
+	const struct enrolment_key *e = &row->emergency, *i = &row->emergency_issued;
+
+	return !is_twice(row, e) && !is_twice(row, i) &&
+	       (!e->there || (row->active.there && e->epoch == row->active.epoch)) &&
+	       (!i->there || (row->active.there && i->epoch == row->active.epoch)) &&
+	       (!i->there || row->state != HUB_LOST) &&
+	       row->emergency_tries <= ENROLMENT_TRIES_MAX;
 }
 
 bool enrolment_invariants(const struct enrolment *row)
@@ -296,5 +401,5 @@ bool enrolment_invariants(const struct enrolment *row)
 	if (i->there &&
 	    (i->renewal ? !a->there || i->epoch != a->epoch : i->epoch <= row->epoch))
 		return false;
-	return row->tries <= ENROLMENT_TRIES_MAX;
+	return row->tries <= ENROLMENT_TRIES_MAX && emergency_invariants(row);
 }

@@ -11,6 +11,8 @@
  *
  *	ACTIVE or SUSPENDED, -renew->, and ACTIVE, -enrol-> (after a factory reset): the state stays, a second key is issued
  *	                                                   beside the active one until it is confirmed.
+ *	ACTIVE or SUSPENDED, -emergency->                  a key of another kind is issued to the active one, and confirmed
+ *	                                                   on itself: that of the emergency identity.
  *
  * Invariants
  *   1. At most one key of a hub is active. It stays so until another one is confirmed, and is dead from then on.
@@ -21,6 +23,9 @@
  *   5. In RETIRED and LOST no key has a role, and none is issued. A hub that was not lost after all finds its active key
  *      again; one that is retired has none.
  *   6. The row's epoch never goes down.
+ *   7. Invariants 1 and 2 hold of emergency keys by themselves. No key is ever of both kinds, and with an emergency key nothing
+ *      can be done but an upload that is held, and its own confirmation. It is of the active key's epoch, and dead with a
+ *      new one.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,11 +41,13 @@ enum {
 		100000, /* that a hub may skip: nobody enrols that often */
 	ENROLMENT_DAYS =
 		90, /* that a certificate is good for, if clinic.conf does not say */
+	/* That one of an emergency identity is good for at least: who needs it cannot renew it, and it is worth little. */
+	ENROLMENT_EMERGENCY_DAYS = 3 * 365,
 	ENROLMENT_ASK_S = 300,	       /* Max-Age while a person must approve */
 	ENROLMENT_TRIES_WAIT_S = 3600, /* Max-Age after too many keys */
 };
 
-/* One operational key. Times are UTC in milliseconds. */
+/* One key. Times are UTC in milliseconds. */
 struct enrolment_key {
 	bool there;
 	uint8_t spki[PIN_LEN];
@@ -59,6 +66,9 @@ struct enrolment {
 	uint32_t epoch; /* highest that was confirmed; 0 none */
 	struct enrolment_key active;
 	struct enrolment_key issued; /* and not confirmed */
+	struct enrolment_key emergency, emergency_issued;
+	unsigned
+		emergency_tries; /* as 'tries', and nobody is asked: see ENROLMENT_ISSUED_MS */
 	unsigned tries; /* see invariant 3; since the last confirmation or approval */
 	bool asked;	/* it waits for a person */
 	bool approved;	/* by a person, for the next enrolment */
@@ -68,6 +78,7 @@ enum enrolment_event {
 	ENROLMENT_ENROL = 1, /* POST /est/sen */
 	ENROLMENT_RENEW,     /* POST /est/sren */
 	ENROLMENT_CONFIRM,   /* POST /hub/confirm */
+	ENROLMENT_EMERGENCY, /* POST /est/emergency/sen */
 	/* by a person */
 	ENROLMENT_CLAIM, /* the label was scanned */
 	ENROLMENT_CANCEL,
@@ -85,7 +96,7 @@ struct enrolment_request {
 	int64_t now_ms;
 	/* of a hub: the spki that DTLS proved, PIN_LEN octets */
 	const uint8_t *by;
-	/* ENROL, RENEW: the spki in the request for a certificate, whose possession is proved */
+	/* ENROL, RENEW, EMERGENCY: the spki in the request for a certificate, whose possession is proved */
 	const uint8_t *key;
 	/* that key is or was another one's, or an earlier one of this hub */
 	bool key_taken;
@@ -98,7 +109,7 @@ struct enrolment_request {
 enum enrolment_action {
 	ENROLMENT_REFUSE = 0, /* the row stays as it was */
 	ENROLMENT_ISSUE, /* make and keep a certificate for row->issued, send it: 2.04 */
-	ENROLMENT_SEND_ISSUED, /* send the one that is kept for row->issued: 2.04 */
+	ENROLMENT_SEND_ISSUED, /* send the one that is kept for it: 2.04 */
 	ENROLMENT_SEND_ACTIVE, /* the same for row->active */
 	ENROLMENT_WAIT,	       /* 5.03 with Max-Age; the row may have changed ('asked') */
 	/* row->issued has become row->active; what the hub said with it is to be kept: 2.04 */
@@ -117,6 +128,7 @@ enum enrolment_reason {
 	ENROLMENT_IS_LOST,	/* 4.03 */
 	ENROLMENT_NOT_ACTIVE,	/* 4.03 there is nothing to renew or to resume */
 	ENROLMENT_NOT_CONFIRMED, /* 4.03 a key that was issued can do nothing but confirm */
+	ENROLMENT_MAILBOX_ONLY, /* 4.03 a key of an emergency identity can do nothing of the kind */
 	ENROLMENT_RAN_OUT, /* 4.03 it was not confirmed in time: enrol or renew again */
 	ENROLMENT_OLD_KEY, /* 4.00 a new certificate needs a new key */
 	ENROLMENT_OTHER_EPOCH,	  /* 4.09 see epoch of the answer */
@@ -128,6 +140,7 @@ enum enrolment_reason {
 struct enrolment_answer {
 	enum enrolment_action action;
 	enum enrolment_reason reason;
+	bool emergency; /* read row->emergency and row->emergency_issued for row->active and row->issued */
 	uint32_t max_age_s; /* with ENROLMENT_WAIT */
 	uint32_t
 		epoch; /* with ENROLMENT_OTHER_EPOCH: the lowest one (after RENEW the only one) that will do */
@@ -136,8 +149,8 @@ struct enrolment_answer {
 /*
  * enrolment_on - one event.
  *
- * row   changed as the answer says; with ENROLMENT_REFUSE it is as it was. The caller fills row->issued.ends_ms in when
- *       it has made the certificate
+ * row   changed as the answer says; with ENROLMENT_REFUSE it is as it was. The caller fills the issued key's ends_ms in
+ *       when it has made the certificate
  *
  * Pure.
  */
@@ -151,6 +164,8 @@ enum enrolment_role {
 	ENROLMENT_ROLE_ACTIVE,
 	ENROLMENT_ROLE_ENDED,  /* the active one, after the end of its certificate */
 	ENROLMENT_ROLE_ISSUED, /* confirmed by nobody yet, and not too old to be */
+	ENROLMENT_ROLE_EMERGENCY,
+	ENROLMENT_ROLE_EMERGENCY_ISSUED,
 };
 enum enrolment_role enrolment_role(const struct enrolment *row,
 				   const uint8_t spki[static PIN_LEN], int64_t now_ms);
@@ -161,5 +176,5 @@ int enrolment_code(const struct enrolment_answer *a);
 /* "not-claimed": for the diagnostic payload, logs and programs. */
 const char *enrolment_reason_name(enum enrolment_reason why);
 
-/* enrolment_invariants - do 1 to 5 hold of this row, as far as one row shows it? For tests and models. */
+/* enrolment_invariants - do 1 to 5 and 7 hold of this row, as far as one row shows it? For tests and models. */
 bool enrolment_invariants(const struct enrolment *row);

@@ -26,6 +26,9 @@ static const struct reason {
 	[QUARANTINE_NO_PATIENT] = { "no-assignment",
 				    "they were taken while the hub had no patient, as "
 				    "tests" },
+	[QUARANTINE_EMERGENCY] = { "emergency",
+				   "the hub was sealed and sent them by its emergency "
+				   "identity" },
 };
 
 static const struct assignment *find(const struct assignments *t, uint32_t number)
@@ -80,6 +83,8 @@ enum quarantine_reason filing_decide(const struct record *rec,
 
 	if (why != QUARANTINE_NONE)
 		return why;
+	if (life->by_emergency)
+		return QUARANTINE_EMERGENCY;
 	if (!life_files(life, rec->seq))
 		return QUARANTINE_SUSPENDED;
 	return suspect ? QUARANTINE_SUSPECT : QUARANTINE_NONE;
@@ -103,7 +108,7 @@ bool filing_of_assignment(enum quarantine_reason why)
 
 bool filing_holds_number(enum quarantine_reason why)
 {
-	return why >= QUARANTINE_SUSPENDED && why <= QUARANTINE_NO_PATIENT;
+	return why >= QUARANTINE_SUSPENDED && why <= QUARANTINE_EMERGENCY;
 }
 
 enum quarantine_reason filing_may_release(const struct record *rec,

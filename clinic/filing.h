@@ -13,7 +13,8 @@
  *   2. A late reading of an assignment that has ended, taken before the end, is filed: it is that patient's.
  *   3. A reading of a hub without a patient is nobody's, and never filed: it is held as what it is, a test. That it came is
  *      what a technician's visit looks at (store_visit.h).
- *   4. A manifest is an account of numbers and nobody's reading: its assignment does not matter.
+ *   4. What comes by a hub's emergency identity is held, whatever else is known of the hub.
+ *   5. A manifest is an account of numbers and nobody's reading: its assignment does not matter.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,6 +12,7 @@
 #include "clinic/store_config.h"
 #include "clinic/store_held.h"
 #include "clinic/store_life.h"
+#include "clinic/store_mailbox.h"
 #include "clinic/store_status.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/failpoint.h"
@@ -45,10 +46,22 @@ static bool may(const struct hub *h, enum life_right right)
 	return life_may(&l, right);
 }
 
+static int find_hub(struct store *s, const uint8_t spki[static PIN_LEN], struct hub *ret)
+{
+	int r = store_hub_by_spki(s, spki, ret);
+
+	if (r != -ENOENT)
+		return r;
+	r = store_mailbox_hub(s, spki, ret);
+	if (r == 0)
+		ret->by_emergency = true;
+	return r;
+}
+
 bool ingest_admit(struct ingest *in, const uint8_t spki[static PIN_LEN])
 {
 	struct hub h;
-	int r = store_hub_by_spki(in->store, spki, &h);
+	int r = find_hub(in->store, spki, &h);
 
 	return r == 0 ? may(&h, LIFE_MAY_UPLOAD) : r != -ENOENT;
 }
@@ -275,7 +288,9 @@ static void roll_back(struct ingest *in)
 static int add_order(struct store *s, const struct hub *h, struct wall now,
 		     struct reply *reply)
 {
-	int r = store_order_next(s, h, now.ms, reply->command, &reply->command_counter);
+	int r = h->by_emergency ? 0
+				: store_order_next(s, h, now.ms, reply->command,
+						   &reply->command_counter);
 
 	if (r <= 0)
 		return r;
@@ -338,7 +353,7 @@ static enum ingest_outcome try_once(struct ingest *in, const struct ingest_reque
 	enum ingest_outcome outcome;
 	struct batch b;
 	struct hub h;
-	int r = store_hub_by_spki(in->store, rq->spki, &h);
+	int r = find_hub(in->store, rq->spki, &h);
 
 	note->began = in->open;
 	if (r == -ENOENT) {
@@ -349,6 +364,7 @@ static enum ingest_outcome try_once(struct ingest *in, const struct ingest_reque
 		return store_down(r, ret, note);
 	note->has_hub = true;
 	memcpy(note->hub, h.id, HUB_ID_LEN);
+	note->by_emergency = h.by_emergency;
 	outcome = ingest_judge(&h, rq->body, rq->len, &b, &ret->code);
 	if (outcome != INGEST_STORED)
 		return outcome;

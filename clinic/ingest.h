@@ -19,7 +19,9 @@
  *      are durable.
  *   7. What a suspended hub sends, or one that calls itself suspect, is held in quarantine, and durable; so is a reading
  *      of which it cannot be said whose it is (filing.h).
- *   8. A transaction of one request that others were in the way of is repeated as a whole, STORE_TRIES times in all.
+ *   8. By a hub's emergency key (enrolment.h) it may upload and nothing else: what comes is held, and the reply names neither a
+ *      config nor an order.
+ *   9. A transaction of one request that others were in the way of is repeated as a whole, STORE_TRIES times in all.
  *
  *   request -> is there a row?                      no: 4.03
  *           -> is the signature good?               no: 4.03
@@ -67,8 +69,9 @@ const char *ingest_outcome_text(enum ingest_outcome o);
 /* What one request did; no patient data. */
 struct ingest_note {
 	enum ingest_outcome outcome;
-	int err;      /* from the store, or what the parser said; 0 if none */
-	bool has_hub; /* hub is known */
+	int err;	   /* from the store, or what the parser said; 0 if none */
+	bool has_hub;	   /* hub is known */
+	bool by_emergency; /* it spoke by its emergency identity */
 	uint8_t hub[HUB_ID_LEN];
 	unsigned stored, duplicate, conflict, held; /* held: in quarantine, no conflict */
 	unsigned unassigned; /* of the held: because of their assignment */

@@ -161,12 +161,15 @@ bool life_may(const struct hub_life *l, enum life_right right)
 
 	if (is_draining(l))
 		all &= ~(unsigned)NOT_WHILE_DRAINING;
+	if (l->by_emergency)
+		all &= LIFE_MAY_UPLOAD;
 	return (all & (unsigned)right) != 0;
 }
 
 bool life_files(const struct hub_life *l, uint64_t seq)
 {
-	return l->state == HUB_ACTIVE || (is_draining(l) && seq <= l->drain.upto);
+	return !l->by_emergency &&
+	       (l->state == HUB_ACTIVE || (is_draining(l) && seq <= l->drain.upto));
 }
 
 bool life_drained(const struct hub_life *l, const struct life_ledger *k)

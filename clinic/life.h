@@ -68,6 +68,8 @@ struct life_drain {
 struct hub_life {
 	enum hub_state state;
 	struct life_drain drain;
+	/* it speaks by its emergency identity: it may upload, what comes is held, and it may do and be told nothing else */
+	bool by_emergency;
 };
 
 enum life_event {

@@ -298,6 +298,13 @@ static const char step_15[] = "CREATE TABLE ticket ("
 			      "CREATE INDEX ticket_hub_ticket ON ticket_hub (ticket);";
 
 /*
+ * The emergency identity: keys of their own in hub_key (enrol_store.c), and how many were issued and not confirmed. A clinicd of
+ * an older version knows none of these keys and refuses them.
+ */
+static const char step_16[] =
+	"ALTER TABLE enrolment ADD COLUMN emergency_tries BIGINT NOT NULL DEFAULT 0;";
+
+/*
  * steps[n] makes version n + 1 out of version n. A program may use tables of a later version than its own if 'oldest' of
  * that version says so: servers are updated one after the other, and the first one changes the tables. So a step adds
  * tables, or columns that have a default, and 'oldest' stays behind; a step after which an older program would do harm
@@ -310,7 +317,7 @@ static const struct step {
 	{ step_1, 1 },	{ step_2, 2 },	{ step_3, 3 },	{ step_4, 4 },	{ step_5, 4 },
 	{ step_6, 6 }, /* an older one would file what is held */
 	{ step_7, 6 },	{ step_8, 6 },	{ step_9, 6 },	{ step_10, 6 }, { step_11, 6 },
-	{ step_12, 6 }, { step_13, 6 }, { step_14, 6 }, { step_15, 6 },
+	{ step_12, 6 }, { step_13, 6 }, { step_14, 6 }, { step_15, 6 }, { step_16, 6 },
 };
 
 static int read_number(struct sql *db, const char *name, int64_t *ret)

@@ -57,12 +57,13 @@ struct hub {
 	/* UTC, it enrolled again, as after a factory reset, and has had no patient since; 0: not so */
 	int64_t again_ms;
 	bool orders; /* some may wait for it, see store_command.h */
+	bool by_emergency; /* not of the row: whoever speaks now does it by its emergency identity */
 };
 
 /* hub_life_of - its state and its drain, as life.h asks for them. */
 static inline struct hub_life hub_life_of(const struct hub *h)
 {
-	return (struct hub_life){ h->state, h->drain };
+	return (struct hub_life){ h->state, h->drain, h->by_emergency };
 }
 
 /* One sealed record with its place. */
@@ -88,7 +89,9 @@ enum quarantine_reason {
 	QUARANTINE_ENDED_ASSIGNMENT = 7,
 	/* taken while the hub had no patient: a test, as of a visit; never filed */
 	QUARANTINE_NO_PATIENT = 8,
-	QUARANTINE_REASONS = 9,
+	/* by the emergency identity of a hub at level 3 */
+	QUARANTINE_EMERGENCY = 9,
+	QUARANTINE_REASONS = 10,
 };
 
 enum insert_result {

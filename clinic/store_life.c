@@ -12,14 +12,16 @@
 
 enum { LEVEL_RETIRED = 4 };
 
-/* As in enrol_store.c: 1 issued, 2 active, 3 dead. Of a lost hub the active one stays: it may be found. */
+/* As in enrol_store.c: 1 issued, 2 active, 3 dead; 4 and 5 as 1 and 2, of the emergency identity. Of a lost hub the active ones
+ * stay: it may be found. */
 static int end_keys(struct store *s, const uint8_t *hub, bool all)
 {
 	struct sql_query q;
 
-	sql_start(s->db, &q,
-		  "UPDATE hub_key SET state = 3 WHERE hub_id = ?1"
-		  " AND (state = 1 OR (state = 2 AND ?2 = 1))");
+	sql_start(
+		s->db, &q,
+		"UPDATE hub_key SET state = 3 WHERE hub_id = ?1"
+		" AND (state = 1 OR state = 4 OR ((state = 2 OR state = 5) AND ?2 = 1))");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
 	sql_bind_int(&q, 2, all);
 	return sql_finish(&q);

@@ -20,6 +20,8 @@ enum enrol_path enrol_server_path(const char *path)
 		return ENROL_PATH_SEN;
 	if (strcmp(path, "est/sren") == 0)
 		return ENROL_PATH_SREN;
+	if (strcmp(path, "est/emergency/sen") == 0)
+		return ENROL_PATH_EMERGENCY;
 	return ENROL_PATH_NONE;
 }
 

@@ -11,8 +11,10 @@
 enum enrol_path {
 	ENROL_PATH_NONE = 0,
 	ENROL_PATH_CRTS, /* GET: the certificate that a server's must chain to, or all of the clinic's CAs */
-	ENROL_PATH_SEN,	  /* POST: a first certificate */
-	ENROL_PATH_SREN,  /* POST: the next one */
+	ENROL_PATH_SEN,	 /* POST: a first certificate */
+	ENROL_PATH_SREN, /* POST: the next one */
+	/* POST: a first certificate of the emergency identity: a label of RFC 7030, 3.2.2, as RFC 9148, 4.1 has it */
+	ENROL_PATH_EMERGENCY,
 	ENROL_PATH_CLAIM, /* POST: which hub comes with a ticket; not of EST */
 };
 

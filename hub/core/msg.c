@@ -1189,7 +1189,7 @@ static void get_identity(struct in *in, struct msg *m)
 	v->renewal = read_be32(&in->r);
 	v->has_share = get_bool(in);
 	read_bytes(&in->r, v->share, IDENTITY_SHARE_LEN);
-	in->bad |= v->has_share && v->level >= IDENTITY_LEVEL_WITHHELD;
+	in->bad |= v->has_share && v->level == IDENTITY_LEVEL_WITHHELD;
 }
 
 #define BIT(role) (1u << (role))

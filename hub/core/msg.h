@@ -312,7 +312,7 @@ struct msg_identity {
 	/* a credential that was asked for before this number was heard is to be replaced at once; it never goes down, 0: there
 	 * is nothing to replace */
 	uint32_t renewal;
-	bool has_share; /* false from IDENTITY_LEVEL_WITHHELD on */
+	bool has_share; /* false at IDENTITY_LEVEL_WITHHELD */
 	uint8_t share[IDENTITY_SHARE_LEN];
 };
 

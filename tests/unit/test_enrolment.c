@@ -10,6 +10,8 @@ enum {
 	HALF_DAY_MS = 12 * 3600 * 1000,
 	TIMES = 5,  /* in half days */
 	EPOCHS = 3, /* 1 to 3, and 0 */
+	EMERGENCY_TIMES = 3,
+	EMERGENCY_EPOCHS = 2,
 	KEYS = 3,
 	STATES_MAX = 1 << 20,
 	DEVICE = 0xd0,
@@ -26,6 +28,10 @@ static struct state *states;
 static size_t state_count;
 static uint32_t *places; /* open addressing, number + 1 */
 static uint8_t device[PIN_LEN], keys[KEYS][PIN_LEN];
+/* of test_every_row: with emergency keys, and then fewer epochs and days, or there would be too many rows */
+static bool with_emergency;
+static uint32_t epochs;
+static int times;
 
 static void make_keys(void)
 {
@@ -72,7 +78,36 @@ static bool same_key(const struct enrolment_key *a, const struct enrolment_key *
 
 static bool of_hub(enum enrolment_event e)
 {
-	return e == ENROLMENT_ENROL || e == ENROLMENT_RENEW || e == ENROLMENT_CONFIRM;
+	return e == ENROLMENT_ENROL || e == ENROLMENT_RENEW || e == ENROLMENT_CONFIRM ||
+	       e == ENROLMENT_EMERGENCY;
+}
+
+/* Nothing about the emergency identity changes anything else, and only an active key may ask for one. */
+static void check_emergency(const struct enrolment *was,
+			    const struct enrolment_request *rq,
+			    const struct enrolment *is, const struct enrolment_answer *a)
+{
+	struct enrolment other = *was;
+
+	CHECK(rq->event == ENROLMENT_EMERGENCY || rq->event == ENROLMENT_CONFIRM);
+	other.emergency = is->emergency;
+	other.emergency_issued = is->emergency_issued;
+	other.emergency_tries = is->emergency_tries;
+	CHECK(same_row(&other, is));
+	if (rq->event == ENROLMENT_EMERGENCY) {
+		CHECK(same_key(&was->emergency, &is->emergency));
+		CHECK_MEM(was->active.spki, rq->by, PIN_LEN);
+		CHECK(rq->now_ms < was->active.ends_ms);
+	}
+	if (a->action == ENROLMENT_ISSUE)
+		CHECK(!rq->key_taken ||
+		      memcmp(was->emergency_issued.spki, rq->key, PIN_LEN) == 0);
+	if (a->action == ENROLMENT_ACTIVATE) {
+		CHECK_MEM(was->emergency_issued.spki, rq->by, PIN_LEN);
+		CHECK_MEM(is->emergency.spki, rq->by, PIN_LEN);
+		CHECK(!is->emergency_issued.there);
+		CHECK(rq->now_ms - was->emergency_issued.issued_ms < ENROLMENT_ISSUED_MS);
+	}
 }
 
 /* What must be true of one step, whatever the row. */
@@ -89,14 +124,23 @@ static void check_step(const struct enrolment *was, const struct enrolment_reque
 	    a->action == ENROLMENT_SEND_ACTIVE || a->action == ENROLMENT_CONFIRMED)
 		CHECK(same_row(was, is));
 	if (!same_key(&was->active, &is->active))
-		CHECK(a->action == ENROLMENT_ACTIVATE || may_end);
+		CHECK((a->action == ENROLMENT_ACTIVATE && !a->emergency) || may_end);
+	if (!same_key(&was->emergency, &is->emergency) && is->emergency.there)
+		CHECK(a->action == ENROLMENT_ACTIVATE && a->emergency);
+	if (was->emergency.there && !is->emergency.there)
+		CHECK(may_end || is->epoch > was->epoch);
+	if (a->emergency)
+		check_emergency(was, rq, is, a);
+	else
+		CHECK(same_key(&was->emergency_issued, &is->emergency_issued) ||
+		      !is->emergency_issued.there);
 	if (of_hub(rq->event) && (was->state == HUB_NONE || was->state == HUB_RETIRED ||
 				  was->state == HUB_LOST))
 		CHECK(same_row(was, is) && enrolment_code(a) == COAP_CODE_FORBIDDEN);
 	if (was->state == HUB_LOST)
 		CHECK(is->state ==
 		      (rq->event == ENROLMENT_FIND ? HUB_SUSPENDED : HUB_LOST));
-	if (a->action == ENROLMENT_ACTIVATE) {
+	if (a->action == ENROLMENT_ACTIVATE && !a->emergency) {
 		CHECK(was->issued.there && is->active.there && !is->issued.there);
 		CHECK_MEM(was->issued.spki, rq->by, PIN_LEN);
 		CHECK_MEM(is->active.spki, rq->by, PIN_LEN);
@@ -104,7 +148,7 @@ static void check_step(const struct enrolment *was, const struct enrolment_reque
 		CHECK(was->issued.renewal ? is->epoch == was->epoch
 					  : is->epoch > was->epoch);
 	}
-	if (a->action == ENROLMENT_ISSUE) {
+	if (a->action == ENROLMENT_ISSUE && !a->emergency) {
 		CHECK(!rq->key_taken || memcmp(was->issued.spki, rq->key, PIN_LEN) == 0);
 		CHECK(!rq->ask || was->approved || rq->event == ENROLMENT_RENEW ||
 		      was->issued.there);
@@ -138,7 +182,7 @@ static void step(const struct state *s, struct enrolment_request rq)
 	a = enrolment_on(&next.row, &rq);
 	check_step(&s->row, &rq, &next.row, &a);
 	check_again(&next.row, &rq, &a);
-	if (a.action == ENROLMENT_ISSUE)
+	if (a.action == ENROLMENT_ISSUE && !a.emergency)
 		next.row.issued.ends_ms = s->now_ms + END_MS;
 	add(&next);
 }
@@ -148,7 +192,7 @@ static void try_hub(const struct state *s)
 	const uint8_t *by[] = { device, keys[0], keys[1], keys[2] };
 
 	for (size_t b = 0; b < sizeof(by) / sizeof(*by); b++) {
-		for (uint32_t epoch = 0; epoch <= EPOCHS; epoch++)
+		for (uint32_t epoch = 0; epoch <= epochs; epoch++)
 			step(s, (struct enrolment_request){ .event = ENROLMENT_CONFIRM,
 							    .by = by[b],
 							    .epoch = epoch });
@@ -159,10 +203,13 @@ static void try_hub(const struct state *s)
 							.key_taken = k / KEYS & 1,
 							.ask = k / KEYS & 2 };
 
-			if (s->row.epoch < EPOCHS)
+			if (s->row.epoch < epochs)
 				step(s, rq);
 			rq.event = ENROLMENT_RENEW;
 			step(s, rq);
+			rq.event = ENROLMENT_EMERGENCY;
+			if (with_emergency)
+				step(s, rq);
 		}
 	}
 }
@@ -193,7 +240,31 @@ static void check_way_out(const struct state *s)
 	CHECK_INT(row.state, HUB_ACTIVE);
 }
 
-static void test_every_row(void)
+/* Whatever it was, an active hub gets an emergency identity, by itself, after a day at most. */
+static void check_way_to_emergency(const struct state *s)
+{
+	struct enrolment row = s->row;
+	uint8_t fresh[PIN_LEN] = { 7 };
+	struct enrolment_request rq = { .event = ENROLMENT_EMERGENCY,
+					.now_ms = s->now_ms + ENROLMENT_ISSUED_MS,
+					.by = row.active.spki,
+					.key = fresh };
+	struct enrolment_answer a;
+
+	if (row.state != HUB_ACTIVE || rq.now_ms >= row.active.ends_ms)
+		return;
+	a = enrolment_on(&row, &rq);
+	CHECK(a.emergency && a.action == ENROLMENT_ISSUE);
+	rq = (struct enrolment_request){ .event = ENROLMENT_CONFIRM,
+					 .now_ms = rq.now_ms,
+					 .by = fresh,
+					 .epoch = row.active.epoch };
+	a = enrolment_on(&row, &rq);
+	CHECK(a.emergency && a.action == ENROLMENT_ACTIVATE);
+	CHECK_INT(enrolment_role(&row, fresh, rq.now_ms), ENROLMENT_ROLE_EMERGENCY);
+}
+
+static void every_row(void)
 {
 	struct state s;
 	size_t seen[HUB_LOST + 1] = { 0 };
@@ -213,7 +284,8 @@ static void test_every_row(void)
 					 .event = (enum enrolment_event)e });
 		try_hub(&s);
 		check_way_out(&s);
-		if (s.now_ms < (TIMES - 1) * HALF_DAY_MS) {
+		check_way_to_emergency(&s);
+		if (s.now_ms < (times - 1) * HALF_DAY_MS) {
 			s.now_ms += HALF_DAY_MS;
 			add(&s);
 		}
@@ -223,6 +295,18 @@ static void test_every_row(void)
 	printf("%zu rows\n", state_count);
 	free(states);
 	free(places);
+	state_count = 0;
+}
+
+static void test_every_row(void)
+{
+	epochs = EPOCHS;
+	times = TIMES;
+	every_row();
+	with_emergency = true;
+	epochs = EMERGENCY_EPOCHS;
+	times = EMERGENCY_TIMES;
+	every_row();
 }
 
 /* --- one by one ------------------------------------------------------------------------ */
@@ -463,6 +547,79 @@ static void test_approval(void)
 	CHECK_INT(enrolment_on(&row, &rq).action, ENROLMENT_WAIT);
 }
 
+static void test_emergency(void)
+{
+	struct enrolment row = active(0), was;
+	struct enrolment_answer a;
+
+	/* by nobody but the active key, and for a key that is nothing else */
+	CHECK_INT(hub(&row, ENROLMENT_EMERGENCY, device, keys[1], 0, 0).reason,
+		  ENROLMENT_UNKNOWN_KEY);
+	CHECK_INT(hub(&row, ENROLMENT_EMERGENCY, keys[0], keys[0], 0, 0).reason,
+		  ENROLMENT_OLD_KEY);
+	CHECK_INT(hub(&row, ENROLMENT_EMERGENCY, keys[0], device, 0, 0).reason,
+		  ENROLMENT_OLD_KEY);
+	a = hub(&row, ENROLMENT_EMERGENCY, keys[0], keys[1], 0, 0);
+	CHECK(a.emergency && a.action == ENROLMENT_ISSUE);
+	CHECK_INT(enrolment_role(&row, keys[1], 0), ENROLMENT_ROLE_EMERGENCY_ISSUED);
+	CHECK_INT(hub(&row, ENROLMENT_RENEW, keys[0], keys[1], 0, 0).reason,
+		  ENROLMENT_OLD_KEY);
+	/* nothing but its confirmation, in the epoch of the active one */
+	CHECK_INT(hub(&row, ENROLMENT_RENEW, keys[1], keys[2], 0, 0).reason,
+		  ENROLMENT_MAILBOX_ONLY);
+	a = hub(&row, ENROLMENT_CONFIRM, keys[1], NULL, 2, 0);
+	CHECK_INT(a.reason, ENROLMENT_OTHER_EPOCH);
+	CHECK_UINT(a.epoch, 1);
+	CHECK_INT(hub(&row, ENROLMENT_CONFIRM, keys[1], NULL, 1, ENROLMENT_ISSUED_MS)
+			  .reason,
+		  ENROLMENT_RAN_OUT);
+	CHECK_INT(hub(&row, ENROLMENT_CONFIRM, keys[1], NULL, 1, 0).action,
+		  ENROLMENT_ACTIVATE);
+	CHECK_INT(enrolment_role(&row, keys[1], 1 << 30), ENROLMENT_ROLE_EMERGENCY);
+	for (int e = ENROLMENT_ENROL; e <= ENROLMENT_EMERGENCY; e++)
+		if (e != ENROLMENT_CONFIRM)
+			CHECK_INT(
+				hub(&row, (enum enrolment_event)e, keys[1], keys[2], 1, 0)
+					.reason,
+				ENROLMENT_MAILBOX_ONLY);
+	/* a renewal leaves it in use, until the next one is confirmed; a new epoch does not */
+	CHECK_INT(hub(&row, ENROLMENT_RENEW, keys[0], keys[2], 0, 0).action,
+		  ENROLMENT_ISSUE);
+	CHECK_INT(hub(&row, ENROLMENT_CONFIRM, keys[2], NULL, 1, 0).action,
+		  ENROLMENT_ACTIVATE);
+	CHECK_INT(enrolment_role(&row, keys[1], 0), ENROLMENT_ROLE_EMERGENCY);
+	was = row;
+	person(&row, ENROLMENT_LOSE);
+	CHECK_INT(enrolment_role(&row, keys[1], 0), ENROLMENT_ROLE_NONE);
+	row = was;
+	CHECK_INT(hub(&row, ENROLMENT_ENROL, device, keys[0], 0, 0).action,
+		  ENROLMENT_ISSUE);
+	CHECK_INT(hub(&row, ENROLMENT_CONFIRM, keys[0], NULL, 2, 0).action,
+		  ENROLMENT_ACTIVATE);
+	CHECK_INT(enrolment_role(&row, keys[1], 0), ENROLMENT_ROLE_NONE);
+}
+
+static void test_emergency_tries(void)
+{
+	struct enrolment row = active(0);
+	uint8_t fresh[PIN_LEN] = { 0x20 };
+
+	for (int i = 0; i <= ENROLMENT_TRIES_MAX; i++) {
+		fresh[1] = (uint8_t)i;
+		CHECK_INT(hub(&row, ENROLMENT_EMERGENCY, keys[0], fresh, 0, 0).action,
+			  ENROLMENT_ISSUE);
+	}
+	fresh[1] = 99;
+	CHECK_INT(hub(&row, ENROLMENT_EMERGENCY, keys[0], fresh, 0, 0).reason,
+		  ENROLMENT_TOO_MANY_KEYS);
+	/* a renewal has its own count, and a day later nobody waits */
+	CHECK_INT(hub(&row, ENROLMENT_RENEW, keys[0], keys[2], 0, 0).action,
+		  ENROLMENT_ISSUE);
+	CHECK_INT(hub(&row, ENROLMENT_EMERGENCY, keys[0], fresh, 0, ENROLMENT_ISSUED_MS)
+			  .action,
+		  ENROLMENT_ISSUE);
+}
+
 static void test_codes(void)
 {
 	for (int i = 0; i < ENROLMENT_REASONS; i++) {
@@ -477,6 +634,6 @@ static void test_codes(void)
 	}
 }
 
-TEST_MAIN("enrolment", test_every_row, test_tries, test_time, test_end_of_certificate,
-	  test_epochs, test_old_keys, test_suspended, test_end_of_hub, test_approval,
-	  test_codes)
+TEST_MAIN("enrolment", test_every_row, test_emergency, test_emergency_tries, test_tries,
+	  test_time, test_end_of_certificate, test_epochs, test_old_keys, test_suspended,
+	  test_end_of_hub, test_approval, test_codes)
