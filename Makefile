@@ -41,7 +41,9 @@ ifeq ($(SANITIZE),1)
 HARDEN += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LD_HARDEN := -fsanitize=address,undefined
 else
-HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(call probe,-ftrivial-auto-var-init=zero)
+# what sanitizers do themselves, or cannot live with; each is asked for in tests/elf.sh
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(call probe,-ftrivial-auto-var-init=zero) \
+	$(call probe,-fzero-call-used-regs=used-gpr) $(call probe,-Wtrampolines)
 LD_HARDEN := -Wl,-z,nodlopen
 endif
 CFLAGS ?= -O2 -g

@@ -15,7 +15,8 @@ usage() {
 	  O          build folder; uses O/lint-gcc and O/lint-clang
 	  DEPS       prefix of the libraries: rootfs/deps/deps.sh path
 	  CHECK      only these: format gcc clang headers pure libraries includes
-	             analyzer tidy cppcheck shell python; pure and libraries need gcc's result
+	             hardening analyzer tidy cppcheck shell python; pure, libraries and
+	             hardening need gcc's result
 	  LINT_PURE  objects that must be pure, as 'make lint' gives them
 	  LINT_JOBS  programs at once, default one per core
 	  HUB_CACHE  where good results are remembered, default ~/.cache/telehealth-hub
@@ -190,6 +191,16 @@ check_libraries() {
 	return "$bad"
 }
 
+# every program that is shipped, also the patched bluetoothd where it was built
+check_hardening() {
+	programs=
+	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure clinicd clinicctl; do
+		programs="$programs $out/lint-gcc/$program"
+	done
+	# shellcheck disable=SC2086 # a list of words on purpose
+	tests/elf.sh $programs && tests/elf.sh --control
+}
+
 # HEADER FOLDERS: who may include it; tests may include all
 include_rules='uv\.h hub/rt/
 coap3/ coap/
@@ -270,6 +281,7 @@ advice() {
 	gcc | clang) echo "a warning is an error: mend the code" ;;
 	headers) echo "a header includes what it needs itself" ;;
 	pure) echo "pure code has no clock, no memory of its own, no I/O: give it what it needs as an argument" ;;
+	hardening) echo "see the flags at the Makefile's top" ;;
 	libraries) echo "see the object lists in the Makefile: a library belongs to its own process" ;;
 	includes) echo "go through the folder that owns the library" ;;
 	*) echo "mend the code; if it is right, suppress one finding with its reason" ;;
@@ -299,7 +311,7 @@ run() {
 }
 
 if [ $# -eq 0 ]; then
-	set -- format gcc clang headers pure libraries includes analyzer tidy cppcheck shell python
+	set -- format gcc clang headers pure libraries hardening includes analyzer tidy cppcheck shell python
 fi
 for check; do
 	run "$check"
