@@ -88,6 +88,7 @@ static int on_opened(void *arg, const struct sealed *rec, enum quarantine_reason
 	struct walk *w = arg;
 	struct shown s = { .hub = &w->hub,
 			   .rec = rec,
+			   .suspect = rec->suspect,
 			   .held_for = filing_reason_name(why) };
 	struct reading rd;
 

@@ -117,7 +117,7 @@ const struct ctl_verb ctl_lock = {
 		"           [--valid MINUTES] [--json]\n"
 		"Orders one hub to lock itself when it calls next. It goes on taking and "
 		"sending readings,\n"
-		"which are held here for review; it takes no configuration and pairs "
+		"which are filed with a mark; it takes no configuration and pairs "
 		"nothing.\n\n"
 		"  --level N        2 (default), by one signature; 3 needs a second one, "
 		"of another\n"

@@ -31,7 +31,7 @@ struct walk {
 	bool has_key;
 	struct hub hub; /* whose records are walked over */
 	struct joining joining;
-	uint64_t shown, unreadable, held;
+	uint64_t shown, unreadable, suspect, held;
 	bool begun; /* something was printed */
 };
 
@@ -65,6 +65,8 @@ static int on_record(void *arg, const struct sealed *rec)
 	if (reading_is_hubs(rec->record.kind) || joining_is_joined(&w->joining, rec))
 		return 0;
 	s.context = joining_context(&w->joining, rec, &s.context_seq);
+	s.suspect = rec->suspect || joining_is_suspect(&w->joining, rec);
+	w->suspect += s.suspect;
 	if (w->has_key && opening_open(&w->key, rec, &rd, &why) == 0)
 		s.reading = &rd;
 	else
@@ -164,6 +166,11 @@ static int conclude(const struct walk *w, int r)
 	else if (!a->json)
 		printf("\n%llu reading%s.\n", (unsigned long long)w->shown,
 		       w->shown == 1 ? "" : "s");
+	if (!a->json && w->suspect > 0)
+		printf("%llu of them came from a hub that was locked (SUSPECT): "
+		       "'clinicctl "
+		       "status %s' says\nwhat it noticed.\n",
+		       (unsigned long long)w->suspect, a->dir);
 	if (!a->json && w->held > 0)
 		printf("%llu more came and %s not filed: 'clinicctl held %s' says why.\n",
 		       (unsigned long long)w->held, w->held == 1 ? "is" : "are", a->dir);

@@ -124,7 +124,7 @@ static int print_warnings(const struct args *a, const struct hub_facts *f)
 	if (c->held > c->held_unassigned)
 		printf("  %s: %" PRIu64
 		       " records are held in quarantine: they came while the hub was "
-		       "suspended, or said that it was tampered with; see 'clinicctl "
+		       "suspended, or had sealed itself (level 3); see 'clinicctl "
 		       "held'\n",
 		       h->name, c->held - c->held_unassigned);
 	if (c->held_unassigned > 0)

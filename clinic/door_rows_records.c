@@ -9,7 +9,9 @@
 #include "clinic/door_row.h"
 
 enum {
-	SEALED_ITEMS = 8,
+	SEALED_ITEMS = 9,
+	SEALED_ITEMS_LEAST =
+		8, /* a clinicd of an older version marks nothing: it holds */
 	ASIDE_ITEMS = 2,
 	NUMBERS_ITEMS = 2,
 	HELD_ITEMS = 7,
@@ -37,11 +39,12 @@ void door_put_sealed(struct writer *w, const struct sealed *s)
 	cb_put_uint(w, s->record.kind);
 	cb_put_bytes(w, s->record.body, s->record.body_len);
 	row_put_ms(w, s->received_ms);
+	cb_put_bool(w, s->suspect);
 }
 
 void door_get_sealed(struct cb *c, struct sealed *ret)
 {
-	size_t more = row_begin(c, SEALED_ITEMS);
+	size_t more = row_begin(c, SEALED_ITEMS_LEAST);
 
 	memset(ret, 0, sizeof(*ret));
 	cb_get_fixed(c, ret->hub, sizeof(ret->hub));
@@ -52,6 +55,10 @@ void door_get_sealed(struct cb *c, struct sealed *ret)
 	ret->record.kind = (uint8_t)cb_get_uint_max(c, UINT8_MAX);
 	ret->record.body = cb_get_bytes(c, &ret->record.body_len);
 	ret->received_ms = row_get_ms(c);
+	if (more > 0) {
+		ret->suspect = cb_get_bool(c);
+		more--;
+	}
 	if (cb_error(c) == 0 &&
 	    (ret->record.body_len == 0 || ret->record.body_len > SEALED_BODY_MAX))
 		cb_fail(c, -EMSGSIZE);

@@ -15,7 +15,8 @@ static const struct reason {
 	[QUARANTINE_RECOVERED] = { "recovered",
 				   "they are from the hub's card and not signed" },
 	[QUARANTINE_SUSPENDED] = { "suspended", "they came while the hub was suspended" },
-	[QUARANTINE_SUSPECT] = { "suspect", "the hub said that it was tampered with" },
+	[QUARANTINE_SUSPECT] = { "suspect", "the hub had sealed itself (level 3): it was "
+					    "tampered with" },
 	[QUARANTINE_UNKNOWN_ASSIGNMENT] = { "unknown-assignment",
 					    "their assignment is not known here" },
 	[QUARANTINE_WITHDRAWN_ASSIGNMENT] = { "withdrawn-assignment",
@@ -77,7 +78,7 @@ static enum quarantine_reason doubt_patient(const struct record *rec,
 
 enum quarantine_reason filing_decide(const struct record *rec,
 				     const struct assignments *t,
-				     const struct hub_life *life, bool suspect)
+				     const struct hub_life *life, bool sealed)
 {
 	enum quarantine_reason why = doubt_patient(rec, t);
 
@@ -87,7 +88,7 @@ enum quarantine_reason filing_decide(const struct record *rec,
 		return QUARANTINE_EMERGENCY;
 	if (!life_files(life, rec->seq))
 		return QUARANTINE_SUSPENDED;
-	return suspect ? QUARANTINE_SUSPECT : QUARANTINE_NONE;
+	return sealed ? QUARANTINE_SUSPECT : QUARANTINE_NONE;
 }
 
 bool filing_taken(struct assignments *t, const struct record *rec)

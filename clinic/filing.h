@@ -52,13 +52,14 @@ struct assignment *filing_find(struct assignments *t, uint32_t number);
  * filing_decide - why this record is to be held, or QUARANTINE_NONE: it is filed.
  *
  * life      of the hub
- * suspect   the hub says of itself that it was tampered with
+ * sealed    the hub says of itself that it is (level 3): it was tampered with. One that is suspect (level 2) goes on being
+ *           filed, marked (struct sealed): a lock must not keep a reading from who looks after the patient
  *
  * A doubt about the patient goes before one about the hub: who lets the hub's readings pass has said nothing of the former.
  */
 enum quarantine_reason filing_decide(const struct record *rec,
 				     const struct assignments *t,
-				     const struct hub_life *life, bool suspect);
+				     const struct hub_life *life, bool sealed);
 
 /* filing_taken - the record is filed: what follows from its number for those that come. Returns true if its
  * assignment's row has changed. */

@@ -168,7 +168,8 @@ static int set_aside(struct store *s, const struct batch *b, size_t i, int64_t n
 {
 	struct sealed rec = { .epoch = b->epoch,
 			      .record = b->records[i],
-			      .received_ms = now_ms };
+			      .received_ms = now_ms,
+			      .suspect = b->flags & BATCH_SUSPECT };
 
 	memcpy(rec.hub, b->hub, HUB_ID_LEN);
 	return store_quarantine_put(s, &rec, QUARANTINE_SEQ_CONFLICT);

@@ -17,7 +17,7 @@
  *      checkpoint, or with the status, is no reason to refuse a reading.
  *   6. Same (hub, epoch, seq) with another body: the first stays, the second goes to quarantine. Both
  *      are durable.
- *   7. What a suspended hub sends, or one that calls itself suspect, is held in quarantine, and durable; so is a reading
+ *   7. What a suspended hub sends, or one that calls itself sealed, is held in quarantine, and durable; so is a reading
  *      of which it cannot be said whose it is (filing.h).
  *   8. By a hub's emergency key (enrolment.h) it may upload and nothing else: what comes is held, and the reply names neither a
  *      config nor an order.

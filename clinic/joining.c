@@ -13,7 +13,7 @@ struct joining_item {
 	uint32_t epoch;
 	uint64_t seq;
 	struct joining_item *partner; /* NULL: alone */
-	bool is_context;
+	bool is_context, suspect;
 	struct reading *reading; /* of a context; owned */
 	/* what both have in common */
 	struct peripheral peripheral;
@@ -52,6 +52,7 @@ int joining_add(struct joining *j, const struct sealed *rec, const struct readin
 	*it = (struct joining_item){ .epoch = rec->epoch,
 				     .seq = rec->record.seq,
 				     .is_context = rd->kind == READING_GLUCOSE_CONTEXT,
+				     .suspect = rec->suspect,
 				     .peripheral = rd->peripheral,
 				     .history = rd->history,
 				     .sequence = rd->decoded.sequence };
@@ -157,6 +158,13 @@ const struct reading *joining_context(const struct joining *j, const struct seal
 		return NULL;
 	*ret_seq = it->partner->seq;
 	return it->partner->reading;
+}
+
+bool joining_is_suspect(const struct joining *j, const struct sealed *rec)
+{
+	const struct joining_item *it = find(j, rec);
+
+	return it && !it->is_context && it->partner && it->partner->suspect;
 }
 
 bool joining_is_joined(const struct joining *j, const struct sealed *rec)

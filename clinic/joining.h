@@ -34,6 +34,8 @@ int joining_settle(struct joining *j);
 /* The context of this glucose, and its number; NULL: none. */
 const struct reading *joining_context(const struct joining *j, const struct sealed *rec,
 				      uint64_t *ret_seq);
+/* Is that context from a hub that was suspect (struct sealed)? */
+bool joining_is_suspect(const struct joining *j, const struct sealed *rec);
 /* Is this context shown beside its glucose? */
 bool joining_is_joined(const struct joining *j, const struct sealed *rec);
 /* Leaves j empty. */

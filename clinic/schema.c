@@ -305,6 +305,19 @@ static const char step_16[] =
 	"ALTER TABLE enrolment ADD COLUMN emergency_tries BIGINT NOT NULL DEFAULT 0;";
 
 /*
+ * Which records came from a hub that said of itself that it is suspect: filed, and shown with the mark. A clinicd of an
+ * older version holds them.
+ */
+static const char step_17[] =
+	"ALTER TABLE record ADD COLUMN suspect BIGINT NOT NULL DEFAULT 0;"
+	"ALTER TABLE quarantine ADD COLUMN suspect BIGINT NOT NULL DEFAULT 0;"
+	"UPDATE quarantine SET suspect = 1 WHERE reason = 4;"
+	"UPDATE record SET suspect = 1 WHERE EXISTS (SELECT 1 FROM quarantine q"
+	"  WHERE q.hub_id = record.hub_id AND q.epoch = record.epoch"
+	"  AND q.seq = record.seq AND q.body_hash = record.body_hash"
+	"  AND q.reason = 4);";
+
+/*
  * steps[n] makes version n + 1 out of version n. A program may use tables of a later version than its own if 'oldest' of
  * that version says so: servers are updated one after the other, and the first one changes the tables. So a step adds
  * tables, or columns that have a default, and 'oldest' stays behind; a step after which an older program would do harm
@@ -318,6 +331,7 @@ static const struct step {
 	{ step_6, 6 }, /* an older one would file what is held */
 	{ step_7, 6 },	{ step_8, 6 },	{ step_9, 6 },	{ step_10, 6 }, { step_11, 6 },
 	{ step_12, 6 }, { step_13, 6 }, { step_14, 6 }, { step_15, 6 }, { step_16, 6 },
+	{ step_17, 6 },
 };
 
 static int read_number(struct sql *db, const char *name, int64_t *ret)

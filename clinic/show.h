@@ -20,6 +20,8 @@ struct shown {
 	const char *recovered_from;
 	/* why it is held and not filed, as filing_reason_name; NULL: it is filed */
 	const char *held_for;
+	/* it, or its context, came from a hub that said of itself that it may have been tampered with */
+	bool suspect;
 	bool with_raw;
 };
 

@@ -335,6 +335,7 @@ void show_json(const struct shown *s)
 		add_time(o, "received", rec->received_ms, 0);
 	else
 		json_null(o, "received");
+	json_bool(o, "suspect", s->suspect);
 	if (s->recovered_from)
 		json_text(o, "recovered_from", s->recovered_from);
 	if (s->held_for)

@@ -247,6 +247,10 @@ void show_text(const struct shown *s, bool first)
 	else
 		printf("%-12s %6" PRIu64 "  NOT OPENED: %s\n", s->hub->name,
 		       s->rec->record.seq, s->why);
+	if (s->suspect)
+		printf("%s%-10s its hub was locked and may have been tampered with: "
+		       "look at it with care\n",
+		       indent, "SUSPECT");
 	if (s->held_for)
 		printf("%s%-10s %s: not filed\n", indent, "HELD", s->held_for);
 	if (s->recovered_from)

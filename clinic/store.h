@@ -72,6 +72,7 @@ struct sealed {
 	uint32_t epoch;
 	struct record record; /* body borrowed */
 	int64_t received_ms;  /* UTC of the clinic */
+	bool suspect; /* its hub said of itself that it may have been tampered with */
 };
 
 /* Why a record is set aside. The numbers are in the database. */
@@ -82,7 +83,7 @@ enum quarantine_reason {
 	QUARANTINE_RECOVERED = 2,
 	/* these and all that follow hold their number: it counts as come, whatever a person decides */
 	QUARANTINE_SUSPENDED = 3, /* the hub's row says so */
-	QUARANTINE_SUSPECT = 4,	  /* the hub says so of itself: it was tampered with */
+	QUARANTINE_SUSPECT = 4,	  /* the hub says of itself that it is sealed (level 3) */
 	/* whose reading it is cannot be said; filing.h */
 	QUARANTINE_UNKNOWN_ASSIGNMENT = 5,
 	QUARANTINE_WITHDRAWN_ASSIGNMENT = 6,

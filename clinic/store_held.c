@@ -108,7 +108,7 @@ static int decide(struct store *s, const struct hub *h, const struct batch *b,
 		if (rec->seq <= held) /* comes again, perhaps when the reason is gone */
 			r = find_held(s, b, rec->seq, &why[i]);
 		if (why[i] == QUARANTINE_NONE)
-			why[i] = filing_decide(rec, &t, &life, b->flags & BATCH_SUSPECT);
+			why[i] = filing_decide(rec, &t, &life, b->flags & BATCH_SEALED);
 		if (why[i] == QUARANTINE_NONE)
 			filing_taken(&t, rec);
 		n += why[i] != QUARANTINE_NONE;
@@ -119,7 +119,7 @@ static int decide(struct store *s, const struct hub *h, const struct batch *b,
 static int put_one(struct store *s, const struct batch *b, size_t i, int64_t now_ms,
 		   enum quarantine_reason why, enum insert_result *ret)
 {
-	struct batch one = { .epoch = b->epoch, .record_count = 1 };
+	struct batch one = { .epoch = b->epoch, .flags = b->flags, .record_count = 1 };
 
 	memcpy(one.hub, b->hub, HUB_ID_LEN);
 	one.records[0] = b->records[i];

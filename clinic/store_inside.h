@@ -12,6 +12,6 @@ struct store {
 
 /* --- store_walk.c --- */
 /* Each row of a query on quarantine that was started and bound: epoch, seq, assignment, class, kind, body, received_ms,
- * reason. Ends the query. Returns 0, what fn returned, or as sql_end. */
+ * suspect, reason. Ends the query. Returns 0, what fn returned, or as sql_end. */
 int store_quarantine_walk(struct sql_query *q, const uint8_t hub[static HUB_ID_LEN],
 			  store_quarantine_fn *fn, void *arg);

@@ -18,6 +18,7 @@ static void bind_record(struct sql_query *q, const struct sealed *rec,
 	sql_bind_bytes(q, 7, rec->record.body, rec->record.body_len);
 	sql_bind_bytes(q, 8, hash, SHA256_LEN);
 	sql_bind_int(q, 9, rec->received_ms);
+	sql_bind_int(q, 10, rec->suspect);
 }
 
 static int same_body(struct store *s, const struct sealed *rec,
@@ -54,7 +55,8 @@ static int insert_one(struct store *s, const struct sealed *rec, enum insert_res
 	sql_start(s->db, &q,
 		  "INSERT INTO record (hub_id, epoch, seq, assignment, class, kind, "
 		  "body, body_hash,"
-		  " received_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+		  " received_ms, suspect) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+		  " ?10)"
 		  " ON CONFLICT (hub_id, epoch, seq) DO NOTHING RETURNING seq");
 	bind_record(&q, rec, hash);
 	stored = sql_row(&q);
@@ -68,7 +70,9 @@ static int insert_one(struct store *s, const struct sealed *rec, enum insert_res
 int store_record_insert_batch(struct store *s, const struct batch *b, int64_t now_ms,
 			      enum insert_result *ret)
 {
-	struct sealed rec = { .epoch = b->epoch, .received_ms = now_ms };
+	struct sealed rec = { .epoch = b->epoch,
+			      .received_ms = now_ms,
+			      .suspect = b->flags & BATCH_SUSPECT };
 	int r = 0;
 
 	memcpy(rec.hub, b->hub, HUB_ID_LEN);
@@ -106,11 +110,11 @@ int store_quarantine_put(struct store *s, const struct sealed *rec,
 	sql_start(s->db, &q,
 		  "INSERT INTO quarantine (hub_id, epoch, seq, assignment, class, kind, "
 		  "body,"
-		  " body_hash, received_ms, reason)"
-		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+		  " body_hash, received_ms, suspect, reason)"
+		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
 		  " ON CONFLICT (hub_id, epoch, seq, body_hash) DO NOTHING");
 	bind_record(&q, rec, hash);
-	sql_bind_int(&q, 10, why);
+	sql_bind_int(&q, 11, why);
 	return sql_finish(&q);
 }
 
@@ -155,7 +159,9 @@ int store_quarantine_batch(struct store *s, const struct batch *b,
 			   enum quarantine_reason why, int64_t now_ms,
 			   enum insert_result *ret)
 {
-	struct sealed rec = { .epoch = b->epoch, .received_ms = now_ms };
+	struct sealed rec = { .epoch = b->epoch,
+			      .received_ms = now_ms,
+			      .suspect = b->flags & BATCH_SUSPECT };
 	int r = 0;
 
 	memcpy(rec.hub, b->hub, HUB_ID_LEN);

@@ -153,10 +153,12 @@ int store_held_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 {
 	struct sql_query q;
 
-	sql_start(s->db, &q,
-		  "SELECT epoch, seq, assignment, class, kind, body, received_ms, reason"
-		  " FROM quarantine WHERE hub_id = ?1 AND verdict = 0 AND reason <> 2"
-		  " ORDER BY epoch, seq, received_ms, body_hash");
+	sql_start(
+		s->db, &q,
+		"SELECT epoch, seq, assignment, class, kind, body, received_ms, suspect,"
+		" reason"
+		" FROM quarantine WHERE hub_id = ?1 AND verdict = 0 AND reason <> 2"
+		" ORDER BY epoch, seq, received_ms, body_hash");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
 	return store_quarantine_walk(&q, hub, fn, arg);
 }
@@ -224,12 +226,14 @@ static int file_row(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 	struct sql_query q;
 	int r;
 
-	sql_start(s->db, &q,
-		  "INSERT INTO record (hub_id, epoch, seq, assignment, class, kind, body,"
-		  " body_hash, received_ms) SELECT hub_id, epoch, seq, assignment, class,"
-		  " kind, body, body_hash, received_ms FROM quarantine WHERE hub_id = ?1"
-		  " AND epoch = ?2 AND seq = ?3 AND body_hash = ?4"
-		  " ON CONFLICT (hub_id, epoch, seq) DO NOTHING");
+	sql_start(
+		s->db, &q,
+		"INSERT INTO record (hub_id, epoch, seq, assignment, class, kind, body,"
+		" body_hash, received_ms, suspect) SELECT hub_id, epoch, seq, assignment,"
+		" class, kind, body, body_hash, received_ms, suspect FROM quarantine "
+		"WHERE hub_id = ?1"
+		" AND epoch = ?2 AND seq = ?3 AND body_hash = ?4"
+		" ON CONFLICT (hub_id, epoch, seq) DO NOTHING");
 	bind_row(&q, hub, row);
 	r = sql_finish(&q);
 	if (r < 0)

@@ -14,10 +14,11 @@ static int get_sealed(struct sql_query *q, struct sealed *rec)
 	rec->record.kind = (uint8_t)sql_get_int(q, 4);
 	rec->record.body = sql_get_bytes(q, 5, &rec->record.body_len);
 	rec->received_ms = sql_get_int(q, 6);
+	rec->suspect = sql_get_int(q, 7) != 0;
 	return q->err;
 }
 
-#define RECORD_COLUMNS "epoch, seq, assignment, class, kind, body, received_ms"
+#define RECORD_COLUMNS "epoch, seq, assignment, class, kind, body, received_ms, suspect"
 
 /* Every row of q, which selects RECORD_COLUMNS. */
 static int walk_records(struct sql_query *q, const uint8_t hub[static HUB_ID_LEN],
@@ -116,7 +117,7 @@ int store_quarantine_walk(struct sql_query *q, const uint8_t hub[static HUB_ID_L
 
 	memcpy(rec.hub, hub, HUB_ID_LEN);
 	while (r == 0 && sql_row(q)) {
-		enum quarantine_reason why = (enum quarantine_reason)sql_get_int(q, 7);
+		enum quarantine_reason why = (enum quarantine_reason)sql_get_int(q, 8);
 
 		if (get_sealed(q, &rec) == 0)
 			r = fn(arg, &rec, why);
@@ -130,10 +131,12 @@ int store_quarantine_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 {
 	struct sql_query q;
 
-	sql_start(s->db, &q,
-		  "SELECT epoch, seq, assignment, class, kind, body, received_ms, reason"
-		  " FROM quarantine WHERE hub_id = ?1 AND epoch = ?2"
-		  " ORDER BY seq, received_ms, body_hash");
+	sql_start(
+		s->db, &q,
+		"SELECT epoch, seq, assignment, class, kind, body, received_ms, suspect,"
+		" reason"
+		" FROM quarantine WHERE hub_id = ?1 AND epoch = ?2"
+		" ORDER BY seq, received_ms, body_hash");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
 	sql_bind_int(&q, 2, epoch);
 	return store_quarantine_walk(&q, hub, fn, arg);

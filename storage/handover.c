@@ -13,6 +13,7 @@
 enum {
 	PAYLOAD_MAX = BATCH_BYTES_MAX - COSE_OVERHEAD_MAX,
 	LEVEL_SUSPECT = 2,
+	LEVEL_SEALED = 3,
 };
 
 /* A batch while it is being put together. */
@@ -285,7 +286,8 @@ static void start_draft(const struct handover *h, const struct records *q, uint8
 	b->queued = records_unsent(q);
 	b->highest = records_highest(q);
 	b->flags = (uint8_t)((h->want_time ? BATCH_WANT_TIME : 0) |
-			     (level >= LEVEL_SUSPECT ? BATCH_SUSPECT : 0));
+			     (level >= LEVEL_SUSPECT ? BATCH_SUSPECT : 0) |
+			     (level == LEVEL_SEALED ? BATCH_SEALED : 0));
 	n = batch_encode(b, scratch, sizeof(scratch)); /* header alone: always fits */
 	d->used = (size_t)n + 1; /* the count of records may need one byte more */
 }

@@ -120,7 +120,7 @@ void handover_set_status(struct handover *h, const uint8_t *bytes, size_t len);
 /*
  * handover_make - the next batch.
  *
- * level   lockdown level 0..4; from 2 on the batch says that the hub is suspect
+ * level   lockdown level 0..4; from 2 on the batch says that the hub is suspect, at 3 that it is sealed
  * ret     filled on 1; flags, first, last and bytes as hub-coap gets them. first and last span
  *         tombstones too, and a checkpoint or a status counts as the number before the first: only a batch of one
  *         record and nothing else has one number

@@ -39,6 +39,7 @@ enum batch_flag {
 	BATCH_ALARM = 1 << 1,
 	BATCH_SUSPECT = 1 << 2, /* hub is quarantined (level 2 and above) */
 	BATCH_RESEND = 1 << 3,
+	BATCH_SEALED = 1 << 4, /* hub is sealed (level 3) */
 };
 
 struct record {

@@ -243,7 +243,7 @@ def read_upload(data, key):
     need(version == 3 + len(more), f'version {version} with {9 + len(more)} items')
     need(len(data) <= (1184 if len(records) == 1 else 1024), f'{len(data)} octets')
     uint(highest)
-    return Upload(octets(hub, 16), uint(epoch, 2 ** 32 - 1), uint(acked, highest), uint(flags, 15), uint(queued),
+    return Upload(octets(hub, 16), uint(epoch, 2 ** 32 - 1), uint(acked, highest), uint(flags, 31), uint(queued),
                   highest, _read_records(records, highest), _read_tombstones(tombstones, highest),
                   octets(checkpoint, most=192), _read_status(more[0]) if more else b'')
 

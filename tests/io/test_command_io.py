@@ -91,11 +91,11 @@ class Wire(unittest.TestCase):
         self.addCleanup(self.world.close)
 
     def readings(self):
-        """How many there are at the clinic, filed and held."""
+        """How many there are at the clinic: filed, of these with the mark of a locked hub, and held."""
         w = self.world
-        filed = sum(json.loads(line).get("kind") == "blood pressure" for line in w.ctl("readings", w.dir, "--json").splitlines())
+        filed = [r for r in map(json.loads, w.ctl("readings", w.dir, "--json").splitlines()) if r.get("kind") == "blood pressure"]
         held = [json.loads(line) for line in w.ctl("held", w.dir, "home", "--json").splitlines()]
-        return filed, sum(h["count"] for h in held)
+        return len(filed), sum(r["suspect"] for r in filed), sum(h["count"] for h in held)
 
     def test_lock_and_release(self):
         """A locked hub goes on with care and with nothing else, over a start; the release brings the rest back."""
@@ -103,7 +103,7 @@ class Wire(unittest.TestCase):
         cuff = Cuff(w.top / "run")
         self.addCleanup(cuff.socket.close)
         cuff.measure()
-        w.wait("a reading is filed", lambda: self.readings() == (1, 0))
+        w.wait("a reading is filed", lambda: self.readings() == (1, 0, 0))
         self.assertEqual(w.log("hub-store").count("state-open"), 1)
         counter = w.order("lock", "doc")["counter"]
         self.assertEqual(counter, 1)
@@ -113,7 +113,7 @@ class Wire(unittest.TestCase):
         copies = [(w.bundle / "hubd" / f"lockdown-{c}").read_bytes() for c in "ab"]
         self.assertEqual(copies[0], copies[1])
         cuff.measure()
-        w.wait("a reading is held", lambda: self.readings() == (1, 1))
+        w.wait("a reading is filed with the mark", lambda: self.readings() == (2, 1, 0))
 
         nonce = self.challenge()
         self.assertEqual(len(nonce), 32)
@@ -127,7 +127,7 @@ class Wire(unittest.TestCase):
         self.assertEqual(w.level(), 2)
         self.assertEqual(w.config()["state"], "on-its-way")
         cuff.measure()
-        w.wait("another is held", lambda: self.readings() == (1, 2))
+        w.wait("another is filed with the mark", lambda: self.readings() == (3, 2, 0))
         self.assertEqual(w.log("hub-store").count("state-open"), 1)
 
         if subprocess.run(["unshare", "-T", "true"], check=False, stderr=subprocess.DEVNULL).returncode:
@@ -143,7 +143,7 @@ class Wire(unittest.TestCase):
         w.wait("state.db is open", lambda: w.log("hub-store").count("state-open") == 2)
         w.wait_config(state="in-use", used=version)
         cuff.measure()
-        w.wait("a reading is filed", lambda: self.readings() == (2, 2))
+        w.wait("a reading is filed", lambda: self.readings() == (4, 2, 0))
 
     def challenge(self):
         """Of the last status, in hexadecimal."""
@@ -152,6 +152,8 @@ class Wire(unittest.TestCase):
 
     def test_two_roles(self):
         w = self.world
+        cuff = Cuff(w.top / "run")
+        self.addCleanup(cuff.socket.close)
         first = w.order("lock", "tech", "--level", "3")
         self.assertEqual((first["state"], first["signatures_needed"]), ("waits-for-signature", 2))
         counter = first["counter"]
@@ -164,6 +166,10 @@ class Wire(unittest.TestCase):
         self.assertEqual([s["role"] for s in w.orders()[counter]["signed_by"]], ["technician", "clinician"])
         w.wait_order(counter, "done")
         w.wait_level(3)
+        cuff.measure()
+        w.wait("it is held, perhaps beside an account of the day", lambda: self.readings()[2] >= 1)
+        self.assertEqual(self.readings()[:2], (0, 0))
+        self.assertIn("sealed itself", w.ctl("held", w.dir, "home"))
         self.assertIn("nothing to release from here", w.order("release", "sec", code=1))
         self.assertIn("not at the level", w.wait_order(w.order("test", "tech")["counter"], "refused")["result"])
 

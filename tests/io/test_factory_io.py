@@ -197,9 +197,9 @@ class Factory(unittest.TestCase):
         h.wait("the lock", lambda: re.search("level=2 ", h.log("hubd")))
         self.assertIn("disk-rolled-back highest=", h.log("hub-store"))
         h.radio().measure(124, 1)
-        h.wait("what was measured on the old card", lambda: h.readings()[-1].get("not_filed") == 1)
-        self.assertIn("suspect", h.ctl("held", h.dir, "home"))
-        h.ctl("held", h.dir, "home", "--release", "--reason", "the card was put in by mistake")
+        h.wait("what was measured on the old card", lambda: h.readings()[-1].get("suspect"))
+        self.assertIn("SUSPECT", h.ctl("readings", h.dir))
+        self.assertIn("Nothing is held", h.ctl("held", h.dir, "home"))
         said = h.ctl("readings", h.dir, "--json", "--raw")
         for systolic in (121, 122, 123, 124):
             self.assertEqual(said.count(bytes([0, systolic, 0, 70, 0, 90, 0]).hex()), 1, systolic)

@@ -63,10 +63,10 @@ class Wire(unittest.TestCase):
         self.cuff = command_io.Cuff(self.world.top / "run")
         self.addCleanup(self.cuff.socket.close)
         self.cuff.measure()
-        self.world.wait("a reading is filed", lambda: self.readings() == (1, 0))
+        self.world.wait("a reading is filed", lambda: self.readings() == (1, 0, 0))
 
     def readings(self):
-        """How many there are at the clinic, filed and held."""
+        """How many there are at the clinic: filed, of these marked, and held."""
         return command_io.Wire.readings(self)
 
     def radio(self):
@@ -108,9 +108,10 @@ class Wire(unittest.TestCase):
         self.assertFalse(self.holds_state())
         self.assertEqual(self.level_on_disk(), [2, 2])
         self.assertTrue(radio.is_shut_out())
-        for held in (1, 2):
+        for marked in (1, 2):
             self.cuff.measure()
-            w.wait("it is at the clinic, to be looked at", lambda held=held: self.readings() == (1, held))
+            w.wait("it is filed, with a mark", lambda marked=marked: self.readings() == (1 + marked, marked, 0))
+        self.assertEqual(w.ctl("readings", w.dir).count("SUSPECT "), 2)
         w.wait("the clinic knows", lambda: self.status()["level"] == 2 and self.noticed() == {IPC: 2}, 60)
         self.assertIn("a process broke the rules", w.ctl("status", w.dir, "home"))
         w.window()
@@ -123,7 +124,7 @@ class Wire(unittest.TestCase):
         self.cuff = command_io.Cuff(w.top / "run")
         self.addCleanup(self.cuff.socket.close)
         self.cuff.measure()
-        w.wait("over a start, too", lambda: self.readings() == (1, 3))
+        w.wait("over a start, too", lambda: self.readings() == (4, 3, 0))
         self.assertFalse(self.holds_state())
         self.assertEqual(w.config()["state"], "on-its-way")
 
@@ -139,7 +140,7 @@ class Wire(unittest.TestCase):
             liar.say(packet or b"\0")
             self.assertTrue(liar.is_shut_out())
         self.cuff.measure()
-        w.wait("it is filed as ever", lambda: self.readings() == (2, 0))
+        w.wait("it is filed as ever", lambda: self.readings() == (2, 0, 0))
         self.assertTrue(self.holds_state())
         self.assertEqual(self.level_on_disk(), [0, 0])
         version = w.window()

@@ -618,6 +618,8 @@ static void test_tables_once(void)
 		place_run(&place, "DROP TABLE ticket_hub");
 		place_run(&place, "ALTER TABLE quarantine DROP COLUMN verdict");
 		place_run(&place, "ALTER TABLE quarantine DROP COLUMN journal");
+		place_run(&place, "ALTER TABLE quarantine DROP COLUMN suspect");
+		place_run(&place, "ALTER TABLE record DROP COLUMN suspect");
 		place_run(&place, "UPDATE meta SET value = 1 WHERE name = 'schema'");
 		start_together(reopen, count);
 		CHECK_INT(count[0], STARTERS);

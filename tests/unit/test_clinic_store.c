@@ -359,6 +359,30 @@ static void test_places(void)
 	place_remove(&other);
 }
 
+static int count_marked(void *arg, const struct sealed *rec)
+{
+	*(unsigned *)arg += rec->suspect;
+	return 0;
+}
+
+static int count_marked_aside(void *arg, const struct sealed *rec,
+			      enum quarantine_reason why)
+{
+	CHECK_INT(rec->suspect, why == QUARANTINE_SUSPECT);
+	return count_marked(arg, rec);
+}
+
+/* What was held because its hub was suspect keeps that as a mark, also what somebody has released since. */
+static void check_marked(struct store *s)
+{
+	unsigned filed = 0, aside = 0;
+
+	CHECK_INT(store_record_each(s, home, count_marked, &filed), 0);
+	CHECK_UINT(filed, 1);
+	CHECK_INT(store_quarantine_each(s, home, 5, count_marked_aside, &aside), 0);
+	CHECK_UINT(aside, 1);
+}
+
 static void test_older_database(void)
 {
 	struct config one = config(1, 1), got;
@@ -396,8 +420,15 @@ static void test_older_database(void)
 	run("DROP TABLE ticket_hub");
 	run("ALTER TABLE quarantine DROP COLUMN verdict");
 	run("ALTER TABLE quarantine DROP COLUMN journal");
+	run("ALTER TABLE quarantine DROP COLUMN suspect");
+	run("ALTER TABLE record DROP COLUMN suspect");
+	run("INSERT INTO record (hub_id, epoch, seq, assignment, class, kind, body,"
+	    " body_hash, received_ms) SELECT hub_id, epoch, seq, assignment, class, kind,"
+	    " body, body_hash, received_ms FROM quarantine WHERE epoch = 5 AND seq = 3"
+	    " AND reason = 4");
 	run("UPDATE meta SET value = 1 WHERE name = 'schema'");
 	CHECK_INT(place_open(&place, &s), 0);
+	check_marked(s);
 	CHECK_INT(store_config_get(s, one.hub, &got), -ENOENT);
 	check_given_up(s, 1, 0, NULL);
 	bury(s, 1, 1, 2, E);

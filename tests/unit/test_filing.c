@@ -34,13 +34,13 @@ static const struct row {
 	uint64_t seq;
 	uint8_t kind;
 	enum hub_state state;
-	bool suspect;
+	bool sealed;
 	enum quarantine_reason want;
 } table[] = {
 	{ "its only assignment", ROWS({ 1, G, 0 }), 1, 9, 1, HUB_ACTIVE, false, 0 },
 	{ "suspended", ROWS({ 1, G, 0 }), 1, 9, 1, HUB_SUSPENDED, false,
 	  QUARANTINE_SUSPENDED },
-	{ "suspect", ROWS({ 1, G, 0 }), 1, 9, 1, HUB_ACTIVE, true, QUARANTINE_SUSPECT },
+	{ "sealed", ROWS({ 1, G, 0 }), 1, 9, 1, HUB_ACTIVE, true, QUARANTINE_SUSPECT },
 	{ "both", ROWS({ 1, G, 0 }), 1, 9, 1, HUB_SUSPENDED, true, QUARANTINE_SUSPENDED },
 	{ "nothing given",
 	  { 0 },
@@ -99,8 +99,7 @@ static void test_decide(void)
 				      .seq = w->seq,
 				      .kind = w->kind };
 		struct hub_life life = { .state = w->state };
-		enum quarantine_reason got =
-			filing_decide(&rec, &w->t, &life, w->suspect);
+		enum quarantine_reason got = filing_decide(&rec, &w->t, &life, w->sealed);
 
 		if (got != w->want)
 			fprintf(stderr, "%s: %s\n", w->what, filing_reason_name(got));

@@ -1008,10 +1008,18 @@ static void test_suspect(void)
 	add(1, CLASS_ROUTINE);
 	want(2, false);
 	CHECK_INT(handover_make(&h, q, 2, t0, &got), 1);
-	CHECK(got.flags & BATCH_SUSPECT);
+	CHECK_UINT(got.flags & (BATCH_SUSPECT | BATCH_SEALED), BATCH_SUSPECT);
+	want(2, false);
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(handover_make(&h, q, 3, t0, &got), 1);
+	CHECK_UINT(got.flags & (BATCH_SUSPECT | BATCH_SEALED),
+		   BATCH_SUSPECT | BATCH_SEALED);
+	add(1, CLASS_ROUTINE);
+	CHECK_INT(handover_make(&h, q, 4, t0, &got), 1);
+	CHECK_UINT(got.flags & (BATCH_SUSPECT | BATCH_SEALED), BATCH_SUSPECT);
 	add(1, CLASS_ROUTINE);
 	CHECK_INT(handover_make(&h, q, 1, t0, &got), 1);
-	CHECK(!(got.flags & BATCH_SUSPECT));
+	CHECK_UINT(got.flags & (BATCH_SUSPECT | BATCH_SEALED), 0);
 	stop();
 }
 

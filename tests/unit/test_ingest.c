@@ -642,7 +642,33 @@ static void test_suspended(void)
 	tear_down();
 }
 
-/* The same if the hub says of itself that it was tampered with. */
+static int note_mark(void *arg, const struct sealed *rec)
+{
+	*(uint64_t *)arg |= (uint64_t)rec->suspect << rec->record.seq;
+	return 0;
+}
+
+/* A bit for each record that is marked, by number. */
+static uint64_t marked(void)
+{
+	uint64_t bits = 0;
+
+	CHECK_INT(store_record_each(t.store, t.hub.id, note_mark, &bits), 0);
+	return bits;
+}
+
+static void release_held(void)
+{
+	struct held_choice c = { .verdict = HELD_RELEASED, .journal = 1 };
+	struct held_done done;
+
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_held_settle(t.store, t.hub.id, &c, &done), 0);
+	CHECK_INT(store_commit(t.store), 0);
+	CHECK_UINT(done.done, 1);
+}
+
+/* A locked hub is filed with its mark; a sealed one is held; both as far as they say so. */
 static void test_suspect(void)
 {
 	struct batch b;
@@ -652,15 +678,29 @@ static void test_suspect(void)
 	b.flags = BATCH_SUSPECT;
 	add(&b, 1, "one");
 	send(&b);
-	CHECK_UINT(t.note.held, 1);
-	CHECK_UINT(t.reply.contig, 1);
-	CHECK_UINT(counts().records, 0);
-	b.flags = 0;
+	CHECK_UINT(t.note.stored, 1);
+	CHECK_UINT(t.note.held, 0);
+	b.flags = BATCH_SUSPECT | BATCH_SEALED;
 	b.records[0].seq = 2;
 	send(&b);
-	CHECK_UINT(t.note.stored, 1);
+	CHECK_UINT(t.note.held, 1);
 	CHECK_UINT(t.reply.contig, 2);
+	CHECK_UINT(counts().records, 1);
+	b.flags = 0;
+	send(&b); /* it comes again, without a word of it: held it stays */
+	CHECK_UINT(counts().records, 1);
+	b.records[0].seq = 3;
+	send(&b);
+	CHECK_UINT(t.note.stored, 1);
+	CHECK_UINT(t.reply.contig, 3);
 	CHECK_UINT(counts().held, 1);
+	CHECK_UINT(marked(), 1u << 1);
+	release_held();
+	CHECK_UINT(marked(), 1u << 1 | 1u << 2); /* released it keeps its mark */
+	b.records[0].seq = 1;
+	send(&b); /* and what comes again without it, too */
+	CHECK_UINT(t.note.duplicate, 1);
+	CHECK_UINT(marked(), 1u << 1 | 1u << 2);
 	tear_down();
 }
 
