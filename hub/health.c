@@ -113,6 +113,7 @@ static void on_device(struct health_device *d, const struct msg_status *s)
 	case STATUS_DELIVERED:
 	case STATUS_ENDPOINTS:
 	case STATUS_PATH:
+	case STATUS_ANCHOR:
 	case STATUS_ESCROW:
 	case STATUS_MEASURED:
 	case STATUS_RETIRED:

@@ -64,6 +64,7 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s, struct
 	case STATUS_CLOCK:
 	case STATUS_SIGNAL:
 	case STATUS_PATH:
+	case STATUS_ANCHOR:
 	case STATUS_ESCROW:
 	case STATUS_MEASURED:
 	case STATUS_RETIRED:

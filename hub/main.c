@@ -241,6 +241,7 @@ static bool may_say(enum role by, enum status_what what)
 	case STATUS_CLOCK:
 	case STATUS_LIMITS:
 	case STATUS_SIGNAL: return by == ROLE_BLE;
+	case STATUS_ANCHOR:
 	case STATUS_ENDPOINTS:
 	case STATUS_PATH: return by == ROLE_COAP;
 	case STATUS_ESCROW:

@@ -28,7 +28,8 @@ enum config_key {
 	KEY_OPTIONAL,
 	KEY_SIGNERS = KEY_OPTIONAL,
 	KEY_NEXT_SEAL,
-	KEY_PLAN = 15, /* 14: kept for another root */
+	KEY_ROOT,
+	KEY_PLAN,
 	KEY_ASKING,
 	KEY_QUIET,
 	KEY_LIMITS,
@@ -53,6 +54,7 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_CHANGE] = "change of the utc offset",
 	[KEY_SIGNERS] = "signers",
 	[KEY_NEXT_SEAL] = "next sealing key",
+	[KEY_ROOT] = "root",
 	[KEY_PLAN] = "plan",
 	[KEY_ASKING] = "asking",
 	[KEY_QUIET] = "quiet hours",
@@ -182,11 +184,22 @@ static void put_seal(struct writer *w, uint8_t id, const uint8_t *public)
 	cb_put_bytes(w, public, SEAL_PUBLIC_LEN);
 }
 
+static void put_root(struct writer *w, const struct config_root *r)
+{
+	cb_put_array(w, 3);
+	cb_put_bytes(w, r->trust, r->trust_len);
+	if (r->cross_len)
+		cb_put_bytes(w, r->cross, r->cross_len);
+	else
+		cb_put_null(w);
+	cb_put_bool(w, r->only);
+}
+
 static size_t count_optional(const struct config *c)
 {
-	return (size_t)(c->signer_count > 0) + c->has_next_seal + (c->plan_count > 0) +
-	       c->no_asking + (c->quiet_count > 0) + (c->limit_count > 0) +
-	       c->has_release;
+	return (size_t)(c->signer_count > 0) + c->has_next_seal +
+	       (c->root.trust_len > 0) + (c->plan_count > 0) + c->no_asking +
+	       (c->quiet_count > 0) + (c->limit_count > 0) + c->has_release;
 }
 
 static void put_optional(struct writer *w, const struct config *c)
@@ -198,6 +211,10 @@ static void put_optional(struct writer *w, const struct config *c)
 	if (c->has_next_seal) {
 		cb_put_uint(w, KEY_NEXT_SEAL);
 		put_seal(w, c->next_seal.id, c->next_seal.public);
+	}
+	if (c->root.trust_len) {
+		cb_put_uint(w, KEY_ROOT);
+		put_root(w, &c->root);
 	}
 	if (c->plan_count) {
 		cb_put_uint(w, KEY_PLAN);
@@ -456,6 +473,34 @@ static void get_next_seal(struct cb *c, struct config *ret)
 		cb_fail(c, -ERANGE);
 }
 
+static size_t get_some(struct cb *c, uint8_t *ret, size_t max)
+{
+	size_t len;
+	const uint8_t *p = cb_get_bytes(c, &len);
+
+	if (!p)
+		return 0;
+	if (len == 0 || len > max) {
+		cb_fail(c, -ERANGE);
+		return 0;
+	}
+	memcpy(ret, p, len);
+	return len;
+}
+
+/* What is in the two, whoever knows a root looks at; without a word of the root before there is no other one to drop. */
+static void get_root(struct cb *c, struct config_root *ret)
+{
+	if (cb_get_array(c, 3) != 3)
+		cb_fail(c, -EBADMSG);
+	ret->trust_len = get_some(c, ret->trust, sizeof(ret->trust));
+	if (!cb_take_null(c))
+		ret->cross_len = get_some(c, ret->cross, sizeof(ret->cross));
+	ret->only = cb_get_bool(c);
+	if (!cb_error(c) && ret->only && ret->cross_len == 0)
+		cb_fail(c, -ERANGE);
+}
+
 static void get_field(struct cb *c, unsigned key, struct config *ret)
 {
 	switch (key) {
@@ -486,6 +531,7 @@ static void get_field(struct cb *c, unsigned key, struct config *ret)
 			cb_fail(c, -ERANGE);
 		break;
 	case KEY_NEXT_SEAL: get_next_seal(c, ret); break;
+	case KEY_ROOT: get_root(c, &ret->root); break;
 	case KEY_PLAN: config_get_plans(c, ret); break;
 	case KEY_ASKING:
 		ret->no_asking = true;

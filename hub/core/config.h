@@ -35,7 +35,9 @@ enum {
 	CONFIG_PLAN_HOURS_MAX = 31 * 24,
 	CONFIG_QUIET_MAX = 4,
 	CONFIG_DAY_MIN = 24 * 60,
-	CONFIG_FIELDS = 20, /* keys of the document */
+	CONFIG_TRUST_MAX = 4176, /* of the file clinic.trust; trust.h has the same */
+	CONFIG_CROSS_MAX = 1024, /* of a certificate, DER */
+	CONFIG_FIELDS = 20,	 /* keys of the document */
 };
 
 #define CONFIG_NO_PASSKEY UINT32_MAX
@@ -109,6 +111,19 @@ struct config_quiet {
 	uint16_t from, to;
 };
 
+/*
+ * The clinic's root: the one that the hub has, with the rest of clinic.trust; or another one, which the one that it has says
+ * to follow it. See hub/crypto/trust_cross.h, coap/anchors.h.
+ */
+struct config_root {
+	size_t trust_len;		 /* 0: nothing is said */
+	uint8_t trust[CONFIG_TRUST_MAX]; /* a file clinic.trust, as it is */
+	size_t cross_len;		 /* 0: none, then it is the root of before */
+	uint8_t cross
+		[CONFIG_CROSS_MAX]; /* the root in it, certified by the one before, DER */
+	bool only; /* the one before goes; else both are taken for the clinic's */
+};
+
 struct config {
 	uint8_t hub[HUB_ID_LEN];
 	uint32_t epoch;
@@ -142,6 +157,7 @@ struct config {
 	/* outside of them somebody is asked to measure again; none: never */
 	size_t limit_count;
 	struct limit limits[LIMITS_MAX];
+	struct config_root root;
 	/* the clinic's release authority, X25519: what ends level 3 is sealed to it (hub/escrow.h) */
 	bool has_release;
 	uint8_t release_public[SEAL_PUBLIC_LEN];

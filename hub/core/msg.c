@@ -1171,6 +1171,33 @@ static void get_status(struct in *in, struct msg *m)
 	m->status.b = read_be64(&in->r);
 }
 
+static void put_anchor(struct writer *w, const struct msg *m)
+{
+	const struct msg_anchor *v = &m->anchor;
+
+	write_u8(w, v->only);
+	write_be16(w, v->trust);
+	write_be16(w, v->total);
+	write_be16(w, v->offset);
+	write_be16(w, v->len);
+	write_bytes(w, v->bytes, v->len);
+}
+
+static void get_anchor(struct in *in, struct msg *m)
+{
+	struct msg_anchor *v = &m->anchor;
+
+	v->only = get_bool(in);
+	v->trust = (uint16_t)get_max(in, read_be16(&in->r), CONFIG_TRUST_MAX);
+	v->total = (uint16_t)get_max(in, read_be16(&in->r), ANCHOR_BYTES_MAX);
+	v->offset = read_be16(&in->r);
+	v->len = (uint16_t)get_max(in, read_be16(&in->r), ENROLMENT_PIECE_MAX);
+	read_bytes(&in->r, v->bytes, v->len);
+	in->bad |= v->trust == 0 || v->trust > v->total ||
+		   v->total - v->trust > CONFIG_CROSS_MAX || v->len == 0 ||
+		   v->offset > v->total || v->len > v->total - v->offset;
+}
+
 static void put_identity(struct writer *w, const struct msg *m)
 {
 	const struct msg_identity *v = &m->identity;
@@ -1234,6 +1261,7 @@ static const struct row {
 	{ MSG_FENCED, BIT(ROLE_BLE) | BIT(ROLE_STORE), BIT(ROLE_HUBD), put_fence,
 	  get_fence },
 	{ MSG_ENROLMENT, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_enrolment, get_enrolment },
+	{ MSG_ANCHOR, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_anchor, get_anchor },
 	{ MSG_IDENTITY, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_identity, get_identity },
 	{ MSG_SIGN_KEYS, BIT(ROLE_COAP), BIT(ROLE_STORE), put_sign_keys, get_sign_keys },
 	{ MSG_SIGN_KEYS, BIT(ROLE_STORE), BIT(ROLE_COAP), put_sign_keys, get_sign_keys },

@@ -82,6 +82,8 @@ enum msg_kind {
 	MSG_SIGN_KEYS = 0x3B,
 	/* hubd -> hub-coap: may the normal credential be used, and is it to be renewed at once? */
 	MSG_IDENTITY = 0x3C,
+	/* hubd -> hub-coap: a root of the clinic, as the config in use has it, in pieces */
+	MSG_ANCHOR = 0x3D,
 	/* hub-coap -> hubd: an order as the clinic sent it; and that there is something to tell of it */
 	MSG_COMMAND = 0x3E,
 	MSG_COMMAND_RESULT = 0x3F,
@@ -405,6 +407,16 @@ struct msg_enrolment {
 	uint8_t bytes[ENROLMENT_PIECE_MAX];
 };
 
+enum { ANCHOR_BYTES_MAX = CONFIG_TRUST_MAX + CONFIG_CROSS_MAX };
+
+/* As struct config_root: its clinic.trust, and behind it the certificate. The pieces in their order; a first one begins anew. */
+struct msg_anchor {
+	bool only;
+	uint16_t trust;		     /* octets of clinic.trust */
+	uint16_t total, offset, len; /* of both; len at least 1 */
+	uint8_t bytes[ENROLMENT_PIECE_MAX];
+};
+
 /* What a hub says with its confirmation. The question has the epoch only. */
 struct msg_sign_keys {
 	uint32_t epoch; /* that is to be confirmed */
@@ -503,7 +515,10 @@ enum status_what {
 	/* of hub-measure: it has looked; a: confirmed findings in the hub's own processes, b: first 8 octets of the digest
 	 * of what it saw */
 	STATUS_MEASURED = 19,
-	STATUS_WHAT_LAST = STATUS_MEASURED,
+	/* of hub-coap, a: the first 8 octets of the SHA-256 of the root that it holds its clinic by; b: 1 another one beside it,
+	 * 2 that one alone, on trial */
+	STATUS_ANCHOR = 20,
+	STATUS_WHAT_LAST = STATUS_ANCHOR,
 };
 
 enum {
@@ -652,6 +667,7 @@ struct msg {
 		struct msg_health health;
 		struct msg_fence fence; /* also of MSG_FENCED */
 		struct msg_enrolment enrolment;
+		struct msg_anchor anchor;
 		struct msg_sign_keys sign_keys;
 		struct msg_identity identity;
 		struct msg_bonded bonded;

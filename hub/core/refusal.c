@@ -22,6 +22,8 @@ static const char *const fields[CONFIG_FIELDS] = {
 	"its field 'change of the utc offset' is bad",
 	"its field 'signers' is bad",
 	[13] = "its field 'next sealing key' is bad",
+	[14] = "its field 'root' is bad: no root that this hub has says that it is the "
+	       "clinic's",
 	[15] = "its field 'plan' is bad",
 	[16] = "its field 'asking' is bad",
 	[17] = "its field 'quiet hours' is bad",

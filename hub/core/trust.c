@@ -9,6 +9,8 @@
 #include "hub/core/base32.h"
 #include "hub/core/cbor.h"
 
+_Static_assert((int)TRUST_FILE_MAX == (int)CONFIG_TRUST_MAX, "one file");
+
 enum { FINGERPRINT_BYTES = 10, GROUP = 4, GROUPS = 4 };
 
 enum trust_key {

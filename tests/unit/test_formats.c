@@ -729,7 +729,7 @@ static struct config good_config(void)
 static int try_config(const struct config *c, const char **ret_field)
 {
 	static struct config out;
-	uint8_t b[4096];
+	static uint8_t b[CONFIG_BYTES_MAX];
 	int n = config_encode(c, b, sizeof(b));
 
 	CHECK(n > 0);
@@ -976,6 +976,31 @@ static void test_config_next_seal(void)
 	CHECK(!out.has_next_seal);
 }
 
+static void test_config_root(void)
+{
+	struct config doc = good_config();
+	static struct config out;
+	static uint8_t b[CONFIG_BYTES_MAX];
+	const char *field = "";
+	int n;
+
+	CONFIG_TAKEN(c.root.trust_len = 1);
+	CONFIG_TAKEN(c.root.trust_len = CONFIG_TRUST_MAX;
+		     c.root.cross_len = CONFIG_CROSS_MAX; c.root.only = true);
+	/* of a root that nothing vouches for none before it is given up */
+	CONFIG_REFUSED("root", c.root.trust_len = 1; c.root.only = true);
+	doc.root.trust_len = CONFIG_TRUST_MAX;
+	memset(doc.root.trust, 7, sizeof(doc.root.trust));
+	doc.root.cross_len = 3;
+	memset(doc.root.cross, 8, 3);
+	doc.root.only = true;
+	n = config_encode(&doc, b, sizeof(b));
+	CHECK_INT(config_decode(b, (size_t)n, &out, &field), 0);
+	CHECK_MEM(&out.root, &doc.root, sizeof(doc.root));
+	for (int cut = 0; cut < n; cut++)
+		CHECK(config_decode(b, (size_t)cut, &out, &field) < 0);
+}
+
 /* The longest config fits in what hubd reads and in one message to hub-ble. */
 static void test_config_largest(void)
 {
@@ -1040,5 +1065,5 @@ TEST_MAIN("formats", test_body_round_trip, test_body_undecoded, test_body_larges
 	  test_reply_steady, test_cose_bytes, test_cose_short_signature,
 	  test_body_missing_field, test_body_absent, test_config, test_config_devices,
 	  test_config_addresses, test_config_window, test_config_change,
-	  test_config_weight, test_config_plan, test_config_next_seal,
+	  test_config_weight, test_config_plan, test_config_next_seal, test_config_root,
 	  test_config_largest)

@@ -25,6 +25,7 @@ static const enum msg_kind kinds[] = {
 	MSG_SIGN_KEYS,	   MSG_IDENTITY,
 	MSG_CONSOLE_ASK,   MSG_CONSOLE_ANSWER,
 	MSG_CONSOLE_CABLE, MSG_AUDIT,
+	MSG_ANCHOR,
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -189,6 +190,13 @@ static void fill_more(struct msg *m)
 		m->sign_keys = (struct msg_sign_keys){
 			UINT32_MAX, true, { 4, 5 }, true, { 6, 7 }
 		};
+	else if (m->kind == MSG_ANCHOR)
+		m->anchor = (struct msg_anchor){ true,
+						 CONFIG_TRUST_MAX,
+						 ANCHOR_BYTES_MAX,
+						 ANCHOR_BYTES_MAX - ENROLMENT_PIECE_MAX,
+						 ENROLMENT_PIECE_MAX,
+						 { 1, [ENROLMENT_PIECE_MAX - 1] = 2 } };
 	else if (m->kind == MSG_IDENTITY)
 		m->identity = (struct msg_identity){
 			IDENTITY_LEVEL_WITHHELD - 1, UINT32_MAX, true, { 8, 9 }
@@ -348,6 +356,8 @@ static void test_fields(void)
 	CHECK_MEM(&out.sign_keys, &in.sign_keys, sizeof(in.sign_keys));
 	in = sample(MSG_IDENTITY), out = through(in);
 	CHECK_MEM(&out.identity, &in.identity, sizeof(in.identity));
+	in = sample(MSG_ANCHOR), out = through(in);
+	CHECK_MEM(&out.anchor, &in.anchor, sizeof(in.anchor));
 	in = sample(MSG_WINDOW), out = through(in);
 	CHECK_MEM(&out.window, &in.window, sizeof(in.window));
 	in = sample(MSG_HEALTH), out = through(in);
@@ -462,6 +472,14 @@ static void test_ranges(void)
 	REFUSED(MSG_SIGN_KEYS, sign_keys.epoch, 0);
 	REFUSED(MSG_SIGN_KEYS, sign_keys.has_sign, false);
 	TAKEN(MSG_SIGN_KEYS, sign_keys.has_audit, false);
+	REFUSED(MSG_ANCHOR, anchor.trust, 0);
+	REFUSED(MSG_ANCHOR, anchor.trust,
+		CONFIG_TRUST_MAX - 1); /* what is behind it is too long */
+	REFUSED(MSG_ANCHOR, anchor.trust, CONFIG_TRUST_MAX + 1);
+	REFUSED(MSG_ANCHOR, anchor.total, ANCHOR_BYTES_MAX + 1);
+	REFUSED(MSG_ANCHOR, anchor.total, CONFIG_TRUST_MAX - 1);
+	REFUSED(MSG_ANCHOR, anchor.offset, ANCHOR_BYTES_MAX - ENROLMENT_PIECE_MAX + 1);
+	TAKEN(MSG_ANCHOR, anchor.only, false);
 	REFUSED(MSG_IDENTITY, identity.level, 5);
 	REFUSED(MSG_IDENTITY, identity.level,
 		IDENTITY_LEVEL_WITHHELD); /* with the share */
@@ -598,6 +616,8 @@ static void test_table(void)
 	CHECK(!msg_allowed(MSG_VERDICT, ROLE_COAP, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_ENROLMENT, ROLE_HUBD, ROLE_COAP));
 	CHECK(!msg_allowed(MSG_ENROLMENT, ROLE_STORE, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_ANCHOR, ROLE_COAP, ROLE_HUBD));
+	CHECK(!msg_allowed(MSG_ANCHOR, ROLE_HUBD, ROLE_STORE));
 	CHECK(!msg_allowed(MSG_IDENTITY, ROLE_COAP, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_IDENTITY, ROLE_HUBD, ROLE_STORE));
 	CHECK(!msg_allowed(MSG_SIGN_KEYS, ROLE_STORE, ROLE_HUBD));
@@ -620,7 +640,7 @@ static void test_table(void)
 				allowed += msg_allowed(kinds[k], all[f], all[t]);
 	/* as many as docs/MESSAGES.md lists: one way each, MEMORY, FENCE, FENCED and SIGN_KEYS two, STATUS, INCIDENT
 	 * and TIME four */
-	CHECK_UINT(allowed, 27 + 4 * 2 + 3 * 4);
+	CHECK_UINT(allowed, 28 + 4 * 2 + 3 * 4);
 }
 
 static void test_words(void)
