@@ -119,9 +119,9 @@ setup := $(addprefix coap/,anchor.o enrol.o identity.o identity_cert.o identity_
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
-hubd_pure := $(addprefix hub/,advice.o command.o endpoints.o fence.o health.o indicator.o lockdown.o plan.o repeat.o timefloor.o triggers.o window.o)
+hubd_pure := $(addprefix hub/,advice.o command.o console_session.o endpoints.o fence.o health.o indicator.o lockdown.o plan.o repeat.o timefloor.o triggers.o window.o)
 hubd_parts := $(addprefix hub/,command_open.o fence_file.o lockdown_file.o offer.o orders.o parts.o peripherals.o settings.o triggers_file.o trusted.o) hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
-hubd := $(addprefix hub/,main.o hubd_config.o hubd_enrol.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
+hubd := $(addprefix hub/,main.o hubd_config.o hubd_console.o hubd_console_verbs.o hubd_enrol.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-measure: what is loaded, what is exposed, what runs that should not
@@ -129,6 +129,12 @@ measure_pure := $(addprefix hub/measure/,procfs.o survey.o)
 measure := $(measure_pure) $(addprefix hub/measure/,scan.o seen.o) $(core) $(rt) $(crypto)
 hub_measure := hub/measure/main.o $(measure)
 hub_measure_libs = $(core_libs) $(rt_libs) $(crypto_libs)
+
+# hub-console: the field technician's serial line
+console_pure := $(addprefix hub/console/,format.o line.o typed.o)
+console := $(console_pure) hub/console/serial.o $(core) $(rt)
+hub_console := hub/console/main.o $(console)
+hub_console_libs = $(core_libs) $(rt_libs)
 
 # the clinic's side: files and keys, the store, ingest
 clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_held.o store_settle.o store_status.o store_ticket.o store_visit.o ticket_row.o visit.o filing.o witness.o enrolment.o store_config.o) \
@@ -160,7 +166,7 @@ ctl += clinic/remote_lists.o
 clinicctl := clinic/clinicctl.o $(ctl)
 clinicctl_libs = $(core_libs) $(rt_libs) $(db_libs) -lpq -lcjson -lhpdf -lqrencode
 
-PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure clinicd clinicctl
+PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl
 
 # ---- tests: one line says what each is made of -----------------------------------------------------
 # unit: pure modules or one module in a temporary directory, milliseconds
@@ -435,7 +441,7 @@ FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py
 FAST_SCRIPTS += io/test_renewal_io.py io/test_ordered_test.py
 FAST_SCRIPTS += io/test_door_records.py io/test_door_visit.py
-FAST_SCRIPTS += io/test_measure.py io/test_risk.py
+FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres net/shift.so)
@@ -615,7 +621,7 @@ help:
 everything: all $(patsubst %.c,$(O)/%.o,$(wildcard tests/*/*.c))
 
 lint: need-build need-check deps
-	$(Q)LINT_PURE='$(core) $(measure_pure) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure) clinic/enrolment.o clinic/filing.o clinic/life.o clinic/ticket_row.o coap/block_body.o' tests/lint.sh $(O) $(DEPS)
+	$(Q)LINT_PURE='$(core) $(measure_pure) $(console_pure) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure) clinic/enrolment.o clinic/filing.o clinic/life.o clinic/ticket_row.o coap/block_body.o' tests/lint.sh $(O) $(DEPS)
 
 # ---- fuzz -----------------------------------------------------------------------------------------
 # one line says what each target is made of; corpus: tests/fuzz/corpus/<target>
@@ -685,7 +691,7 @@ LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/hub
 
 install: install-hub install-clinic
 
-install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure) bluez
+install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console) bluez
 	rootfs/install.sh '$(DESTDIR)'
 	install -d $(LIBEXEC)
 	install -s $(filter $(O)/%,$^) $$(rootfs/bluez/bluez.sh path $(ARCH))/bluetoothd $(LIBEXEC)

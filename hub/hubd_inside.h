@@ -10,6 +10,7 @@
 #include "hub/core/msg.h"
 #include "hub/fence.h"
 #include "hub/health.h"
+#include "hub/hubd_console.h"
 #include "hub/indicator.h"
 #include "hub/offer.h"
 #include "hub/orders.h"
@@ -59,6 +60,7 @@ struct hubd {
 	struct timefloor floor;
 	bool floor_unsaved; /* the last attempt failed */
 	struct trusted trusted;
+	struct hubd_console console;
 	struct msg_enrolment enrolment; /* as hub-coap last said */
 	bool has_first;
 	struct config first; /* what holds until there is a config, see trusted_config */
@@ -136,3 +138,17 @@ void hubd_on_retired(struct hubd *h);
 
 void hubd_open_trusted(struct hubd *h);
 void hubd_on_enrolment(struct hubd *h, const struct msg_enrolment *e);
+
+/* --- hubd_console.c: the technician's serial line ----------------------------------------------- */
+
+/* Its socket and the button; hubd_start_console follows when the sandbox is entered. */
+int hubd_open_console(struct hubd *h);
+void hubd_start_console(struct hubd *h);
+void hubd_end_console(struct hubd *h);
+/* hub-store is there: it hears what people did. */
+void hubd_console_on_store(struct hubd *h);
+void hubd_console_on_status(struct hubd *h, const struct msg_status *s);
+/* The level has changed. */
+void hubd_console_on_level(struct hubd *h);
+/* The machine starts anew. */
+void hubd_reboot(struct hubd *h);

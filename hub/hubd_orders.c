@@ -28,6 +28,7 @@ static void hand_out_level(void *arg, uint8_t level)
 	hubd_drain_window(h);
 	hubd_show_light(h);
 	hubd_tell_health(h);
+	hubd_console_on_level(h);
 }
 
 static void begin_test(void *arg, uint32_t ms)
@@ -41,13 +42,16 @@ static void begin_test(void *arg, uint32_t ms)
 }
 
 /* The unit makes a reboot of this exit code: hubd itself may do nothing of the kind. */
-static void begin_reboot(void *arg)
+void hubd_reboot(struct hubd *h)
 {
-	struct hubd *h = arg;
-
-	log_info("reboot", "by=order");
 	h->ends = true;
 	rt_stop(h->rt);
+}
+
+static void begin_reboot(void *arg)
+{
+	log_info("reboot", "by=order");
+	hubd_reboot(arg);
 }
 
 static void tell_result(void *arg, const struct msg_command_result *r)

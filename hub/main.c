@@ -99,8 +99,10 @@ static void on_up(void *arg, struct ipc *link)
 	hubd_send_config(h, link);
 	if (link != h->coap)
 		hubd_send_time(h, link);
-	if (link == h->store)
+	if (link == h->store) {
 		health_on_store_up(&h->health);
+		hubd_console_on_store(h);
+	}
 	fence_on_link(&h->fence, role_of(h, link), true);
 	hubd_drain_fence(h);
 	if (link != h->ble)
@@ -220,6 +222,7 @@ static void on_status(struct hubd *h, const struct msg_status *s)
 	else if (s->what == STATUS_ENDPOINTS)
 		on_trial(h, s->a, s->b);
 	hubd_on_good(h, s);
+	hubd_console_on_status(h, s);
 	health_on_status(&h->health, s);
 	hubd_tell_health(h);
 	hubd_drain_window(h);
@@ -381,7 +384,7 @@ int main(int argc, char **argv)
 	plan_init(&h.plan, rt_mono());
 	health_init(&h.health);
 	hubd_open_orders(&h);
-	if (open_links(&h))
+	if (open_links(&h) || hubd_open_console(&h))
 		return EX_OSERR;
 	if (sandbox_enter()) {
 		log_err("sandbox", "error=\"could not be entered\"");
@@ -393,6 +396,7 @@ int main(int argc, char **argv)
 	h.health_timer = rt_timer_new(h.rt, on_health_timer, &h);
 	h.plan_timer = rt_timer_new(h.rt, on_plan_timer, &h);
 	h.orders_timer = rt_timer_new(h.rt, hubd_on_orders_timer, &h);
+	hubd_start_console(&h);
 	hubd_on_orders_timer(&h); /* the level is known before anybody gets his part */
 	if (h.settings.loaded)
 		hubd_use_config(&h);
@@ -403,6 +407,7 @@ int main(int argc, char **argv)
 
 	notify_stopping();
 	orders_on_stop(&h.orders);
+	hubd_end_console(&h);
 	rt_timer_free(h.orders_timer);
 	rt_timer_free(h.plan_timer);
 	rt_timer_free(h.health_timer);

@@ -128,10 +128,10 @@ enum console_word {
 	CONSOLE_WORD_TRIGGER_LAST = 56,
 	/* enrolment: this and enum enrol_state */
 	CONSOLE_WORD_ENROL = 60,
-	CONSOLE_WORD_ENROL_LAST = 67,
+	CONSOLE_WORD_ENROL_LAST = 65,
 	/* of storage, this and enum store_blocked */
 	CONSOLE_WORD_BLOCKED = 70,
-	CONSOLE_WORD_BLOCKED_LAST = 79,
+	CONSOLE_WORD_BLOCKED_LAST = 73,
 	CONSOLE_WORD_LAST = CONSOLE_WORD_BLOCKED_LAST,
 };
 
@@ -170,7 +170,9 @@ enum console_why {
 	CONSOLE_WHY_CONFIG = 13, /* there is no configuration: nobody's token counts */
 	CONSOLE_WHY_FAILED = 14, /* it could not be done */
 	CONSOLE_WHY_ROLE = 15,	 /* somebody of this role may not */
-	CONSOLE_WHY_LAST = CONSOLE_WHY_ROLE,
+	CONSOLE_WHY_UNKNOWN = 16,  /* no such verb */
+	CONSOLE_WHY_RETIRING = 17, /* the hub is retired, or about to be */
+	CONSOLE_WHY_LAST = CONSOLE_WHY_RETIRING,
 };
 
 /* Ends a session, or says that it ended by itself. */
@@ -185,13 +187,19 @@ enum console_end {
 	CONSOLE_END_LAST = CONSOLE_END_LEVEL,
 };
 
+/* What the bytes of a line are, in .number. */
+enum console_form {
+	CONSOLE_PASTED = 1,   /* a token */
+	CONSOLE_READ_OUT = 2, /* 20 digits */
+};
+
 /* hub-console -> hubd: one line. */
 struct msg_console_ask {
 	uint32_t ask;	 /* comes back in the answer */
 	uint8_t verb;	 /* enum verb */
-	uint64_t number; /* argument of a verb that takes one */
+	uint64_t number; /* argument of a verb that takes one, or enum console_form */
 	uint16_t len;
-	uint8_t bytes[CONSOLE_BYTES_MAX]; /* a token */
+	uint8_t bytes[CONSOLE_BYTES_MAX]; /* a token, or digits */
 };
 
 /* hubd -> hub-console. Messages of one answer come one after the other; the last has 'more' false. */

@@ -3,7 +3,7 @@
  *
  * Invariants
  *   1. At level 2 nothing but what reads and what recovers; at level 4 'status', and 'logout' and 'help' with it.
- *   2. At level 3 all but 'challenge', 'status', 'export-evidence', 'logout' and 'help' takes two signatures of two roles.
+ *   2. At level 3 all but 'challenge', 'login', 'status', 'export-evidence', 'logout' and 'help' takes two signatures of two roles.
  *   3. A code that was read out serves what reads, the evidence, and the release from level 2; nothing at level 3.
  */
 #include "hub/core/verbs.h"
@@ -52,6 +52,7 @@ static const struct verb_row table[] = {
 	{ VERB_RETIRE, "retire", VERB_QUORUM, VERB_BY_TWO, L03, true, false },
 	{ VERB_LOGOUT, "logout", VERB_DIAGNOSTIC, VERB_BY_ANYBODY, L04, false, true },
 	{ VERB_HELP, "help", VERB_DIAGNOSTIC, VERB_BY_ANYBODY, L04, false, true },
+	{ VERB_LOGIN, "login", VERB_DIAGNOSTIC, VERB_BY_ANYBODY, L03, false, true },
 };
 
 enum { ROWS = sizeof(table) / sizeof(*table) };

@@ -37,7 +37,8 @@ enum verb {
 	VERB_RETIRE = 24,
 	VERB_LOGOUT = 25,
 	VERB_HELP = 26,
-	VERB_LAST = VERB_HELP,
+	VERB_LOGIN = 27, /* with a token */
+	VERB_LAST = VERB_LOGIN,
 };
 
 enum verb_group {

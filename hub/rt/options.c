@@ -16,12 +16,13 @@
 static void help(const char *program, const char *what, const struct options *o)
 {
 	printf("usage: %s [--state DIR] [--run DIR] [--bus ADDRESS] "
-	       "[--image DIR] [--same-user]\n\n%s\n\n"
+	       "[--image DIR] [--line DEVICE] [--same-user]\n\n%s\n\n"
 	       "  --state DIR    own files (%s)\n"
 	       "  --run DIR      sockets between the hub's processes (%s)\n"
 	       "  --bus ADDRESS  D-Bus address, hub-ble only (system bus)\n"
 	       "  --image DIR    list of the image's files, hub-measure only "
 	       "(/usr/lib/hub)\n"
+	       "  --line DEVICE  serial line, hub-console only (/dev/hub-console)\n"
 	       "  --same-user    all processes run as one user: development and tests "
 	       "only\n"
 	       "  --help, --version\n",
@@ -38,6 +39,7 @@ void options_parse(int argc, char **argv, const char *program, const char *what,
 		{ "run", required_argument, NULL, 'r' },
 		{ "bus", required_argument, NULL, 'b' },
 		{ "image", required_argument, NULL, 'i' },
+		{ "line", required_argument, NULL, 'l' },
 		{ "same-user", no_argument, NULL, 'u' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
@@ -54,6 +56,7 @@ void options_parse(int argc, char **argv, const char *program, const char *what,
 		case 'r': ret->run_dir = optarg; break;
 		case 'b': ret->bus = optarg; break;
 		case 'i': ret->image_dir = optarg; break;
+		case 'l': ret->line = optarg; break;
 		case 'u': ret->same_user = true; break;
 		case 'h': help(program, what, ret); break;
 		case 'v': printf("%s %s\n", program, HUB_VERSION); exit(EX_OK);

@@ -13,6 +13,8 @@ struct options {
 	const char *bus;
 	/* --image DIR (hub-measure): the image's list of files, NULL: its own place */
 	const char *image_dir;
+	/* --line DEVICE (hub-console): the serial line, NULL: its own place */
+	const char *line;
 	/* --same-user: no peer uids; loud; for development and tests */
 	bool same_user;
 };

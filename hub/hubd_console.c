@@ -1,0 +1,436 @@
+/*
+ * hubd_console.c - see hubd_console.h: the link to hub-console, the session's time, the button, and who did what for the audit log.
+ *
+ * It must never: do what session_may refuses, or say a thing that has no type in hub/core/console.h.
+ */
+#include "hub/hubd_inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/input.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hub/core/err.h"
+#include "hub/crypto/crypto.h"
+#include "hub/rt/file.h"
+#include "hub/rt/log.h"
+
+enum { BUTTON_PATH_MAX = 128 };
+
+/* --- the audit log -------------------------------------------------------------------------- */
+
+static void send_audits(struct hubd *h)
+{
+	struct hubd_console *c = &h->console;
+	size_t sent = 0;
+
+	while (sent < c->audit_count && ipc_is_up(h->store)) {
+		const struct msg m = { .kind = MSG_AUDIT, .audit = c->audits[sent] };
+
+		if (ipc_send(h->store, &m))
+			break;
+		sent++;
+	}
+	c->audit_count -= sent;
+	memmove(c->audits, c->audits + sent, c->audit_count * sizeof(c->audits[0]));
+}
+
+__attribute__((format(printf, 5, 6))) static void
+audit(struct hubd *h, enum audit_kind kind, enum audit_outcome outcome, uint64_t count,
+      const char *fmt, ...)
+{
+	struct hubd_console *c = &h->console;
+	struct audit_event e = { .kind = kind,
+				 .outcome = outcome,
+				 .agent = AUDIT_AGENT_PERSON,
+				 .source = ROLE_CONSOLE,
+				 .object = count ? AUDIT_OBJECT_COUNT : AUDIT_OBJECT_NONE,
+				 .a = count };
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(e.detail, sizeof(e.detail), fmt, ap);
+	va_end(ap);
+	log_info("console", "event=\"%s\" detail=\"%s\"", audit_kind_text(kind),
+		 e.detail);
+	if (c->audit_count == CONSOLE_AUDITS_MAX) {
+		c->audits_lost++; /* hub-store is away: the log says so by itself */
+		return;
+	}
+	c->audits[c->audit_count++] = e;
+	send_audits(h);
+}
+
+/* --- answers ----------------------------------------------------------------------------------- */
+
+static void send_page(struct console_page *p)
+{
+	if (ipc_is_up(p->h->console.link))
+		(void)ipc_send(p->h->console.link, &p->m);
+	p->m.console_answer.count = 0;
+}
+
+void page_row(struct console_page *p)
+{
+	p->row++;
+}
+
+void page_add(struct console_page *p, enum console_label label, enum console_type type,
+	      uint64_t value)
+{
+	struct msg_console_answer *a = &p->m.console_answer;
+
+	if (a->count == CONSOLE_VALUES_MAX) {
+		a->more = true;
+		send_page(p);
+		a->more = false;
+	}
+	a->values[a->count++] = (struct console_value){ p->row, label, type, value };
+}
+
+void page_word(struct console_page *p, enum console_label label, enum console_word word)
+{
+	page_add(p, label, CONSOLE_WORD, word);
+}
+
+static struct console_page begin_page(struct hubd *h, uint32_t ask)
+{
+	return (struct console_page){ .h = h,
+				      .m = { .kind = MSG_CONSOLE_ANSWER,
+					     .console_answer = { .ask = ask } } };
+}
+
+static void end_page(struct console_page *p, enum console_why why)
+{
+	struct msg_console_answer *a = &p->m.console_answer;
+
+	a->outcome = why == CONSOLE_WHY_NONE ? CONSOLE_OK : CONSOLE_NO;
+	a->why = why;
+	a->open = session_is_open(&p->h->console.session);
+	send_page(p);
+}
+
+/* --- the session's time --------------------------------------------------------------------------- */
+
+static void arm(struct hubd *h)
+{
+	struct hubd_console *c = &h->console;
+	struct mono at = session_deadline(&c->session);
+
+	if (c->reboots && c->reboot_at.ms < at.ms)
+		at = c->reboot_at;
+	rt_timer_set(c->timer, at);
+}
+
+static const char *end_text(enum console_end e)
+{
+	switch (e) {
+	case CONSOLE_END_NONE: break;
+	case CONSOLE_END_LOGOUT: return "logout";
+	case CONSOLE_END_IDLE: return "idle";
+	case CONSOLE_END_OVER: return "time";
+	case CONSOLE_END_CABLE: return "cable";
+	case CONSOLE_END_LEVEL: return "level";
+	}
+	return "none";
+}
+
+static void on_end(struct hubd *h, enum console_end e)
+{
+	if (e == CONSOLE_END_NONE)
+		return;
+	explicit_bzero(h->console.salt, sizeof(h->console.salt));
+	audit(h, AUDIT_CONSOLE_SESSION, AUDIT_SUCCESS, 0,
+	      "closed person=%" PRIu32 " by=%s", h->console.session.grant.technician,
+	      end_text(e));
+	hubd_show_light(h);
+}
+
+/* Nobody asked. */
+static void tell_end(struct hubd *h, enum console_end e)
+{
+	struct console_page p = begin_page(h, 0);
+
+	on_end(h, e);
+	p.m.console_answer.end = e;
+	send_page(&p);
+}
+
+static void tell_wrong(struct hubd *h)
+{
+	uint32_t n = session_tell_wrong(&h->console.session, rt_mono());
+
+	if (n)
+		audit(h, AUDIT_CONSOLE_SESSION, AUDIT_MINOR_FAILURE, n,
+		      "wrong tokens in ten minutes");
+}
+
+/* --- verbs ---------------------------------------------------------------------------------------- */
+
+static void audit_verb(struct hubd *h, const struct msg_console_ask *a,
+		       enum console_why why)
+{
+	const struct verb_row *r = verb_row((enum verb)a->verb);
+	const struct console_session *s = &h->console.session;
+
+	audit(h, AUDIT_CONSOLE_VERB,
+	      why == CONSOLE_WHY_NONE ? AUDIT_SUCCESS : AUDIT_MINOR_FAILURE, 0,
+	      "%s person=%" PRIu32 " why=%d ms=%" PRIu64, r ? r->name : "none",
+	      session_is_open(s) ? s->grant.technician : 0, (int)why,
+	      mono_since(rt_mono(), h->console.asked));
+}
+
+/* Before a login anybody may ask, as often as he likes: that fills no log. */
+static bool is_told(const struct hubd *h, const struct msg_console_ask *a)
+{
+	const struct verb_row *r = verb_row((enum verb)a->verb);
+
+	return session_is_open(&h->console.session) && r && r->by != VERB_BY_ANYBODY;
+}
+
+static void carry_out(struct hubd *h, const struct msg_console_ask *a)
+{
+	struct console_page p = begin_page(h, a->ask);
+	bool told = is_told(h, a);
+	enum console_why why = console_do(h, a, &p);
+
+	if (told)
+		audit_verb(h, a, why);
+	end_page(&p, why);
+}
+
+static void refuse(struct hubd *h, const struct msg_console_ask *a, enum console_why why)
+{
+	struct console_page p = begin_page(h, a->ask);
+
+	if (is_told(h, a))
+		audit_verb(h, a, why);
+	end_page(&p, why);
+}
+
+static void wait_for_button(struct hubd *h, const struct msg_console_ask *a)
+{
+	struct console_page p = begin_page(h, a->ask);
+
+	h->console.waiting = *a;
+	p.m.console_answer.wants_button = true;
+	p.m.console_answer.more = true;
+	send_page(&p);
+}
+
+static void on_ask(struct hubd *h, const struct msg_console_ask *a)
+{
+	struct hubd_console *c = &h->console;
+	uint8_t level = orders_level(&h->orders);
+	enum verb v = a->verb <= VERB_LAST ? (enum verb)a->verb : VERB_NONE;
+	enum console_why why;
+	bool button = false;
+
+	c->asked = rt_mono();
+	why = session_may(&c->session, v, level, c->asked, &button);
+	if (why != CONSOLE_WHY_NONE)
+		refuse(h, a, why);
+	else if (button)
+		wait_for_button(h, a);
+	else
+		carry_out(h, a);
+	arm(h);
+}
+
+/* --- the button ------------------------------------------------------------------------------------ */
+
+static void forget_waiting(struct hubd *h)
+{
+	explicit_bzero(&h->console.waiting, sizeof(h->console.waiting));
+}
+
+static void on_pressed(struct hubd *h)
+{
+	struct hubd_console *c = &h->console;
+
+	if (!session_on_button(&c->session, rt_mono()))
+		return;
+	carry_out(h, &c->waiting);
+	forget_waiting(h);
+	arm(h);
+}
+
+static void on_button(void *arg, int events)
+{
+	struct hubd *h = arg;
+	struct input_event e;
+	ssize_t n;
+
+	(void)events;
+	while ((n = read(h->console.button_fd, &e, sizeof(e))) == (ssize_t)sizeof(e))
+		if (e.type == EV_KEY && e.value == 1)
+			on_pressed(h);
+	if (n < 0 && errno == EAGAIN)
+		return;
+	log_err("button", "error=\"gone\" do=\"look at the board\"");
+	rt_fd_free(h->console.button);
+	h->console.button = NULL;
+}
+
+/* What the board's image says: the path of an input device. In development the state folder may say it. */
+static int open_button(const struct hubd *h)
+{
+	char path[BUTTON_PATH_MAX + 1];
+	int n = file_read("/etc/hub", "button", (uint8_t *)path, BUTTON_PATH_MAX);
+	int fd;
+
+	if (n == -ENOENT && h->options.same_user)
+		n = file_read(h->options.state_dir, "button", (uint8_t *)path,
+			      BUTTON_PATH_MAX);
+	if (n <= 0)
+		return -1;
+	path[n] = '\0';
+	path[strcspn(path, "\r\n")] = '\0';
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		log_err("button",
+			"error=\"%s\" do=\"look at /etc/hub/button; verbs that want it "
+			"take a second person\"",
+			err_text(file_error(errno)));
+	return fd;
+}
+
+/* --- what happens ------------------------------------------------------------------------------------ */
+
+static void on_timer(void *arg)
+{
+	struct hubd *h = arg;
+	struct hubd_console *c = &h->console;
+	struct mono now = rt_mono();
+	enum console_end e = session_over(&c->session, orders_level(&h->orders), now);
+
+	if (session_button_over(&c->session, now)) {
+		refuse(h, &c->waiting, CONSOLE_WHY_BUTTON);
+		forget_waiting(h);
+	}
+	if (e != CONSOLE_END_NONE)
+		tell_end(h, e);
+	tell_wrong(h);
+	if (c->reboots && mono_reached(now, c->reboot_at)) {
+		c->reboots = false;
+		hubd_reboot(h);
+	}
+	arm(h);
+}
+
+static void on_cable(struct hubd *h, const struct msg_console_cable *m)
+{
+	enum console_end e = session_on_cable(&h->console.session, m->there, m->senses);
+
+	forget_waiting(h);
+	if (e != CONSOLE_END_NONE)
+		tell_end(h, e);
+	arm(h);
+}
+
+static void on_message(void *arg, struct ipc *link, const struct msg *m)
+{
+	(void)link;
+	if (m->kind == MSG_CONSOLE_ASK)
+		on_ask(arg, &m->console_ask);
+	else if (m->kind == MSG_CONSOLE_CABLE)
+		on_cable(arg, &m->console_cable);
+}
+
+/* Another hub-console does not go on with the session of the one before. */
+static void on_down(void *arg, struct ipc *link)
+{
+	const struct msg_console_cable gone = { 0 };
+
+	(void)link;
+	on_cable(arg, &gone);
+}
+
+static void on_up(void *arg, struct ipc *link)
+{
+	(void)arg;
+	(void)link;
+}
+
+static void on_violation(void *arg, struct ipc *link, unsigned count)
+{
+	(void)link;
+	(void)count;
+	hubd_on_breach(arg, ROLE_CONSOLE);
+}
+
+int hubd_open_console(struct hubd *h)
+{
+	static const struct ipc_handlers handlers = { .up = on_up,
+						      .down = on_down,
+						      .message = on_message,
+						      .violation = on_violation };
+	const struct ipc_config cfg = { .self = ROLE_HUBD,
+					.peer = ROLE_CONSOLE,
+					.run_dir = h->options.run_dir,
+					.same_user = h->options.same_user };
+	struct hubd_console *c = &h->console;
+
+	c->button_fd = open_button(h);
+	session_init(&c->session, c->button_fd >= 0, console_offered());
+	return ipc_listen(h->rt, &cfg, &handlers, h, &c->link);
+}
+
+void hubd_start_console(struct hubd *h)
+{
+	struct hubd_console *c = &h->console;
+
+	c->timer = rt_timer_new(h->rt, on_timer, h);
+	if (c->button_fd >= 0)
+		c->button = rt_fd_new(h->rt, c->button_fd, RT_READ, on_button, h);
+}
+
+void hubd_end_console(struct hubd *h)
+{
+	struct hubd_console *c = &h->console;
+
+	rt_fd_free(c->button);
+	if (c->button_fd >= 0)
+		close(c->button_fd);
+	rt_timer_free(c->timer);
+	ipc_free(c->link);
+}
+
+void hubd_console_on_store(struct hubd *h)
+{
+	send_audits(h);
+}
+
+void hubd_console_on_status(struct hubd *h, const struct msg_status *s)
+{
+	struct hubd_console *c = &h->console;
+	bool waits = c->unsent > 0;
+
+	if (s->what == STATUS_BLOCKED && s->a <= STORE_FAULT) {
+		c->store_told = true;
+		c->blocked = (enum store_blocked)s->a;
+	} else if (s->what == STATUS_UPLINK) {
+		c->uplink_told = true;
+		c->connected = s->a == 1;
+		c->handshakes = s->b;
+	} else if (s->what == STATUS_SAVED || s->what == STATUS_DELIVERED) {
+		c->unsent_told = true;
+		c->unsent = s->a;
+		if (s->what == STATUS_SAVED)
+			c->highest = s->b;
+		else
+			c->contig = s->b;
+	}
+	if (!waits && c->unsent > 0)
+		c->unsent_since = rt_mono();
+}
+
+void hubd_console_on_level(struct hubd *h)
+{
+	if (h->console.timer)
+		on_timer(h);
+}

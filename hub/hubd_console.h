@@ -1,0 +1,68 @@
+#pragma once
+
+/*
+ * hubd_console.h - hubd's side of the console: who is there, what he asks, what he is told.
+ *
+ *   hub-console --CONSOLE_ASK--> console_session.h: may he? -> hubd_console_verbs.c: done -> CONSOLE_ANSWER, AUDIT
+ *
+ * Included by hubd_inside.h only.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/console_session.h"
+#include "hub/core/msg.h"
+
+struct hubd;
+
+enum { CONSOLE_AUDITS_MAX = 16, CONSOLE_SALT_LEN = 16 };
+
+/* Fields are private to hubd_console*.c. */
+struct hubd_console {
+	struct ipc *link;
+	struct rt_timer *timer;
+	struct console_session session;
+	int button_fd; /* -1: the board has none */
+	struct rt_fd *button;
+	/* a verb that waits for the button */
+	struct msg_console_ask waiting;
+	struct mono asked;		/* the line that is being answered */
+	uint8_t salt[CONSOLE_SALT_LEN]; /* of the hashes of this session */
+	bool reboots;			/* once the answer is out */
+	struct mono reboot_at;
+	/* what others told last */
+	bool store_told, uplink_told, connected, unsent_told;
+	enum store_blocked blocked;
+	uint64_t handshakes, unsent, highest, contig;
+	struct mono unsent_since;
+	/* what hub-store has not heard of */
+	struct audit_event audits[CONSOLE_AUDITS_MAX];
+	size_t audit_count;
+	uint32_t audits_lost;
+};
+
+/* An answer that is being written: as many messages as it takes. */
+struct console_page {
+	struct hubd *h;
+	struct msg m;
+	uint8_t row;
+};
+
+/* page_row - what follows stands on a line of its own. page_add - one value. */
+void page_row(struct console_page *p);
+void page_add(struct console_page *p, enum console_label label, enum console_type type,
+	      uint64_t value);
+void page_word(struct console_page *p, enum console_label label, enum console_word word);
+
+/* --- hubd_console_verbs.c: what verbs do -------------------------------------------------- */
+
+/* console_offered - verbs that are built: a set of VERB_BIT. */
+uint32_t console_offered(void);
+/*
+ * console_do - a verb that may be done. Values go to the page.
+ *
+ * Returns CONSOLE_WHY_NONE or why it could not be done.
+ */
+enum console_why console_do(struct hubd *h, const struct msg_console_ask *a,
+			    struct console_page *p);
