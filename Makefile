@@ -56,7 +56,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
 core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o der.o enrolled.o envelope.o err.o evidence.o fido.o image.o \
-	hex.o label.o limits.o manifest.o msg.o reading.o refusal.o schedule.o signer.o status.o ticket.o time.o token.o trust.o verbs.o)
+	hex.o label.o limits.o manifest.o msg.o reading.o refusal.o schedule.o signer.o snapshot.o status.o ticket.o time.o token.o trust.o verbs.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
 rt := $(addprefix hub/rt/,clock.o failpoint.o file.o ipc.o log.o notify.o options.o rt.o sandbox.o)
@@ -96,7 +96,7 @@ store_pure := $(addprefix storage/,btree.o capture.o crc32.o days.o ranges.o spo
 keys := $(addprefix storage/,keys.o keys_audit.o keys_enrol.o keys_open.o keys_recovery.o recovery.o root.o slots.o)
 records := $(store_pure) $(addprefix storage/,queue.o queue_ack.o queue_evict.o queue_keep.o records.o records_open.o records_salvage.o records_spool.o \
 	salvage.o salvage_small.o salvage_walk.o page_file.o ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(keys)
-store := $(records) $(addprefix storage/,reset_rule.o days_record.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_fence.o store_open.o store_resync.o store_retire.o store_room.o store_status.o store_tell.o) \
+store := $(records) $(addprefix storage/,reset_rule.o days_record.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_fence.o store_open.o store_own.o store_resync.o store_retire.o store_room.o store_snapshot.o store_status.o store_tell.o) \
 	hub/crypto/manifest_sign.o $(audit_store) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)

@@ -495,6 +495,11 @@ uint64_t audit_lost(const struct audit *a)
 	return a->lost;
 }
 
+size_t audit_file_count(const struct audit *a)
+{
+	return a->files.count;
+}
+
 int audit_export(const struct audit *a, size_t n, uint8_t *ret)
 {
 	struct audit_found found;

@@ -138,6 +138,7 @@ uint64_t
 audit_lost(const struct audit
 		   *a); /* events that could not be written and are not told of yet */
 
+size_t audit_file_count(const struct audit *a);
 /* audit_export - the n-th file (from 0) in dense form, what is durable of it. ret: AUDIT_DENSE_MAX octets.
  * Returns its length, -ENOENT (no more), -EBADMSG (not readable) or -EIO, -ENOMEM. */
 int audit_export(const struct audit *a, size_t n, uint8_t *ret);

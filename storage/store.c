@@ -206,6 +206,7 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_ACK: on_ack(s, &m->ack, now); break;
 	case MSG_FENCE: store_on_fence(s, &m->fence); break;
 	case MSG_EVIDENCE: store_on_evidence(s, &m->evidence); break;
+	case MSG_SNAPSHOT: store_on_snapshot(s, &m->snapshot); break;
 	case MSG_SIGN_KEYS: store_on_sign_keys(s, &m->sign_keys); break;
 	case MSG_AUDIT: store_audit_people(s, &m->audit); break;
 	case MSG_HEALTH:
@@ -230,12 +231,14 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_TEST:
 	case MSG_VERDICT:
 	case MSG_ENROLMENT:
+	case MSG_IDENTITY:
 	case MSG_INCIDENT:
 	case MSG_STATUS:
 	case MSG_BONDED:
 	case MSG_FENCED:
 	case MSG_LINK_ASK:
 	case MSG_EVIDENCE_TAKEN:
+	case MSG_SNAPSHOT_TAKEN:
 	case MSG_CONSOLE_ASK:
 	case MSG_CONSOLE_ANSWER:
 	case MSG_CONSOLE_CABLE:
@@ -413,6 +416,7 @@ void store_run(struct store *s, struct mono now)
 	run_intake(s, now);
 	store_run_days(s, now);
 	store_run_evidence(s, now);
+	store_run_snapshot(s, now);
 	run_state(s);
 	run_steps(s, now);
 	store_update_blocked(s);
@@ -443,6 +447,7 @@ struct mono store_deadline(const struct store *s, struct mono now)
 	next = earlier(next, store_retire_deadline(s));
 	next = earlier(next, store_day_deadline(s, now));
 	next = earlier(next, store_evidence_deadline(s));
+	next = earlier(next, store_snapshot_deadline(s));
 	next = earlier(next, store_news_deadline(s));
 	next = earlier(next, store_audit_deadline(s));
 	return earlier(next, handover_deadline(&s->handover, now));
@@ -480,6 +485,7 @@ void store_free(struct store *s)
 	if (!s)
 		return;
 	store_audit_close(s);
+	store_snapshot_drop(s);
 	store_close_state(s);
 	records_free(s->records);
 	keys_free(s->keys);

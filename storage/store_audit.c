@@ -17,11 +17,13 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "hub/core/err.h"
+#include "hub/crypto/audit_segment.h"
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
 #include "hub/rt/rt.h"
@@ -596,6 +598,21 @@ void store_audit_evidence(struct store *s, uint64_t counter, unsigned findings)
 	e.outcome = findings ? AUDIT_SERIOUS_FAILURE : AUDIT_SUCCESS;
 	set_detail(&e, "evidence %" PRIu64, counter);
 	write_event(s, &e);
+}
+
+size_t store_audit_files(const struct store *s)
+{
+	return s->audit.log ? audit_file_count(s->audit.log) : 0;
+}
+
+int store_audit_file(const struct store *s, size_t n, uint8_t **ret)
+{
+	int r = s->audit.log ? 0 : -ENOENT;
+
+	*ret = r ? NULL : malloc(AUDIT_DENSE_MAX);
+	if (r == 0)
+		r = *ret ? audit_export(s->audit.log, n, *ret) : -ENOMEM;
+	return r;
 }
 
 void store_audit_people(struct store *s, const struct audit_event *e)

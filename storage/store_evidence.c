@@ -11,52 +11,16 @@
 #include "hub/core/err.h"
 #include "hub/rt/log.h"
 
-static bool is_ready(const struct store *s)
-{
-	return s->can_sign && s->has_config && s->has_owner && !s->foreign && !s->full &&
-	       !s->broken && s->config.level < LEVEL_RETIRED &&
-	       !intake_holds(&s->intake) && records_ready(s->records);
-}
-
-static int seal_piece(struct store *s, size_t i, uint64_t seq, struct queue_entry *ret)
-{
-	const struct evidence_held *h = &s->evidence;
-	struct envelope e = { .epoch = s->config.epoch,
-			      .assignment = s->config.assignment,
-			      .seq = seq,
-			      .class = CLASS_ROUTINE,
-			      .kind = READING_EVIDENCE,
-			      .body_len = (uint32_t)SEALED_LEN((size_t)h->len[i]) };
-	uint8_t ad[ENVELOPE_LEN];
-	uint8_t *body = s->evidence.sealed[i];
-	int r;
-
-	memcpy(e.hub, s->config.hub, HUB_ID_LEN);
-	envelope_encode(&e, ad);
-	r = seal(s->config.seal_key_id, s->config.seal_public, ad, sizeof(ad),
-		 h->bytes[i], h->len[i], body);
-	if (r)
-		return r;
-	*ret = (struct queue_entry){ .record = { .assignment = e.assignment,
-						 .seq = e.seq,
-						 .class = e.class,
-						 .kind = e.kind,
-						 .body = body,
-						 .body_len = e.body_len } };
-	return 0;
-}
+_Static_assert((int)EVIDENCE_PIECES_MAX <= (int)OWN_GROUP_MAX, "one commit");
 
 static int insert(struct store *s)
 {
-	struct queue_entry entries[EVIDENCE_PIECES_MAX];
-	uint64_t seq;
-	int r = 0;
+	const struct evidence_held *h = &s->evidence;
+	const uint8_t *body[EVIDENCE_PIECES_MAX];
 
-	records_reserve(s->records, s->evidence.total);
-	seq = records_next_seq(s->records);
-	for (size_t i = 0; i < s->evidence.total && r == 0; i++)
-		r = seal_piece(s, i, seq + i, &entries[i]);
-	return r ? r : records_insert(s->records, entries, s->evidence.total);
+	for (size_t i = 0; i < h->total; i++)
+		body[i] = h->bytes[i];
+	return store_own_insert(s, READING_EVIDENCE, body, h->len, h->total);
 }
 
 void store_on_evidence(struct store *s, const struct msg_evidence *m)
@@ -77,7 +41,8 @@ void store_on_evidence(struct store *s, const struct msg_evidence *m)
 static void answer(struct store *s)
 {
 	const struct msg m = { .kind = MSG_EVIDENCE_TAKEN,
-			       .evidence_taken = { s->evidence.counter } };
+			       .evidence_taken = { s->evidence.counter,
+						   store_snapshot_wanted(s) } };
 
 	/* not there any more: it tells it again */
 	(void)store_send(s, ROLE_MEASURE, &m);
@@ -89,7 +54,7 @@ void store_run_evidence(struct store *s, struct mono now)
 	struct evidence_held *h = &s->evidence;
 	int r;
 
-	if (h->total == 0 || h->count < h->total || !is_ready(s) ||
+	if (h->total == 0 || h->count < h->total || !store_own_ready(s) ||
 	    !mono_reached(now, h->retry_at))
 		return;
 	r = insert(s);
@@ -98,7 +63,6 @@ void store_run_evidence(struct store *s, struct mono now)
 		log_warn("evidence-not-taken", "error=\"%s\"", err_text(r));
 		return;
 	}
-	s->saved = true;
 	store_audit_evidence(s, h->counter, h->findings);
 	answer(s);
 }
@@ -107,12 +71,15 @@ struct mono store_evidence_deadline(const struct store *s)
 {
 	const struct evidence_held *h = &s->evidence;
 
-	return h->total > 0 && h->count == h->total && is_ready(s) ? h->retry_at
-								   : MONO_NEVER;
+	return h->total > 0 && h->count == h->total && store_own_ready(s) ? h->retry_at
+									  : MONO_NEVER;
 }
 
 void store_on_measure_link(struct store *s, bool up)
 {
-	if (!up) /* who does not wait for an answer has not delivered */
-		s->evidence.total = s->evidence.count = 0;
+	if (up)
+		return;
+	/* who does not wait for an answer has not delivered */
+	s->evidence.total = s->evidence.count = 0;
+	store_snapshot_drop(s);
 }

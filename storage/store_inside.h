@@ -3,6 +3,7 @@
 /*
  * store_inside.h - what store*.c share and nobody else sees.
  */
+#include "hub/core/snapshot.h"
 #include "hub/core/status.h"
 #include "storage/audit.h"
 #include "storage/handover.h"
@@ -27,6 +28,7 @@ enum {
 		60 * 60 *
 		1000, /* the clinic is believed that it lost something at most this often */
 	STORE_PATH_BYTES = DIR_BYTES + 32,
+	OWN_GROUP_MAX = 16, /* records that are sealed and committed together */
 };
 
 /* An incident that hubd does not know yet. */
@@ -107,7 +109,22 @@ struct evidence_held {
 	struct mono retry_at;
 	size_t len[EVIDENCE_PIECES_MAX];
 	uint8_t bytes[EVIDENCE_PIECES_MAX][EVIDENCE_PIECE_BODY_MAX];
-	uint8_t sealed[EVIDENCE_PIECES_MAX][SEALED_BODY_MAX];
+};
+
+/* What a locked hub looked like, until it is durable. Fields are private to store_snapshot.c; all zero at first. */
+struct snapshot_held {
+	uint64_t number;      /* 0: there is none */
+	uint32_t done, total; /* pieces of the item at hand: durable, and of it all */
+	size_t count;	      /* pieces that came since */
+	size_t len[SNAPSHOT_AHEAD];
+	uint8_t bytes[SNAPSHOT_AHEAD][SNAPSHOT_PIECE_MAX];
+	/* of the audit log: files to go, the one at hand and its item; NULL: none is at hand */
+	bool audit;
+	size_t file;
+	uint32_t item;
+	uint8_t *dense; /* owned */
+	size_t dense_len;
+	struct mono retry_at;
 };
 
 /* Secret memory: readings in clear, signing key, engine share. */
@@ -144,6 +161,7 @@ struct store {
 	struct audited audit;
 	struct told_status status;
 	struct evidence_held evidence;
+	struct snapshot_held snapshot;
 	struct retiring retiring;
 	struct msg_fence fence; /* asked by hubd and not answered; step 0: nothing */
 	struct report reports[REPORTS_MAX];
@@ -230,6 +248,24 @@ void store_on_measure_link(struct store *s, bool up);
 void store_run_evidence(struct store *s, struct mono now);
 struct mono store_evidence_deadline(const struct store *s);
 
+/* --- store_own.c: the hub's own accounts, as records among the others -------------------------- */
+
+/* Can a record be made now that is nobody's reading? */
+bool store_own_ready(const struct store *s);
+/* Seals and commits them, all or none. n: 1..OWN_GROUP_MAX. Returns 0 or as records_insert. */
+int store_own_insert(struct store *s, enum reading_kind kind, const uint8_t *const *body,
+		     const size_t *len, size_t n);
+
+/* --- store_snapshot.c: what a locked hub looked like ------------------------------------------- */
+
+/* The one that is wanted and not known to be there; 0: none. */
+uint64_t store_snapshot_wanted(const struct store *s);
+void store_on_snapshot(struct store *s, const struct msg_snapshot *m);
+/* Whoever sent it is gone: what is not whole is begun anew. */
+void store_snapshot_drop(struct store *s);
+void store_run_snapshot(struct store *s, struct mono now);
+struct mono store_snapshot_deadline(const struct store *s);
+
 /* --- store_status.c: how the hub is, for the clinic --------------------------------------------- */
 
 /* Offers the status to the next batch: one that is a heartbeat, or any if it has changed. Before each handover_make. */
@@ -280,6 +316,10 @@ void store_audit_lost(struct store *s, const char *why, uint64_t first, uint64_t
 void store_audit_no_space(struct store *s);
 /* Evidence of hub-measure is durable; findings: confirmed ones in the hub's processes. */
 void store_audit_evidence(struct store *s, uint64_t counter, unsigned findings);
+/* How many files the log has, 0: it is not open. */
+size_t store_audit_files(const struct store *s);
+/* The n-th of them in dense form (audit_export). *ret is the caller's, NULL if there is none. Returns its length or -errno. */
+int store_audit_file(const struct store *s, size_t n, uint8_t **ret);
 /* What people did at the console, as hubd says it. */
 void store_audit_people(struct store *s, const struct audit_event *e);
 /* The spool is in use from now on, or no longer; count: readings in it. */

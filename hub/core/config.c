@@ -92,6 +92,7 @@ bool config_kind_good(enum reading_kind k)
 	case READING_OXIMETRY_STREAM:
 	case READING_GLUCOSE_CONTEXT:
 	case READING_DEVICE_INFORMATION:
+	case READING_SNAPSHOT:
 	case READING_EVIDENCE:
 	case READING_MANIFEST:
 	case READING_TOMBSTONE: break;

@@ -1004,11 +1004,50 @@ static void get_evidence(struct in *in, struct msg *m)
 static void put_evidence_taken(struct writer *w, const struct msg *m)
 {
 	write_be64(w, m->evidence_taken.counter);
+	write_be64(w, m->evidence_taken.snapshot);
 }
 
 static void get_evidence_taken(struct in *in, struct msg *m)
 {
 	m->evidence_taken.counter = read_be64(&in->r);
+	m->evidence_taken.snapshot = read_be64(&in->r);
+}
+
+static void put_snapshot(struct writer *w, const struct msg *m)
+{
+	const struct msg_snapshot *v = &m->snapshot;
+
+	write_be64(w, v->number);
+	write_be16(w, v->index);
+	write_be16(w, v->total);
+	write_be16(w, v->len);
+	write_bytes(w, v->bytes, v->len);
+}
+
+static void get_snapshot(struct in *in, struct msg *m)
+{
+	struct msg_snapshot *v = &m->snapshot;
+
+	v->number = read_be64(&in->r);
+	v->index = read_be16(&in->r);
+	v->total = (uint16_t)get_max(in, read_be16(&in->r), SNAPSHOT_PIECES_MAX);
+	v->len = (uint16_t)get_max(in, read_be16(&in->r), SNAPSHOT_PIECE_MAX);
+	read_bytes(&in->r, v->bytes, v->len);
+	in->bad |= v->number == 0 || v->index >= v->total || v->len == 0;
+}
+
+static void put_snapshot_taken(struct writer *w, const struct msg *m)
+{
+	write_be64(w, m->snapshot_taken.number);
+	write_be16(w, m->snapshot_taken.count);
+	write_u8(w, m->snapshot_taken.whole);
+}
+
+static void get_snapshot_taken(struct in *in, struct msg *m)
+{
+	m->snapshot_taken.number = read_be64(&in->r);
+	m->snapshot_taken.count = read_be16(&in->r);
+	m->snapshot_taken.whole = get_bool(in);
 }
 
 static void put_console_ask(struct writer *w, const struct msg *m)
@@ -1268,6 +1307,9 @@ static const struct row {
 	{ MSG_EVIDENCE, BIT(ROLE_MEASURE), BIT(ROLE_STORE), put_evidence, get_evidence },
 	{ MSG_EVIDENCE_TAKEN, BIT(ROLE_STORE), BIT(ROLE_MEASURE), put_evidence_taken,
 	  get_evidence_taken },
+	{ MSG_SNAPSHOT, BIT(ROLE_MEASURE), BIT(ROLE_STORE), put_snapshot, get_snapshot },
+	{ MSG_SNAPSHOT_TAKEN, BIT(ROLE_STORE), BIT(ROLE_MEASURE), put_snapshot_taken,
+	  get_snapshot_taken },
 	{ MSG_CONSOLE_ASK, BIT(ROLE_CONSOLE), BIT(ROLE_HUBD), put_console_ask,
 	  get_console_ask },
 	{ MSG_CONSOLE_ANSWER, BIT(ROLE_HUBD), BIT(ROLE_CONSOLE), put_console_answer,

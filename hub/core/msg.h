@@ -20,6 +20,7 @@
 #include "hub/core/evidence.h"
 #include "hub/core/reading.h"
 #include "hub/core/refusal.h"
+#include "hub/core/snapshot.h"
 
 enum {
 	MSG_VERSION = 1,
@@ -100,6 +101,9 @@ enum msg_kind {
 	/* hub-measure -> hub-store: signed evidence, in pieces; and whether it is durable */
 	MSG_EVIDENCE = 0x60,
 	MSG_EVIDENCE_TAKEN = 0x61,
+	/* the same of a snapshot, which hub-store has asked for with EVIDENCE_TAKEN */
+	MSG_SNAPSHOT = 0x62,
+	MSG_SNAPSHOT_TAKEN = 0x63,
 	/* hub-console -> hubd: a line; and the answer */
 	MSG_CONSOLE_ASK = 0x70,
 	MSG_CONSOLE_ANSWER = 0x71,
@@ -439,6 +443,21 @@ struct msg_evidence {
 
 struct msg_evidence_taken {
 	uint64_t counter;
+	uint64_t snapshot; /* the one that is wanted (snapshot_number); 0: none */
+};
+
+/* A piece of a snapshot's signed texts. */
+struct msg_snapshot {
+	uint64_t number;
+	uint16_t index, total; /* 0..total-1, in their order; index 0 begins anew */
+	uint16_t len;
+	uint8_t bytes[SNAPSHOT_PIECE_MAX];
+};
+
+struct msg_snapshot_taken {
+	uint64_t number;
+	uint16_t count; /* pieces from the first on that are durable */
+	bool whole; /* all that belongs to the snapshot is, hub-store's own part too */
 };
 
 /* UTC as the clinic said it, tied to the monotonic clock. */
@@ -675,6 +694,8 @@ struct msg {
 		struct msg_link_facts link_facts;
 		struct msg_evidence evidence;
 		struct msg_evidence_taken evidence_taken;
+		struct msg_snapshot snapshot;
+		struct msg_snapshot_taken snapshot_taken;
 		struct msg_console_ask console_ask;
 		struct msg_console_answer console_answer;
 		struct msg_console_cable console_cable;

@@ -412,6 +412,8 @@ const char *reading_kind_text(enum reading_kind k)
 		return "manifest";
 	if (k == READING_EVIDENCE)
 		return "evidence";
+	if (k == READING_SNAPSHOT)
+		return "snapshot";
 	return k == READING_TOMBSTONE
 		       ? "tombstone"
 		       : word(words, sizeof(words) / sizeof(*words), (unsigned)k);

@@ -40,6 +40,8 @@ enum reading_kind {
 	/* not a measurement: what a peripheral says of itself, see ble/dis.h */
 	READING_DEVICE_INFORMATION = 12,
 	READING_KIND_LAST = READING_DEVICE_INFORMATION,
+	/* not a reading: a piece of what a locked hub looked like, see snapshot.h */
+	READING_SNAPSHOT = 252,
 	/* not a reading: a piece of hub-measure's evidence, see evidence.h */
 	READING_EVIDENCE = 253,
 	/* not a reading: the hub's signed account of a day, see manifest.h */
@@ -51,7 +53,8 @@ enum reading_kind {
 /* reading_is_hubs - is a record of this kind the hub's own account, and nobody's reading? Pure. */
 static inline bool reading_is_hubs(unsigned kind)
 {
-	return kind == READING_MANIFEST || kind == READING_EVIDENCE;
+	return kind == READING_MANIFEST || kind == READING_EVIDENCE ||
+	       kind == READING_SNAPSHOT;
 }
 
 /* One component of a reading. The numbers are on the wire. */

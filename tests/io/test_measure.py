@@ -196,7 +196,7 @@ class World:
         expect(piece[:4], [1, counter, index, total], 'head of a piece')
         pieces[index] = piece[4]
         if index + 1 == total and answer:
-            link.send(struct.pack('>BBQ', 1, TAKEN, counter))
+            link.send(struct.pack('>BBQQ', 1, TAKEN, counter, 0))
 
     def close(self):
         self.child.kill()

@@ -27,6 +27,7 @@
 #include "clinic/audit_report.h"
 #include "hub/crypto/crypto.h"
 #include "hub/core/evidence.h"
+#include "hub/core/snapshot.h"
 #include "hub/crypto/manifest_sign.h"
 #include "hub/rt/file.h"
 #include "hub/rt/ipc.h"
@@ -78,6 +79,11 @@ static struct {
 	unsigned pieces;
 	struct evidence_piece last;
 	uint8_t bytes[EVIDENCE_PIECE_MAX]; /* of the last piece */
+	uint64_t wanted;		   /* snapshot */
+	struct msg_snapshot_taken snapshot;
+	/* pieces of a snapshot's items at the clinic, and the octets of its second item's begin */
+	unsigned item_pieces[SNAPSHOT_ITEMS_MAX], item_total[SNAPSHOT_ITEMS_MAX];
+	uint8_t audit_begin[4];
 } watcher;
 
 /* hubd */
@@ -183,6 +189,22 @@ static void on_coap_up(void *arg, struct ipc *l)
 	want(3, false);
 }
 
+/* In their order, each with its item in all its octets; but for the audit log's. */
+static void keep_snapshot(const uint8_t *body, size_t len)
+{
+	struct snapshot_piece p;
+
+	CHECK_INT(snapshot_piece_decode(body, len, &p), 0);
+	CHECK_UINT(p.number, 42);
+	CHECK_UINT(p.index, watcher.item_pieces[p.item]++);
+	watcher.pieces++;
+	watcher.item_total[p.item] = p.total;
+	if (p.item == SNAPSHOT_ITEM_TEXTS)
+		CHECK_UINT(p.bytes[p.len - 1], p.index);
+	else if (p.index == 0)
+		memcpy(watcher.audit_begin, p.bytes, sizeof(watcher.audit_begin));
+}
+
 static void keep(const struct batch *b, const struct record *r)
 {
 	struct envelope e = { .epoch = b->epoch,
@@ -212,6 +234,10 @@ static void keep(const struct batch *b, const struct record *r)
 			  0);
 		memcpy(watcher.bytes, watcher.last.bytes, watcher.last.len);
 		watcher.pieces++;
+		return;
+	}
+	if (r->kind == READING_SNAPSHOT) {
+		keep_snapshot(body, r->body_len - SEALED_LEN(0));
 		return;
 	}
 	if (r->kind == READING_MANIFEST) {
@@ -496,7 +522,12 @@ static void check_exactly_once(void)
 static void on_measure_message(void *arg, struct ipc *l, const struct msg *m)
 {
 	(void)arg, (void)l;
-	watcher.taken = m->evidence_taken.counter;
+	if (m->kind == MSG_SNAPSHOT_TAKEN) {
+		watcher.snapshot = m->snapshot_taken;
+	} else {
+		watcher.taken = m->evidence_taken.counter;
+		watcher.wanted = m->evidence_taken.snapshot;
+	}
 	rt_stop(rt);
 }
 
@@ -515,6 +546,20 @@ static void send_evidence(uint64_t counter, uint8_t first, uint8_t last)
 		n = evidence_piece_encode(&p, m.evidence.bytes, sizeof(m.evidence.bytes));
 		CHECK(n > 0);
 		m.evidence.len = (uint16_t)n;
+		CHECK_INT(ipc_send(looker, &m), 0);
+	}
+}
+
+/* Pieces first..last of twenty, each with its index in all its octets. */
+static void send_snapshot(uint16_t first, uint16_t last)
+{
+	struct msg m = { .kind = MSG_SNAPSHOT,
+			 .snapshot = { .number = 42, .total = 20 } };
+
+	for (uint16_t i = first; i <= last; i++) {
+		m.snapshot.index = i;
+		m.snapshot.len = i == 19 ? 10 : SNAPSHOT_PIECE_MAX;
+		memset(m.snapshot.bytes, i, sizeof(m.snapshot.bytes));
 		CHECK_INT(ipc_send(looker, &m), 0);
 	}
 }
@@ -1118,6 +1163,46 @@ static void test_evidence(void)
 	memset(&watcher, 0, sizeof(watcher));
 }
 
+/* Of a locked hub: it is asked for, comes in groups, and the audit log follows. */
+static void test_snapshot(void)
+{
+	struct msg health = { .kind = MSG_HEALTH,
+			      .health = { .level = 2, .lock_epoch = 5 } };
+
+	start(NULL);
+	UNTIL(cuff.ready);
+	measure(2);
+	UNTIL(all_answered());
+	UNTIL(ipc_is_up(looker));
+	send_evidence(1, 0, 2);
+	UNTIL(watcher.taken == 1);
+	CHECK_UINT(watcher.wanted, 0);
+	CHECK_INT(ipc_send(hubd, &health), 0);
+	while (watcher.wanted != 42) { /* it may hear of the evidence first */
+		uint64_t counter = watcher.taken + 1;
+
+		send_evidence(counter, 0, 2);
+		UNTIL(watcher.taken == counter);
+	}
+	send_snapshot(0, 5); /* one without an end, and then a whole one */
+	send_snapshot(0, SNAPSHOT_AHEAD - 1);
+	UNTIL(watcher.snapshot.count == SNAPSHOT_AHEAD);
+	CHECK(!watcher.snapshot.whole);
+	send_snapshot(SNAPSHOT_AHEAD, 19);
+	UNTIL(watcher.snapshot.whole);
+	CHECK_UINT(watcher.snapshot.number, 42);
+	UNTIL(watcher.item_pieces[0] == 20 && watcher.item_total[1] > 0 &&
+	      watcher.item_pieces[1] == watcher.item_total[1]);
+	CHECK_MEM(watcher.audit_begin, "HAUD", 4);
+	measure(1);
+	UNTIL(all_answered());
+	check_exactly_once();
+	kill_child(SIGTERM);
+	check_log();
+	stop();
+	memset(&watcher, 0, sizeof(watcher));
+}
+
 /* Another identity must not write into this queue. */
 static void test_other_enrolment(void)
 {
@@ -1404,6 +1489,6 @@ static void test_setup(void)
 TEST_MAIN("store_io", test_setup, test_whole_path, test_no_config, test_undecoded,
 	  test_quarantine, test_memory, test_ble_restarted, test_offline_and_kills,
 	  test_failpoints, test_bad_packets, test_lying_clinic, test_restored, test_lock,
-	  test_days, test_evidence, test_wrong_root, test_other_enrolment,
+	  test_days, test_evidence, test_snapshot, test_wrong_root, test_other_enrolment,
 	  test_nothing_readable, test_nothing_to_give_up, test_small_disk,
 	  test_full_disk_with_log, test_too_small_for_a_log, test_reserve)
