@@ -146,7 +146,7 @@ clinic += clinic/life.o clinic/store_life.o
 # requests for certificates
 enroller := clinic/enroller.o clinic/enroller_bodies.o clinic/enroller_ticket.o coap/enrol_server.o hub/crypto/csr.o
 # the clinic's door: questions, answers, the sockets
-door := $(addprefix clinic/,bundle_own.o door.o door_answer.o door_config.o door_decide.o door_page.o door_records.o door_row.o door_rows.o door_rows_records.o door_rows_visit.o door_visit.o hub_facts.o store_person.o wire.o)
+door := $(addprefix clinic/,bundle_own.o door.o door_answer.o door_config.o door_decide.o door_order.o door_page.o door_records.o door_row.o door_rows.o door_rows_order.o door_rows_records.o door_rows_visit.o door_visit.o hub_facts.o order_take.o store_person.o wire.o)
 clinicd := clinic/clinicd.o clinic/calls.o clinic/door_serve.o $(door) clinic/enrol_role.o clinic/config_serve.o clinic/flood.o clinic/metrics.o $(enroller) $(clinic) $(coap_server) $(coap_shared)
 clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lpq
 # what people type and read; the device's own words are read by the code that wrote them

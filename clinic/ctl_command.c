@@ -1,73 +1,92 @@
 /*
  * ctl_command.c - clinicctl command: the orders to a hub, who has signed them, and what became of them; the second signature.
  */
-#include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "clinic/ctl.h"
-#include "clinic/ctl_decide.h"
 #include "clinic/ctl_order.h"
 #include "clinic/folder.h"
+#include "clinic/remote.h"
 
 struct listing {
 	const struct order_args *a;
-	const struct hub *h;
 	int64_t now_ms;
 	uint64_t only; /* 0: all */
 	unsigned found;
 };
 
+static int show_of(void *arg, const char *hub, const struct order *o)
+{
+	struct listing *l = arg;
+
+	l->found++;
+	if (l->a->json)
+		order_print_json(hub, o, l->now_ms);
+	else
+		order_print(hub, o, l->now_ms);
+	return 0;
+}
+
 static int show_one(void *arg, const struct order *o)
 {
 	struct listing *l = arg;
 
-	if (l->only && o->command.counter != l->only)
-		return 0;
-	l->found++;
-	if (l->a->json)
-		order_print_json(l->h, o, l->now_ms);
-	else
-		order_print(l->h, o, l->now_ms);
-	return 0;
+	return l->only && o->command.counter != l->only ? 0 : show_of(arg, l->a->hub, o);
 }
 
-static int show(const struct order_args *a, struct store *store)
+/* Of one hub; without a name what waits for a signature, of all. */
+static int show(const struct order_args *a)
 {
 	struct listing l = { .a = a,
 			     .now_ms = ctl_now_ms(),
 			     .only = (uint64_t)a->counter };
-	struct hub h;
-	int r = store_hub_by_name(store, a->hub, &h);
+	char why[FOLDER_WHY_MAX];
+	struct remote *clinic;
+	int r = remote_open(a->dir, &clinic, why);
 
-	l.h = &h;
-	if (r == 0)
-		r = store_order_each(store, &h, show_one, &l);
 	if (r < 0)
-		return ctl_store_failed(a->dir, a->hub, r);
-	if (l.found == 0 && a->counter)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = a->hub ? remote_orders(clinic, a->hub, show_one, &l)
+		   : remote_waiting(clinic, show_of, &l);
+	r = r < 0 ? remote_failed(clinic, a->hub, r) : CTL_OK;
+	remote_close(clinic);
+	if (r == CTL_OK && l.found == 0 && a->counter)
 		return ctl_complain(CTL_NO_INPUT, "hub '%s' has no order %ld", a->hub,
 				    a->counter);
-	if (l.found == 0 && !a->json)
-		printf("  %s: no orders\n", a->hub);
-	return CTL_OK;
+	if (r == CTL_OK && l.found == 0 && !a->json)
+		printf("  %s: no orders%s\n", a->hub ? a->hub : "all hubs",
+		       a->hub ? "" : " that wait for a signature");
+	return r;
 }
 
 static int run_show(int argc, char **argv, bool counter)
 {
-	char why[FOLDER_WHY_MAX];
 	struct order_args a;
-	struct store *store;
 	int r = order_parse(&ctl_command, argc, argv, 2, counter, NULL, 0, &a);
 
-	if (r != CTL_OK)
-		return r;
-	r = folder_open_store(a.dir, &store, why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = show(&a, store);
-	store_close(store);
-	return r;
+	return r == CTL_OK ? show(&a) : r;
+}
+
+static int run_waiting(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct order_args a = { .dir = NULL };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j')
+			return ctl_misused(&ctl_command,
+					   "command waiting: nothing was read");
+		a.json = true;
+	}
+	if (!ctl_operands(&ctl_command, argc, argv, optind, 2))
+		return CTL_USAGE;
+	a.dir = argv[optind + 1];
+	return show(&a);
 }
 
 static int run_sign(int argc, char **argv)
@@ -89,9 +108,10 @@ static int run_one(int argc, char **argv)
 }
 
 static const struct ctl_part parts[] = {
-	{ "list", run_list, false },
-	{ "show", run_one, false },
-	{ "sign", run_sign, false },
+	{ "list", run_list, true },
+	{ "show", run_one, true },
+	{ "sign", run_sign, true },
+	{ "waiting", run_waiting, true },
 	{ 0 },
 };
 
@@ -102,11 +122,14 @@ const struct ctl_verb ctl_command = {
 		 "       clinicctl command show DIR HUB COUNTER [--json]\n"
 		 "       clinicctl command sign DIR HUB COUNTER --as NAME [--key FILE] "
 		 "[--json]\n"
+		 "       clinicctl command waiting DIR [--json]\n"
 		 "Shows the orders to a hub ('clinicctl lock', 'release', 'test', "
 		 "'reboot', 'retire'): who has signed,\n"
 		 "which signature is missing, until when it holds and what the hub said "
 		 "of it. 'sign' adds\n"
-		 "the second signature, of another person with another role.\n\n"
+		 "the second signature, of another person with another role; 'waiting' "
+		 "lists those of all hubs\nthat need one, with the roles that would "
+		 "do.\n\n"
 		 "  --as NAME   the signer, one of 'clinicctl signer list'\n"
 		 "  --key FILE  the signer's private key; default signer-NAME.key in "
 		 "DIR\n"

@@ -6,24 +6,20 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "clinic/ctl_decide.h"
-#include "clinic/ctl_retire.h"
-#include "clinic/files.h"
+#include "clinic/door_rows.h"
 #include "clinic/folder.h"
 #include "clinic/json.h"
+#include "clinic/remote.h"
 #include "clinic/signing.h"
 #include "clinic/spec.h"
 #include "clinic/words.h"
 #include "hub/command.h"
 #include "hub/core/err.h"
-#include "hub/crypto/crypto.h"
-#include "hub/rt/failpoint.h"
-#include "hub/rt/file.h"
 
 /* --- the command line ----------------------------------------------------------------------------- */
 
@@ -95,24 +91,36 @@ void order_key_name(const char *signer, char ret[static ORDER_KEY_NAME_MAX])
 	snprintf(ret, ORDER_KEY_NAME_MAX, "signer-%s.key", signer);
 }
 
-static int open_key(const struct order_args *a, struct signing **ret)
+/* One order, from the question what it must say to the answer what became of it. */
+struct giving {
+	const struct order_args *a;
+	struct remote *clinic;
+	struct signing *key; /* opened once, however often the clinic is asked */
+	struct order_facts facts;
+	uint8_t cose[COMMAND_SIGNED_MAX];
+	size_t cose_len;
+	struct order_taken taken;
+};
+
+static int open_key(struct giving *g)
 {
 	char name[ORDER_KEY_NAME_MAX], why[FOLDER_WHY_MAX];
+	const struct order_args *a = g->a;
 	int r;
 
+	if (g->key)
+		return CTL_OK;
 	order_key_name(a->as, name);
-	r = signing_open(a->key, a->dir, name, ret, why);
+	r = signing_open(a->key, a->dir, name, &g->key, why);
 	return r < 0 ? ctl_complain(ctl_exit_code(r), "%s%s", why,
 				    a->key ? "" : "; or say where it is with --key")
 		     : CTL_OK;
 }
 
 /* The key must be that of the person on the list: another one the hub would refuse. */
-static int make_signature(const struct order_args *a, const struct signer_row *by,
-			  const struct command *c, struct order *o, size_t at)
+static int make_signature(struct giving *g, const struct command *c)
 {
 	uint8_t payload[COMMAND_PAYLOAD_MAX];
-	struct signing *key;
 	const uint8_t *back;
 	size_t back_len;
 	int n = command_encode(c, payload, sizeof(payload)), r;
@@ -120,223 +128,330 @@ static int make_signature(const struct order_args *a, const struct signer_row *b
 	if (n < 0)
 		return ctl_complain(CTL_FAILED, "the order cannot be written: %s",
 				    err_text(n));
-	r = open_key(a, &key);
+	r = open_key(g);
 	if (r != CTL_OK)
 		return r;
-	r = signing_sign1(key, SIGN_CONTEXT_COMMAND, payload, (size_t)n,
-			  o->signed_bytes[at], COMMAND_SIGNED_MAX);
-	signing_close(key);
-	if (r < 0 || sign1_open(SIGN_CONTEXT_COMMAND, by->signer.public,
-				o->signed_bytes[at], (size_t)r, &back, &back_len) < 0)
+	r = signing_sign1(g->key, SIGN_CONTEXT_COMMAND, payload, (size_t)n, g->cose,
+			  sizeof(g->cose));
+	g->cose_len = r > 0 ? (size_t)r : 0;
+	if (r < 0 || sign1_open_by(SIGN_CONTEXT_COMMAND, &g->facts.signer.signer, g->cose,
+				   g->cose_len, &back, &back_len) < 0)
+		return ctl_complain(CTL_FAILED,
+				    "the key is not that of '%s'; nothing was ordered",
+				    g->a->as);
+	return CTL_OK;
+}
+
+/* --- what the clinic says ------------------------------------------------------------------------- */
+
+/* Why it was not taken, in words. */
+static int complain(const struct giving *g, const struct command *c)
+{
+	const struct order_taken *t = &g->taken;
+	const struct order_args *a = g->a;
+	const char *role = signer_role_text(g->facts.signer.signer.role);
+
+	switch (t->refusal) {
+	case ORDER_TAKEN: return CTL_OK;
+	case ORDER_NO_SIGNER:
+		return ctl_complain(CTL_NO_INPUT,
+				    "there is no signer '%s'; 'clinicctl signer list' "
+				    "at the clinic's machine shows them",
+				    a->as);
+	case ORDER_WRONG_KEY:
 		return ctl_complain(CTL_FAILED,
 				    "the key is not that of '%s'; nothing was ordered",
 				    a->as);
-	o->lens[at] = (size_t)r;
-	o->persons[at] = by->signer.person;
-	o->roles[at] = by->signer.role;
-	snprintf(o->names[at], sizeof(o->names[at]), "%s", by->name);
-	o->count = at + 1;
-	return CTL_OK;
-}
-
-static int find_people(const struct order_args *a, struct store *store, struct hub *h,
-		       struct signer_row *by)
-{
-	int r = store_hub_lock(store, a->hub, h);
-
-	if (r < 0)
-		return ctl_store_failed(a->dir, a->hub, r);
-	r = store_signer_by_name(store, a->as, by);
-	if (r == -ENOENT)
-		return ctl_complain(CTL_NO_INPUT,
-				    "there is no signer '%s'; 'clinicctl signer list %s' "
-				    "shows them",
-				    a->as, a->dir);
-	return r < 0 ? ctl_store_failed(a->dir, NULL, r) : CTL_OK;
-}
-
-static int check_role(const struct command *c, const struct signer_row *by)
-{
-	if (command_role_may(c, by->signer.role))
-		return CTL_OK;
-	return ctl_complain(CTL_NO_PERM,
-			    "'%s' may not be ordered by a %s: the hub would refuse it; "
-			    "nothing was ordered",
-			    command_verb_text(c->verb),
-			    signer_role_text(by->signer.role));
-}
-
-/* A hub obeys whom its config names: say so here, and not after a day. */
-static int check_known(const struct order_args *a, struct store *store,
-		       const struct hub *h, const struct signer_row *by)
-{
-	struct config c;
-	int r = store_config_get(store, h->id, &c);
-	const struct signer *s =
-		r == 0 ? signer_find(c.signers, c.signer_count, by->signer.person) : NULL;
-	bool known = s && memcmp(s->public, by->signer.public, sizeof(s->public)) == 0;
-
-	crypto_wipe(&c, sizeof(c));
-	if (known)
-		return CTL_OK;
+	case ORDER_OTHER_HUB:
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' has enrolled anew meanwhile; nothing was "
+				    "ordered, do it again",
+				    a->hub);
+	case ORDER_USED:
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' was given another order meanwhile: counter "
+				    "%" PRIu64 " is used up, the next one is %" PRIu64
+				    "; nothing was ordered, do it again",
+				    a->hub, c->counter, t->a);
+	case ORDER_BAD_TIME:
+		return ctl_complain(CTL_FAILED,
+				    "the order is over, or for longer than %d minutes; "
+				    "nothing was ordered",
+				    ORDER_VALID_MAX_MIN);
+	case ORDER_BAD_ROLE:
+		return ctl_complain(CTL_NO_PERM,
+				    "'%s' may not be ordered by a %s: the hub would "
+				    "refuse it; nothing was ordered",
+				    command_verb_text(c->verb), role);
+	case ORDER_UNKNOWN_THERE:
+		return ctl_complain(
+			CTL_FAILED,
+			"hub '%s' does not know '%s': 'clinicctl signer give' "
+			"at the clinic's machine tells it; nothing was "
+			"ordered",
+			a->hub, a->as);
+	case ORDER_BRAKE:
+		return ctl_complain(CTL_NO_PERM,
+				    "in the last hour %" PRIu64 " of %" PRIu64
+				    " hubs were ordered to lock: for more the key of "
+				    "somebody with the role clinic-security is needed; "
+				    "nothing was ordered",
+				    t->a, t->b);
+	case ORDER_NO_CHALLENGE:
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' says that it is at level %" PRIu64
+				    ": there is nothing to release from here; nothing "
+				    "was ordered",
+				    a->hub, t->a);
+	case ORDER_OLD_CHALLENGE:
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' wants another answer meanwhile; nothing "
+				    "was ordered, do it again",
+				    a->hub);
+	case ORDER_CANCELLED:
+		return ctl_complain(CTL_FAILED,
+				    "order %" PRIu64 " was cancelled by order %" PRIu64
+				    "; nothing was signed",
+				    c->counter, t->a);
+	case ORDER_RETIRES:
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' is to be retired already, by order %" PRIu64
+				    "; another order needs 'clinicctl retire --cancel' "
+				    "first; nothing was changed",
+				    a->hub, t->a);
+	case ORDER_NO_LIFE:
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' is %s: it cannot be retired; nothing was "
+				    "changed",
+				    a->hub, hub_state_text((enum hub_state)t->a));
+	case ORDER_AT_ITS_END:
+		return ctl_complain(CTL_FAILED,
+				    "the order to retire hub '%s' has taken effect: it "
+				    "cannot be cancelled any more",
+				    a->hub);
+	case ORDER_ABSENT:
+		return ctl_complain(CTL_NO_INPUT, "hub '%s' has no order %ld", a->hub,
+				    a->counter);
+	case ORDER_WAITS_FOR_NONE:
+		return ctl_complain(CTL_FAILED,
+				    "order %ld waits for no signature: it is '%s'",
+				    a->counter, order_state_text((enum order_state)t->a));
+	case ORDER_SAME_ROLE:
+		return ctl_complain(CTL_NO_PERM,
+				    "'%s' has signed as %s: the second signature must be "
+				    "of another role; nothing was signed",
+				    t->order.names[0],
+				    signer_role_text(t->order.roles[0]));
+	case ORDER_REFUSALS: break;
+	}
 	return ctl_complain(CTL_FAILED,
-			    "hub '%s' does not know '%s': 'clinicctl signer give %s %s' "
-			    "tells it; nothing was ordered",
-			    h->name, by->name, a->dir, h->name);
+			    "%s did not take the order, for a reason that this clinicctl "
+			    "does not know (%d): it is older than clinicd",
+			    a->dir, (int)t->refusal);
 }
 
-static int report(const struct order_args *a, const struct hub *h, const struct order *o)
+static int refuse(struct giving *g, const struct command *c, enum order_refusal why,
+		  uint64_t number)
 {
+	g->taken.refusal = why;
+	g->taken.a = number;
+	return complain(g, c);
+}
+
+/* --- asking it ------------------------------------------------------------------------------------ */
+
+static void get_facts(struct cb *c, void *ret)
+{
+	door_get_order_facts(c, ret);
+}
+
+static void get_taken(struct cb *c, void *ret)
+{
+	door_get_taken(c, ret);
+}
+
+static int ask_facts(struct giving *g)
+{
+	const struct command none = { .verb = COMMAND_NO_VERB };
+	const struct order_args *a = g->a;
+	struct door_request rq;
+	int r = remote_request(DOOR_ORDER_FACTS, a->hub, &rq);
+
+	snprintf(rq.other, sizeof(rq.other), "%s", a->as);
+	rq.number = (uint64_t)a->counter;
+	if (r == 0)
+		r = remote_get(g->clinic, &rq, get_facts, &g->facts);
+	if (r < 0)
+		return remote_failed(g->clinic, a->hub, r);
+	return g->facts.has_signer && strcmp(g->facts.signer.name, a->as) == 0
+		       ? CTL_OK
+		       : refuse(g, &none, ORDER_NO_SIGNER, 0);
+}
+
+/* What was signed goes to the clinic; what it makes of it is in g->taken. */
+static int put(struct giving *g, enum door_op op)
+{
+	const struct order_args *a = g->a;
+	struct door_request rq;
+	int r = remote_request(op, a->hub, &rq);
+
+	snprintf(rq.other, sizeof(rq.other), "%s", a->as);
+	snprintf(rq.why, sizeof(rq.why), "%s", a->why ? a->why : "");
+	rq.number = (uint64_t)a->counter;
+	rq.cose = g->cose;
+	rq.cose_len = g->cose_len;
+	if (r == 0)
+		r = remote_get(g->clinic, &rq, get_taken, &g->taken);
+	return r < 0 ? remote_failed(g->clinic, a->hub, r) : CTL_OK;
+}
+
+static int report(const struct giving *g)
+{
+	const struct order_args *a = g->a;
+
 	if (a->quiet)
 		return CTL_OK;
 	if (a->json)
-		order_print_json(h, o, ctl_now_ms());
+		order_print_json(a->hub, &g->taken.order, g->facts.now_ms);
 	else
-		order_print(h, o, ctl_now_ms());
+		order_print(a->hub, &g->taken.order, g->facts.now_ms);
 	return CTL_OK;
 }
 
-static int give_locked(const struct order_args *a, struct store *store, struct command *c,
-		       order_check_fn *check, struct order *o)
-{
-	struct signer_row by = { 0 };
-	struct hub h;
-	int r = find_people(a, store, &h, &by), err;
+typedef int give_fn(struct giving *g, struct command *c);
 
-	if (r != CTL_OK)
-		return r;
-	memcpy(c->hub, h.id, sizeof(c->hub));
-	c->epoch = h.epoch;
-	o->ordered_ms = ctl_now_ms();
-	c->not_after_s = o->ordered_ms / 1000 + a->valid_min * 60;
-	err = store_order_counter(store, &h, &c->counter);
-	if (err < 0)
-		return ctl_store_failed(a->dir, NULL, err);
-	r = check_role(c, &by);
-	if (r == CTL_OK)
-		r = check_known(a, store, &h, &by);
-	if (r == CTL_OK && check)
-		r = check(a, store, &h, &by, c);
-	if (r == CTL_OK)
-		r = make_signature(a, &by, c, o, 0);
-	if (r != CTL_OK)
-		return r;
-	o->command = *c;
-	o->needs = command_needs(c);
-	snprintf(o->why, sizeof(o->why), "%s", a->why);
-	err = store_order_add(store, o);
-	if (err == 0)
-		err = ctl_retire_settle(store, &h, o);
-	if (err == 0)
-		err = store_commit(store);
-	return err < 0 ? ctl_store_failed(a->dir, NULL, err) : report(a, &h, o);
-}
-
-static int open_for_change(const struct order_args *a, struct store **ret)
+static int with_clinic(const struct order_args *a, give_fn *fn, struct command *c)
 {
+	static struct giving g;
 	char why[FOLDER_WHY_MAX];
-	int r = folder_open_store(a->dir, ret, why);
+	int r = CTL_OK, err;
 
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = store_begin(*ret);
-	if (r == 0)
-		return CTL_OK;
-	store_close(*ret);
-	return ctl_store_failed(a->dir, NULL, r);
+	g = (struct giving){ .a = a };
+	err = remote_open(a->dir, &g.clinic, why);
+	if (err < 0)
+		return ctl_complain(ctl_exit_code(err), "%s", why);
+	r = fn(&g, c);
+	if (r == CTL_OK)
+		r = complain(&g, c);
+	if (r == CTL_OK)
+		r = report(&g);
+	signing_close(g.key);
+	remote_close(g.clinic);
+	return r;
 }
 
-int order_give(const struct ctl_verb *v, const struct order_args *a, struct command *c,
-	       order_check_fn *check)
-{
-	struct order o = { 0 };
-	struct store *store;
-	int r;
+/* --- a new order ---------------------------------------------------------------------------------- */
 
+static int give_once(struct giving *g, struct command *c)
+{
+	const struct order_facts *f = &g->facts;
+	int r = ask_facts(g);
+
+	if (r != CTL_OK)
+		return r;
+	memcpy(c->hub, f->hub, sizeof(c->hub));
+	c->epoch = f->epoch;
+	c->counter = f->counter;
+	c->not_after_s = f->now_ms / 1000 + g->a->valid_min * 60;
+	if (c->verb == COMMAND_RELEASE && !f->challenged)
+		return refuse(g, c, ORDER_NO_CHALLENGE, f->level);
+	if (c->verb == COMMAND_RELEASE) {
+		c->lock_epoch = f->lock_epoch;
+		memcpy(c->nonce, f->nonce, sizeof(c->nonce));
+	}
+	if (!command_role_may(c, f->signer.signer.role))
+		return refuse(g, c, ORDER_BAD_ROLE, 0);
+	r = make_signature(g, c);
+	return r == CTL_OK ? put(g, DOOR_ORDER) : r;
+}
+
+/* Again, if another order or another challenge came in between. */
+static int give(struct giving *g, struct command *c)
+{
+	int r = CTL_OK;
+
+	g->taken.refusal = ORDER_USED;
+	for (unsigned try = 1;
+	     r == CTL_OK && try <= STORE_TRIES &&
+	     (g->taken.refusal == ORDER_USED || g->taken.refusal == ORDER_OLD_CHALLENGE);
+	     try++)
+		r = give_once(g, c);
+	return r;
+}
+
+int order_give(const struct ctl_verb *v, const struct order_args *a, struct command *c)
+{
 	if (!a->as)
 		return ctl_misused(v, "%s: --as says who signs", v->name);
 	if (!a->why)
 		return ctl_misused(v, "%s: --reason says why; it is kept with the order",
 				   v->name);
-	r = open_for_change(a, &store);
-	if (r != CTL_OK)
-		return r;
-	r = give_locked(a, store, c, check, &o);
-	store_rollback(store);
-	store_close(store);
-	return r;
+	return with_clinic(a, give, c);
 }
 
 /* --- the second signature ------------------------------------------------------------------------- */
 
-static int check_open(const struct order *o, const struct signer_row *by)
+/* What is signed is what the clinic says that was ordered: nothing but this hub and this counter is believed unseen. */
+static int sign(struct giving *g, struct command *c)
 {
-	if (order_state(o, ctl_now_ms()) != ORDER_WAITS_FOR_SIGNATURE)
-		return ctl_complain(CTL_FAILED,
-				    "order %" PRIu64
-				    " waits for no signature: it is '%s'",
-				    o->command.counter,
-				    order_state_text(order_state(o, ctl_now_ms())));
-	if (o->roles[0] == by->signer.role)
-		return ctl_complain(CTL_NO_PERM,
-				    "'%s' has signed as %s: the second signature must be "
-				    "of another role; nothing was signed",
-				    o->names[0], signer_role_text(o->roles[0]));
-	return CTL_OK;
-}
-
-static int sign_locked(const struct order_args *a, struct store *store)
-{
-	struct signer_row by = { 0 };
-	struct order o = { 0 };
-	struct hub h;
-	int r = find_people(a, store, &h, &by), err;
+	const struct order *o = &g->facts.order;
+	int r = ask_facts(g);
 
 	if (r != CTL_OK)
 		return r;
-	err = store_order_get(store, &h, (uint64_t)a->counter, &o);
-	if (err == -ENOENT)
-		return ctl_complain(CTL_NO_INPUT, "hub '%s' has no order %ld", a->hub,
-				    a->counter);
-	if (err < 0)
-		return ctl_store_failed(a->dir, NULL, err);
-	r = check_open(&o, &by);
-	if (r == CTL_OK)
-		r = check_role(&o.command, &by);
-	if (r == CTL_OK)
-		r = check_known(a, store, &h, &by);
-	if (r == CTL_OK)
-		r = ctl_retire_check(store, &h, &o);
-	if (r == CTL_OK)
-		r = make_signature(a, &by, &o.command, &o, 1);
-	if (r != CTL_OK)
-		return r;
-	err = store_order_sign(store, &o);
-	FAILPOINT("clinic.order.signed");
-	if (err == 0)
-		err = ctl_retire_settle(store, &h, &o);
-	if (err == 0)
-		err = store_commit(store);
-	return err < 0 ? ctl_store_failed(a->dir, NULL, err) : report(a, &h, &o);
+	if (!g->facts.has_order)
+		return refuse(g, c, ORDER_ABSENT, 0);
+	*c = o->command;
+	if (memcmp(c->hub, g->facts.hub, sizeof(c->hub)) != 0 ||
+	    c->epoch != g->facts.epoch || c->counter != (uint64_t)g->a->counter)
+		return refuse(g, c, ORDER_OTHER_HUB, 0);
+	g->taken.order = *o;
+	if (order_state(o, g->facts.now_ms) != ORDER_WAITS_FOR_SIGNATURE)
+		return refuse(g, c, ORDER_WAITS_FOR_NONE,
+			      order_state(o, g->facts.now_ms));
+	if (o->roles[0] == g->facts.signer.signer.role)
+		return refuse(g, c, ORDER_SAME_ROLE, 0);
+	r = make_signature(g, c);
+	return r == CTL_OK ? put(g, DOOR_ORDER_SIGN) : r;
 }
 
 int order_sign(const struct ctl_verb *v, const struct order_args *a)
 {
-	struct store *store;
-	int r;
+	struct command c = { .verb = COMMAND_NO_VERB };
 
 	if (!a->as)
 		return ctl_misused(v, "%s: --as says who signs", v->name);
-	r = open_for_change(a, &store);
-	if (r != CTL_OK)
-		return r;
-	r = sign_locked(a, store);
-	store_rollback(store);
-	store_close(store);
-	return r;
+	return with_clinic(a, sign, &c);
 }
 
 /* --- where it stands ------------------------------------------------------------------------------ */
+
+/* Whose signature would do as the second one: "clinician", ... Returns how many. */
+static size_t missing_roles(const struct order *o, const char *ret[static SIGNER_ROLES])
+{
+	size_t n = 0;
+
+	if (o->count >= o->needs)
+		return 0;
+	for (int role = SIGNER_CLINICIAN; role < SIGNER_ROLES; role++)
+		if (o->roles[0] != (enum signer_role)role &&
+		    command_role_may(&o->command, (enum signer_role)role))
+			ret[n++] = signer_role_text((enum signer_role)role);
+	return n;
+}
+
+static void print_missing(const char *hub, const struct order *o)
+{
+	const char *roles[SIGNER_ROLES];
+	size_t n = missing_roles(o, roles);
+
+	if (n == 0)
+		return;
+	printf("; MISSING: a signature of another role (");
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s", i == 0 ? "" : i + 1 == n ? " or " : ", ", roles[i]);
+	printf("), 'clinicctl command sign DIR %s %" PRIu64 "'", hub, o->command.counter);
+}
 
 static void print_what(FILE *to, const struct command *c)
 {
@@ -351,12 +466,12 @@ static void print_what(FILE *to, const struct command *c)
 		      to);
 }
 
-void order_print(const struct hub *h, const struct order *o, int64_t now_ms)
+void order_print(const char *hub, const struct order *o, int64_t now_ms)
 {
 	enum order_state s = order_state(o, now_ms);
 	char when[WORDS_TIME_MAX];
 
-	printf("  %s: order %" PRIu64 ", ", h->name, o->command.counter);
+	printf("  %s: order %" PRIu64 ", ", hub, o->command.counter);
 	print_what(stdout, &o->command);
 	printf(" [%s]", order_state_text(s));
 	if (s == ORDER_REFUSED)
@@ -364,10 +479,7 @@ void order_print(const struct hub *h, const struct order *o, int64_t now_ms)
 	printf("\n      signed by %s (%s)", o->names[0], signer_role_text(o->roles[0]));
 	if (o->count > 1)
 		printf(" and %s (%s)", o->names[1], signer_role_text(o->roles[1]));
-	else if (o->needs > 1)
-		printf("; MISSING: a signature of another role, 'clinicctl command sign "
-		       "DIR %s %" PRIu64 "'",
-		       h->name, o->command.counter);
+	print_missing(hub, o);
 	printf("\n      until %s, because: %s\n",
 	       words_time(o->command.not_after_s * 1000, 0, false, when), o->why);
 }
@@ -386,12 +498,14 @@ static void add_signers(cJSON *j, const struct order *o)
 	}
 }
 
-void order_print_json(const struct hub *h, const struct order *o, int64_t now_ms)
+void order_print_json(const char *hub, const struct order *o, int64_t now_ms)
 {
-	cJSON *j = json_object();
+	const char *roles[SIGNER_ROLES];
+	size_t missing = missing_roles(o, roles);
+	cJSON *j = json_object(), *list;
 	enum order_state s = order_state(o, now_ms);
 
-	json_text(j, "hub", h->name);
+	json_text(j, "hub", hub);
 	json_uint(j, "counter", o->command.counter);
 	json_text(j, "verb", command_verb_text(o->command.verb));
 	if (o->command.verb == COMMAND_LOCK)
@@ -401,6 +515,9 @@ void order_print_json(const struct hub *h, const struct order *o, int64_t now_ms
 	json_text(j, "state", order_state_text(s));
 	json_uint(j, "signatures_needed", o->needs);
 	add_signers(j, o);
+	list = json_array_in(j, "missing_role");
+	for (size_t i = 0; i < missing; i++)
+		json_text_item(list, roles[i]);
 	json_int(j, "ordered_ms", o->ordered_ms);
 	json_int(j, "not_after_s", o->command.not_after_s);
 	json_text(j, "reason", o->why);

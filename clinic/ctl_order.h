@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * ctl_order.h - how a verb of clinicctl orders a hub to do something: who signs it and with which key, the next counter, until
- * when it holds, a line in the store. What signs is read, used and wiped here.
+ * ctl_order.h - how a verb of clinicctl orders a hub to do something: what it must say is asked of the clinic, wherever that is
+ * (remote.h), it is signed here, and the clinic takes it (order_take.h). What signs is read, used and wiped here.
  *
  * Each function returns an enum ctl_exit, after a complaint if it is not CTL_OK.
  */
@@ -10,11 +10,10 @@
 #include <stdint.h>
 
 #include "clinic/ctl.h"
-#include "clinic/store_command.h"
+#include "clinic/order_take.h"
 
 enum {
 	ORDER_VALID_MIN = 24 * 60, /* minutes, unless something else is said */
-	ORDER_VALID_MAX_MIN = 7 * 24 * 60,
 };
 
 /* Who orders, as the command line says. */
@@ -22,7 +21,7 @@ struct order_args {
 	const char *dir, *hub;
 	const char *as; /* the signer's name */
 	const char *
-		key; /* file with the signer's private key; NULL: the one in the clinic's folder */
+		key; /* the signer's private key, as in signing.h; NULL: the one in the folder dir */
 	const char *why;
 	long valid_min;
 	bool json;
@@ -40,28 +39,16 @@ struct order_args {
 int order_parse(const struct ctl_verb *v, int argc, char **argv, int first, bool counter,
 		const char *number, long number_max, struct order_args *ret);
 
-/* What is looked at before anything is signed: anything but CTL_OK, after a complaint, and nothing is done. c has hub, epoch and
- * counter already. */
-typedef int order_check_fn(const struct order_args *a, struct store *store,
-			   const struct hub *h, const struct signer_row *by,
-			   struct command *c);
-
-/*
- * order_give - a new order, in one transaction.
- *
- * c      verb and what belongs to it
- * check  NULL: nothing
- */
-int order_give(const struct ctl_verb *v, const struct order_args *a, struct command *c,
-	       order_check_fn *check);
+/* order_give - a new order. c: verb and what belongs to it; the rest is filled in, also if it is not taken. */
+int order_give(const struct ctl_verb *v, const struct order_args *a, struct command *c);
 
 /* order_sign - the second signature of an order that is there. */
 int order_sign(const struct ctl_verb *v, const struct order_args *a);
 
 /* order_print - where it stands, in lines for a person. */
-void order_print(const struct hub *h, const struct order *o, int64_t now_ms);
+void order_print(const char *hub, const struct order *o, int64_t now_ms);
 /* order_print_json - the same as one object on one line. */
-void order_print_json(const struct hub *h, const struct order *o, int64_t now_ms);
+void order_print_json(const char *hub, const struct order *o, int64_t now_ms);
 
 /* Path of the key file of a signer in the clinic's folder, its name in there. */
 enum { ORDER_KEY_NAME_MAX = SIGNER_NAME_MAX + 16 };

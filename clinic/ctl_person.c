@@ -348,7 +348,9 @@ static int print_person(void *arg, const struct person *p)
 
 static const char *result_text(enum door_code c)
 {
-	return c == DOOR_OK ? "done" : c == DOOR_DENIED ? "refused" : "failed";
+	return c == DOOR_OK			       ? "done"
+	       : c == DOOR_DENIED || c == DOOR_REFUSED ? "refused"
+						       : "failed";
 }
 
 static int print_asked(void *arg, const struct asked *q)

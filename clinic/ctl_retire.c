@@ -1,32 +1,22 @@
 /*
  * ctl_retire.c - clinicctl retire and transfer: a hub's life ends by an order that two people of different roles sign, which the
- * hub itself carries out; see ctl_retire.h and clinic/life.h.
+ * hub itself carries out; see clinic/order_take.h and clinic/life.h.
  *
- *   ordered -> drains     the second signature, in ctl_retire_settle
+ *   ordered -> drains     the second signature, in order_take_second
  *   drains  -> as before  --cancel, one signature, as long as the hub has not said that it is at level 4
  *   drains  -> RETIRED    the hub says that it is at level 4 and has nothing more: store_life_settle
  *   drains  -> RETIRED    --end, of a hub that will say nothing more
  */
-#include "clinic/ctl_retire.h"
-
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
 #include "clinic/ctl_order.h"
-#include "clinic/folder.h"
+#include "clinic/door_rows.h"
 #include "clinic/json.h"
 #include "clinic/spec.h"
-#include "clinic/store_life.h"
-#include "clinic/store_status.h"
-#include "clinic/words.h"
-
-/* The hub waits so long after it has taken the order, unless somebody at the hub resets it: who must object has a day. */
-enum { REMOTE_MS = 24 * 3600 * 1000, LEVEL_RETIRED = 4 };
 
 struct args {
 	const struct ctl_verb *verb;
@@ -35,229 +25,57 @@ struct args {
 	bool discard, cancel, end;
 };
 
-/* --- what an order means ------------------------------------------------------------------- */
-
-/* The latest order to retire that has its signatures, and the latest that cancels. */
-struct orders_found {
-	struct order retire;
-	uint64_t cancel; /* counter, 0: there is none */
-};
-
-static int find_one(void *arg, const struct order *o)
-{
-	struct orders_found *f = arg;
-
-	if (o->command.verb == COMMAND_CANCEL)
-		f->cancel = o->command.counter;
-	if (o->command.verb == COMMAND_RETIRE && o->count >= o->needs)
-		f->retire = *o;
-	return 0;
-}
-
-static int find_orders(struct store *s, const struct hub *h, struct orders_found *ret)
-{
-	*ret = (struct orders_found){ 0 };
-	return store_order_each(s, h, find_one, ret);
-}
-
-/* Has the hub said that it is at its end? */
-static int is_at_its_end(struct store *s, const struct hub *h, bool *ret)
-{
-	struct hub_status st;
-	int r = store_status_get(s, h->id, h->epoch, &st);
-
-	*ret = r == 0 && st.status.level >= LEVEL_RETIRED;
-	return r == -ENOENT ? 0 : r;
-}
-
-static bool is_retiring(const struct hub *h)
-{
-	return h->state == HUB_SUSPENDED && h->drain.kind == LIFE_DRAIN_RETIRING;
-}
-
-static int check_retire(const struct hub *h, const struct order *o,
-			const struct orders_found *f)
-{
-	if (f->cancel > o->command.counter)
-		return ctl_complain(CTL_FAILED,
-				    "order %" PRIu64 " was cancelled by order %" PRIu64
-				    "; nothing was signed",
-				    o->command.counter, f->cancel);
-	if (is_retiring(h))
-		return ctl_complain(CTL_FAILED,
-				    "hub '%s' is to be retired already, by order %" PRIu64
-				    "; another order needs 'clinicctl retire --cancel' "
-				    "first; nothing was changed",
-				    h->name, f->retire.command.counter);
-	if (h->state != HUB_ACTIVE && h->state != HUB_SUSPENDED)
-		return ctl_complain(CTL_FAILED,
-				    "hub '%s' is %s: it cannot be retired; nothing was "
-				    "changed",
-				    h->name, hub_state_text(h->state));
-	return CTL_OK;
-}
-
-static int check_cancel(struct store *s, const struct hub *h)
-{
-	bool ended = false;
-	int r = is_at_its_end(s, h, &ended);
-
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r),
-				    "what hub '%s' said of itself "
-				    "could not be read",
-				    h->name);
-	if (ended || h->state == HUB_RETIRED)
-		return ctl_complain(CTL_FAILED,
-				    "the order to retire hub '%s' has taken effect: it "
-				    "cannot be cancelled any more",
-				    h->name);
-	return CTL_OK;
-}
-
-int ctl_retire_check(struct store *s, const struct hub *h, const struct order *o)
-{
-	struct orders_found f = { 0 };
-	int r;
-
-	if (o->command.verb == COMMAND_CANCEL)
-		return check_cancel(s, h);
-	if (o->command.verb != COMMAND_RETIRE)
-		return CTL_OK;
-	r = find_orders(s, h, &f);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r),
-				    "the orders to hub '%s' could not be read", h->name);
-	return check_retire(h, o, &f);
-}
-
-static int write_line(struct store *s, const struct hub *h, const struct order *o,
-		      enum journal_act act, uint64_t count)
-{
-	struct journal_entry e = { .act = act, .at_ms = ctl_now_ms(), .count = count };
-	int r = store_journal_next(s, h->id, &e.number);
-
-	snprintf(e.who, sizeof(e.who), "%s", o->names[0]);
-	/* the second name stands before the reason, so that it is never cut off */
-	if (o->count > 1)
-		snprintf(e.why, sizeof(e.why), "with %s: %.*s", o->names[1],
-			 JOURNAL_WHY_MAX - SIGNER_NAME_MAX - 7, o->why);
-	else
-		snprintf(e.why, sizeof(e.why), "%.*s", JOURNAL_WHY_MAX, o->why);
-	return r < 0 ? r : store_journal_add(s, h->id, &e);
-}
-
-int ctl_retire_settle(struct store *s, const struct hub *h, const struct order *o)
-{
-	bool retires = o->command.verb == COMMAND_RETIRE;
-	struct life_request rq = { .event = retires ? LIFE_RETIRE : LIFE_KEEP,
-				   .now_ms = ctl_now_ms() };
-	enum journal_act act = !retires ? JOURNAL_RESUME
-			       : o->command.how == COMMAND_RETIRE_DISCARD
-				       ? JOURNAL_DISCARD_HUB
-				       : JOURNAL_RETIRE;
-	struct hub copy = *h;
-	int r;
-
-	if ((!retires && o->command.verb != COMMAND_CANCEL) || o->count < o->needs)
-		return 0;
-	r = store_life_told(s, h, &rq.told);
-	rq.end_ms = rq.now_ms + REMOTE_MS;
-	if (r == 0)
-		r = store_life_on(s, &copy, &rq);
-	if (r == LIFE_CHANGED)
-		r = write_line(s, h, o, act, copy.drain.upto);
-	return r < 0 ? r : 0;
-}
-
 /* --- --end --------------------------------------------------------------------------------- */
 
-struct outcome {
-	struct hub was;
-	uint64_t told, missing;
-	bool discard, cancelled, ended;
-};
-
-static int decide_end(struct store *s, const struct hub *h, struct journal_entry *e,
-		      void *arg, void *ret)
+static int report_end(const struct args *a, const struct door_end *e)
 {
-	struct life_request rq = { .event = LIFE_DISCARD, .now_ms = e->at_ms };
-	struct outcome *o = ret;
-	struct store_counts c = { 0 };
-	struct orders_found f = { 0 };
-	struct hub copy = *h;
-	int r = store_life_told(s, h, &rq.told);
-
-	(void)arg;
-	if (r == 0)
-		r = store_counts(s, h->id, h->epoch, &c);
-	if (r == 0)
-		r = find_orders(s, h, &f);
-	if (r < 0)
-		return r;
-	*o = (struct outcome){ .was = *h, .told = rq.told };
-	o->missing = rq.told > c.contig ? rq.told - c.contig : 0;
-	o->discard = f.retire.command.how == COMMAND_RETIRE_DISCARD;
-	if (!is_retiring(h) || (o->missing > 0 && !o->discard))
-		return 0;
-	e->count = o->missing;
-	r = store_life_on(s, &copy, &rq);
-	o->ended = r == LIFE_CHANGED;
-	return r < 0 ? r : o->ended;
-}
-
-static int report_end(const struct args *a, const struct outcome *o)
-{
-	if (!is_retiring(&o->was))
+	if (!order_retiring(&e->was))
 		return ctl_complain(CTL_FAILED,
 				    "no order of two people to retire hub '%s' is in "
 				    "force: it is %s; nothing was changed",
-				    a->order.hub, hub_state_text(o->was.state));
-	if (!o->ended)
+				    a->order.hub, hub_state_text(e->was.state));
+	if (!e->ended)
 		return ctl_complain(CTL_FAILED,
 				    "%" PRIu64 " of the numbers up to %" PRIu64
 				    " of hub '%s' are not here, and the order is to "
 				    "deliver them: cancel it, and order --discard; "
 				    "nothing was changed",
-				    o->missing, o->told, a->order.hub);
+				    e->missing, e->told, a->order.hub);
 	if (a->order.json) {
 		cJSON *j = json_object();
 
 		json_text(j, "hub", a->order.hub);
 		json_text(j, "state", hub_state_text(HUB_RETIRED));
-		json_uint(j, "told", o->told);
-		json_uint(j, "missing", o->missing);
+		json_uint(j, "told", e->told);
+		json_uint(j, "missing", e->missing);
 		json_print(j);
 	} else {
 		printf("Hub '%s' is retired: nothing of it is taken any more.\n",
 		       a->order.hub);
-		if (o->missing > 0)
+		if (e->missing > 0)
 			printf("Given up with it: %" PRIu64 " of the numbers up to "
 			       "%" PRIu64
 			       " are not here. 'clinicctl gaps %s %s' says which.\n",
-			       o->missing, o->told, a->order.dir, a->order.hub);
+			       e->missing, e->told, a->order.dir, a->order.hub);
 	}
-	return o->missing > 0 ? CTL_LOSSES : CTL_OK;
+	return e->missing > 0 ? CTL_LOSSES : CTL_OK;
+}
+
+static void get_end(struct cb *c, void *ret)
+{
+	door_get_end(c, ret);
 }
 
 static int run_end(struct args *a)
 {
 	const struct ctl_signature by = { .who = a->who, .why = a->order.why };
-	struct journal_entry e = { .act = JOURNAL_DISCARD_HUB };
-	char why[FOLDER_WHY_MAX];
-	struct outcome o = { 0 };
-	struct store *store;
+	struct door_request rq = { .op = DOOR_RETIRE_END };
+	struct door_end end;
 	int r = ctl_check_signature(a->verb, &by);
 
-	if (r != CTL_OK)
-		return r;
-	r = folder_open_store(a->order.dir, &store, why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = ctl_decide(store, a->order.hub, &by, &e, decide_end, NULL, &o);
-	store_close(store);
-	return r < 0 ? ctl_store_failed(a->order.dir, a->order.hub, r)
-		     : report_end(a, &o);
+	if (r == CTL_OK)
+		r = ctl_ask(a->order.dir, a->order.hub, &by, &rq, get_end, &end);
+	return r == CTL_OK ? report_end(a, &end) : r;
 }
 
 /* --- the command line ---------------------------------------------------------------------- */
@@ -388,17 +206,6 @@ static void say_transfer(const struct args *a)
 
 /* --- the verbs ----------------------------------------------------------------------------- */
 
-static int check_order(const struct order_args *a, struct store *store,
-		       const struct hub *h, const struct signer_row *by,
-		       struct command *c)
-{
-	const struct order o = { .command = *c };
-
-	(void)a;
-	(void)by;
-	return ctl_retire_check(store, h, &o);
-}
-
 static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 {
 	struct command c = { .verb = COMMAND_RETIRE };
@@ -415,7 +222,7 @@ static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 	else
 		c.how = a.discard ? COMMAND_RETIRE_DISCARD : COMMAND_RETIRE_DRAIN;
 	a.order.quiet = a.second != NULL;
-	r = order_give(v, &a.order, &c, check_order);
+	r = order_give(v, &a.order, &c);
 	if (r != CTL_OK)
 		return r;
 	second = a.order;
@@ -485,6 +292,7 @@ const struct ctl_verb ctl_retire = {
 		"nothing is unsent or --discard was ordered; then --end.\n\n" RETIRE_HELP
 		"\nExit status: 0 done; 3 --end is done, and readings were given up with "
 		"it.\n",
+	.remote = true,
 	.run = run_retire,
 };
 
@@ -502,5 +310,6 @@ const struct ctl_verb ctl_transfer = {
 		 "then: claim the\n"
 		 "label, which stays, and put its own clinic.trust on the hub's boot "
 		 "partition.\n\n" RETIRE_HELP,
+	.remote = true,
 	.run = run_transfer,
 };

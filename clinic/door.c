@@ -125,6 +125,16 @@ static const struct {
 			      NEEDS(KEY_CHOICE) | NEEDS(KEY_REASON) },
 	[DOOR_AUDIT] = { "audit", S | A, false, 0 },
 	[DOOR_CHECKPOINTS] = { "checkpoints", S | A, false, 0 },
+	/* whom a hub obeys the signature says, and order_take.h; the role here says who may bring it */
+	[DOOR_ORDER_FACTS] = { "order-facts", C | T | S, false, 0 },
+	[DOOR_ORDERS] = { "orders", C | T | S | A, false, 0 },
+	[DOOR_WAITING] = { "orders-waiting", C | T | S | A, false, 0 },
+	[DOOR_ORDER] = { "order", C | T | S, true,
+			 NEEDS(KEY_WHY) | NEEDS(KEY_OTHER) | NEEDS(KEY_COSE) },
+	[DOOR_ORDER_SIGN] = { "order-sign", C | T | S, true,
+			      NEEDS(KEY_NUMBER) | NEEDS(KEY_OTHER) | NEEDS(KEY_COSE) },
+	[DOOR_RETIRE_END] = { "retire-end", C | T | S, true, NEEDS(KEY_WHY) },
+	[DOOR_SIGNERS] = { "signers", C | T | S | A, false, 0 },
 };
 
 #undef C
@@ -170,7 +180,9 @@ bool door_changes(enum door_op op)
 
 size_t door_page_rows(enum door_op op)
 {
-	return op == DOOR_VISITS ? DOOR_PAGE_LONG : DOOR_PAGE;
+	return op == DOOR_VISITS || op == DOOR_ORDERS || op == DOOR_WAITING
+		       ? DOOR_PAGE_LONG
+		       : DOOR_PAGE;
 }
 
 const char *door_op_text(enum door_op op)

@@ -76,7 +76,17 @@ enum door_op {
 	DOOR_AUDIT = 32, /* of the hub 'name' -> struct door_audit */
 	DOOR_CHECKPOINTS =
 		33, /* the same, of 'epoch', behind 'number' -> [checkpoint...] */
-	DOOR_OPS = 34,
+	/* Of the hub 'name', for the signer 'other', and order 'number' if it is one -> struct order_facts */
+	DOOR_ORDER_FACTS = 34,
+	DOOR_ORDERS = 35, /* of the hub 'name', behind 'number' -> [order...] */
+	DOOR_WAITING =
+		36, /* 'number' skipped -> [hub's name, order]... that wait for a signature */
+	/* What the signer 'other' has signed for the hub 'name', 'cose', with 'why' -> struct order_taken */
+	DOOR_ORDER = 37,
+	DOOR_ORDER_SIGN = 38, /* the same of order 'number', as its second signature */
+	DOOR_RETIRE_END = 39, /* of the hub 'name', with 'why' -> struct door_end */
+	DOOR_SIGNERS = 40,    /* -> [signer...], all */
+	DOOR_OPS = 41,
 };
 
 /* What a person is at the clinic; the numbers are in the database. */

@@ -221,6 +221,13 @@ static answer_fn *const answers[DOOR_OPS] = {
 	[DOOR_VISIT_NOTE] = door_answer_visit_note,
 	[DOOR_AUDIT] = door_answer_audit,
 	[DOOR_CHECKPOINTS] = door_answer_checkpoints,
+	[DOOR_ORDER_FACTS] = door_answer_order_facts,
+	[DOOR_ORDERS] = door_answer_orders,
+	[DOOR_WAITING] = door_answer_waiting,
+	[DOOR_ORDER] = door_answer_order,
+	[DOOR_ORDER_SIGN] = door_answer_order,
+	[DOOR_RETIRE_END] = door_answer_retire_end,
+	[DOOR_SIGNERS] = door_answer_signers,
 };
 
 static int write_line(const struct door_asking *a, enum door_code code)
@@ -262,7 +269,7 @@ static int run(struct door_asking *a, struct writer *w)
 		r = -ENOSPC;
 	if (r < 0 || a->undo) {
 		store_rollback(a->store);
-		return r < 0 ? r : record_alone(a, DOOR_OK);
+		return r < 0 ? r : record_alone(a, a->refused ? DOOR_REFUSED : DOOR_OK);
 	}
 	if (recorded)
 		r = write_line(a, DOOR_OK);

@@ -107,6 +107,41 @@ int door_answer_life(struct door_asking *a, struct writer *w)
 	return decide(a, lives[a->rq->op].act, live, w);
 }
 
+/* Its end, when the hub will say nothing more; only after the order of two people. */
+static int end_retired(struct door_asking *a, const struct hub *h,
+		       struct journal_entry *e, struct writer *w)
+{
+	struct life_request rq = { .event = LIFE_DISCARD, .now_ms = e->at_ms };
+	struct door_end end = { .was = *h };
+	struct store_counts c = { 0 };
+	struct hub copy = *h;
+	struct order order;
+	int r = store_life_told(a->store, h, &rq.told);
+
+	if (r == 0)
+		r = store_counts(a->store, h->id, h->epoch, &c);
+	if (r == 0)
+		r = order_last_retire(a->store, h, &order);
+	if (r < 0)
+		return r;
+	end.told = rq.told;
+	end.missing = rq.told > c.contig ? rq.told - c.contig : 0;
+	end.discard = order.command.how == COMMAND_RETIRE_DISCARD;
+	e->count = end.missing;
+	if (order_retiring(h) && (end.missing == 0 || end.discard)) {
+		r = store_life_on(a->store, &copy, &rq);
+		end.ended = r == LIFE_CHANGED;
+	}
+	a->refused = !end.ended;
+	door_put_end(w, &end);
+	return r < 0 ? r : end.ended;
+}
+
+int door_answer_retire_end(struct door_asking *a, struct writer *w)
+{
+	return decide(a, JOURNAL_DISCARD_HUB, end_retired, w);
+}
+
 /* --- an assignment ------------------------------------------------------------------------- */
 
 static int withdraw(struct door_asking *a, const struct hub *h, struct journal_entry *e,

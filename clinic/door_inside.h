@@ -15,6 +15,7 @@ struct door_asking {
 	int64_t now_ms;
 	char who[JOURNAL_WHO_MAX + 1]; /* for journals */
 	bool undo;	 /* the answer is good, but nothing of it is to be kept */
+	bool refused;	 /* the same, and it is on record as refused */
 	bool committing; /* from here on an error may be a change all the same */
 };
 
@@ -39,6 +40,14 @@ int door_answer_journal(struct door_asking *a, struct writer *w);
 int door_answer_held_settle(struct door_asking *a, struct writer *w);
 int door_answer_life(struct door_asking *a, struct writer *w);
 int door_answer_withdraw(struct door_asking *a, struct writer *w);
+
+/* Answers of door_order.c; as above. */
+int door_answer_order_facts(struct door_asking *a, struct writer *w);
+int door_answer_orders(struct door_asking *a, struct writer *w);
+int door_answer_waiting(struct door_asking *a, struct writer *w);
+int door_answer_order(struct door_asking *a, struct writer *w);
+int door_answer_signers(struct door_asking *a, struct writer *w);
+int door_answer_retire_end(struct door_asking *a, struct writer *w);
 
 /* Answers of door_visit.c; as above. */
 int door_answer_enrol_list(struct door_asking *a, struct writer *w);

@@ -22,6 +22,17 @@ bool door_page_skips(struct door_page *p)
 	return true;
 }
 
+void door_page_begin_behind(struct door_page *p, const struct door_request *rq)
+{
+	door_page_begin(p, rq->op, 0);
+	p->behind = rq->number;
+}
+
+bool door_page_is_before(const struct door_page *p, uint64_t number)
+{
+	return number <= p->behind;
+}
+
 int door_page_added(struct door_page *p)
 {
 	return ++p->count == p->most ? DOOR_PAGE_FULL : 0;

@@ -19,12 +19,17 @@ struct door_page {
 	uint64_t skip;	    /* rows still to be left out */
 	size_t count;	    /* rows put */
 	size_t most;
+	uint64_t
+		behind; /* of lists in the order of a number: rows up to it are left out */
 };
 
 /* op: of the list, skip: rows that are left out. */
 void door_page_begin(struct door_page *p, enum door_op op, uint64_t skip);
 /* Is this row one of an earlier page? */
 bool door_page_skips(struct door_page *p);
+/* Lists in the order of a number, which rq->number says behind which: the same two functions. */
+void door_page_begin_behind(struct door_page *p, const struct door_request *rq);
+bool door_page_is_before(const struct door_page *p, uint64_t number);
 /* A row was put. Returns 0, or DOOR_PAGE_FULL. */
 int door_page_added(struct door_page *p);
 /*

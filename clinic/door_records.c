@@ -106,33 +106,27 @@ int door_answer_numbers(struct door_asking *a, struct writer *w)
 	return door_page_end(&p.page, r, w);
 }
 
-/* Rows behind a number. */
-struct behind {
-	struct door_page page;
-	uint64_t number;
-};
-
 static int on_given_up(void *arg, const struct tombstone *t)
 {
-	struct behind *p = arg;
+	struct door_page *p = arg;
 
-	if (t->first <= p->number)
+	if (door_page_is_before(p, t->first))
 		return 0;
-	door_put_tombstone(&p->page.rows, t);
-	return door_page_added(&p->page);
+	door_put_tombstone(&p->rows, t);
+	return door_page_added(p);
 }
 
 int door_answer_given_up(struct door_asking *a, struct writer *w)
 {
-	struct behind p = { .number = a->rq->number };
+	struct door_page p;
 	struct hub h;
 	int r = find_hub(a, &h);
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p.page, a->rq->op, 0);
+	door_page_begin_behind(&p, a->rq);
 	r = store_given_up_each(a->store, h.id, h.epoch, on_given_up, &p);
-	return door_page_end(&p.page, r, w);
+	return door_page_end(&p, r, w);
 }
 
 /* --- set aside, held ---------------------------------------------------------------------- */
@@ -203,22 +197,22 @@ int door_answer_held(struct door_asking *a, struct writer *w)
 
 static int on_line(void *arg, const struct journal_entry *e)
 {
-	struct behind *p = arg;
+	struct door_page *p = arg;
 
-	if (e->number <= p->number)
+	if (door_page_is_before(p, e->number))
 		return 0;
-	door_put_journal(&p->page.rows, e);
-	return door_page_added(&p->page);
+	door_put_journal(&p->rows, e);
+	return door_page_added(p);
 }
 
 int door_answer_journal(struct door_asking *a, struct writer *w)
 {
-	struct behind p = { .number = a->rq->number };
+	struct door_page p;
 	struct hub h;
 	int r = find_hub(a, &h);
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p.page, a->rq->op, 0);
-	return door_page_end(&p.page, store_journal_each(a->store, h.id, on_line, &p), w);
+	door_page_begin_behind(&p, a->rq);
+	return door_page_end(&p, store_journal_each(a->store, h.id, on_line, &p), w);
 }

@@ -10,6 +10,7 @@
 #include "clinic/door.h"
 #include "clinic/enrol_store.h"
 #include "clinic/hub_facts.h"
+#include "clinic/order_take.h"
 #include "clinic/store_life.h"
 #include "clinic/store_visit.h"
 #include "clinic/witness.h"
@@ -33,6 +34,14 @@ struct door_life {
 	uint64_t told;	  /* the highest number that it ever told of */
 	uint64_t missing; /* so many of 1..told are not accounted for */
 	uint64_t held;
+};
+
+/* What became of the word that a hub which is to be retired will say nothing more. */
+struct door_end {
+	struct hub was;
+	uint64_t told, missing; /* as in struct door_life */
+	bool discard;		/* the order gives up what is unsent */
+	bool ended;		/* it is retired now */
 };
 
 /* What a visit looks at. */
@@ -93,6 +102,21 @@ void door_put_audit(struct writer *w, const struct door_audit *a);
 void door_get_audit(struct cb *c, struct door_audit *ret);
 void door_put_checkpoint(struct writer *w, const struct audit_checkpoint *k);
 void door_get_checkpoint(struct cb *c, struct audit_checkpoint *ret);
+/* Orders to hubs, and who signs them. */
+void door_put_signer(struct writer *w, const struct signer_row *s);
+void door_get_signer(struct cb *c, struct signer_row *ret);
+void door_put_order(struct writer *w, const struct order *o);
+void door_get_order(struct cb *c, struct order *ret);
+/* One that waits for a signature, of any hub. */
+void door_put_waiting(struct writer *w, const char *hub, const struct order *o);
+void door_get_waiting(struct cb *c, char ret_hub[static HUB_NAME_MAX + 1],
+		      struct order *ret);
+void door_put_order_facts(struct writer *w, const struct order_facts *f);
+void door_get_order_facts(struct cb *c, struct order_facts *ret);
+void door_put_taken(struct writer *w, const struct order_taken *t);
+void door_get_taken(struct cb *c, struct order_taken *ret);
+void door_put_end(struct writer *w, const struct door_end *e);
+void door_get_end(struct cb *c, struct door_end *ret);
 /* patient: false leaves out whose the readings are. */
 void door_put_facts(struct writer *w, const struct hub_facts *f, bool patient);
 void door_get_facts(struct cb *c, struct hub_facts *ret);

@@ -93,32 +93,26 @@ int door_answer_visit_facts(struct door_asking *a, struct writer *w)
 	return r;
 }
 
-/* Rows behind a number. */
-struct behind {
-	struct door_page page;
-	uint64_t number;
-};
-
 static int on_entry(void *arg, const struct visit_entry *e)
 {
-	struct behind *p = arg;
+	struct door_page *p = arg;
 
-	if (e->number <= p->number)
+	if (door_page_is_before(p, e->number))
 		return 0;
-	door_put_visit_entry(&p->page.rows, e);
-	return door_page_added(&p->page);
+	door_put_visit_entry(&p->rows, e);
+	return door_page_added(p);
 }
 
 int door_answer_visits(struct door_asking *a, struct writer *w)
 {
-	struct behind p = { .number = a->rq->number };
+	struct door_page p;
 	uint8_t id[HUB_ID_LEN];
 	int r = find_id(a, id);
 
 	if (r < 0)
 		return r;
-	door_page_begin(&p.page, a->rq->op, 0);
-	return door_page_end(&p.page, store_visit_each(a->store, id, on_entry, &p), w);
+	door_page_begin_behind(&p, a->rq);
+	return door_page_end(&p, store_visit_each(a->store, id, on_entry, &p), w);
 }
 
 int door_answer_visit_note(struct door_asking *a, struct writer *w)
@@ -162,17 +156,17 @@ int door_answer_audit(struct door_asking *a, struct writer *w)
 
 static int on_checkpoint(void *arg, const struct audit_checkpoint *k)
 {
-	struct behind *p = arg;
+	struct door_page *p = arg;
 
-	if (k->size <= p->number)
+	if (door_page_is_before(p, k->size))
 		return 0;
-	door_put_checkpoint(&p->page.rows, k);
-	return door_page_added(&p->page);
+	door_put_checkpoint(&p->rows, k);
+	return door_page_added(p);
 }
 
 int door_answer_checkpoints(struct door_asking *a, struct writer *w)
 {
-	struct behind p = { .number = a->rq->number };
+	struct door_page p;
 	struct hub h;
 	int r = store_hub_by_name(a->store, a->rq->name, &h);
 
@@ -180,6 +174,6 @@ int door_answer_checkpoints(struct door_asking *a, struct writer *w)
 		r = -ESTALE;
 	if (r < 0)
 		return r;
-	door_page_begin(&p.page, a->rq->op, 0);
-	return door_page_end(&p.page, witness_each(a->store, &h, on_checkpoint, &p), w);
+	door_page_begin_behind(&p, a->rq);
+	return door_page_end(&p, witness_each(a->store, &h, on_checkpoint, &p), w);
 }

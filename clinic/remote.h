@@ -16,6 +16,7 @@
 #include "clinic/gaps_load.h"
 #include "clinic/hub_facts.h"
 #include "clinic/hub_list.h"
+#include "clinic/store_command.h"
 #include "clinic/store_visit.h"
 #include "clinic/witness.h"
 #include "hub/core/cbor.h"
@@ -63,6 +64,9 @@ int remote_held(struct remote *r, const char *hub, store_held_group_fn *fn, void
 int remote_held_records(struct remote *r, const char *hub, store_quarantine_fn *fn,
 			void *arg);
 int remote_journal(struct remote *r, const char *hub, store_journal_fn *fn, void *arg);
+int remote_orders(struct remote *r, const char *hub, store_order_fn *fn, void *arg);
+/* Of all hubs. */
+int remote_waiting(struct remote *r, store_waiting_fn *fn, void *arg);
 /* By name as a hub or a claim. */
 int remote_visits(struct remote *r, const char *name, store_visit_fn *fn, void *arg);
 int remote_enrolments(struct remote *r, enrol_row_fn *fn, void *arg);

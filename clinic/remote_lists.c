@@ -25,6 +25,8 @@ struct told {
 		store_visit_fn *visit;
 		enrol_row_fn *enrol;
 		witness_fn *checkpoint;
+		store_order_fn *order;
+		store_waiting_fn *waiting;
 	} fn;
 	void *arg;
 };
@@ -116,6 +118,23 @@ static int take_held(struct cb *c, struct door_request *rq, const struct told *t
 	door_get_held(c, &g);
 	rq->number++;
 	return cb_error(c) ? cb_error(c) : to->fn.held(to->arg, &g);
+}
+
+static int take_waiting(struct cb *c, struct door_request *rq, const struct told *to)
+{
+	char hub[HUB_NAME_MAX + 1];
+	struct order o;
+
+	door_get_waiting(c, hub, &o);
+	rq->number++;
+	return cb_error(c) ? cb_error(c) : to->fn.waiting(to->arg, hub, &o);
+}
+
+int remote_waiting(struct remote *r, store_waiting_fn *fn, void *arg)
+{
+	struct door_request rq = { .op = DOOR_WAITING };
+
+	return walk(r, &rq, take_waiting, &(struct told){ .fn.waiting = fn, .arg = arg });
 }
 
 int remote_held(struct remote *r, const char *hub, store_held_group_fn *fn, void *arg)
@@ -288,6 +307,22 @@ int remote_checkpoints(struct remote *r, const char *hub, uint32_t epoch, witnes
 
 	return walk_epoch(r, &rq, hub, take_checkpoint,
 			  &(struct told){ .fn.checkpoint = fn, .arg = arg });
+}
+
+static int take_order(struct cb *c, struct door_request *rq, const struct told *to)
+{
+	struct order o;
+	int err;
+
+	door_get_order(c, &o);
+	err = go_on(c, rq, o.command.counter, o.command.counter);
+	return err < 0 ? err : to->fn.order(to->arg, &o);
+}
+
+int remote_orders(struct remote *r, const char *hub, store_order_fn *fn, void *arg)
+{
+	return walk_hub(r, DOOR_ORDERS, hub, take_order,
+			&(struct told){ .fn.order = fn, .arg = arg });
 }
 
 /* Behind an id, which a key begins with. */

@@ -345,6 +345,31 @@ int store_order_each(struct store *s, const struct hub *h, store_order_fn *fn, v
 	return r ? r : err;
 }
 
+int store_orders_waiting(struct store *s, int64_t now_ms, store_waiting_fn *fn, void *arg)
+{
+	char name[HUB_NAME_MAX + 1];
+	struct sql_query q;
+	struct order o;
+	int r = 0, err;
+
+	sql_start(s->db, &q,
+		  "SELECT o.hub_id, o.epoch, o.counter, o.payload, o.ordered_ms, o.why,"
+		  " o.person, o.name, o.role, o.cose, o.person_2, o.name_2, o.role_2,"
+		  " o.cose_2, o.result, o.result_ms, h.name FROM hub_order o"
+		  " JOIN hub h ON h.hub_id = o.hub_id AND h.epoch = o.epoch"
+		  " WHERE o.result = 0 AND o.needs > 1 AND o.person_2 = 0"
+		  " AND o.not_after_s >= ?1 ORDER BY h.name, o.counter");
+	sql_bind_int(&q, 1, now_ms / 1000);
+	while (r == 0 && sql_row(&q)) {
+		get_order(&q, &o);
+		sql_get_text(&q, 16, name, sizeof(name));
+		if (q.err == 0)
+			r = fn(arg, name, &o);
+	}
+	err = sql_end(&q);
+	return r ? r : err;
+}
+
 static int pack(const struct order *o, uint8_t buf[static COMMAND_BYTES_MAX])
 {
 	struct command_order out = { .count = o->count };

@@ -78,6 +78,11 @@ int store_order_get(struct store *s, const struct hub *h, uint64_t counter,
 typedef int store_order_fn(void *arg, const struct order *o);
 int store_order_each(struct store *s, const struct hub *h, store_order_fn *fn, void *arg);
 
+/* Those of all hubs that wait for a signature and may still get it, by hub's name and counter; as above. */
+typedef int store_waiting_fn(void *arg, const char *hub, const struct order *o);
+int store_orders_waiting(struct store *s, int64_t now_ms, store_waiting_fn *fn,
+			 void *arg);
+
 /*
  * store_order_next - what the reply to this hub shall carry: orders to lock first, then those that cancel, which make older ones
  * void, then by counter. A suspended hub is only locked, retired, or told that it is not.

@@ -152,8 +152,45 @@ static void read_audit(struct cb *c)
 	check_hub(&a.hub);
 }
 
+static void check_order(const struct cb *c, const struct order *o)
+{
+	check_text(o->why, sizeof(o->why));
+	check(o->count <= COMMAND_SIGNATURES_MAX);
+	for (size_t i = 0; i < COMMAND_SIGNATURES_MAX; i++) {
+		check_text(o->names[i], sizeof(o->names[i]));
+		check(o->lens[i] <= COMMAND_SIGNED_MAX);
+	}
+	check(cb_error(c) || o->command.verb <= COMMAND_VERB_LAST);
+}
+
+static void read_orders(struct cb *c, enum door_op op)
+{
+	static struct order_facts f;
+	static struct order_taken t;
+	struct signer_row signer;
+	struct door_end end;
+
+	if (op == DOOR_ORDER_FACTS) {
+		door_get_order_facts(c, &f);
+		check_order(c, &f.order);
+		check_text(f.signer.name, sizeof(f.signer.name));
+	} else if (op == DOOR_RETIRE_END) {
+		door_get_end(c, &end);
+		check_hub(&end.was);
+	} else if (op == DOOR_SIGNERS) {
+		for (size_t n = cb_get_array(c, SIGNERS_MAX); n > 0 && cb_error(c) == 0;
+		     n--)
+			door_get_signer(c, &signer);
+	} else {
+		door_get_taken(c, &t);
+		check_order(c, &t.order);
+	}
+}
+
 static void read_row(struct cb *c, enum door_op op)
 {
+	char hub[HUB_NAME_MAX + 1];
+	struct order o;
 	struct audit_checkpoint point;
 	struct enrol_row row;
 	struct held_group g;
@@ -186,6 +223,13 @@ static void read_row(struct cb *c, enum door_op op)
 	} else if (op == DOOR_CHECKPOINTS) {
 		door_get_checkpoint(c, &point);
 		check(point.size <= INT64_MAX);
+	} else if (op == DOOR_ORDERS) {
+		door_get_order(c, &o);
+		check_order(c, &o);
+	} else if (op == DOOR_WAITING) {
+		door_get_waiting(c, hub, &o);
+		check_text(hub, sizeof(hub));
+		check_order(c, &o);
 	} else {
 		door_get_enrol(c, &row);
 		check_text(row.name, sizeof(row.name));
@@ -196,7 +240,8 @@ static bool is_list(enum door_op op)
 {
 	return op == DOOR_HUBS || op == DOOR_CLAIMS || op == DOOR_GIVEN_UP ||
 	       (op >= DOOR_RECORDS && op <= DOOR_JOURNAL) || op == DOOR_ENROL_LIST ||
-	       op == DOOR_VISITS || op == DOOR_CHECKPOINTS;
+	       op == DOOR_VISITS || op == DOOR_CHECKPOINTS || op == DOOR_ORDERS ||
+	       op == DOOR_WAITING;
 }
 
 static void read_config(struct cb *c)
@@ -248,6 +293,8 @@ static void answer(enum door_op op, const uint8_t *data, size_t size)
 		read_visit(&c);
 	} else if (op == DOOR_AUDIT) {
 		read_audit(&c);
+	} else if (op >= DOOR_ORDER_FACTS && op <= DOOR_SIGNERS) {
+		read_orders(&c, op);
 	}
 	(void)cb_finish(&c);
 }

@@ -20,21 +20,25 @@ static void test_roles(void)
 			"claim-cancel config-read config-put assignments assign readings "
 			"numbers manifests recovered held held-readings journal "
 			"held-settle suspend resume lost found withdraw withdraw-undo "
-			"enrol-list enrol-approve visit visit-list visit-note ",
+			"enrol-list enrol-approve visit visit-list visit-note "
+			"order-facts orders orders-waiting order order-sign retire-end "
+			"signers ",
 		[DOOR_ROLE_TECHNICIAN] = " hello hub-list claim-list status given-up "
 					 "hub-show claim claim-cancel numbers manifests "
 					 "lost enrol-list enrol-approve visit visit-list "
-					 "visit-note ",
+					 "visit-note order-facts orders orders-waiting "
+					 "order order-sign retire-end signers ",
 		[DOOR_ROLE_SECURITY] =
 			" hello hub-list claim-list status given-up hub-show claim "
 			"claim-cancel config-read config-put assignments numbers "
 			"manifests held journal held-settle suspend resume lost found "
 			"withdraw enrol-list enrol-approve visit visit-list audit "
-			"checkpoints ",
+			"checkpoints order-facts orders orders-waiting order order-sign "
+			"retire-end signers ",
 		[DOOR_ROLE_AUDITOR] = " hello hub-list claim-list status given-up "
 				      "hub-show assignments numbers manifests held "
 				      "journal enrol-list visit visit-list audit "
-				      "checkpoints ",
+				      "checkpoints orders orders-waiting signers ",
 	};
 	char word[32];
 
@@ -437,6 +441,96 @@ static void test_rows_of_decisions(void)
 	CHECK_UINT(got_l.held, 14);
 }
 
+static struct order an_order(void)
+{
+	struct order o = { .command = { .epoch = UINT32_MAX,
+					.counter = INT64_MAX,
+					.not_after_s = 4,
+					.verb = COMMAND_LOCK,
+					.level = COMMAND_LEVEL_SEALED },
+			   .ordered_ms = 5,
+			   .needs = 2,
+			   .count = COMMAND_SIGNATURES_MAX,
+			   .result = COMMAND_RETIRING,
+			   .result_ms = 6 };
+
+	memset(o.command.hub, 7, sizeof(o.command.hub));
+	memset(o.why, 'w', ORDER_WHY_MAX);
+	for (size_t i = 0; i < COMMAND_SIGNATURES_MAX; i++) {
+		o.persons[i] = UINT32_MAX - (uint32_t)i;
+		o.roles[i] = SIGNER_SECURITY;
+		memset(o.names[i], 'n', SIGNER_NAME_MAX);
+		o.lens[i] = COMMAND_SIGNED_MAX - i;
+		memset(o.signed_bytes[i], 8 + (int)i, o.lens[i]);
+	}
+	return o;
+}
+
+static void test_orders_there_and_back(void)
+{
+	static struct order_facts f, got_f;
+	static struct order_taken t, got_t;
+	static struct order o, got;
+	struct door_end e = { .told = 1, .missing = 2, .discard = true }, got_e;
+	char hub[HUB_NAME_MAX + 1];
+	struct writer w;
+	struct cb c;
+
+	o = an_order();
+	t = (struct order_taken){ .refusal = ORDER_BRAKE, .a = 9, .b = 10, .order = o };
+	f = (struct order_facts){ .epoch = 11,
+				  .counter = 12,
+				  .now_ms = 13,
+				  .level = 2,
+				  .challenged = true,
+				  .lock_epoch = 14,
+				  .has_signer = true,
+				  .signer = { .signer = { .person = 15,
+							  .role = SIGNER_TECHNICIAN,
+							  .kind = SIGNER_FIDO2 },
+					      .name = "tom",
+					      .added_ms = 16 },
+				  .has_order = true,
+				  .order = o };
+	memset(f.nonce, 17, sizeof(f.nonce));
+	memset(f.signer.signer.public, 18, SIGNER_PUBLIC_LEN);
+	e.was = a_hub();
+	for (int whole = 1; whole >= 0; whole--) {
+		writer_init(&w, buf, sizeof(buf));
+		door_put_waiting(&w, "kitchen", &o);
+		door_put_order_facts(&w, &f);
+		door_put_taken(&w, &t);
+		door_put_end(&w, &e);
+		cb_init(&c, buf, (size_t)writer_len(&w));
+		door_get_waiting(&c, hub, &got);
+		door_get_order_facts(&c, &got_f);
+		door_get_taken(&c, &got_t);
+		door_get_end(&c, &got_e);
+		CHECK_INT(cb_finish(&c), 0);
+		CHECK_STR(hub, "kitchen");
+		CHECK_MEM(&got, &o, sizeof(o));
+		CHECK_MEM(&got_f, &f, sizeof(f));
+		CHECK_MEM(&got_t, &t, sizeof(t));
+		CHECK_MEM(&got_e, &e, sizeof(e));
+		/* and what may be missing */
+		memset(&f, 0, sizeof(f));
+		memset(&t, 0, sizeof(t));
+		o.count = 1;
+		memset(&o.names[1], 0, sizeof(o.names[1]));
+		memset(&o.signed_bytes[1], 0, sizeof(o.signed_bytes[1]));
+		o.persons[1] = 0;
+		o.roles[1] = SIGNER_NONE;
+		o.lens[1] = 0;
+	}
+	/* an order without a signature is none */
+	o.count = 0;
+	writer_init(&w, buf, sizeof(buf));
+	door_put_order(&w, &o);
+	cb_init(&c, buf, (size_t)writer_len(&w));
+	door_get_order(&c, &got);
+	CHECK_INT(cb_finish(&c), -EMSGSIZE);
+}
+
 static void test_visit_there_and_back(void)
 {
 	static struct door_visit v, got;
@@ -649,7 +743,8 @@ static void test_answers_that_are_none(void)
 
 TEST_MAIN("door", test_roles, test_codes, test_question_there_and_back,
 	  test_questions_that_are_none, test_questions_that_are_not_whole, test_limits,
-	  test_visit_there_and_back, test_enrol_there_and_back, test_audit_there_and_back,
+	  test_orders_there_and_back, test_visit_there_and_back,
+	  test_enrol_there_and_back, test_audit_there_and_back,
 	  test_records_there_and_back, test_rows_of_decisions, test_numbers_that_are_none,
 	  test_known_there_and_back, test_facts_there_and_back,
 	  test_rows_that_are_longer_or_shorter, test_text_for_a_terminal,
