@@ -120,7 +120,7 @@ hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
 hubd_pure := $(addprefix hub/,advice.o command.o console_session.o endpoints.o fence.o health.o indicator.o lockdown.o plan.o repeat.o timefloor.o triggers.o window.o)
-hubd_parts := $(addprefix hub/,command_open.o fence_file.o lockdown_file.o offer.o orders.o parts.o peripherals.o settings.o triggers_file.o trusted.o) hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
+hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
 hubd := $(addprefix hub/,main.o hubd_config.o hubd_console.o hubd_console_verbs.o hubd_enrol.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 

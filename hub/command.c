@@ -57,7 +57,9 @@ static enum command_result judge_release(const struct command *c,
 	if (!at->challenged || c->lock_epoch != at->lock_epoch ||
 	    memcmp(c->nonce, at->nonce, COMMAND_NONCE_LEN) != 0)
 		return COMMAND_BAD_CHALLENGE;
-	return at->dwelt ? COMMAND_DONE : COMMAND_TOO_EARLY;
+	if (!at->dwelt)
+		return COMMAND_TOO_EARLY;
+	return at->unclean ? COMMAND_NOT_CLEAN : COMMAND_DONE;
 }
 
 static enum command_result judge_level(const struct command *c,

@@ -17,7 +17,8 @@ struct command_place {
 	bool challenged;  /* the next two are out and valid */
 	uint32_t lock_epoch;
 	uint8_t nonce[COMMAND_NONCE_LEN];
-	bool dwelt; /* long enough at this level for a release */
+	bool dwelt;   /* long enough at this level for a release */
+	bool unclean; /* a measurement has locked it, and two clean ones are missing */
 };
 
 /*

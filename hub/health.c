@@ -188,6 +188,15 @@ void health_set_command(struct health *h, const struct msg_health *m)
 	memcpy(now->nonce, m->nonce, sizeof(now->nonce));
 }
 
+void health_set_escrow(struct health *h, const struct escrow_sealed *e)
+{
+	struct escrow_sealed *now = &h->now.escrow;
+
+	h->changed |= now->there != e->there || now->lock_epoch != e->lock_epoch ||
+		      memcmp(now->bytes, e->bytes, sizeof(now->bytes)) != 0;
+	*now = *e;
+}
+
 void health_set_triggers(struct health *h, const struct msg_health *m)
 {
 	struct msg_health *now = &h->now;

@@ -46,6 +46,9 @@ void health_on_fence(struct health *h, uint32_t assignment, enum fence_step step
 /* health_set_command - command, retiring, challenged, lock_epoch and nonce of m. */
 void health_set_command(struct health *h, const struct msg_health *m);
 
+/* health_set_escrow - what ends level 3, as long as the clinic is to hear of it. */
+void health_set_escrow(struct health *h, const struct escrow_sealed *e);
+
 /* health_set_triggers - trigger_count and triggers of m. A count alone is told with the next change. */
 void health_set_triggers(struct health *h, const struct msg_health *m);
 

@@ -74,6 +74,11 @@ void hubd_save_floor(struct hubd *h)
 	h->floor_unsaved = r != 0;
 }
 
+static const uint8_t *share_of(const struct hubd *h)
+{
+	return h->settings.has_share ? h->settings.share : NULL;
+}
+
 /* Before the first config nobody measures here: hub-ble gets nothing, and each reading is sealed under its own assignment. */
 static void send_first(struct hubd *h, struct ipc *link, bool *again)
 {
@@ -82,7 +87,7 @@ static void send_first(struct hubd *h, struct ipc *link, bool *again)
 	if (link == h->ble || !h->has_first)
 		return;
 	if (link == h->store)
-		parts_store(&h->first, h->settings.share, orders_level(&h->orders),
+		parts_store(&h->first, share_of(h), orders_level(&h->orders),
 			    orders_retire(&h->orders), &m);
 	else
 		parts_coap(&h->first, &m);
@@ -117,7 +122,7 @@ void hubd_send_config(struct hubd *h, struct ipc *link)
 	if (link == h->ble) {
 		parts_ble(&s->config, &h->peripherals, orders_level(&h->orders), &m);
 	} else if (link == h->store) {
-		parts_store(&s->config, s->share, orders_level(&h->orders),
+		parts_store(&s->config, share_of(h), orders_level(&h->orders),
 			    orders_retire(&h->orders), &m);
 		h->told_retire = m.store_config.retire;
 		m.store_config.assignment = assignment;

@@ -1,7 +1,8 @@
 /*
  * lockdown.c - see lockdown.h.
  *
- *   IDLE   -> WRITES  a command that is taken, in lockdown_on_command; a level to be raised, in lockdown_raise
+ *   IDLE   -> WRITES  a command that is taken, in lockdown_on_command; a level to be raised, in lockdown_raise, or lowered by
+ *                     what was brought to the hub, in lockdown_on_token
  *   WRITES -> ACTS    both copies are durable, in lockdown_on_saved
  *   ACTS   -> WRITES  what was done once is noted as done, in next_act
  *   ACTS   -> TELLS   in next_act
@@ -133,7 +134,8 @@ static struct command_place place(const struct lockdown *l, int64_t utc_s)
 				   .retiring = lockdown_is_retiring(l),
 				   .challenged = nonce_good(l),
 				   .lock_epoch = l->held.lock_epoch,
-				   .dwelt = age_ms(l) >= LOCKDOWN_DWELL_MS };
+				   .dwelt = age_ms(l) >= LOCKDOWN_DWELL_MS,
+				   .unclean = l->unclean };
 
 	memcpy(p.hub, l->hub, sizeof(p.hub));
 	memcpy(p.nonce, l->nonce, sizeof(p.nonce));
@@ -185,7 +187,7 @@ static bool uses_counter(enum command_result r)
 {
 	return r == COMMAND_DONE || r == COMMAND_BAD_LEVEL ||
 	       r == COMMAND_BAD_CHALLENGE || r == COMMAND_TOO_EARLY ||
-	       r == COMMAND_RETIRING;
+	       r == COMMAND_RETIRING || r == COMMAND_NOT_CLEAN;
 }
 
 static bool busy(const struct lockdown *l)
@@ -246,6 +248,58 @@ bool lockdown_raise(struct lockdown *l, uint8_t level, struct mono now)
 	tell(l, 0, COMMAND_NOTHING);
 	write_both(l);
 	return true;
+}
+
+bool lockdown_is_settled(const struct lockdown *l)
+{
+	return !busy(l);
+}
+
+bool lockdown_dwelt(const struct lockdown *l)
+{
+	return age_ms(l) >= LOCKDOWN_DWELL_MS;
+}
+
+bool lockdown_can_release(const struct lockdown *l)
+{
+	return !busy(l) && !lockdown_is_retiring(l) &&
+	       lockdown_level(l) < LOCKDOWN_RETIRED;
+}
+
+void lockdown_on_measured(struct lockdown *l, bool clean)
+{
+	l->unclean = !clean;
+}
+
+bool lockdown_on_token(struct lockdown *l, uint8_t level, struct mono now)
+{
+	uint8_t from = lockdown_level(l);
+
+	l->now = now;
+	if (!lockdown_can_release(l) || level >= from || level == LOCKDOWN_GUARDED)
+		return false;
+	l->next = l->held;
+	set_level(l, level);
+	l->next.lock_epoch++;
+	if (from == LOCKDOWN_SEALED)
+		l->next.unsealed = l->next.lock_epoch;
+	l->challenged = false;
+	tell(l, 0, COMMAND_NOTHING);
+	write_both(l);
+	return true;
+}
+
+bool lockdown_is_watched(const struct lockdown *l)
+{
+	bool here = memcmp(l->held.boot, l->boot, LOCKDOWN_BOOT_LEN) == 0;
+
+	return l->held.unsealed > 0 && l->held.unsealed == l->held.lock_epoch &&
+	       (!here || age_ms(l) < LOCKDOWN_WATCH_MS);
+}
+
+uint32_t lockdown_unsealed(const struct lockdown *l)
+{
+	return l->held.unsealed;
 }
 
 uint32_t lockdown_lock_epoch(const struct lockdown *l)

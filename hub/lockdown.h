@@ -28,6 +28,8 @@ enum {
 	LOCKDOWN_CHALLENGE_MS = 30 * 60 * 1000,
 	/* an order to retire takes effect so long after it was taken, by the clinic's clock */
 	LOCKDOWN_RETIRE_S = 24 * 3600,
+	/* after a release from level 3: one more measurement leads straight back */
+	LOCKDOWN_WATCH_MS = 24 * 3600 * 1000,
 };
 
 /* What is on the disk, twice. */
@@ -44,6 +46,8 @@ struct lockdown_held {
 	enum command_result result;
 	enum command_retire how; /* an order to retire was taken: */
 	int64_t retire_s;	 /* it takes effect then, UTC */
+	uint32_t
+		unsealed; /* lock epoch that the last release from level 3 began; 0: there was none */
 };
 
 enum lockdown_do {
@@ -91,6 +95,7 @@ struct lockdown {
 	uint32_t epoch;
 	uint8_t boot[LOCKDOWN_BOOT_LEN];
 	struct mono now; /* the latest that was said */
+	bool unclean;	 /* a measurement has locked, and it was not clean since */
 	uint64_t challenge_ms;
 	bool drawing, challenged;
 	struct mono drawn;
@@ -135,6 +140,31 @@ bool lockdown_on_command(struct lockdown *l, const struct command *c,
 
 /* The same of one that is refused without being looked at further; counter as the clinic says. */
 bool lockdown_on_refused(struct lockdown *l, uint64_t counter, enum command_result why);
+
+/*
+ * lockdown_on_token - a release that was brought to the hub, and judged good: hub/token_open.h. From level 3 the engine share is
+ * on the disk again before (hub/sealing.h).
+ *
+ * level   0, or from 3 also 2
+ *
+ * Returns false if nothing can be begun now, or there is nothing to lower: it is as if it had not come.
+ */
+bool lockdown_on_token(struct lockdown *l, uint8_t level, struct mono now);
+
+/* Long enough at this level for a release? */
+bool lockdown_dwelt(const struct lockdown *l);
+/* lockdown_is_settled - nothing is being written, nor could be written last. */
+bool lockdown_is_settled(const struct lockdown *l);
+/* lockdown_can_release - nothing is being written, and no order to retire was taken. */
+bool lockdown_can_release(const struct lockdown *l);
+
+/* lockdown_on_measured - what triggers_is_clean says: without it no release is taken from afar. */
+void lockdown_on_measured(struct lockdown *l, bool clean);
+
+/* lockdown_is_watched - LOCKDOWN_WATCH_MS of powered-on time after a release from level 3; a start begins it anew. */
+bool lockdown_is_watched(const struct lockdown *l);
+/* lockdown_unsealed - a number that grows with each release from level 3; 0: there was none. */
+uint32_t lockdown_unsealed(const struct lockdown *l);
 
 /* lockdown_raise - for triggers: at least this level. Returns false if it cannot be begun now; say it again then. */
 bool lockdown_raise(struct lockdown *l, uint8_t level, struct mono now);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hub/core/cursor.h"
+#include "hub/escrow_file.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
 
@@ -16,7 +17,7 @@ static const char *const names[LOCKDOWN_COPIES] = { "lockdown-a", "lockdown-b" }
 #define FILE_KEPT "lockdown-kept"
 static const uint8_t kept[] = { '1', '\n' };
 
-enum { FILE_VERSION = 1, BODY_LEN = LOCKDOWN_FILE_LEN - SHA256_LEN };
+enum { FILE_VERSION = 2, BODY_LEN = LOCKDOWN_FILE_LEN - SHA256_LEN };
 
 void lockdown_file_encode(const struct lockdown_held *h,
 			  uint8_t ret[static LOCKDOWN_FILE_LEN])
@@ -37,6 +38,7 @@ void lockdown_file_encode(const struct lockdown_held *h,
 	write_u8(&w, (uint8_t)h->result);
 	write_u8(&w, (uint8_t)h->how);
 	write_be64(&w, (uint64_t)h->retire_s);
+	write_be32(&w, h->unsealed);
 	crypto_sha256(ret, BODY_LEN, ret + BODY_LEN);
 }
 
@@ -53,12 +55,13 @@ int lockdown_file_decode(const uint8_t *buf, size_t len, struct lockdown_held *r
 	struct lockdown_held h = { 0 };
 	struct reader r;
 
-	if (len != LOCKDOWN_FILE_LEN)
+	if (len != LOCKDOWN_FILE_LEN && len != LOCKDOWN_FILE_1_LEN)
 		return -EMSGSIZE;
-	crypto_sha256(buf, BODY_LEN, hash);
-	if (memcmp(hash, buf + BODY_LEN, sizeof(hash)) != 0)
+	len -= SHA256_LEN;
+	crypto_sha256(buf, len, hash);
+	if (memcmp(hash, buf + len, sizeof(hash)) != 0)
 		return -EBADMSG;
-	reader_init(&r, buf, BODY_LEN);
+	reader_init(&r, buf, len);
 	read_bytes(&r, head, sizeof(head));
 	version = read_u8(&r);
 	h.generation = read_be64(&r);
@@ -72,9 +75,11 @@ int lockdown_file_decode(const uint8_t *buf, size_t len, struct lockdown_held *r
 	h.result = (enum command_result)read_u8(&r);
 	h.how = (enum command_retire)read_u8(&r);
 	h.retire_s = (int64_t)read_be64(&r);
+	if (version > 1)
+		h.unsealed = read_be32(&r);
 	if (!reader_done(&r) || memcmp(head, magic, sizeof(magic)) != 0)
 		return -EBADMSG;
-	if (version != FILE_VERSION)
+	if (version != (len == BODY_LEN ? FILE_VERSION : 1))
 		return -ENOTSUP;
 	if (!values_good(&h))
 		return -ERANGE;
@@ -125,7 +130,7 @@ int lockdown_file_renew(const char *dir)
 	struct lockdown_held fresh = { .generation = 1 }, held;
 	bool retired = false;
 
-	if (!file_is_gone(dir, "engine.share"))
+	if (!file_is_gone(dir, "engine.share") || escrow_file_exists(dir))
 		return 0;
 	for (unsigned copy = 0; copy < LOCKDOWN_COPIES; copy++) {
 		if (lockdown_file_load(dir, copy, &held))

@@ -12,8 +12,9 @@
 #include "hub/lockdown.h"
 
 enum {
-	LOCKDOWN_FILE_LEN =
-		4 + 1 + 8 + 1 + 4 + LOCKDOWN_BOOT_LEN + 8 + 4 + 8 + 3 + 8 + SHA256_LEN
+	LOCKDOWN_FILE_LEN = 4 + 1 + 8 + 1 + 4 + LOCKDOWN_BOOT_LEN + 8 + 4 + 8 + 3 + 8 +
+			    4 + SHA256_LEN,
+	LOCKDOWN_FILE_1_LEN = LOCKDOWN_FILE_LEN - 4, /* version 1, which is still read */
 };
 
 /* lockdown_file_is_first - was there never a level here? What cannot be looked at was there. */
@@ -28,7 +29,7 @@ bool lockdown_file_is_first(const char *dir);
 int lockdown_file_provision(const char *dir);
 
 /*
- * lockdown_file_renew - after a factory reset, when there is no engine share, and before settings_open makes one: both copies at
+ * lockdown_file_renew - after a factory reset, when there is no engine share and no escrow of one, and before settings_open makes one: both copies at
  * NORMAL, with the next lock epoch, if one of them says that an order to retire was taken, for two people have ended what was
  * before. Else they stay: a reset by button does not lower the level.
  *

@@ -217,6 +217,11 @@ static void on_status(struct hubd *h, const struct msg_status *s)
 		on_reason(s->a, s->b);
 	else if (s->what == STATUS_RETIRED)
 		hubd_on_retired(h);
+	else if (s->what == STATUS_ESCROW && s->a <= UINT32_MAX)
+		(void)orders_on_kept(&h->orders, (uint32_t)s->a, s->b);
+	else if (s->what == STATUS_MEASURED)
+		orders_on_measured(&h->orders,
+				   s->a > UINT16_MAX ? UINT16_MAX : (unsigned)s->a, s->b);
 	else if (s->what == STATUS_ENDPOINTS && s->b == 0)
 		on_endpoints(h, s->a);
 	else if (s->what == STATUS_ENDPOINTS)

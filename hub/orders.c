@@ -41,7 +41,7 @@ static void open_triggers(struct orders *o, const uint8_t *boot)
 	triggers_init(&o->triggers, r ? NULL : &held, &o->lockdown, boot, rt_mono());
 }
 
-void orders_open(struct orders *o, const char *dir, const struct settings *settings,
+void orders_open(struct orders *o, const char *dir, struct settings *settings,
 		 const struct timefloor *floor, const struct orders_hooks *hooks,
 		 void *arg)
 {
@@ -62,11 +62,13 @@ void orders_open(struct orders *o, const char *dir, const struct settings *setti
 	lockdown_init(&o->lockdown, first ? &a : load(dir, 0, &a),
 		      first ? NULL : load(dir, 1, &b), boot, rt_mono());
 	open_triggers(o, boot);
+	sealing_open(&o->sealing, dir, settings);
 }
 
 void orders_on_config(struct orders *o, const struct config *c)
 {
 	lockdown_on_config(&o->lockdown, c->hub, c->epoch, c->heartbeat_s);
+	orders_look_at_sealing(o);
 }
 
 static int64_t utc_s(const struct orders *o, int64_t said_ms)
@@ -89,6 +91,8 @@ void orders_on_command(struct orders *o, const struct msg_command *m)
 	r = command_open(&o->settings->config, m->bytes, m->len, &c, roles, &count);
 	if (r == COMMAND_DONE && c.counter != m->counter)
 		r = COMMAND_BAD_FORM; /* whatever became of it would be told of another */
+	lockdown_on_measured(&o->lockdown,
+			     triggers_is_clean(&o->triggers, TRIGGERS_CLEAN));
 	if (r == COMMAND_DONE)
 		taken = lockdown_on_command(&o->lockdown, &c, roles, count,
 					    utc_s(o, m->utc_ms), rt_mono());
@@ -222,6 +226,7 @@ void orders_drain(struct orders *o)
 		else
 			break;
 	}
+	orders_look_at_sealing(o);
 }
 
 void orders_on_signal(struct orders *o, enum trigger id, uint16_t peer, enum role by,
@@ -271,6 +276,8 @@ void orders_tell_health(const struct orders *o, struct health *h)
 
 	m.challenged = lockdown_challenge(&o->lockdown, &m.lock_epoch, m.nonce);
 	health_set_command(h, &m);
+	m.escrow = sealing_tell(&o->sealing, lockdown_level(&o->lockdown));
+	health_set_escrow(h, &m.escrow);
 	m.trigger_count = (uint8_t)triggers_tell(&o->triggers, m.triggers);
 	health_set_triggers(h, &m);
 }

@@ -6,12 +6,16 @@
  *
  *   hub-coap --order--> command_open -> lockdown -> two copies on the disk -> the hooks
  *   each --incident--> triggers -> file 'triggers' -> lockdown
+ *   hub-console --token--> token_open -> sealing -> lockdown
  */
+#include "hub/challenger.h"
 #include "hub/core/msg.h"
 #include "hub/health.h"
 #include "hub/lockdown.h"
+#include "hub/sealing.h"
 #include "hub/settings.h"
 #include "hub/timefloor.h"
+#include "hub/token_open.h"
 #include "hub/triggers.h"
 
 /* Called from within orders_...; they must not call those. */
@@ -28,7 +32,7 @@ struct orders_hooks {
 /* Fields are private. */
 struct orders {
 	const char *dir;
-	const struct settings *settings;
+	struct settings *settings;
 	const struct timefloor *floor;
 	const struct orders_hooks *hooks;
 	void *arg;
@@ -41,6 +45,11 @@ struct orders {
 	struct msg_command_result
 		told; /* the last result, of one that was refused, too */
 	bool unsaved; /* the last attempt failed */
+	struct sealing sealing;
+	struct challenger challenger;
+	bool granted; /* a token was taken; it ends with the lock epoch */
+	struct token_grant grant;
+	uint8_t digest[CHALLENGE_DIGEST_LEN]; /* of what was measured last */
 };
 
 /*
@@ -48,7 +57,7 @@ struct orders {
  *
  * lockdown_file_provision comes before. No valid copy of a hub that had one means that it is locked.
  */
-void orders_open(struct orders *o, const char *dir, const struct settings *settings,
+void orders_open(struct orders *o, const char *dir, struct settings *settings,
 		 const struct timefloor *floor, const struct orders_hooks *hooks,
 		 void *arg);
 
@@ -74,5 +83,43 @@ struct mono orders_deadline(const struct orders *o);
 uint8_t orders_level(const struct orders *o);
 /* As lockdown_how. */
 enum command_retire orders_retire(const struct orders *o);
+/*
+ * --- what is brought to the hub (orders_token.c) ---
+ *
+ * orders_challenge - a new one; what was out is void.
+ *
+ * queued   readings that the clinic has not got
+ *
+ * Returns false if the hub knows no clinic, is being retired, or something is being written.
+ */
+bool orders_challenge(struct orders *o, uint32_t queued, struct challenge *ret);
+
+/* orders_token_wait_s - nothing is looked at before; 0: now. */
+uint32_t orders_token_wait_s(const struct orders *o);
+
+/*
+ * orders_on_token, orders_on_code - the answer: bytes as access_token_parse says, or digits.
+ *
+ * Returns TOKEN_GOOD with what it grants; the challenge is used up, and a release that it allows can be done until the lock epoch
+ * goes on or orders_forget_grant. Else why not; a wrong one is TRIGGER_TOKEN.
+ */
+enum token_result orders_on_token(struct orders *o, const uint8_t *buf, size_t len,
+				  struct token_grant *ret);
+enum token_result orders_on_code(struct orders *o,
+				 const char digits[static TOKEN_CODE_DIGITS],
+				 struct token_grant *ret);
+
+/* orders_release - lower the level as the token or code says that was taken last. TOKEN_GOOD: it is done, and durable. */
+enum token_result orders_release(struct orders *o);
+/* orders_forget_grant - the session is over. */
+void orders_forget_grant(struct orders *o);
+
+/* hub-measure has looked; digest: its first 8 octets. */
+void orders_on_measured(struct orders *o, unsigned findings, uint64_t digest);
+/* The clinic has the escrow of this lock epoch and escrow_name. Returns true if that is new. */
+bool orders_on_kept(struct orders *o, uint32_t lock_epoch, uint64_t name);
+/* Within orders_drain. */
+void orders_look_at_sealing(struct orders *o);
+
 /* What the clinic is to hear of it. */
 void orders_tell_health(const struct orders *o, struct health *h);

@@ -30,8 +30,8 @@ void parts_ble(const struct config *c, const struct peripherals *p, uint8_t leve
 	memcpy(v->limits, c->limits, sizeof(v->limits));
 }
 
-void parts_store(const struct config *c, const uint8_t share[static ENGINE_SHARE_LEN],
-		 uint8_t level, enum command_retire retire, struct msg *ret)
+void parts_store(const struct config *c, const uint8_t *share, uint8_t level,
+		 enum command_retire retire, struct msg *ret)
 {
 	struct msg_store_config *v = &ret->store_config;
 
@@ -43,7 +43,7 @@ void parts_store(const struct config *c, const uint8_t share[static ENGINE_SHARE
 	memcpy(v->seal_public, c->seal_public, SEAL_PUBLIC_LEN);
 	v->level = level;
 	v->retire = retire;
-	v->has_share = level < LEVEL_WITHHELD;
+	v->has_share = share && level < LEVEL_WITHHELD;
 	if (v->has_share)
 		memcpy(v->share, share, ENGINE_SHARE_LEN);
 }

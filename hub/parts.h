@@ -11,6 +11,7 @@
 
 void parts_ble(const struct config *c, const struct peripherals *p, uint8_t level,
 	       struct msg *ret);
-void parts_store(const struct config *c, const uint8_t share[static ENGINE_SHARE_LEN],
-		 uint8_t level, enum command_retire retire, struct msg *ret);
+/* share: NULL at level 3, when nobody here has it */
+void parts_store(const struct config *c, const uint8_t *share, uint8_t level,
+		 enum command_retire retire, struct msg *ret);
 void parts_coap(const struct config *c, struct msg *ret);

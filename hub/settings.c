@@ -7,22 +7,48 @@
 #include <string.h>
 
 #include "hub/crypto/crypto.h"
+#include "hub/escrow_file.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
+
+#define FILE_SHARE "engine.share"
 
 enum { FILE_MAX = CONFIG_BYTES_MAX };
 
 static int open_share(struct settings *s)
 {
-	int n = file_read(s->dir, "engine.share", s->share, sizeof(s->share));
+	int n = file_read(s->dir, FILE_SHARE, s->share, sizeof(s->share));
 
+	if (n == -ENOENT && escrow_file_exists(s->dir))
+		return 0;
 	if (n == -ENOENT) {
 		crypto_random(s->share, sizeof(s->share));
-		return file_replace(s->dir, "engine.share", s->share, sizeof(s->share));
+		n = file_replace(s->dir, FILE_SHARE, s->share, sizeof(s->share));
+		s->has_share = n == 0;
+		return n;
 	}
+	s->has_share = n == ENGINE_SHARE_LEN;
 	if (n >= 0 && n != ENGINE_SHARE_LEN)
 		return -EMSGSIZE;
 	return n < 0 ? n : 0;
+}
+
+int settings_erase_share(struct settings *s)
+{
+	s->has_share = false;
+	crypto_wipe(s->share, sizeof(s->share));
+	return file_erase(s->dir, FILE_SHARE);
+}
+
+int settings_put_share(struct settings *s, const uint8_t share[static ENGINE_SHARE_LEN])
+{
+	int r = file_replace(s->dir, FILE_SHARE, share, ENGINE_SHARE_LEN);
+
+	if (r)
+		return r;
+	memcpy(s->share, share, ENGINE_SHARE_LEN);
+	s->has_share = true;
+	return 0;
 }
 
 /* Verify, then parse. *ret_refusal: what is wrong with the bytes, REFUSAL_NONE if it is not they. */

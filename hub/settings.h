@@ -8,7 +8,7 @@
  *                 be replaced while hubd runs
  *   config.good   the last one that was taken; wins over a damaged, foreign or older config.cose
  *   config.proven the last one of whose endpoints one has acknowledged something: the way back from bad ones
- *   engine.share  32 random bytes, made at first start; withheld from hub-store in a lockdown
+ *   engine.share  32 random bytes, made at first start; withheld from hub-store in a lockdown, erased at level 3 (sealing.h)
  *
  * Invariants: a config is looked into only after its signature is good; its version never goes down within an
  * epoch; it is taken as a whole or not at all, and is on the disk before it is used.
@@ -30,15 +30,22 @@ struct settings {
 	uint32_t expected_epoch;
 	bool has_proven; /* proven is valid, and of this enrolment */
 	struct config proven;
-	uint8_t share[ENGINE_SHARE_LEN];
+	/* false: it is erased, and what opens its escrow is the clinic's (hub/sealing.h) */
+	bool has_share;
+	uint8_t share[ENGINE_SHARE_LEN]; /* zeros without it */
 };
 
 /*
- * settings_open - the engine share (made if there is none) and config.good, if there is one.
+ * settings_open - the engine share (made if there is none, and no escrow of one) and config.good, if there is one.
  *
  * Returns 0, or -EIO, -EMSGSIZE (share damaged), -ENOSPC.
  */
 int settings_open(struct settings *s, const char *dir);
+
+/* settings_erase_share - from the disk and from memory. Returns 0, -EACCES or -EIO: it is there no more than before. */
+int settings_erase_share(struct settings *s);
+/* settings_put_share - durable, and in memory. Returns 0, -ENOSPC, -EACCES or -EIO. */
+int settings_put_share(struct settings *s, const uint8_t share[static ENGINE_SHARE_LEN]);
 
 /*
  * settings_load - read config.cose and take it if it is good and not older.

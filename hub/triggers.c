@@ -21,7 +21,7 @@
  *         is being written belongs to the epoch after it, and locks anew.
  *   INV-4 Values become durable before they are confirmed: hub-store's, at every level alike.
  *   INV-5 Level 4 is not reachable from here: two signatures of two roles (command.h).
- *   INV-6 A release names hub, lock epoch and nonce (command.h, lockdown.h).
+ *   INV-6 A release names hub, lock epoch and nonce (command.h, lockdown.h; challenger.h, token_open.h).
  *   INV-7 A cause raises the level in the turn in which it is heard; a disk that takes nothing does not keep it from that.
  *   INV-8 Signals have a fixed form (MSG_INCIDENT). A process that reports what it cannot see counts as TRIGGER_IPC.
  *   INV-9 Orders name one hub (hub/core/command.h).
@@ -296,6 +296,12 @@ static struct trigger_bucket *find_or_add(struct triggers *t, enum trigger id,
 	return b;
 }
 
+/* What hub-measure would see, or would see the traces of. */
+static bool is_measurable(enum trigger id)
+{
+	return id == TRIGGER_CODE || id == TRIGGER_IPC || id == TRIGGER_SOCKET;
+}
+
 static void signal_one(struct triggers *t, const struct trigger_row *r, uint16_t peer,
 		       enum role by, uint32_t count, uint32_t lock_epoch, struct mono now)
 {
@@ -304,6 +310,8 @@ static void signal_one(struct triggers *t, const struct trigger_row *r, uint16_t
 	uint64_t at = powered(t, now);
 	bool over;
 
+	if (is_measurable(r->id))
+		t->clean = 0;
 	if (!b)
 		return;
 	over = fill(b, count, at);
@@ -323,6 +331,7 @@ void triggers_on_signal(struct triggers *t, enum trigger id, uint16_t peer, enum
 	const struct trigger_row *r = trigger_row(id);
 
 	t->lock_epoch = lockdown_lock_epoch(l);
+	t->watched = lockdown_is_watched(l);
 	tidy(t, powered(t, now));
 	if (!r || !(r->seen_by & BIT(by))) {
 		r = row_for(TRIGGER_IPC);
@@ -353,7 +362,8 @@ void triggers_init(struct triggers *t, const struct triggers_held *held,
 	*t = (struct triggers){ .dirty = true,
 				.urgent = true,
 				.effect = true,
-				.lock_epoch = lockdown_lock_epoch(l) };
+				.lock_epoch = lockdown_lock_epoch(l),
+				.watched = lockdown_is_watched(l) };
 	if (held)
 		t->held = *held;
 	/* the clock of this boot began at its start */
@@ -401,6 +411,37 @@ static bool has_two(const struct triggers *t)
 	return false;
 }
 
+static bool has_one(const struct triggers *t)
+{
+	for (size_t i = 0; i < t->held.bucket_count; i++)
+		if (is_cause(&t->held.buckets[i]))
+			return true;
+	return false;
+}
+
+void triggers_on_measured(struct triggers *t, unsigned findings, struct mono now)
+{
+	uint64_t at = powered(t, now);
+
+	if (findings > 0) {
+		t->clean = 0;
+	} else if (t->clean == 0) {
+		t->clean = 1;
+		t->clean_ms = at;
+	} else if (since(at, t->clean_ms) >= TRIGGERS_CLEAN_MS) {
+		t->clean = TRIGGERS_CLEAN;
+	}
+}
+
+bool triggers_is_clean(const struct triggers *t, unsigned count)
+{
+	for (size_t i = 0; i < t->held.bucket_count; i++)
+		if (is_cause(&t->held.buckets[i]) &&
+		    is_measurable(t->held.buckets[i].id) && t->clean < count)
+			return false;
+	return true;
+}
+
 uint8_t triggers_level(const struct triggers *t)
 {
 	uint8_t level = LOCKDOWN_NORMAL;
@@ -411,7 +452,7 @@ uint8_t triggers_level(const struct triggers *t)
 		if (is_over(b) && row_of(b)->to > level)
 			level = row_of(b)->to;
 	}
-	return has_two(t) ? TRIGGERS_TWO : level;
+	return has_two(t) || (t->watched && has_one(t)) ? TRIGGERS_TWO : level;
 }
 
 bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer)
@@ -510,6 +551,7 @@ bool triggers_next(struct triggers *t, struct lockdown *l, struct mono now,
 	uint8_t level;
 
 	t->lock_epoch = lockdown_lock_epoch(l);
+	t->watched = lockdown_is_watched(l);
 	tidy(t, powered(t, now));
 	level = triggers_level(t);
 	*ret = TRIGGERS_NOTHING;

@@ -73,8 +73,14 @@ enum {
 		1000, /* and so often while one has an effect: the powered-on time */
 };
 
-/* What two measurements call for. It is 3 by design; while nothing releases level 3 no hub goes there by itself. */
-enum { TRIGGERS_TWO = LOCKDOWN_QUARANTINED };
+/* What two measurements call for; and one, while a release from level 3 is watched. */
+enum { TRIGGERS_TWO = LOCKDOWN_SEALED };
+
+enum {
+	TRIGGERS_CLEAN =
+		2, /* so many measurements that found nothing, after the last that did, */
+	TRIGGERS_CLEAN_MS = 10 * 60 * 1000, /* the first and the last so far apart */
+};
 
 /* One bucket. Times are of powered-on time, ms since this hub's first start. */
 struct trigger_bucket {
@@ -114,6 +120,9 @@ struct triggers {
 	bool effect;	    /* changed */
 	struct mono saved_at;
 	uint32_t lock_epoch;
+	bool watched;	   /* a release from level 3 is: lockdown_is_watched */
+	unsigned clean;	   /* measurements that found nothing; at most TRIGGERS_CLEAN */
+	uint64_t clean_ms; /* the first of them, powered on */
 };
 
 /* trigger_row - Returns NULL of what no machine sees. Pure. */
@@ -150,6 +159,18 @@ void triggers_on_signal(struct triggers *t, enum trigger id, uint16_t peer, enum
 void triggers_on_good(struct triggers *t, enum trigger id, uint16_t peer,
 		      struct mono now);
 
+/*
+ * triggers_on_measured - hub-measure has looked at everything, and told what it found before.
+ *
+ * findings   confirmed ones
+ */
+void triggers_on_measured(struct triggers *t, unsigned findings, struct mono now);
+/*
+ * triggers_is_clean - may a release be taken? False while something locks that a measurement sees (TRIGGER_CODE, _IPC, _SOCKET) and
+ * there were no 'count' measurements since that found nothing, 1..TRIGGERS_CLEAN. What was measured before a start of hubd does not count.
+ */
+bool triggers_is_clean(const struct triggers *t, unsigned count);
+
 /* The process ends in order; TRIGGERS_SAVE follows. */
 void triggers_on_stop(struct triggers *t);
 
@@ -167,7 +188,7 @@ struct mono triggers_deadline(const struct triggers *t, struct mono now);
 
 /* triggers_held - to be written. Borrowed. */
 const struct triggers_held *triggers_held(struct triggers *t, struct mono now);
-/* triggers_level - what is called for now, 0..2, later 3 (TRIGGERS_TWO). At 2 and above only lockdown.h says when it ends. */
+/* triggers_level - what is called for now, 0..3. At 2 and above only lockdown.h says when it ends. */
 uint8_t triggers_level(const struct triggers *t);
 /* triggers_throttled - is this one over, for this peer: are its processes to slow that channel? */
 bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer);

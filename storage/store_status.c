@@ -90,6 +90,7 @@ static struct status gather(const struct store *s, struct mono now)
 		.challenged = t->health.challenged,
 		.lock_epoch = t->health.lock_epoch,
 		.path = t->health.path,
+		.escrow = t->health.escrow,
 		.software = HUB_VERSION,
 	};
 
@@ -106,6 +107,17 @@ static struct status gather(const struct store *s, struct mono now)
 	return r;
 }
 
+/* The batch that it rode on was answered: the clinic keeps both, or neither. */
+static void tell_kept(struct store *s, const struct escrow_sealed *e)
+{
+	const struct msg m = { .kind = MSG_STATUS,
+			       .status = { STATUS_ESCROW, e->lock_epoch,
+					   escrow_name(e->bytes) } };
+
+	if (e->there)
+		(void)store_send(s, ROLE_HUBD, &m);
+}
+
 void store_status_offer(struct store *s, struct mono now)
 {
 	struct told_status *t = &s->status;
@@ -119,6 +131,7 @@ void store_status_offer(struct store *s, struct mono now)
 		t->told = t->going;
 		t->has_told = true;
 		t->told_at = now;
+		tell_kept(s, &t->going.escrow);
 	}
 	if (!t->has_health || !handover_takes_status(&s->handover, now))
 		return;

@@ -263,6 +263,8 @@ const char *command_result_text(enum command_result r)
 	case COMMAND_BAD_CHALLENGE: return "not the challenge that the hub has out now";
 	case COMMAND_TOO_EARLY: return "the hub is not locked long enough";
 	case COMMAND_RETIRING: return "the hub is being retired";
+	case COMMAND_NOT_CLEAN:
+		return "two clean measurements, ten minutes apart, are missing";
 	case COMMAND_RESULT_LAST: break;
 	}
 	return "for a reason that this program does not know";

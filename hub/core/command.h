@@ -130,6 +130,7 @@ enum command_result {
 	COMMAND_BAD_CHALLENGE = 27,  /* not the hub's nonce, or that has run out */
 	COMMAND_TOO_EARLY = 28,	     /* not long enough locked */
 	COMMAND_RETIRING = 29,	     /* it is retired, or about to be */
+	COMMAND_NOT_CLEAN = 30, /* a measurement locked it: two clean ones are missing */
 	COMMAND_RESULT_LAST = 63,
 };
 

@@ -1390,6 +1390,14 @@ int msg_decode(const uint8_t *buf, size_t len, struct msg *ret)
 	return r;
 }
 
+uint64_t escrow_name(const uint8_t bytes[static ESCROW_SEALED_LEN])
+{
+	struct reader r;
+
+	reader_init(&r, bytes + 2, ESCROW_SEALED_LEN - 2); /* behind version and key id */
+	return read_be64(&r);
+}
+
 const char *role_text(enum role r)
 {
 	switch (r) {

@@ -529,7 +529,7 @@ enum status_what {
 	STATUS_RETIRED = 16,
 	/* a: local number, b: mono ms: captured, and outside the config's limits; 0: the last one was within them */
 	STATUS_LIMITS = 17,
-	/* of hub-store, a: lock epoch: the clinic has what HEALTH's escrow of it says; b: its first 8 octets */
+	/* of hub-store, a: lock epoch: the clinic has what HEALTH's escrow of it says; b: escrow_name of it */
 	STATUS_ESCROW = 18,
 	/* of hub-measure: it has looked; a: confirmed findings in the hub's own processes, b: first 8 octets of the digest
 	 * of what it saw */
@@ -619,6 +619,9 @@ struct escrow_sealed {
 	uint32_t lock_epoch; /* in which it was drawn */
 	uint8_t bytes[ESCROW_SEALED_LEN];
 };
+
+/* escrow_name - names it in STATUS_ESCROW: the first 8 octets of its encapsulated key. Pure. */
+uint64_t escrow_name(const uint8_t bytes[static ESCROW_SEALED_LEN]);
 
 /* What the hub has noticed against itself: hub/triggers.h. */
 struct health_trigger {

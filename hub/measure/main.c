@@ -234,6 +234,17 @@ static int send_incident(struct measure *m, enum incident what, unsigned subject
 	return count ? ipc_send(m->hubd, &out) : 0;
 }
 
+/* After what was found, so that it counts as what it is. */
+static int send_measured(struct measure *m, unsigned findings)
+{
+	struct msg out = { .kind = MSG_STATUS,
+			   .status = { STATUS_MEASURED, findings, 0 } };
+
+	for (size_t i = 0; i < sizeof(out.status.b); i++)
+		out.status.b = out.status.b << 8 | m->digest[i];
+	return ipc_send(m->hubd, &out);
+}
+
 static unsigned first_kind(const struct evidence *e)
 {
 	for (size_t i = 0; i < e->finding_count; i++)
@@ -253,7 +264,9 @@ static void tell_hubd(struct measure *m)
 	m->told = send_incident(m, INCIDENT_CODE, first_kind(e),
 				count_confirmed(e, false)) == 0 &&
 		  send_incident(m, INCIDENT_SOCKET, FINDING_LISTENS,
-				count_confirmed(e, true)) == 0;
+				count_confirmed(e, true)) == 0 &&
+		  send_measured(m, count_confirmed(e, false) +
+					   count_confirmed(e, true)) == 0;
 }
 
 static bool has_incident(const struct measure *m)
@@ -278,7 +291,7 @@ static void go_on(struct measure *m)
 		return;
 	tell_hubd(m);
 	send_evidence(m);
-	if (m->taken && (m->told || !has_incident(m))) {
+	if (m->taken && (m->told || (!has_incident(m) && !ipc_is_up(m->hubd)))) {
 		finish(m);
 		return;
 	}
