@@ -101,7 +101,7 @@ static int look(struct measure *m)
 	int r;
 
 	survey_begin(&s, &m->now, rt_wall().ms / 1000);
-	r = scan_run("/proc", &m->image, &s);
+	r = scan_run("/proc", &m->image, &s, NULL);
 	if (r)
 		log_err("look-failed", "error=\"%s\"", err_text(r));
 	return r;

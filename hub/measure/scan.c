@@ -42,6 +42,7 @@ struct scan {
 	const char *proc;
 	const struct image *image;
 	struct survey *survey;
+	const struct scan_watch *watch;
 	struct hashed *hashes;
 	size_t hash_count;
 	ino_t namespaces[NAMESPACES_MAX];
@@ -169,10 +170,12 @@ static struct survey_file look_up(struct scan *s, const char *path, size_t len,
 	uint8_t hash[SHA256_LEN];
 
 	f.in_image = find(s, path, len, &f.file);
-	if (!f.in_image || by_name_only)
+	if ((!f.in_image && !s->watch) || by_name_only)
 		return f;
 	f.read = hash_path(s, path, len, hash) == 0;
-	f.same = f.read && memcmp(hash, f.file.hash, SHA256_LEN) == 0;
+	f.same = f.in_image && f.read && memcmp(hash, f.file.hash, SHA256_LEN) == 0;
+	if (s->watch)
+		s->watch->file(s->watch->arg, path, len, &f, hash);
 	return f;
 }
 
@@ -324,7 +327,8 @@ static void look_at_kernel(struct scan *s)
 	(void)each_line(s, path, on_module, 0);
 }
 
-int scan_run(const char *proc, const struct image *image, struct survey *survey)
+int scan_run(const char *proc, const struct image *image, struct survey *survey,
+	     const struct scan_watch *watch)
 {
 	struct scan *s = calloc(1, sizeof(*s));
 	int r;
@@ -334,6 +338,7 @@ int scan_run(const char *proc, const struct image *image, struct survey *survey)
 	s->proc = proc;
 	s->image = image;
 	s->survey = survey;
+	s->watch = watch;
 	s->hashes = calloc(HASHES_MAX, sizeof(*s->hashes));
 	r = s->hashes ? look_at_processes(s) : -ENOMEM;
 	if (r == 0)

@@ -9,12 +9,22 @@
 #include "hub/core/image.h"
 #include "hub/measure/survey.h"
 
+/* Who wants to know of each mapping of a file that may execute. */
+struct scan_watch {
+	void *arg;
+	/* hash: of its bytes, if f->read */
+	void (*file)(void *arg, const char *path, size_t len, const struct survey_file *f,
+		     const uint8_t *hash);
+};
+
 /*
  * scan_run - one look at everything.
  *
  * proc    "/proc"
  * s       after survey_begin
+ * watch   borrowed; NULL: nobody
  *
  * Returns 0, -ENOMEM, or -EIO: there is no such folder.
  */
-int scan_run(const char *proc, const struct image *image, struct survey *s);
+int scan_run(const char *proc, const struct image *image, struct survey *s,
+	     const struct scan_watch *watch);
