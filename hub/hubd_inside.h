@@ -12,6 +12,7 @@
 #include "hub/health.h"
 #include "hub/hubd_console.h"
 #include "hub/indicator.h"
+#include "hub/look.h"
 #include "hub/offer.h"
 #include "hub/orders.h"
 #include "hub/peripherals.h"
@@ -54,6 +55,7 @@ struct hubd {
 	size_t overdue_count; /* the same */
 	uint16_t overdue[CONFIG_DEVICES_MAX];
 	struct health health;
+	struct look look;
 	enum indicator_light light;
 	bool has_time;
 	struct msg_time time;
@@ -131,6 +133,8 @@ void hubd_on_incident(struct hubd *h, enum role by, const struct msg_incident *i
 void hubd_on_breach(struct hubd *h, enum role by);
 /* What a status says to go well ends what had gone wrong. */
 void hubd_on_good(struct hubd *h, const struct msg_status *s);
+/* Has the hub measured, if that is due now. */
+void hubd_look(struct hubd *h);
 /* hub-store has nothing more to deliver: at level 4 the machine starts anew, and is reset before any of us runs. */
 void hubd_on_retired(struct hubd *h);
 

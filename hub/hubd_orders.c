@@ -3,7 +3,11 @@
  */
 #include "hub/hubd_inside.h"
 
+#include <stdio.h>
+
+#include "hub/core/err.h"
 #include "hub/rt/failpoint.h"
+#include "hub/rt/file.h"
 #include "hub/rt/log.h"
 #include "hub/rt/rt.h"
 
@@ -132,6 +136,20 @@ void hubd_on_orders_timer(void *arg)
 	orders_drain(&h->orders);
 	hubd_tell_health(h);
 	hubd_arm_orders(h);
+}
+
+/* hub-measure.path starts hub-measure when this file changes: hubd itself may start nothing. */
+void hubd_look(struct hubd *h)
+{
+	uint8_t text[24];
+	int n, r;
+
+	if (!look_due(&h->look, orders_level(&h->orders), rt_mono()))
+		return;
+	n = snprintf((char *)text, sizeof(text), "%u\n", h->look.count);
+	r = file_replace(h->options.state_dir, "look", text, (size_t)n);
+	if (r)
+		log_err("look-file", "error=\"%s\" do=\"check the disk\"", err_text(r));
 }
 
 void hubd_on_retired(struct hubd *h)

@@ -74,6 +74,7 @@ static void on_config_timer(void *arg)
 	struct hubd *h = arg;
 
 	hubd_look_at_config(h);
+	hubd_look(h);
 	save_again(h);
 	rt_timer_set(h->config_timer, mono_add(rt_mono(), CONFIG_LOOK_MS));
 }

@@ -4,6 +4,7 @@
  *
  *   look -> nothing in the hub's own processes -----------------------> sign -> hub-store: EVIDENCE .. EVIDENCE_TAKEN -> end
  *        -> something: look again after five seconds, what is still there is confirmed -^  and hubd: INCIDENT
+ *   hub-store asks for a snapshot, of a locked hub: texts.h -> sign -> SNAPSHOT .. SNAPSHOT_TAKEN, before the end
  *
  * It has CAP_SYS_PTRACE to read what others have mapped, and no network. It must never: write to another process, trace one,
  * say anything of a reading. It writes its own folder only (seen.h).
@@ -15,12 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
+#include "hub/measure/handing.h"
 #include "hub/measure/scan.h"
 #include "hub/measure/seen.h"
+#include "hub/measure/texts.h"
 #include "hub/rt/file.h"
 #include "hub/rt/ipc.h"
 #include "hub/rt/log.h"
@@ -51,6 +55,9 @@ struct measure {
 	uint8_t bytes[EVIDENCE_BYTES_MAX];
 	size_t len, sent; /* octets; pieces */
 	bool signed_off, told, taken;
+	struct texts *texts; /* owned, NULL: none were taken */
+	uint8_t *snapshot;   /* owned; signed */
+	struct handing handing;
 	struct mono give_up_at;
 };
 
@@ -275,6 +282,90 @@ static bool has_incident(const struct measure *m)
 	       0;
 }
 
+/* --- the snapshot --------------------------------------------------------------------------------- */
+
+/* The kernel's log, if the unit gives it to us as standard input (kmsg(4): character device 1:11). */
+static int open_log(void)
+{
+	struct stat st;
+
+	if (fstat(STDIN_FILENO, &st) < 0 || !S_ISCHR(st.st_mode) ||
+	    st.st_rdev != makedev(1, 11) || fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) < 0)
+		return -1;
+	return STDIN_FILENO;
+}
+
+static int sign_snapshot(struct measure *m, uint64_t number)
+{
+	struct snapshot s = { .number = number,
+			      .made_s = rt_wall().ms / 1000,
+			      .count = m->texts->count };
+	uint8_t *payload = malloc(SNAPSHOT_PAYLOAD_MAX);
+	int n = payload ? 0 : -ENOMEM;
+
+	memcpy(s.boot, m->now.boot, sizeof(s.boot));
+	memcpy(s.public_key, m->now.public_key, sizeof(s.public_key));
+	memcpy(s.texts, m->texts->text, sizeof(s.texts));
+	if (n == 0)
+		n = snapshot_encode(&s, payload, SNAPSHOT_PAYLOAD_MAX);
+	if (n > 0)
+		n = sign1_make(SIGN_CONTEXT_SNAPSHOT, m->private, payload, (size_t)n,
+			       m->snapshot, SNAPSHOT_BYTES_MAX);
+	free(payload);
+	return n;
+}
+
+static int take_snapshot(struct measure *m, uint64_t number)
+{
+	int n;
+
+	m->texts = malloc(sizeof(*m->texts));
+	m->snapshot = malloc(SNAPSHOT_BYTES_MAX);
+	n = m->texts && m->snapshot ? 0 : -ENOMEM;
+	if (n == 0)
+		n = texts_take("/proc", "/sys", open_log(), &m->image, m->texts);
+	if (n == 0)
+		n = sign_snapshot(m, number);
+	if (n < 0)
+		return n;
+	log_info("snapshot", "number=%llu texts=%zu octets=%d",
+		 (unsigned long long)number, m->texts->count, n);
+	handing_begin(&m->handing, number, m->snapshot, (size_t)n);
+	return 0;
+}
+
+static void begin_snapshot(struct measure *m, uint64_t number)
+{
+	int r;
+
+	if (number == 0 || m->handing.number ||
+	    number == seen_snapshot(m->options.state_dir))
+		return;
+	r = take_snapshot(m, number);
+	if (r)
+		log_err("no-snapshot", "error=\"%s\" do=\"the next run tries again\"",
+			err_text(r));
+	m->give_up_at = mono_add(rt_mono(), DELIVER_MS);
+}
+
+static void send_snapshot(struct measure *m)
+{
+	struct msg out = { .kind = MSG_SNAPSHOT };
+
+	while (ipc_is_up(m->store) && handing_next(&m->handing, &out.snapshot) &&
+	       ipc_send(m->store, &out) == 0)
+		handing_on_sent(&m->handing);
+}
+
+static void on_snapshot_taken(struct measure *m, const struct msg_snapshot_taken *t)
+{
+	if (!handing_on_taken(&m->handing, t))
+		return;
+	m->give_up_at = mono_add(rt_mono(), DELIVER_MS);
+	if (t->whole && seen_snapshot_save(m->options.state_dir, t->number))
+		log_warn("snapshot-not-noted", "do=\"nothing: it is made again\"");
+}
+
 static void finish(struct measure *m)
 {
 	m->seen.full = m->now.same_as ? m->seen.full : m->now.counter;
@@ -291,7 +382,9 @@ static void go_on(struct measure *m)
 		return;
 	tell_hubd(m);
 	send_evidence(m);
-	if (m->taken && (m->told || (!has_incident(m) && !ipc_is_up(m->hubd)))) {
+	send_snapshot(m);
+	if (m->taken && !handing_waits(&m->handing) &&
+	    (m->told || (!has_incident(m) && !ipc_is_up(m->hubd)))) {
 		finish(m);
 		return;
 	}
@@ -343,8 +436,10 @@ static void on_up(void *arg, struct ipc *link)
 {
 	struct measure *m = arg;
 
-	if (link == m->store)
+	if (link == m->store) {
 		m->sent = 0;
+		handing_on_link(&m->handing);
+	}
 	go_on(m);
 }
 
@@ -353,10 +448,13 @@ static void on_message(void *arg, struct ipc *link, const struct msg *in)
 	struct measure *m = arg;
 
 	(void)link;
-	if (in->kind != MSG_EVIDENCE_TAKEN ||
-	    in->evidence_taken.counter != m->seen.counter)
-		return;
-	m->taken = true;
+	if (in->kind == MSG_SNAPSHOT_TAKEN) {
+		on_snapshot_taken(m, &in->snapshot_taken);
+	} else if (in->kind == MSG_EVIDENCE_TAKEN &&
+		   in->evidence_taken.counter == m->seen.counter) {
+		m->taken = true;
+		begin_snapshot(m, in->evidence_taken.snapshot);
+	}
 	go_on(m);
 }
 
@@ -428,6 +526,8 @@ int main(int argc, char **argv)
 	ipc_free(m.hubd);
 	rt_timer_free(m.timer);
 	rt_free(m.rt);
+	free(m.texts);
+	free(m.snapshot);
 	free(m.list);
 	crypto_wipe(m.private, sizeof(m.private));
 	crypto_done();

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "hub/core/cbor.h"
+#include "hub/core/cursor.h"
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
 
 enum { VERSION = 1, FIELDS = 8, COMPONENT_FIELDS = 4 };
 
-static const char seen_name[] = "seen", key_name[] = "attest.key";
+static const char seen_name[] = "seen", key_name[] = "attest.key",
+		  snapshot_name[] = "snapshot";
 
 int seen_encode(const struct seen *s, uint8_t *buf, size_t cap)
 {
@@ -143,6 +145,27 @@ void seen_merge(struct seen *s, struct evidence *e)
 	s->count = e->component_count = n;
 	memcpy(s->components, all, n * sizeof(all[0]));
 	memcpy(e->components, all, n * sizeof(all[0]));
+}
+
+uint64_t seen_snapshot(const char *dir)
+{
+	uint8_t buf[sizeof(uint64_t)];
+	struct reader r;
+
+	if (file_read(dir, snapshot_name, buf, sizeof(buf)) != sizeof(buf))
+		return 0;
+	reader_init(&r, buf, sizeof(buf));
+	return read_be64(&r);
+}
+
+int seen_snapshot_save(const char *dir, uint64_t number)
+{
+	uint8_t buf[sizeof(number)];
+	struct writer w;
+
+	writer_init(&w, buf, sizeof(buf));
+	write_be64(&w, number);
+	return file_replace(dir, snapshot_name, buf, sizeof(buf));
 }
 
 int seen_key(const char *dir, uint8_t ret[static P256_PRIVATE_LEN])

@@ -35,5 +35,10 @@ int seen_save(const char *dir, const struct seen *s);
 /* seen_merge - both ways: the evidence has what was ever seen, and s what was seen now. Pure. */
 void seen_merge(struct seen *s, struct evidence *e);
 
+/* seen_snapshot - the last one that was handed over whole; 0: not known. */
+uint64_t seen_snapshot(const char *dir);
+/* seen_snapshot_save - Returns 0, or as file_replace. */
+int seen_snapshot_save(const char *dir, uint64_t number);
+
 /* seen_key - the key that signs evidence, made at the first time. Returns 0, or as file_replace, -EIO. */
 int seen_key(const char *dir, uint8_t ret[static P256_PRIVATE_LEN]);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hub/crypto/crypto.h"
+#include "hub/measure/procfs.h"
 #include "hub/measure/scan.h"
 #include "hub/rt/file.h"
 
@@ -103,24 +104,37 @@ static void put_file(struct out *o, int dir, const char *name)
 	free(buf);
 }
 
-/* One thing in a line of others: its first line, or with 'key' what follows that word. */
+/* The value behind 'key' at the begin of a line; key "": the first line. */
+static bool find_value(const char *buf, size_t len, const char *key, const char **ret,
+		       size_t *ret_len)
+{
+	const char *at = buf, *line;
+	size_t n, k = strlen(key);
+
+	while ((line = procfs_line(&at, buf + len, &n)) != NULL) {
+		if (n < k || memcmp(line, key, k) != 0)
+			continue;
+		for (line += k, n -= k; n > 0 && strchr(" \t:", *line); line++)
+			n--;
+		*ret = line;
+		*ret_len = n;
+		return true;
+	}
+	return false;
+}
+
+/* One thing in a line of others. */
 static void put_value(struct out *o, int dir, const char *name, const char *key)
 {
-	char buf[SMALL_MAX + 1];
-	int n = read_at(dir, name, buf, SMALL_MAX);
-	const char *at = buf;
+	char buf[SMALL_MAX];
+	int n = read_at(dir, name, buf, sizeof(buf));
+	const char *value;
+	size_t len;
 
-	if (n <= 0)
+	if (n <= 0 || !find_value(buf, (size_t)n, key, &value, &len))
 		return;
-	buf[n] = '\0';
-	if (key) {
-		at = strstr(buf, key);
-		if (!at)
-			return;
-		at += strlen(key);
-		at += strspn(at, " \t:");
-	}
-	putf(o, " %s%s%.*s", key ? key : name, "=", (int)strcspn(at, "\n"), at);
+	putf(o, " %s=", *key ? key : name);
+	put(o, value, len);
 }
 
 typedef void entry_fn(struct out *o, int dir, const char *name);
@@ -158,12 +172,8 @@ static void put_process(struct out *o, int dir, const char *name)
 	if (name[strspn(name, "0123456789")] != '\0')
 		return;
 	putf(o, "%s", name);
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		char key[16];
-
-		(void)snprintf(key, sizeof(key), "%s:", keys[i]);
-		put_value(o, dir, "status", key);
-	}
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		put_value(o, dir, "status", keys[i]);
 	put(o, "\n", 1);
 }
 
@@ -175,9 +185,9 @@ static void put_service(struct out *o, int dir, const char *name)
 		return;
 	putf(o, "%s", name);
 	put_value(o, dir, "cgroup.events", "populated");
-	put_value(o, dir, "memory.peak", NULL);
+	put_value(o, dir, "memory.peak", "");
 	put_value(o, dir, "memory.events", "oom_kill");
-	put_value(o, dir, "pids.peak", NULL);
+	put_value(o, dir, "pids.peak", "");
 	put_value(o, dir, "cpu.stat", "usage_usec");
 	put(o, "\n", 1);
 }
@@ -198,11 +208,11 @@ static void put_serial(struct out *o, int dir)
 static void put_usb(struct out *o, int dir, const char *name)
 {
 	putf(o, "%s", name);
-	put_value(o, dir, "idVendor", NULL);
-	put_value(o, dir, "idProduct", NULL);
-	put_value(o, dir, "bDeviceClass", NULL);
-	put_value(o, dir, "bInterfaceClass", NULL);
-	put_value(o, dir, "authorized", NULL);
+	put_value(o, dir, "idVendor", "");
+	put_value(o, dir, "idProduct", "");
+	put_value(o, dir, "bDeviceClass", "");
+	put_value(o, dir, "bInterfaceClass", "");
+	put_value(o, dir, "authorized", "");
 	put_serial(o, dir);
 	put(o, "\n", 1);
 }

@@ -23,7 +23,8 @@ import own_pids  # noqa: E402
 from child import die_with_us  # noqa: E402
 
 MAY_EXECUTE, EXPOSED, HUB = 1, 2, 4
-INCIDENT, EVIDENCE, TAKEN = 0x40, 0x60, 0x61
+INCIDENT, STATUS, EVIDENCE, TAKEN, SNAPSHOT, SNAPSHOT_TAKEN = 0x40, 0x41, 0x60, 0x61, 0x62, 0x63
+AHEAD = 16
 CODE, SOCKET = 12, 16
 UNOWNED, CHANGED, DELETED, MEMFD, ANONYMOUS, WRITABLE, LISTENS = 1, 2, 3, 4, 5, 6, 9
 BASE, PROGRAM, LIBRARY = 0, 1, 2  # components
@@ -105,6 +106,9 @@ class World:
         for d in (self.state, self.run, self.image):
             os.mkdir(d)
         self.files = {}
+        self.snapshot = 0  # the number of one that is asked for
+        self.snapshot_pieces = []
+        self.measured = None
         self.doors = {name: self.door(name) for name in ('store-measure', 'hubd-measure')}
         self.program = os.path.join(self.dir, 'hub-x')
         # by another process: a fork of another thread would hold it open for writing, and it could not run
@@ -183,11 +187,25 @@ class World:
                 pass
         time.sleep(0.02)
 
-    @staticmethod
-    def on_packet(link, packet, pieces, incidents, answer):
+    def on_snapshot(self, link, packet, answer):
+        number, index, total, length = struct.unpack('>QHHH', packet[2:16])
+        expect((number, index, length), (self.snapshot, len(self.snapshot_pieces), len(packet) - 16), 'snapshot')
+        self.snapshot_pieces.append(packet[16:])
+        if answer and ((index + 1) % AHEAD == 0 or index + 1 == total):
+            link.send(struct.pack('>BBQHB', 1, SNAPSHOT_TAKEN, number, index + 1, False))
+        if answer and index + 1 == total:  # hub-store's own part
+            link.send(struct.pack('>BBQHB', 1, SNAPSHOT_TAKEN, number, 0, True))
+
+    def on_packet(self, link, packet, pieces, incidents, answer):
         expect(packet[0], 1, 'version')
         if packet[1] == INCIDENT:
             incidents.append(struct.unpack('>HHI', packet[2:]))
+            return
+        if packet[1] == STATUS:
+            self.measured = struct.unpack('>BQQ', packet[2:])
+            return
+        if packet[1] == SNAPSHOT:
+            self.on_snapshot(link, packet, answer)
             return
         expect(packet[1], EVIDENCE, 'kind')
         counter, index, total, _findings, length = struct.unpack('>QBBHH', packet[2:16])
@@ -196,7 +214,7 @@ class World:
         expect(piece[:4], [1, counter, index, total], 'head of a piece')
         pieces[index] = piece[4]
         if index + 1 == total and answer:
-            link.send(struct.pack('>BBQQ', 1, TAKEN, counter, 0))
+            link.send(struct.pack('>BBQQ', 1, TAKEN, counter, self.snapshot))
 
     def close(self):
         self.child.kill()
@@ -304,6 +322,31 @@ def test_memory(w):
     for kind in (MEMFD, ANONYMOUS, WRITABLE):
         expect(len(e.of_hub(kind)), 1, f'findings of kind {kind}')
     expect([i[0] for i in incidents], [CODE], 'incidents')
+
+
+def test_snapshot(w):
+    """Of a locked hub: once, signed by the same key, with what was planted in it."""
+    path = w.make('evil.so')
+    w.plant(f'file {path}')
+    w.snapshot = 42
+    e, _incidents, code = w.measure()
+    expect(code, 0, 'exit')
+    signed = b''.join(w.snapshot_pieces)
+    (_protected, _unprotected, payload, _signature), end = cbor(signed)
+    expect(end, len(signed), 'length')
+    (version, number, _made, boot, key, texts), _ = cbor(payload)
+    expect((version, number, boot, key), (1, 42, e.boot, e.key), 'snapshot')
+    texts = {name: text.decode() for name, text, _cut in texts}
+    expect({'files', 'processes', 'sockets', 'interfaces', 'mounts', 'kernel'} - texts.keys(), set(), 'texts')
+    expect(f'{sha256(read(path)).hex()} unowned {path}' in texts['files'], True, 'the planted file')
+    expect(f'{sha256(read(w.program)).hex()} same {w.program}' in texts['files'], True, 'the program')
+    expect(f'\n{w.child.pid} Name=hub-x State=' in texts['processes'], True, 'the process')
+    w.snapshot_pieces = []
+    _e, _incidents, code = w.measure()
+    expect((code, w.snapshot_pieces), (0, []), 'the second time')
+    w.snapshot = 43
+    w.measure(answer=True)
+    expect(w.snapshot_pieces != [], True, 'of another lock')
 
 
 def test_it_comes_and_goes(w):
