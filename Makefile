@@ -160,7 +160,7 @@ ctl += clinic/signing.o clinic/token.o
 ctl += clinic/ctl_life.o clinic/ctl_replace.o clinic/ctl_retire.o
 # what matters of what is known
 risk := $(addprefix clinic/,debian_version.o risk.o risk_feed.o risk_image.o risk_vex.o)
-ctl += $(risk) $(addprefix clinic/,ctl_risk.o evidence_load.o risk_show.o vex_sign.o)
+ctl += $(risk) $(addprefix clinic/,ctl_evidence.o ctl_risk.o evidence_load.o snapshot_load.o risk_show.o vex_sign.o)
 # what verbs ask of a clinic
 ctl += clinic/remote_lists.o
 clinicctl := clinic/clinicctl.o $(ctl)

@@ -18,13 +18,13 @@
 #include "hub/crypto/crypto.h"
 
 static const struct ctl_verb *const verbs[] = {
-	&ctl_init,    &ctl_hub,	   &ctl_readings, &ctl_status,	   &ctl_gaps,
-	&ctl_recover, &ctl_audit,  &ctl_held,	  &ctl_claim,	   &ctl_trust,
-	&ctl_label,   &ctl_visit,  &ctl_conf,	  &ctl_enrol,	   &ctl_assign,
-	&ctl_signer,  &ctl_lock,   &ctl_release,  &ctl_test,	   &ctl_reboot,
-	&ctl_command, &ctl_keys,   &ctl_person,	  &ctl_completion, &ctl_replace,
-	&ctl_lost,    &ctl_retire, &ctl_transfer, &ctl_risk,	   &ctl_passphrase,
-	&ctl_ticket,
+	&ctl_init,    &ctl_hub,	     &ctl_readings, &ctl_status,     &ctl_gaps,
+	&ctl_recover, &ctl_audit,    &ctl_held,	    &ctl_claim,	     &ctl_trust,
+	&ctl_label,   &ctl_visit,    &ctl_conf,	    &ctl_enrol,	     &ctl_assign,
+	&ctl_signer,  &ctl_lock,     &ctl_release,  &ctl_test,	     &ctl_reboot,
+	&ctl_command, &ctl_keys,     &ctl_person,   &ctl_completion, &ctl_replace,
+	&ctl_lost,    &ctl_retire,   &ctl_transfer, &ctl_risk,	     &ctl_passphrase,
+	&ctl_ticket,  &ctl_evidence,
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

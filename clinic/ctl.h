@@ -46,7 +46,8 @@ extern const struct ctl_verb ctl_init, ctl_hub, ctl_readings, ctl_status, ctl_ga
 	ctl_recover, ctl_audit, ctl_held, ctl_claim, ctl_trust, ctl_label, ctl_visit,
 	ctl_conf, ctl_enrol, ctl_assign, ctl_signer, ctl_lock, ctl_release, ctl_test,
 	ctl_reboot, ctl_command, ctl_keys, ctl_person, ctl_completion, ctl_replace,
-	ctl_lost, ctl_retire, ctl_transfer, ctl_risk, ctl_passphrase, ctl_ticket;
+	ctl_lost, ctl_retire, ctl_transfer, ctl_risk, ctl_passphrase, ctl_ticket,
+	ctl_evidence;
 
 /* All of them, in the order in which they are shown. */
 const struct ctl_verb *const *ctl_verbs(size_t *ret_count);

@@ -5,6 +5,7 @@
  *   play_days CLINIC BUNDLE SCENARIO          into the clinic's ingest, in this process
  *   play_days CLINIC BUNDLE card FOLDER       a store's folder: queue-1.db, recovery, spool-1
  *   play_days CLINIC BUNDLE evidence FILE     what hub-measure has signed, as hub-store cuts and seals it
+ *   play_days CLINIC BUNDLE snapshot FILE     an item of a snapshot, the same
  *
  * The clinic gets, by number:
  *   1  manifest 1, opens the account on 2026-11-20      4  reading
@@ -23,6 +24,7 @@
 
 #include "clinic/ingest.h"
 #include "hub/core/evidence.h"
+#include "hub/core/snapshot.h"
 #include "hub/crypto/manifest_sign.h"
 #include "hub/rt/file.h"
 #include "storage/keys.h"
@@ -198,18 +200,17 @@ static void play(struct player *p)
 
 /* --- evidence --------------------------------------------------------------------------------------- */
 
-static struct record seal_piece(struct player *p, uint64_t seq, size_t slot,
-				const struct evidence_piece *piece)
+static struct record seal_own(struct player *p, uint64_t seq, size_t slot,
+			      enum reading_kind kind, const uint8_t *body, int n)
 {
-	uint8_t body[EVIDENCE_PIECE_BODY_MAX], ad[ENVELOPE_LEN];
-	int n = evidence_piece_encode(piece, body, sizeof(body));
+	uint8_t ad[ENVELOPE_LEN];
 	struct envelope e = { .epoch = p->hub.config.epoch,
 			      .assignment = p->hub.config.assignment,
 			      .seq = seq,
 			      .class = CLASS_ROUTINE,
-			      .kind = READING_EVIDENCE };
+			      .kind = (uint8_t)kind };
 
-	need(n > 0, "evidence_piece_encode");
+	need(n > 0, "a piece's frame");
 	e.body_len = (uint32_t)SEALED_LEN((size_t)n);
 	memcpy(e.hub, p->hub.config.hub, HUB_ID_LEN);
 	envelope_encode(&e, ad);
@@ -218,6 +219,15 @@ static struct record seal_piece(struct player *p, uint64_t seq, size_t slot,
 	     "seal");
 	return (struct record){ e.assignment,	 seq,	    e.class, e.kind,
 				p->bodies[slot], e.body_len };
+}
+
+static struct record seal_piece(struct player *p, uint64_t seq, size_t slot,
+				const struct evidence_piece *piece)
+{
+	uint8_t body[EVIDENCE_PIECE_BODY_MAX];
+
+	return seal_own(p, seq, slot, READING_EVIDENCE, body,
+			evidence_piece_encode(piece, body, sizeof(body)));
 }
 
 /* FILE: counter u64, then the signed bytes. Its pieces get the numbers from 100 x counter on. */
@@ -250,6 +260,40 @@ static void play_evidence(struct player *p, const char *path)
 		p->batch.highest = seq;
 	}
 	upload(p);
+}
+
+/* FILE: number u64, item u8, first seq u64, then the item's bytes. */
+static void play_snapshot(struct player *p, const char *path)
+{
+	static uint8_t bytes[17 + SNAPSHOT_ITEM_MAX];
+	uint8_t body[SNAPSHOT_PIECE_BODY_MAX];
+	FILE *f = fopen(path, "rb");
+	uint64_t number, seq;
+	struct reader r;
+	uint32_t item;
+	size_t len;
+
+	need(f != NULL, path);
+	len = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
+	need(len > 17, path);
+	reader_init(&r, bytes, 17);
+	number = read_be64(&r);
+	item = read_u8(&r);
+	seq = read_be64(&r);
+	memcpy(p->batch.hub, p->hub.config.hub, HUB_ID_LEN);
+	p->batch.epoch = p->hub.config.epoch;
+	for (uint32_t i = 0; i < snapshot_pieces(len - 17); i++, seq++) {
+		struct snapshot_piece piece =
+			snapshot_piece_of(number, item, bytes + 17, len - 17, i);
+
+		p->batch.record_count = 1;
+		p->batch.records[0] =
+			seal_own(p, seq, 0, READING_SNAPSHOT, body,
+				 snapshot_piece_encode(&piece, body, sizeof(body)));
+		p->batch.highest = seq;
+		upload(p);
+	}
 }
 
 /* --- a card ----------------------------------------------------------------------------------------- */
@@ -327,14 +371,17 @@ int main(int argc, char **argv)
 	static struct player p;
 
 	if (argc != 4 && (argc != 5 || (strcmp(argv[3], "card") != 0 &&
+					strcmp(argv[3], "snapshot") != 0 &&
 					strcmp(argv[3], "evidence") != 0)))
 		need(false, "usage: play_days CLINIC BUNDLE SCENARIO | card FOLDER | "
-			    "evidence FILE");
+			    "evidence FILE | snapshot FILE");
 	p.scenario = argv[3];
 	need(crypto_init() == 0, "crypto_init");
 	bundle_hub_load(argv[1], argv[2], &p.hub);
 	if (argc == 5 && is(&p, "evidence")) {
 		play_evidence(&p, argv[4]);
+	} else if (argc == 5 && is(&p, "snapshot")) {
+		play_snapshot(&p, argv[4]);
 	} else if (argc == 5) {
 		need(mkdir(argv[4], 0700) == 0, argv[4]);
 		fill_queue(&p, argv[4]);

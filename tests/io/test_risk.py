@@ -120,6 +120,43 @@ class Risk(test_clinicctl.Clinic):
         self.assertNotIn(CVE_BASE, self.risk(3, "--cve", CVE_LIBRARY))
         self.assertIn("R0", self.risk(3, "--cve", "CVE-2026-0004"))
 
+    def test_snapshot(self):
+        """What a locked hub looked like: listed, held against the evidence's key, written as files."""
+        def evidence(want, *args):
+            done = subprocess.run([BUILD / "clinicctl", "evidence", self.dir, "kitchen", *args], capture_output=True,
+                                  text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, want, done.stdout + done.stderr)
+            return done.stdout
+
+        def item(number, data, seq, n=0):
+            file = self.top / "item"
+            file.write_bytes(struct.pack(">QBQ", number, n, seq) + data)
+            self.run_it(0, "tests/io/play_days", self.dir, self.out, "snapshot", file)
+
+        self.assertIn("nothing of the kind", evidence(0))
+        path = self.world.make("evil.so")
+        self.world.plant(f"file {path}")
+        self.world.snapshot = 5 * 8 + 2
+        self.measure()
+        signed = b"".join(self.world.snapshot_pieces)
+        item(42, signed, 5000)
+        item(42, b"HAUD" + bytes(2000), 5500, 1)
+        got = json.loads(evidence(0, "--json"))["snapshots"]
+        self.assertEqual([(s["number"], s["level"], s["lock"], s["whole"], s["signed"], s["key_known"], s["audit_files"])
+                          for s in got], [(42, 2, 5, True, True, True, 1)])
+        out = self.top / "out"
+        self.assertIn("level 2, lock 5", evidence(0, "--out", out))
+        self.assertIn(f"unowned {path}", (out / "42" / "files").read_text())
+        self.assertEqual((out / "42" / "audit-1").read_bytes(), b"HAUD" + bytes(2000))
+        self.assertEqual({p.name for p in (out / "42").iterdir()} - {"kernel-log", "modules", "services", "usb"},
+                         {"files", "processes", "sockets", "interfaces", "mounts", "kernel", "audit-1"})
+        evidence(73, "--out", out)  # there is something already
+        # changed on its way, and one that has no end
+        item(50, signed[:200] + bytes([signed[200] ^ 1]) + signed[201:], 6000)
+        self.assertIn("its signature is not good", evidence(3))
+        item(58, signed, 7000)  # of another lock than it says
+        self.assertEqual([s["signed"] for s in json.loads(evidence(3, "--json"))["snapshots"]], [True, False, False])
+
     def test_code_that_nobody_built(self):
         path = self.world.make("evil.so")
         self.world.plant(f"file {path}")
