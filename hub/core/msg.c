@@ -1424,6 +1424,8 @@ const char *incident_text(enum incident i)
 	case INCIDENT_TIME: return "time";
 	case INCIDENT_DECODER: return "decoder";
 	case INCIDENT_STORAGE: return "storage";
+	case INCIDENT_USB: return "usb";
+	case INCIDENT_CASE: return "case";
 	case INCIDENT_CODE: return "code";
 	case INCIDENT_IPC: return "ipc";
 	case INCIDENT_AUDIT: return "audit";

@@ -482,6 +482,9 @@ enum incident {
 	INCIDENT_TIME = 6,	      /* clocks disagree */
 	INCIDENT_DECODER = 7,	      /* a decoder died or was too slow */
 	INCIDENT_STORAGE = 8,	      /* disk, quota, database or key */
+	INCIDENT_USB = 10,	      /* T10: something new in a port */
+	/* T11: subject 1: another card, 2: another way to boot */
+	INCIDENT_CASE = 11,
 	/* T12: code in a process of the hub's that the image does not have; subject: enum finding_kind */
 	INCIDENT_CODE = 12,
 	INCIDENT_IPC = 13,	/* a message the table forbids */

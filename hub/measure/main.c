@@ -22,6 +22,7 @@
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/measure/handing.h"
+#include "hub/measure/hardware.h"
 #include "hub/measure/scan.h"
 #include "hub/measure/seen.h"
 #include "hub/measure/texts.h"
@@ -58,6 +59,8 @@ struct measure {
 	struct texts *texts; /* owned, NULL: none were taken */
 	uint8_t *snapshot;   /* owned; signed */
 	struct handing handing;
+	struct hardware hardware;
+	struct hardware_change changed; /* since the last look */
 	struct mono give_up_at;
 };
 
@@ -272,14 +275,33 @@ static void tell_hubd(struct measure *m)
 				count_confirmed(e, false)) == 0 &&
 		  send_incident(m, INCIDENT_SOCKET, FINDING_LISTENS,
 				count_confirmed(e, true)) == 0 &&
+		  send_incident(m, INCIDENT_USB, 0, m->changed.usb) == 0 &&
+		  send_incident(m, INCIDENT_CASE, 1, m->changed.card) == 0 &&
+		  send_incident(m, INCIDENT_CASE, 2, m->changed.boot) == 0 &&
 		  send_measured(m, count_confirmed(e, false) +
 					   count_confirmed(e, true)) == 0;
 }
 
 static bool has_incident(const struct measure *m)
 {
-	return count_confirmed(&m->earlier, false) + count_confirmed(&m->earlier, true) >
-	       0;
+	const struct hardware_change *c = &m->changed;
+
+	return count_confirmed(&m->earlier, false) + count_confirmed(&m->earlier, true) +
+			       c->usb >
+		       0 ||
+	       c->card || c->boot;
+}
+
+static void look_at_hardware(struct measure *m)
+{
+	struct hardware before;
+
+	hardware_read("/sys", "/proc", &m->hardware);
+	if (hardware_load(m->options.state_dir, &before))
+		m->changed = hardware_compare(&before, &m->hardware);
+	if (m->changed.usb || m->changed.card || m->changed.boot)
+		log_err("hardware", "usb=%u card=%d boot=%d", m->changed.usb,
+			m->changed.card, m->changed.boot);
 }
 
 /* --- the snapshot --------------------------------------------------------------------------------- */
@@ -373,6 +395,9 @@ static void finish(struct measure *m)
 	memcpy(m->seen.boot, m->now.boot, EVIDENCE_BOOT_LEN);
 	if (seen_save(m->options.state_dir, &m->seen))
 		log_warn("seen-not-saved", "do=\"nothing: the lists are sent again\"");
+	/* hubd knows of the change */
+	if (hardware_save(m->options.state_dir, &m->hardware))
+		log_warn("hardware-not-saved", "do=\"nothing: it is told again\"");
 	rt_stop(m->rt);
 }
 
@@ -404,6 +429,7 @@ static void conclude(struct measure *m)
 	int r;
 
 	m->earlier = m->now; /* what the incident is of */
+	look_at_hardware(m);
 	r = sign(m);
 	if (r) {
 		log_err("not-signed", "error=\"%s\"", err_text(r));

@@ -1,5 +1,5 @@
 /*
- * test_snapshot.c - a snapshot's bytes and pieces, its way to hub-store, and the texts of a folder that looks like /proc.
+ * test_snapshot.c - a snapshot's bytes and pieces, its way to hub-store, and what is read of folders that look like /proc and /sys.
  */
 #include "hub/core/snapshot.h"
 
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hub/measure/handing.h"
+#include "hub/measure/hardware.h"
 #include "hub/measure/texts.h"
 
 #include "tests/unit/test.h"
@@ -284,5 +285,59 @@ static void test_long_log(void)
 	CHECK_INT(rmdir(path), 0);
 }
 
-TEST_MAIN("snapshot", test_number, test_bytes, test_refused, test_pieces, test_handing,
-	  test_texts, test_long_log)
+/* The first look takes what is there; each change is told once. */
+static void test_hardware(void)
+{
+	struct hardware before, now, back;
+	struct hardware_change c;
+	char proc[80], sys[80], cmd[96];
+	uint8_t buf[HARDWARE_BYTES_MAX];
+	int n;
+
+	make_tree();
+	(void)snprintf(proc, sizeof(proc), "%s/proc", root);
+	(void)snprintf(sys, sizeof(sys), "%s/sys", root);
+	put("sys/bus/usb/devices/1-1:1.0/bInterfaceClass", "09\n");
+	put("sys/block/mmcblk0/device/cid", "0123\n");
+	put("proc/device-tree/chosen/bootloader/boot-mode", "1");
+	CHECK(!hardware_load(root, &back));
+	hardware_read(sys, proc, &before);
+	CHECK_UINT(before.usb_count, 1); /* an interface is no device */
+	CHECK(before.has_card && before.has_boot);
+	CHECK_INT(hardware_save(root, &before), 0);
+	CHECK(hardware_load(root, &back));
+	CHECK_MEM(&back, &before, sizeof(back));
+	c = hardware_compare(&back, &before);
+	CHECK(c.usb == 0 && !c.card && !c.boot);
+	/* a stick, the same kind in another port, another one in the same port */
+	put("sys/bus/usb/devices/1-2/idVendor", "0781\n");
+	put("sys/bus/usb/devices/1-3/idVendor", "0781\n");
+	put("sys/bus/usb/devices/1-1/serial", "ANOTHER\n");
+	hardware_read(sys, proc, &now);
+	c = hardware_compare(&before, &now);
+	CHECK_UINT(c.usb, 3);
+	CHECK(!c.card && !c.boot);
+	CHECK_UINT(hardware_compare(&now, &now).usb, 0);
+	/* pulled out: nothing new */
+	CHECK_UINT(hardware_compare(&now, &before).usb, 1);
+	put("sys/block/mmcblk0/device/cid", "0124\n");
+	put("proc/device-tree/chosen/bootloader/boot-mode", "4");
+	hardware_read(sys, proc, &now);
+	c = hardware_compare(&before, &now);
+	CHECK(c.card && c.boot);
+	/* not known is not changed */
+	now.has_card = now.has_boot = false;
+	c = hardware_compare(&before, &now);
+	CHECK(!c.card && !c.boot);
+	n = hardware_encode(&now, buf, sizeof(buf));
+	CHECK(n > 0);
+	for (int cut = 0; cut < n; cut++)
+		CHECK(hardware_decode(buf, (size_t)cut, &back) < 0);
+	buf[1] = 2;
+	CHECK_INT(hardware_decode(buf, (size_t)n, &back), -ENOTSUP);
+	(void)snprintf(cmd, sizeof(cmd), "rm -r %s", root);
+	CHECK_INT(system(cmd), 0); /* NOLINT: the same */
+}
+
+TEST_MAIN("snapshot", test_hardware, test_number, test_bytes, test_refused, test_pieces,
+	  test_handing, test_texts, test_long_log)
