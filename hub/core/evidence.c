@@ -44,6 +44,7 @@ const char *finding_text(enum finding_kind k)
 	case FINDING_UNOWNED_MODULE: return "unowned-module";
 	case FINDING_LISTENS: return "listens";
 	case FINDING_UNREADABLE: return "unreadable";
+	case FINDING_TALKS: return "talks";
 	}
 	return "?";
 }

@@ -66,8 +66,16 @@ enum finding_kind {
 	FINDING_UNOWNED_MODULE = 8,  /* of the kernel */
 	FINDING_LISTENS = 9,	     /* a user of the hub's has an open port */
 	FINDING_UNREADABLE = 10,     /* a mapped file that could not be hashed */
-	FINDING_KIND_LAST = FINDING_UNREADABLE,
+	FINDING_TALKS =
+		11, /* a user of the hub's that may not, or with whom it may not */
+	FINDING_KIND_LAST = FINDING_TALKS,
 };
+
+/* finding_is_socket - of the network, not of code. Pure. */
+static inline bool finding_is_socket(enum finding_kind k)
+{
+	return k == FINDING_LISTENS || k == FINDING_TALKS;
+}
 
 const char *finding_text(enum finding_kind k);
 

@@ -490,9 +490,10 @@ enum incident {
 	INCIDENT_IPC = 13,	/* a message the table forbids */
 	INCIDENT_AUDIT = 14,	/* the audit log's chain is broken, not by a torn tail */
 	INCIDENT_ROLLBACK = 15, /* older state than the clinic has seen */
-	INCIDENT_SOCKET = 16,	/* T16: a user of the hub's has an open port */
-	INCIDENT_CONFIG = 20,	/* config refused */
-	INCIDENT_REFUSED = 21,	/* the clinic refused a record */
+	INCIDENT_SOCKET =
+		16, /* T16: a user of the hub's has an open port, or talks and may not */
+	INCIDENT_CONFIG = 20,  /* config refused */
+	INCIDENT_REFUSED = 21, /* the clinic refused a record */
 	INCIDENT_RESTORED =
 		22, /* the clinic has less than it had; subject 1: and did not say so */
 };

@@ -123,7 +123,7 @@ static unsigned count_confirmed(const struct evidence *e, bool sockets)
 
 	for (size_t i = 0; i < e->finding_count; i++)
 		n += e->findings[i].hub && e->findings[i].confirmed &&
-		     (e->findings[i].kind == FINDING_LISTENS) == sockets;
+		     finding_is_socket(e->findings[i].kind) == sockets;
 	return n;
 }
 
@@ -255,11 +255,11 @@ static int send_measured(struct measure *m, unsigned findings)
 	return ipc_send(m->hubd, &out);
 }
 
-static unsigned first_kind(const struct evidence *e)
+static unsigned first_kind(const struct evidence *e, bool sockets)
 {
 	for (size_t i = 0; i < e->finding_count; i++)
 		if (e->findings[i].hub && e->findings[i].confirmed &&
-		    e->findings[i].kind != FINDING_LISTENS)
+		    finding_is_socket(e->findings[i].kind) == sockets)
 			return e->findings[i].kind;
 	return FINDING_NONE;
 }
@@ -271,9 +271,9 @@ static void tell_hubd(struct measure *m)
 
 	if (!m->signed_off || m->told || !ipc_is_up(m->hubd))
 		return;
-	m->told = send_incident(m, INCIDENT_CODE, first_kind(e),
+	m->told = send_incident(m, INCIDENT_CODE, first_kind(e, false),
 				count_confirmed(e, false)) == 0 &&
-		  send_incident(m, INCIDENT_SOCKET, FINDING_LISTENS,
+		  send_incident(m, INCIDENT_SOCKET, first_kind(e, true),
 				count_confirmed(e, true)) == 0 &&
 		  send_incident(m, INCIDENT_USB, 0, m->changed.usb) == 0 &&
 		  send_incident(m, INCIDENT_CASE, 1, m->changed.card) == 0 &&

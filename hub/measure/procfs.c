@@ -210,7 +210,7 @@ int procfs_status(const char *text, size_t len, struct process_status *ret)
 
 /* --- sockets and modules ------------------------------------------------------------------------- */
 
-enum { TCP_LISTEN_STATE = 0x0A };
+enum { TCP_TIME_WAIT_STATE = 0x06, TCP_LISTEN_STATE = 0x0A };
 
 /* "0100007F:1F90": the part behind the colon. */
 static uint16_t port_of(struct text *t, struct text w)
@@ -243,9 +243,11 @@ static int internet_socket(enum socket_table table, struct text t,
 	uid = number(&t, word(&t), 10);
 	if (t.bad || uid > UINT32_MAX)
 		return -EBADMSG;
-	if (table == SOCKETS_TCP ? state != TCP_LISTEN_STATE : peer != 0 || port == 0)
+	if (peer == 0 && (table == SOCKETS_TCP ? state != TCP_LISTEN_STATE : port == 0))
 		return 0;
-	*ret = (struct open_socket){ port, (uint32_t)uid };
+	if (table == SOCKETS_TCP && state == TCP_TIME_WAIT_STATE)
+		return 0;
+	*ret = (struct open_socket){ peer ? peer : port, (uint32_t)uid, peer != 0 };
 	return 1;
 }
 
@@ -258,7 +260,7 @@ static int bluetooth_socket(struct text t, struct open_socket *ret)
 	uid = number(&t, word(&t), 10);
 	if (t.bad || uid > UINT32_MAX)
 		return -EBADMSG;
-	*ret = (struct open_socket){ 0, (uint32_t)uid };
+	*ret = (struct open_socket){ 0, (uint32_t)uid, false };
 	return 1;
 }
 

@@ -51,14 +51,18 @@ int procfs_status(const char *text, size_t len, struct process_status *ret);
 
 enum socket_table { SOCKETS_TCP, SOCKETS_UDP, SOCKETS_BLUETOOTH };
 
-/* A socket that takes what anybody sends: TCP in state LISTEN, UDP without a peer. Of Bluetooth: any. */
+/*
+ * A socket that is used: it takes what anybody sends (TCP in state LISTEN, UDP without a peer; of Bluetooth: any), or it talks
+ * to somebody.
+ */
 struct open_socket {
-	uint16_t port; /* 0 for Bluetooth */
+	uint16_t port; /* its own; of one that talks, the peer's; 0 for Bluetooth */
 	uint32_t uid;
+	bool talks;
 };
 
-/* procfs_socket - a line of /proc/PID/net/{tcp,udp,l2cap,...}. Returns 1 with *ret, 0 (the heading, or it waits for nobody),
- * or -EBADMSG. */
+/* procfs_socket - a line of /proc/PID/net/{tcp,udp,l2cap,...}. Returns 1 with *ret, 0 (the heading, or it was never used), or
+ * -EBADMSG. TCP that is being closed is nobody's any more: 0. */
 int procfs_socket(enum socket_table table, const char *line, size_t len,
 		  struct open_socket *ret);
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PORT_DNS = 53 };
+
 _Static_assert(EVIDENCE_PROCESSES_MAX <= 64, "a bit for each process");
 
 void survey_begin(struct survey *s, struct evidence *e, int64_t now_s)
@@ -237,12 +239,16 @@ static const char *table_text(enum socket_table t)
 	return "bluetooth";
 }
 
-void survey_socket(struct survey *s, enum socket_table table,
-		   const struct open_socket *socket)
+/* hub-coap talks UDP with the clinic, and asks a resolver; nobody else of the hub's talks at all. */
+static bool may_talk(enum socket_table table, const struct open_socket *o)
 {
-	const struct evidence_listener l = { (uint8_t)table, socket->port, socket->uid };
-	struct evidence *e = s->e;
-	char text[32];
+	return o->uid == SURVEY_COAP_UID && (table == SOCKETS_UDP || o->port == PORT_DNS);
+}
+
+static void list_listener(struct evidence *e, enum socket_table table,
+			  const struct open_socket *o)
+{
+	const struct evidence_listener l = { (uint8_t)table, o->port, o->uid };
 
 	for (size_t i = 0; i < e->listener_count; i++)
 		if (e->listeners[i].table == l.table && e->listeners[i].port == l.port &&
@@ -250,11 +256,21 @@ void survey_socket(struct survey *s, enum socket_table table,
 			return;
 	if (e->listener_count < EVIDENCE_LISTENERS_MAX)
 		e->listeners[e->listener_count++] = l;
-	if (table == SOCKETS_BLUETOOTH || !is_hub_uid(socket->uid))
+}
+
+void survey_socket(struct survey *s, enum socket_table table,
+		   const struct open_socket *socket)
+{
+	char text[40];
+
+	if (!socket->talks)
+		list_listener(s->e, table, socket);
+	if (table == SOCKETS_BLUETOOTH || !is_hub_uid(socket->uid) ||
+	    (socket->talks && may_talk(table, socket)))
 		return;
 	s->hub = true;
 	s->name[0] = '\0';
-	snprintf(text, sizeof(text), "%s %u uid %u", table_text(table), socket->port,
-		 socket->uid);
-	find(s, FINDING_LISTENS, text, strlen(text));
+	snprintf(text, sizeof(text), "%s %s%u uid %u", table_text(table),
+		 socket->talks ? "to " : "", socket->port, socket->uid);
+	find(s, socket->talks ? FINDING_TALKS : FINDING_LISTENS, text, strlen(text));
 }

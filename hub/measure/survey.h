@@ -16,6 +16,7 @@ enum {
 	/* users of the hub's processes: rootfs/sysusers.d/hub.conf */
 	SURVEY_HUB_UID_FIRST = 951,
 	SURVEY_HUB_UID_LAST = 959,
+	SURVEY_COAP_UID = 953, /* the one that may talk: UDP, and DNS */
 };
 
 /* A file that is mapped, as the shell found it. */

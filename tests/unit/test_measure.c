@@ -107,18 +107,29 @@ static void test_sockets(void)
 			    "   0: 0100007F:1F90 0100007F:0050 01 00000000:00000000 "
 			    "00:00000000 00000000   953        0 1 1",
 			    &o),
+		  1);
+	CHECK(o.talks);
+	CHECK_UINT(o.port, 80);
+	/* closed, nobody's any more */
+	CHECK_INT(socket_of(SOCKETS_TCP,
+			    "   0: 0100007F:1F90 0100007F:0050 06 00000000:00000000 "
+			    "00:00000000 00000000     0        0 1 1",
+			    &o),
 		  0);
 	/* hub-coap's, connected; and one that takes what anybody sends */
 	CHECK_INT(socket_of(SOCKETS_UDP,
 			    " 12: 0100007F:A000 0100007F:1634 01 00000000:00000000 "
 			    "00:00000000 00000000   953        0 1 1",
 			    &o),
-		  0);
+		  1);
+	CHECK(o.talks);
+	CHECK_UINT(o.port, 5684);
 	CHECK_INT(socket_of(SOCKETS_UDP,
 			    " 12: 0100007F:A000 00000000:0000 07 00000000:00000000 "
 			    "00:00000000 00000000   953        0 1 1",
 			    &o),
 		  1);
+	CHECK(!o.talks);
 	CHECK_INT(socket_of(SOCKETS_BLUETOOTH, "000000 2 0 0 0 1234 0", &o), 1);
 	CHECK_UINT(o.uid, 0);
 	CHECK_INT(socket_of(SOCKETS_TCP, "   0: 0100007F 00000000:0000 0A", &o),
@@ -277,7 +288,7 @@ static void test_room(void)
 
 static void test_listeners(void)
 {
-	const struct open_socket theirs = { 22, 0 }, ours = { 5684, 953 };
+	const struct open_socket theirs = { 22, 0, false }, ours = { 5684, 953, false };
 	struct survey s;
 
 	survey_begin(&s, &e, 2000000000);
@@ -287,6 +298,35 @@ static void test_listeners(void)
 	CHECK_UINT(e.listener_count, 2);
 	CHECK_UINT(survey_hub_findings(&e), 1);
 	CHECK_STR(e.findings[0].path, "udp 5684 uid 953");
+}
+
+static void test_talkers(void)
+{
+	static const struct {
+		enum socket_table table;
+		struct open_socket socket;
+		const char *found; /* NULL: it may */
+	} cases[] = {
+		{ SOCKETS_UDP, { 5684, 953, true }, NULL },
+		{ SOCKETS_UDP, { 53, 953, true }, NULL },
+		{ SOCKETS_TCP, { 53, 953, true }, NULL },
+		{ SOCKETS_TCP, { 443, 0, true }, NULL },
+		{ SOCKETS_TCP, { 443, 953, true }, "tcp to 443 uid 953" },
+		{ SOCKETS_UDP, { 5684, 952, true }, "udp to 5684 uid 952" },
+		{ SOCKETS_UDP, { 53, 951, true }, "udp to 53 uid 951" },
+	};
+	struct survey s;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		survey_begin(&s, &e, 2000000000);
+		survey_socket(&s, cases[i].table, &cases[i].socket);
+		CHECK_UINT(e.listener_count, 0);
+		CHECK_UINT(survey_hub_findings(&e), cases[i].found != NULL);
+		if (cases[i].found) {
+			CHECK_STR(e.findings[0].path, cases[i].found);
+			CHECK_INT(e.findings[0].kind, FINDING_TALKS);
+		}
+	}
 }
 
 /* --- bytes --------------------------------------------------------------------------------------- */
@@ -354,4 +394,4 @@ static void test_largest(void)
 }
 
 TEST_MAIN("measure", test_mappings, test_garbage, test_status, test_sockets, test_image,
-	  test_survey, test_room, test_listeners, test_bytes, test_largest)
+	  test_survey, test_room, test_listeners, test_talkers, test_bytes, test_largest)
