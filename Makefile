@@ -137,7 +137,7 @@ hub_console := hub/console/main.o $(console)
 hub_console_libs = $(core_libs) $(rt_libs)
 
 # the clinic's side: files and keys, the store, ingest
-clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_held.o store_settle.o store_status.o store_ticket.o store_visit.o ticket_row.o visit.o filing.o witness.o enrolment.o store_config.o) \
+clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_escrow.o store_held.o store_settle.o store_status.o store_ticket.o store_visit.o ticket_row.o visit.o filing.o witness.o enrolment.o store_config.o) \
 	hub/command.o $(audit) $(db) $(core) $(rt) $(crypto)
 # the store, by what its rows are of
 clinic += $(addprefix clinic/,store_counts.o store_hub.o store_mailbox.o store_mark.o store_record.o store_tombstone.o store_walk.o)
@@ -152,7 +152,7 @@ clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -
 # what people type and read; the device's own words are read by the code that wrote them
 ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpoint_spec.o spec.o words.o words_enrol.o words_status.o words_values.o) \
 	ble/dis.o
-ctl := $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
+ctl := hub/escrow.o $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
 	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)

@@ -168,8 +168,9 @@ static int fill_config(const char *dir, const struct bundle_wish *wish,
 		c->window = (struct config_window){ .id = FIRST_WINDOW,
 						    .minutes = wish->window_min };
 	memcpy(c->endpoints, wish->endpoints.at, sizeof(c->endpoints));
-	if (c->endpoint_count > 0)
-		return 0;
+	r = keyring_release_add(dir, c, why);
+	if (r < 0 || c->endpoint_count > 0)
+		return r;
 	c->endpoint_count = 1;
 	return bundle_own_endpoint(dir, &c->endpoints[0], why);
 }

@@ -46,7 +46,7 @@ int bundle_first_config(const char *dir, const struct hub *h, struct config *ret
 	if (seal.has_next)
 		c.next_seal = seal.next;
 	*ret = c;
-	return 0;
+	return keyring_release_add(dir, ret, why);
 }
 
 int bundle_last_config(const char *dir, struct store *store, const struct hub *h,
@@ -62,5 +62,5 @@ int bundle_last_config(const char *dir, struct store *store, const struct hub *h
 		ret->epoch = h->epoch;
 		ret->assignment = 0;
 	}
-	return r;
+	return r == 0 ? keyring_release_add(dir, ret, why) : r;
 }

@@ -497,6 +497,12 @@ static void announce(const struct clinicd *c, const struct args *a)
 			 "move the "
 			 "file to the machine that reads them\"",
 			 FILES_SEAL_KEY);
+	if (file_exists(a->dir, FILES_RELEASE_KEY))
+		log_warn("release-key-here",
+			 "file=%s note=\"with two signers' keys, who takes over this "
+			 "server can release a sealed hub; move the file to where "
+			 "tokens are made\"",
+			 FILES_RELEASE_KEY);
 	log_info("listening", "port=%u protocol=coaps role=ingest",
 		 coap_server_port(c->server));
 	if (c->door)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clinic/folder.h"
+#include "clinic/keyring.h"
 #include "clinic/store_command.h"
 #include "clinic/store_config.h"
 #include "hub/core/err.h"
@@ -84,6 +85,8 @@ int ctl_config_sign(const char *dir, struct store *store, const struct config *c
 	int r = store_signers_config(store, &whole), len;
 
 	why[0] = '\0';
+	if (r == 0)
+		r = keyring_release_add(dir, &whole, why);
 	len = r < 0 ? r : bundle_sign(dir, &whole, cose, why);
 	if (len >= 0) {
 		why[0] = '\0';

@@ -16,6 +16,7 @@
 #include "clinic/files.h"
 #include "clinic/json.h"
 #include "clinic/keyfile.h"
+#include "clinic/keyring.h"
 #include "clinic/passphrase.h"
 #include "clinic/pki.h"
 #include "clinic/store.h"
@@ -157,6 +158,8 @@ static int fill(const char *dir, const struct conf *conf, const char *passphrase
 		r = make_config_key(dir, passphrase);
 	if (r == 0)
 		r = make_seal_key(dir);
+	if (r == 0)
+		r = keyring_release_make(dir);
 	if (r == 0 && !*conf->database)
 		r = make_file(dir);
 	return r;

@@ -10,6 +10,7 @@
  *   config.key, config.pub   signs what hubs obey: P-256 scalar, point
  *   seal.key, seal.pub       readings are sealed to it: key id u8, X25519 private or public key
  *   seal-N.key, *-next.*, *-old.*   keys that change, see keyring.h
+ *   release.key, release.pub release authority: hubs seal what ends level 3 to it, as seal.key
  *   signer-NAME.key          of a person who may sign orders, if it was made here: P-256 scalar
  *   store.key                database key and salt
  *   door.conf                a person's folder only: where clinicd's door is (person_folder.h)
@@ -35,6 +36,8 @@ enum {
 #define FILES_CONFIG_PUB "config.pub"
 #define FILES_SEAL_KEY "seal.key"
 #define FILES_SEAL_PUB "seal.pub"
+#define FILES_RELEASE_KEY "release.key"
+#define FILES_RELEASE_PUB "release.pub"
 #define FILES_STORE_KEY "store.key"
 #define FILES_DB "clinic.db"
 /* a person's folder: */

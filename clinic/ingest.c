@@ -10,6 +10,7 @@
 
 #include "clinic/store_command.h"
 #include "clinic/store_config.h"
+#include "clinic/store_escrow.h"
 #include "clinic/store_held.h"
 #include "clinic/store_life.h"
 #include "clinic/store_mailbox.h"
@@ -212,6 +213,8 @@ static int store_status(struct store *s, const struct hub *h, const struct batch
 	if (note->bad_status || r < 0 || b->status_len == 0)
 		return note->bad_status ? 0 : r;
 	r = store_order_note(s, h, b->status, b->status_len, now_ms);
+	if (r == 0)
+		r = store_escrow_note(s, h, b->status, b->status_len, now_ms);
 	return r < 0 ? r
 		     : store_config_note(s, h, b->status, b->status_len,
 					 &note->config_used);

@@ -327,3 +327,72 @@ int keyring_seal_use(const char *dir, char why[static FOLDER_WHY_MAX])
 	FAILPOINT("clinicctl.seal.moved");
 	return r < 0 ? r : remove_pair(dir, KEYRING_SEAL_NEXT, SEAL_NEXT_PUB, why);
 }
+
+/* --- release authority ------------------------------------------------------------------------ */
+
+enum { RELEASE_KEY_ID = 1 };
+
+int keyring_release_add(const char *dir, struct config *c,
+			char why[static FOLDER_WHY_MAX])
+{
+	struct config_seal s;
+	int r;
+
+	c->has_release = false;
+	memset(c->release_public, 0, sizeof(c->release_public));
+	if (file_is_gone(dir, FILES_RELEASE_PUB))
+		return 0;
+	r = read_seal(dir, FILES_RELEASE_PUB, &s, why);
+	if (r < 0)
+		return r;
+	c->has_release = true;
+	memcpy(c->release_public, s.public, sizeof(c->release_public));
+	return 0;
+}
+
+/* The public half last: hubs are told of one whose private half is there. */
+int keyring_release_make(const char *dir)
+{
+	uint8_t private[FILES_SEAL_LEN] = { RELEASE_KEY_ID },
+		public[FILES_SEAL_LEN] = { RELEASE_KEY_ID };
+	int r;
+
+	if (!file_is_gone(dir, FILES_RELEASE_PUB) ||
+	    !file_is_gone(dir, FILES_RELEASE_KEY))
+		return -EEXIST;
+	x25519_generate(private + 1, public + 1);
+	r = file_replace(dir, FILES_RELEASE_KEY, private, sizeof(private));
+	if (r == 0)
+		r = file_replace(dir, FILES_RELEASE_PUB, public, sizeof(public));
+	crypto_wipe(private, sizeof(private));
+	return r;
+}
+
+int keyring_release_open(const char *dir, const char *path,
+			 uint8_t ret[static SEAL_PUBLIC_LEN],
+			 char why[static FOLDER_WHY_MAX])
+{
+	uint8_t file[FILES_SEAL_LEN];
+	char copy[FILES_PATH_MAX], *slash;
+	int r;
+
+	if (path && strlen(path) >= sizeof(copy)) {
+		snprintf(why, FOLDER_WHY_MAX, "the name of the key file is too long");
+		return -ENOENT;
+	}
+	snprintf(copy, sizeof(copy), "%s", path ? path : "");
+	slash = strrchr(copy, '/');
+	if (slash)
+		*slash = '\0';
+	if (!path)
+		r = folder_read(dir, FILES_RELEASE_KEY, file, sizeof(file), why);
+	else
+		r = folder_read(!slash		? "."
+				: slash == copy ? "/"
+						: copy,
+				slash ? slash + 1 : copy, file, sizeof(file), why);
+	if (r == 0)
+		memcpy(ret, file + 1, SEAL_PUBLIC_LEN);
+	crypto_wipe(file, sizeof(file));
+	return r;
+}

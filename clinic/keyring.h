@@ -58,6 +58,16 @@ int keyring_seal_next(const char *dir, char why[static FOLDER_WHY_MAX]);
 /* The private keys may be elsewhere: then only the public one moves. */
 int keyring_seal_use(const char *dir, char why[static FOLDER_WHY_MAX]);
 
+/* keyring_release_add - the release authority's public key into a config; without one the config has none. */
+int keyring_release_add(const char *dir, struct config *c,
+			char why[static FOLDER_WHY_MAX]);
+/* keyring_release_make - a new one, in a folder that has none; -EEXIST. */
+int keyring_release_make(const char *dir);
+/* keyring_release_open - its private key, from path or the folder. Wipe it. */
+int keyring_release_open(const char *dir, const char *path,
+			 uint8_t ret[static SEAL_PUBLIC_LEN],
+			 char why[static FOLDER_WHY_MAX]);
+
 #define KEYRING_SEAL_NEXT "seal-next.key"
 
 enum { KEYRING_SEAL_NAME_MAX = 24 };

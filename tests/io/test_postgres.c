@@ -616,6 +616,7 @@ static void test_tables_once(void)
 		place_run(&place, "DROP TABLE refused_call");
 		place_run(&place, "DROP TABLE ticket");
 		place_run(&place, "DROP TABLE ticket_hub");
+		place_run(&place, "DROP TABLE hub_escrow");
 		place_run(&place, "ALTER TABLE quarantine DROP COLUMN verdict");
 		place_run(&place, "ALTER TABLE quarantine DROP COLUMN journal");
 		place_run(&place, "ALTER TABLE quarantine DROP COLUMN suspect");

@@ -418,6 +418,7 @@ static void test_older_database(void)
 	run("DROP TABLE refused_call");
 	run("DROP TABLE ticket");
 	run("DROP TABLE ticket_hub");
+	run("DROP TABLE hub_escrow");
 	run("ALTER TABLE quarantine DROP COLUMN verdict");
 	run("ALTER TABLE quarantine DROP COLUMN journal");
 	run("ALTER TABLE quarantine DROP COLUMN suspect");

@@ -1,0 +1,668 @@
+/*
+ * ctl_token.c - clinicctl token: the answer to a hub's challenge, that a technician pastes at its console or types.
+ *
+ * Nothing here reaches a hub by itself: what is printed is carried there by a person. Level 3 needs the release authority's
+ * private key, which opens what the hub sealed to it (hub/escrow.h), and the signatures of two roles.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clinic/ctl.h"
+#include "clinic/ctl_decide.h"
+#include "clinic/ctl_order.h"
+#include "clinic/files.h"
+#include "clinic/folder.h"
+#include "clinic/json.h"
+#include "clinic/keyring.h"
+#include "clinic/signing.h"
+#include "clinic/spec.h"
+#include "clinic/store_escrow.h"
+#include "hub/core/err.h"
+#include "hub/crypto/crypto.h"
+#include "hub/escrow.h"
+#include "hub/rt/file.h"
+
+enum {
+	SEALED = 3,
+	QUARANTINED = 2,
+	LINE_CHARS = 64,
+	CODE_GROUP = 4,
+	FILE_TEXT_MAX = 4096
+};
+
+struct args {
+	const char *dir, *hub, *challenge;
+	const char *as, *key, *technician, *add, *release_key;
+	uint32_t verbs, seconds;
+	long level; /* -1: not said */
+	bool voice, json, new_key;
+};
+
+/* What is made. */
+struct made {
+	struct challenge challenge;
+	struct hub hub;
+	struct config config; /* that the hub has, or will have: whom it knows */
+	struct access_token token;
+	struct command_order order;
+	uint8_t cose[COMMAND_SIGNATURES_MAX][TOKEN_SIGNED_MAX];
+	char names[COMMAND_SIGNATURES_MAX][SIGNER_NAME_MAX + 1];
+	enum signer_role roles[COMMAND_SIGNATURES_MAX];
+	char technician[SIGNER_NAME_MAX + 1];
+	char text[TOKEN_TEXT_MAX];
+	bool shareless; /* level 3, and the clinic has nothing of this hub's to open */
+};
+
+/* --- the command line ----------------------------------------------------------------------------- */
+
+/* "4h", "90m", "7d". */
+static int get_seconds(const char *text, uint32_t *ret)
+{
+	size_t len = strlen(text);
+	char digits[8];
+	long n, unit;
+
+	if (len < 2 || len > sizeof(digits))
+		return -EBADMSG;
+	memcpy(digits, text, len - 1);
+	digits[len - 1] = '\0';
+	unit = text[len - 1] == 'm'   ? 60
+	       : text[len - 1] == 'h' ? 3600
+	       : text[len - 1] == 'd' ? 86400
+				      : 0;
+	if (unit == 0 || spec_parse_number(digits, 1, TOKEN_SECONDS_MAX / unit, &n) < 0)
+		return -EBADMSG;
+	*ret = (uint32_t)(n * unit);
+	return 0;
+}
+
+static int take_option(int c, struct args *a)
+{
+	enum verb v;
+
+	switch (c) {
+	case 'a': a->as = optarg; break;
+	case 'k': a->key = optarg; break;
+	case 't': a->technician = optarg; break;
+	case 'd': a->add = optarg; break;
+	case 'r': a->release_key = optarg; break;
+	case 'o': a->voice = true; break;
+	case 'j': a->json = true; break;
+	case 'n': a->new_key = true; break;
+	case 'l':
+		if (spec_parse_number(optarg, 0, QUARANTINED, &a->level) < 0 ||
+		    a->level == 1)
+			return ctl_misused(&ctl_token, "--level is 0 or 2");
+		break;
+	case 'f':
+		if (get_seconds(optarg, &a->seconds))
+			return ctl_misused(&ctl_token,
+					   "--for '%s' is not a time such as 90m, 4h or "
+					   "7d, at most 7d",
+					   optarg);
+		break;
+	case 'v':
+		v = verb_named(optarg);
+		if (!(verbs_all() & VERB_BIT(v)))
+			return ctl_misused(&ctl_token,
+					   "there is no verb '%s' that needs a token",
+					   optarg);
+		a->verbs |= VERB_BIT(v);
+		break;
+	default: return ctl_misused(&ctl_token, "token: nothing was made");
+	}
+	return CTL_OK;
+}
+
+static int parse(int argc, char **argv, struct args *a)
+{
+	static const struct option options[] = {
+		{ "as", required_argument, NULL, 'a' },
+		{ "key", required_argument, NULL, 'k' },
+		{ "technician", required_argument, NULL, 't' },
+		{ "add", required_argument, NULL, 'd' },
+		{ "release-key", required_argument, NULL, 'r' },
+		{ "level", required_argument, NULL, 'l' },
+		{ "for", required_argument, NULL, 'f' },
+		{ "verb", required_argument, NULL, 'v' },
+		{ "voice", no_argument, NULL, 'o' },
+		{ "new-key", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c, r = CTL_OK;
+
+	*a = (struct args){ .level = -1, .seconds = TOKEN_SECONDS };
+	while (r == CTL_OK && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		r = take_option(c, a);
+	if (r != CTL_OK ||
+	    !ctl_operands(&ctl_token, argc, argv, optind, a->new_key ? 1 : 3))
+		return CTL_USAGE;
+	a->dir = argv[optind];
+	if (a->new_key)
+		return CTL_OK;
+	a->hub = argv[optind + 1];
+	a->challenge = argv[optind + 2];
+	if (!a->voice && !a->as)
+		return ctl_misused(&ctl_token, "token: --as says who signs");
+	if (a->voice && (a->as || a->add || a->key))
+		return ctl_misused(&ctl_token, "--voice signs nothing: without --as, "
+					       "--key and --add");
+	if (a->add && (a->level >= 0 || a->verbs || a->technician))
+		return ctl_misused(&ctl_token, "--add signs what the first one signed: "
+					       "without --level, --verb and "
+					       "--technician");
+	return CTL_OK;
+}
+
+static int read_challenge(const struct args *a, struct challenge *ret)
+{
+	switch (challenge_parse(a->challenge, strlen(a->challenge), ret)) {
+	case 0: return CTL_OK;
+	case -EMSGSIZE:
+		return ctl_misused(&ctl_token,
+				   "a challenge has %d letters and digits; is something "
+				   "missing or too much?",
+				   CHALLENGE_TEXT_LEN);
+	default:
+		return ctl_misused(&ctl_token,
+				   "the challenge's check is wrong: a letter was copied "
+				   "wrongly; have it read out again");
+	}
+}
+
+/* --- what the clinic knows ------------------------------------------------------------------------ */
+
+static int find_hub(const struct args *a, struct store *store, struct made *m)
+{
+	int r = store_hub_by_name(store, a->hub, &m->hub);
+
+	if (r < 0)
+		return ctl_store_failed(a->dir, a->hub, r);
+	if (memcmp(m->hub.id, m->challenge.hub, CHALLENGE_HUB_LEN) != 0)
+		return ctl_complain(CTL_FAILED,
+				    "the challenge is not of hub '%s': the technician "
+				    "stands before another one; nothing was made",
+				    a->hub);
+	r = store_config_get(store, m->hub.id, &m->config);
+	return r < 0 && r != -ENOENT ? ctl_store_failed(a->dir, a->hub, r) : CTL_OK;
+}
+
+static int find_signer(const struct args *a, struct store *store, const char *name,
+		       struct signer_row *ret)
+{
+	int r = store_signer_by_name(store, name, ret);
+
+	if (r == -ENOENT)
+		return ctl_complain(CTL_NO_INPUT,
+				    "there is no signer '%s'; 'clinicctl signer list %s' "
+				    "shows them",
+				    name, a->dir);
+	return r < 0 ? ctl_store_failed(a->dir, NULL, r) : CTL_OK;
+}
+
+/* A hub obeys whom its config names. */
+static int check_known(const struct args *a, const struct made *m,
+		       const struct signer_row *by)
+{
+	const struct signer *s =
+		signer_find(m->config.signers, m->config.signer_count, by->signer.person);
+
+	if (s && memcmp(s->public, by->signer.public, sizeof(s->public)) == 0)
+		return CTL_OK;
+	return ctl_complain(CTL_FAILED,
+			    "hub '%s' does not know '%s': 'clinicctl signer give %s %s' "
+			    "tells it; nothing was made",
+			    a->hub, by->name, a->dir, a->hub);
+}
+
+static int open_share(const struct args *a, struct store *store, const struct made *m,
+		      uint8_t ret[static TOKEN_SHARE_LEN])
+{
+	uint8_t private[SEAL_PUBLIC_LEN];
+	char why[FOLDER_WHY_MAX];
+	struct escrow_sealed e;
+	int r = store_escrow_get(store, &m->hub, m->challenge.lock_epoch, &e);
+
+	if (r < 0)
+		return r;
+	r = keyring_release_open(a->dir, a->release_key, private, why);
+	if (r < 0) {
+		ctl_complain(ctl_exit_code(r),
+			     "%s; or say where it is with --release-key", why);
+		return -EKEYREJECTED;
+	}
+	r = escrow_unseal(private, m->hub.id, m->hub.epoch, &e, ret);
+	crypto_wipe(private, sizeof(private));
+	if (r < 0)
+		ctl_complain(CTL_FAILED,
+			     "what hub '%s' sealed cannot be opened with this release "
+			     "key: it is of another authority; nothing was made",
+			     a->hub);
+	return r < 0 ? -EKEYREJECTED : 0;
+}
+
+static int add_share(const struct args *a, struct store *store, struct made *m)
+{
+	uint8_t server[TOKEN_SHARE_LEN], key[KEY_LEN];
+	int r = open_share(a, store, m, server);
+
+	if (r == -EKEYREJECTED)
+		return CTL_FAILED;
+	if (r < 0 && r != -ENOENT)
+		return ctl_store_failed(a->dir, a->hub, r);
+	m->shareless = r == -ENOENT;
+	if (r == 0) {
+		escrow_release_key(server, key);
+		escrow_put_share(key, server, &m->token);
+	}
+	crypto_wipe(server, sizeof(server));
+	crypto_wipe(key, sizeof(key));
+	return CTL_OK;
+}
+
+/* --- what is signed ------------------------------------------------------------------------------- */
+
+/* Unless something else is said: to look around; and to release, if that is what it is for. */
+static uint32_t usual_verbs(void)
+{
+	uint32_t set = 0;
+
+	for (enum verb v = VERB_CHALLENGE; v <= VERB_LAST; v++)
+		if (verb_row(v)->group == VERB_DIAGNOSTIC)
+			set |= VERB_BIT(v);
+	return set & verbs_all();
+}
+
+static int fill_token(const struct args *a, struct store *store, struct made *m)
+{
+	struct access_token *t = &m->token;
+	struct signer_row who = { 0 };
+	uint8_t level = m->challenge.level;
+	int r = find_signer(a, store, a->technician ? a->technician : a->as, &who);
+
+	if (r != CTL_OK)
+		return r;
+	if (a->level >= level)
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' is at level %u: there is nothing to lower "
+				    "to %ld; nothing was made",
+				    a->hub, level, a->level);
+	memcpy(t->hub, m->hub.id, sizeof(t->hub));
+	t->lock_epoch = m->challenge.lock_epoch;
+	memcpy(t->nonce, m->challenge.nonce, sizeof(t->nonce));
+	/* level 1 ends by itself: there is nothing to say of it */
+	t->level = a->level >= 0 ? (uint8_t)a->level : level == 1 ? 0 : level;
+	t->verbs = a->verbs ? a->verbs : usual_verbs();
+	if (t->level < level)
+		t->verbs |= VERB_BIT(VERB_RELEASE);
+	t->seconds = a->seconds;
+	t->technician = who.signer.person;
+	memcpy(m->technician, who.name, sizeof(m->technician));
+	return level == SEALED && t->level < SEALED ? add_share(a, store, m) : CTL_OK;
+}
+
+static int read_text(const struct args *a, char ret[static FILE_TEXT_MAX],
+		     size_t *ret_len)
+{
+	FILE *f = strcmp(a->add, "-") == 0 ? stdin : fopen(a->add, "r");
+
+	if (!f)
+		return ctl_complain(CTL_NO_INPUT, "%s cannot be read: %s", a->add,
+				    err_text(file_error(errno)));
+	*ret_len = fread(ret, 1, FILE_TEXT_MAX, f);
+	if (f != stdin)
+		fclose(f);
+	return CTL_OK;
+}
+
+static int bad_first(const char *what)
+{
+	return ctl_complain(CTL_FAILED, "the first token %s; nothing was signed", what);
+}
+
+/* What the first one signed is looked at as the hub will. */
+static int take_first(const struct args *a, struct store *store, struct made *m)
+{
+	static uint8_t bytes[TOKEN_BYTES_MAX];
+	struct signer_row by = { 0 };
+	char text[FILE_TEXT_MAX];
+	const uint8_t *payload;
+	struct command_order o;
+	size_t len = 0, payload_len;
+	int r = read_text(a, text, &len), n;
+
+	if (r != CTL_OK)
+		return r;
+	n = access_token_parse(text, len, bytes);
+	if (n < 0)
+		return bad_first(n == -EAGAIN ? "is not whole: its end is missing"
+					      : "is damaged: copy it again");
+	if (access_token_unframe(bytes, (size_t)n, &o) || o.count != 1)
+		return bad_first("is none with one signature");
+	r = store_signer_by_person(store, o.parts[0].person, &by);
+	if (r < 0)
+		return bad_first("is signed by nobody on the list");
+	if (sign1_open_by(SIGN_CONTEXT_TOKEN, &by.signer, o.parts[0].cose, o.parts[0].len,
+			  &payload, &payload_len) ||
+	    access_token_decode(payload, payload_len, &m->token))
+		return bad_first("has a signature that is not good");
+	if (memcmp(m->token.hub, m->hub.id, HUB_ID_LEN) != 0 ||
+	    m->token.lock_epoch != m->challenge.lock_epoch ||
+	    memcmp(m->token.nonce, m->challenge.nonce, CHALLENGE_NONCE_LEN) != 0)
+		return bad_first("answers another challenge");
+	memcpy(m->cose[0], o.parts[0].cose, o.parts[0].len);
+	m->order.count = 1;
+	m->order.parts[0] =
+		(struct command_part){ o.parts[0].person, m->cose[0], o.parts[0].len };
+	memcpy(m->names[0], by.name, sizeof(m->names[0]));
+	m->roles[0] = by.signer.role;
+	r = store_signer_by_person(store, m->token.technician, &by);
+	snprintf(m->technician, sizeof(m->technician), "%s", r == 0 ? by.name : "?");
+	return CTL_OK;
+}
+
+static int add_signature(const struct args *a, struct made *m,
+			 const struct signer_row *by)
+{
+	char name[ORDER_KEY_NAME_MAX], why[FOLDER_WHY_MAX];
+	uint8_t payload[TOKEN_PAYLOAD_MAX];
+	size_t at = m->order.count, back_len;
+	struct signing *key;
+	const uint8_t *back;
+	int n = access_token_encode(&m->token, payload, sizeof(payload)), r;
+
+	if (n < 0)
+		return ctl_complain(CTL_FAILED, "the token cannot be written: %s",
+				    err_text(n));
+	order_key_name(a->as, name);
+	r = signing_open(a->key, a->dir, name, &key, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s%s", why,
+				    a->key ? "" : "; or say where it is with --key");
+	r = signing_sign1(key, SIGN_CONTEXT_TOKEN, payload, (size_t)n, m->cose[at],
+			  sizeof(m->cose[at]));
+	signing_close(key);
+	if (r < 0 || sign1_open_by(SIGN_CONTEXT_TOKEN, &by->signer, m->cose[at],
+				   (size_t)r, &back, &back_len) < 0)
+		return ctl_complain(CTL_FAILED,
+				    "the key is not that of '%s'; nothing was made",
+				    a->as);
+	m->order.parts[at] =
+		(struct command_part){ by->signer.person, m->cose[at], (size_t)r };
+	memcpy(m->names[at], by->name, sizeof(m->names[at]));
+	m->roles[at] = by->signer.role;
+	m->order.count++;
+	return CTL_OK;
+}
+
+static int sign(const struct args *a, struct store *store, struct made *m)
+{
+	uint8_t bytes[TOKEN_BYTES_MAX];
+	struct signer_row by = { 0 };
+	int r = find_signer(a, store, a->as, &by), n;
+
+	if (r == CTL_OK)
+		r = check_known(a, m, &by);
+	if (r == CTL_OK)
+		r = a->add ? take_first(a, store, m) : fill_token(a, store, m);
+	if (r == CTL_OK && a->add && m->roles[0] == by.signer.role)
+		return ctl_complain(CTL_NO_PERM,
+				    "'%s' has signed as %s: the second signature must be "
+				    "of another role; nothing was signed",
+				    m->names[0], signer_role_text(m->roles[0]));
+	if (r == CTL_OK)
+		r = add_signature(a, m, &by);
+	if (r != CTL_OK)
+		return r;
+	n = access_token_frame(&m->order, bytes, sizeof(bytes));
+	if (n > 0)
+		n = access_token_text(bytes, (size_t)n, m->text);
+	return n > 0 ? CTL_OK
+		     : ctl_complain(CTL_FAILED, "the token cannot be written: %s",
+				    err_text(n));
+}
+
+/* --- what is shown -------------------------------------------------------------------------------- */
+
+static bool lacks_second(const struct made *m)
+{
+	return m->challenge.level >= SEALED && m->order.count < 2;
+}
+
+static void print_lines(const char *text)
+{
+	for (size_t at = 0, len = strlen(text); at < len; at += LINE_CHARS)
+		printf("%.*s\n", LINE_CHARS, text + at);
+}
+
+static void show(const struct args *a, const struct made *m)
+{
+	print_lines(m->text);
+	if (m->shareless)
+		fprintf(stderr,
+			"clinicctl: hub '%s' never told the clinic what ends level 3: "
+			"its share was withheld, not erased\n",
+			a->hub);
+	if (lacks_second(m))
+		fprintf(stderr,
+			"clinicctl: at level 3 a second signature, of another role, is "
+			"needed: 'clinicctl token %s %s CHALLENGE --as NAME --add FILE' "
+			"with this as FILE\n",
+			a->dir, a->hub);
+}
+
+static void show_json(const struct args *a, const struct made *m)
+{
+	cJSON *o = json_object(), *in;
+
+	json_text(o, "hub", a->hub);
+	json_uint(o, "level", m->token.level);
+	json_uint(o, "lock_epoch", m->token.lock_epoch);
+	in = json_array_in(o, "verbs");
+	for (enum verb v = VERB_CHALLENGE; v <= VERB_LAST; v++)
+		if (m->token.verbs & VERB_BIT(v))
+			json_text_item(in, verb_row(v)->name);
+	json_uint(o, "seconds", m->token.seconds);
+	json_text(o, "technician", m->technician);
+	json_uint(o, "signatures_needed", m->challenge.level >= SEALED ? 2 : 1);
+	in = json_array_in(o, "signed_by");
+	for (size_t i = 0; i < m->order.count; i++) {
+		cJSON *one = json_item(in);
+
+		json_text(one, "name", m->names[i]);
+		json_uint(one, "person", m->order.parts[i].person);
+		json_text(one, "role", signer_role_text(m->roles[i]));
+	}
+	json_text(o, "token", m->text);
+	json_print(o);
+}
+
+/* --- a code --------------------------------------------------------------------------------------- */
+
+static int code_of(const struct args *a, const struct challenge *c, enum token_code *ret)
+{
+	*ret = a->level == 0 && !a->verbs			     ? TOKEN_CODE_RELEASE
+	       : a->level < 0 && a->verbs == VERB_BIT(VERB_DIAGNOSE) ? TOKEN_CODE_DIAGNOSE
+	       : a->level < 0 && a->verbs == VERB_BIT(VERB_EXPORT_EVIDENCE)
+		       ? TOKEN_CODE_EVIDENCE
+		       : TOKEN_CODE_NONE;
+	if (*ret == TOKEN_CODE_NONE)
+		return ctl_misused(&ctl_token,
+				   "a code that is read out is for one of --level 0, "
+				   "--verb diagnose and --verb export-evidence");
+	if (c->level >= SEALED || (*ret == TOKEN_CODE_RELEASE && c->level != QUARANTINED))
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' is at level %u: no code is good for that "
+				    "there, only a token; nothing was made",
+				    a->hub, c->level);
+	return CTL_OK;
+}
+
+static int make_code(const struct args *a, struct store *store, const struct made *m)
+{
+	uint8_t server[TOKEN_SHARE_LEN], key[KEY_LEN];
+	char code[TOKEN_CODE_DIGITS + 1];
+	enum token_code what;
+	int r = code_of(a, &m->challenge, &what);
+
+	if (r != CTL_OK)
+		return r;
+	r = open_share(a, store, m, server);
+	if (r == -EKEYREJECTED)
+		return CTL_FAILED;
+	if (r == -ENOENT)
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' has not told its release key: it has no "
+				    "configuration with the release authority yet "
+				    "('clinicctl signer give %s %s' makes one)",
+				    a->hub, a->dir, a->hub);
+	if (r < 0)
+		return ctl_store_failed(a->dir, a->hub, r);
+	escrow_release_key(server, key);
+	escrow_code(key, what, &m->challenge, code);
+	crypto_wipe(server, sizeof(server));
+	crypto_wipe(key, sizeof(key));
+	if (a->json) {
+		cJSON *o = json_object();
+
+		json_text(o, "hub", a->hub);
+		json_text(o, "code", code);
+		json_print(o);
+	} else {
+		for (size_t at = 0; at < TOKEN_CODE_DIGITS; at += CODE_GROUP)
+			printf("%s%.*s", at ? " " : "", CODE_GROUP, code + at);
+		putchar('\n');
+	}
+	crypto_wipe(code, sizeof(code));
+	return CTL_OK;
+}
+
+/* --- the verb ------------------------------------------------------------------------------------- */
+
+static int new_key(const struct args *a)
+{
+	char why[FOLDER_WHY_MAX];
+	struct store *store;
+	int r = folder_open_store(a->dir, &store, why);
+
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	store_close(store);
+	r = keyring_release_make(a->dir);
+	if (r == -EEXIST)
+		return ctl_complain(CTL_CANT_CREATE,
+				    "%s has a release authority already; nothing was "
+				    "changed",
+				    a->dir);
+	if (r < 0)
+		return ctl_complain(CTL_FAILED, "%s/%s could not be written: %s", a->dir,
+				    FILES_RELEASE_KEY, err_text(r));
+	if (a->json) {
+		cJSON *o = json_object();
+
+		json_text(o, "file", FILES_RELEASE_KEY);
+		json_print(o);
+	} else {
+		printf("made %s; hubs hear of it with their next configuration\n",
+		       FILES_RELEASE_KEY);
+	}
+	return CTL_OK;
+}
+
+static int make(const struct args *a, struct store *store, struct made *m)
+{
+	int r = find_hub(a, store, m);
+
+	if (r != CTL_OK)
+		return r;
+	if (a->voice)
+		return make_code(a, store, m);
+	r = sign(a, store, m);
+	if (r == CTL_OK && a->json)
+		show_json(a, m);
+	else if (r == CTL_OK)
+		show(a, m);
+	return r;
+}
+
+static int run(int argc, char **argv)
+{
+	static struct made m;
+	char why[FOLDER_WHY_MAX];
+	struct store *store;
+	struct args a;
+	int r = parse(argc, argv, &a);
+
+	if (r != CTL_OK)
+		return r;
+	if (a.new_key)
+		return new_key(&a);
+	r = read_challenge(&a, &m.challenge);
+	if (r != CTL_OK)
+		return r;
+	r = folder_open_store(a.dir, &store, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = make(&a, store, &m);
+	store_close(store);
+	crypto_wipe(&m, sizeof(m));
+	return r;
+}
+
+const struct ctl_verb ctl_token = {
+	.name = "token",
+	.what = "answer a hub's challenge: what a technician pastes at its console",
+	.usage =
+		"Usage: clinicctl token DIR HUB CHALLENGE --as NAME [--technician NAME]\n"
+		"           [--level N] [--verb VERB ...] [--for TIME] [--key FILE]\n"
+		"           [--release-key FILE] [--json]\n"
+		"       clinicctl token DIR HUB CHALLENGE --as NAME --add FILE [--key "
+		"FILE] "
+		"[--json]\n"
+		"       clinicctl token DIR HUB CHALLENGE --voice [--level 0] [--verb "
+		"VERB]\n"
+		"           [--release-key FILE] [--json]\n"
+		"       clinicctl token DIR --new-key [--json]\n"
+		"Makes the answer to the challenge that the hub's console shows. It is "
+		"good "
+		"for that hub, that\n"
+		"challenge and one time. At level 3 it needs the signatures of two "
+		"roles: "
+		"the second person\n"
+		"adds his with --add, to what the first one got.\n\n"
+		"  --as NAME           the signer, one of 'clinicctl signer list'\n"
+		"  --technician NAME   who is at the hub, one of the same; default the "
+		"signer\n"
+		"  --level N           lower the level to 0, or from 3 also to 2; else "
+		"it "
+		"stays\n"
+		"  --verb VERB         grant this verb, and no others; default all that "
+		"only "
+		"read\n"
+		"  --for TIME          the verbs are granted for so long of being on: "
+		"90m, "
+		"4h (default), at\n"
+		"                      most 7d\n"
+		"  --add FILE          add a signature to the token in FILE; -: standard "
+		"input\n"
+		"  --voice             20 digits to be read out, for --level 0 from "
+		"level "
+		"2, --verb\n"
+		"                      diagnose or --verb export-evidence\n"
+		"  --key FILE          the signer's private key; default signer-NAME.key "
+		"in "
+		"DIR\n"
+		"  --release-key FILE  the release authority's; default release.key in "
+		"DIR. "
+		"For level 3 and\n"
+		"                      codes\n"
+		"  --new-key           make the release authority's key, in a folder "
+		"from "
+		"before there was one\n"
+		"  --json              one object on one line, for programs\n",
+	.run = run,
+};
