@@ -109,7 +109,7 @@ coap_pure := coap/block.o coap/fetch.o coap/forward.o coap/forward_answer.o coap
 coap_shared := coap/identity.o coap/library.o coap/mend.o coap/tune.o $(core) $(rt) $(crypto)
 coap_server := $(addprefix coap/,block.o block_body.o replies.o requests.o respond.o server.o)
 # a hub's certificates: its files, the questions to the clinic
-enrolling := $(addprefix coap/,anchor.o enrol_client.o enrolling.o identity_chain.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_sign.o
+enrolling := $(addprefix coap/,anchor.o anchor_next.o anchors.o enrol_client.o enrolling.o identity_chain.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_cross.o hub/crypto/trust_sign.o
 coap := $(coap_pure) $(enrolling) hub/rt/resolve.o $(addprefix coap/,client.o report.o route.o uplink.o uplink_enrol.o uplink_peers.o) $(coap_shared)
 hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
@@ -120,7 +120,7 @@ hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
 hubd_pure := $(addprefix hub/,advice.o command.o console_session.o endpoints.o fence.o health.o indicator.o lockdown.o look.o plan.o repeat.o timefloor.o triggers.o window.o)
-hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
+hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
 hubd := $(addprefix hub/,main.o hubd_config.o hubd_console.o hubd_console_verbs.o hubd_enrol.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
@@ -141,6 +141,8 @@ clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o key
 	hub/command.o $(audit) $(db) $(core) $(rt) $(crypto)
 # the store, by what its rows are of
 clinic += $(addprefix clinic/,store_counts.o store_hub.o store_mailbox.o store_mark.o store_record.o store_tombstone.o store_walk.o)
+# another root
+clinic += clinic/root_files.o
 # the end of hubs' lives
 clinic += clinic/life.o clinic/store_life.o
 # requests for certificates
@@ -152,7 +154,7 @@ clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -
 # what people type and read; the device's own words are read by the code that wrote them
 ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpoint_spec.o spec.o words.o words_enrol.o words_status.o words_values.o) \
 	ble/dis.o
-ctl := hub/escrow.o $(addprefix clinic/,audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
+ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
 	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
@@ -250,6 +252,7 @@ test_store_claim := $(clinic)
 test_visit := $(clinic)
 test_door := $(door) coap/identity.o $(clinic)
 test_trust := hub/crypto/trust_sign.o $(clinic)
+test_trust_cross := $(addprefix hub/crypto/,trust_cross.o trust_sign.o) $(clinic)
 test_ticket := hub/crypto/ticket_sign.o hub/crypto/trust_sign.o $(clinic)
 test_silence := clinic/silence.o $(clinic)
 test_clinic_text := $(ctl_text) $(clinic)
@@ -268,7 +271,7 @@ UNIT := $(decoder_tests) limits traits objects props bondinfo verify core format
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
 UNIT_COAP := tune
-UNIT += life store_enrol store_retire store_life trusted anchor enrol_words
+UNIT += trust_cross life store_enrol store_retire store_life trusted anchor enrol_words
 UNIT += $(UNIT_HUBD) measure snapshot risk fido
 test_risk := $(risk) clinic/json.o $(core) $(crypto)
 # sim: the real state machines in virtual time
@@ -287,8 +290,9 @@ test_lockdown := hub/command.o hub/lockdown.o $(core)
 # what the hub notices against itself, with that machine and its disk; ten thousand years of noise
 test_trigger_model := hub/command.o hub/lockdown.o hub/triggers.o $(core)
 test_false_alarms := $(test_trigger_model)
-SIM += trigger_model false_alarms
+SIM += anchors trigger_model false_alarms
 # hubd's and hub-ble's machines with a hub-store, a device and its patients as a model
+test_anchors := coap/anchors.o $(core)
 test_fence := hub/fence.o ble/parting.o $(core)
 test_revive := ble/revive.o $(core)
 test_session := $(ble_pure) $(core)
@@ -441,7 +445,7 @@ FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM
 FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io ticket_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
 FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py
-FAST_SCRIPTS += io/test_renewal_io.py io/test_ordered_test.py
+FAST_SCRIPTS += io/test_root_io.py io/test_renewal_io.py io/test_ordered_test.py
 FAST_SCRIPTS += io/test_door_records.py io/test_door_visit.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 fast-programs: $(O)/tests/net/feed

@@ -14,6 +14,7 @@
 #include "clinic/keyring.h"
 #include "clinic/own_trust.h"
 #include "clinic/pki.h"
+#include "clinic/root_files.h"
 #include "clinic/signing.h"
 #include "hub/core/cose.h"
 #include "hub/core/err.h"
@@ -139,11 +140,15 @@ static int fill_config(const char *dir, const struct bundle_wish *wish,
 		       char why[static FOLDER_WHY_MAX])
 {
 	struct keyring_seal seal;
+	struct config_root root;
 	int r = keyring_seal(dir, &seal, why);
 
+	if (r == 0)
+		r = root_files_config(dir, &root, why);
 	if (r < 0)
 		return r;
 	*c = (struct config){
+		.root = root,
 		.epoch = h->epoch,
 		.version = FIRST_CONFIG,
 		.assignment = FIRST_ASSIGNMENT,

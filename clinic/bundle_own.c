@@ -7,6 +7,7 @@
 #include "clinic/bundle.h"
 #include "clinic/folder.h"
 #include "clinic/keyring.h"
+#include "clinic/root_files.h"
 
 int bundle_own_endpoint(const char *dir, struct config_endpoint *ret,
 			char why[static FOLDER_WHY_MAX])
@@ -35,6 +36,8 @@ int bundle_first_config(const char *dir, const struct hub *h, struct config *ret
 	struct keyring_seal seal;
 	int r = keyring_seal(dir, &seal, why);
 
+	if (r == 0)
+		r = root_files_config(dir, &c.root, why);
 	if (r == 0)
 		r = bundle_own_endpoint(dir, &c.endpoints[0], why);
 	if (r < 0)

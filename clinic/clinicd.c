@@ -28,6 +28,7 @@
 #include "clinic/folder.h"
 #include "clinic/ingest.h"
 #include "clinic/metrics.h"
+#include "clinic/root_files.h"
 #include "coap/server.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
@@ -373,7 +374,7 @@ static void on_after_request(void *arg)
 static int start_server(struct clinicd *c, const struct args *a, const struct conf *conf,
 			char why[static FOLDER_WHY_MAX])
 {
-	static char cert[PKI_PEM_MAX], key[PKI_PEM_MAX], ca[ENROL_CA_MAX];
+	static char cert[ROOT_CHAIN_MAX], key[PKI_PEM_MAX], ca[ENROL_CA_MAX];
 	struct coap_server_config cfg = {
 		.address = a->listen,
 		.port = a->has_port ? a->port : conf->port,
@@ -388,7 +389,7 @@ static int start_server(struct clinicd *c, const struct args *a, const struct co
 		.get = on_get,
 		.arg = c,
 	};
-	int r = folder_read_text(a->dir, FILES_SERVER_CRT, cert, sizeof(cert), why);
+	int r = root_files_chain(a->dir, FILES_SERVER_CRT, cert, why);
 
 	if (r == 0)
 		r = folder_read_text(a->dir, FILES_SERVER_KEY, key, sizeof(key), why);

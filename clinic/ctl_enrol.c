@@ -134,28 +134,12 @@ static int print_row(void *arg, const struct enrol_row *row)
 	return 0;
 }
 
-/* Tickets are with who has the clinic's folder. */
-static int print_alarms(const struct args *a)
-{
-	char why[FOLDER_WHY_MAX];
-	struct store *store;
-	int r = folder_open_store(a->dir, &store, why);
-
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = store_begin_read(store);
-	if (r == 0)
-		r = ctl_ticket_alarms(store, a->now_ms);
-	store_rollback(store);
-	store_close(store);
-	return r < 0 ? ctl_store_failed(a->dir, NULL, r) : CTL_OK;
-}
-
 static int list(int argc, char **argv)
 {
 	char why[FOLDER_WHY_MAX];
 	struct remote *clinic;
 	struct args a;
+	bool folder;
 	int r = parse(argc, argv, 1, &a);
 
 	if (r != CTL_OK)
@@ -165,9 +149,10 @@ static int list(int argc, char **argv)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
 	r = remote_enrolments(clinic, print_row, &a);
 	r = r < 0 ? remote_failed(clinic, NULL, r) : CTL_OK;
-	if (r == CTL_OK && !a.json && remote_is_folder(clinic))
-		r = print_alarms(&a);
+	folder = remote_is_folder(clinic);
 	remote_close(clinic);
+	if (r == CTL_OK && folder) /* tickets are with who has it */
+		r = ctl_ticket_alarms(a.dir, a.now_ms, a.json);
 	return r;
 }
 

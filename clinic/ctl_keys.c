@@ -12,13 +12,20 @@
 #include <sys/stat.h>
 
 #include "clinic/ctl_fleet.h"
+#include "clinic/ctl_keys_root.h"
 #include "clinic/files.h"
 #include "clinic/json.h"
 #include "clinic/keyring.h"
+#include "clinic/root_change.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 
-enum what { WHAT_SERVER = KEYRING_SERVER, WHAT_ENROL = KEYRING_ENROL, WHAT_SEAL };
+enum what {
+	WHAT_SERVER = KEYRING_SERVER,
+	WHAT_ENROL = KEYRING_ENROL,
+	WHAT_SEAL,
+	WHAT_ROOT
+};
 
 enum {
 	OLD_CA_DAYS = 90, /* a hub's certificate is good for so long */
@@ -38,6 +45,7 @@ struct wanted {
 	uint8_t known[CONFIG_PINS_MAX]
 		     [PIN_LEN]; /* an endpoint with one of these is that server */
 	struct keyring_seal seal;
+	struct config_root root; /* trust_len 0: whatever they say */
 };
 
 static int load_wanted(const char *dir, struct wanted *ret)
@@ -47,6 +55,8 @@ static int load_wanted(const char *dir, struct wanted *ret)
 
 	if (r == 0)
 		r = keyring_seal(dir, &ret->seal, why);
+	if (r == 0)
+		r = root_files_config(dir, &ret->root, why);
 	ret->known_count = ret->count;
 	memcpy(ret->known, ret->pins, sizeof(ret->known));
 	return r < 0 ? ctl_complain(ctl_exit_code(r), "%s", why) : CTL_OK;
@@ -108,9 +118,19 @@ static bool set_seal(const struct keyring_seal *s, struct config *c)
 	return !same;
 }
 
+static bool set_root(const struct config_root *root, struct config *c)
+{
+	if (root->trust_len == 0 || memcmp(root, &c->root, sizeof(*root)) == 0)
+		return false;
+	c->root = *root;
+	return true;
+}
+
 static bool bring(const struct wanted *w, struct config *c)
 {
 	bool changed = set_seal(&w->seal, c);
+
+	changed |= set_root(&w->root, c);
 
 	for (size_t i = 0; i < c->endpoint_count; i++)
 		if (is_own(w, &c->endpoints[i]))
@@ -223,12 +243,30 @@ static int done(int r, const char *why)
 		     : CTL_OK;
 }
 
+static int announce(const struct args *a, const char *word)
+{
+	int r = tell_fleet(a->dir);
+
+	if (r == CTL_OK)
+		fprintf(say,
+			"When all of them have it ('clinicctl keys show %s'): clinicctl "
+			"keys use %s %s.\n",
+			a->dir, a->dir, word);
+	return r;
+}
+
 static int next(const struct args *a)
 {
 	char why[FOLDER_WHY_MAX];
-	int r = a->what == WHAT_SEAL ? keyring_seal_next(a->dir, why)
-				     : keyring_next(a->dir, (enum keyring_pair)a->what,
-						    ctl_now_ms(), why);
+	int r;
+
+	if (a->what == WHAT_ROOT) {
+		r = ctl_root_next(a->dir, say);
+		return r == CTL_OK ? announce(a, "root") : r;
+	}
+	r = a->what == WHAT_SEAL
+		    ? keyring_seal_next(a->dir, why)
+		    : keyring_next(a->dir, (enum keyring_pair)a->what, ctl_now_ms(), why);
 
 	if (r == -EEXIST)
 		fprintf(say, "There is a next key already; no other was made.\n");
@@ -247,13 +285,7 @@ static int next(const struct args *a)
 			a->dir);
 		return CTL_OK;
 	}
-	r = tell_fleet(a->dir);
-	if (r == CTL_OK)
-		fprintf(say,
-			"When all of them have it ('clinicctl keys show %s'): clinicctl "
-			"keys use %s %s.\n",
-			a->dir, a->dir, a->what == WHAT_SEAL ? "seal" : "server");
-	return r;
+	return announce(a, a->what == WHAT_SEAL ? "seal" : "server");
 }
 
 static void print_restart(const struct args *a)
@@ -275,11 +307,74 @@ static void print_restart(const struct args *a)
 			a->dir, a->dir);
 }
 
+/* A hub that does not know it takes the server by the root that it has, which vouches for it: nobody is asked. */
+static int use_root(const struct args *a)
+{
+	char why[FOLDER_WHY_MAX];
+	int r = done(root_change_use(a->dir, ctl_now_ms(), why), why);
+
+	if (r == CTL_OK)
+		fprintf(say,
+			"The certificates of the server and of the CA for hubs are made "
+			"anew, for the same keys. Copy\nroot.crt, root-old.crt, "
+			"root-cross.crt, server.crt and enrol.crt to each machine where "
+			"clinicd\nlistens, and start it anew there. Hubs take both roots "
+			"until: clinicctl keys drop %s root.\n",
+			a->dir);
+	return r;
+}
+
+static int back_root(const struct args *a)
+{
+	char why[FOLDER_WHY_MAX];
+	int r = done(root_change_back(a->dir, ctl_now_ms(), why), why);
+
+	if (r == CTL_OK)
+		fprintf(say, "The root before is in place again; copy the same files, "
+			     "without root-old.crt, and start\nclinicd anew.\n");
+	return r;
+}
+
+/* Hubs first, as with a server's key. Each goes over only when it has reached the clinic by the new root alone. */
+static int drop_root(const struct args *a)
+{
+	char why[FOLDER_WHY_MAX];
+	struct wanted w = { 0 };
+	int r;
+
+	if (root_files_step(a->dir) != KEYRING_USED)
+		return ctl_misused(
+			&ctl_keys,
+			"keys drop: there is no key of before; 'clinicctl keys "
+			"show %s' says how far each change is",
+			a->dir);
+	r = check_known(a, "they have the root before only");
+	if (r == CTL_OK)
+		r = ctl_root_unrenewed(a->dir, a->anyway);
+	if (r == CTL_OK)
+		r = load_wanted(a->dir, &w);
+	if (r != CTL_OK)
+		return r;
+	w.root.only = true;
+	r = sync_fleet(a->dir, &w);
+	if (r == CTL_OK)
+		r = done(root_change_drop(a->dir, why), why);
+	if (r == CTL_OK)
+		fprintf(say,
+			"The root before is removed; remove root-old.crt on each machine "
+			"where clinicd listens, too, and\nstart it anew at once: a hub "
+			"that does not reach it by the new root within 15 minutes "
+			"takes\nboth for another hour, and tries again.\n");
+	return r;
+}
+
 static int use(const struct args *a)
 {
 	char why[FOLDER_WHY_MAX];
 	int r = CTL_OK;
 
+	if (a->what == WHAT_ROOT)
+		return use_root(a);
 	if (a->what == WHAT_SERVER &&
 	    keyring_step(a->dir, KEYRING_SERVER) == KEYRING_ANNOUNCED)
 		r = check_known(a, "they would not find the clinic any more");
@@ -303,9 +398,11 @@ static int back(const struct args *a)
 	char why[FOLDER_WHY_MAX];
 	int r;
 
+	if (a->what == WHAT_ROOT)
+		return back_root(a);
 	if (a->what == WHAT_SEAL)
 		return ctl_misused(&ctl_keys,
-				   "keys back: 'server' and 'enrol' have a key "
+				   "keys back: 'server', 'enrol' and 'root' have a key "
 				   "to go back to; for another sealing key: "
 				   "'keys next'");
 	r = done(keyring_back(a->dir, (enum keyring_pair)a->what, why), why);
@@ -342,6 +439,8 @@ static int drop(const struct args *a)
 	struct wanted w = { 0 };
 	int r = CTL_OK;
 
+	if (a->what == WHAT_ROOT)
+		return drop_root(a);
 	if (a->what == WHAT_SEAL)
 		return ctl_misused(&ctl_keys,
 				   "keys drop: a sealing key is kept as long as "
@@ -412,6 +511,7 @@ static void print_text(const struct args *a, const struct wanted *w,
 	}
 	if (file_exists(a->dir, FILES_ENROL_CRT))
 		printf("enrol    %s\n", step_words(keyring_step(a->dir, KEYRING_ENROL)));
+	printf("root     %s\n", step_words(root_files_step(a->dir)));
 	printf("seal     readings are sealed to key %u", w->seal.now.id);
 	if (w->seal.has_next)
 		printf("; key %u is announced, not in use", w->seal.next.id);
@@ -437,6 +537,8 @@ static void print_json(const struct args *a, const struct wanted *w,
 	}
 	in = json_object_in(o, "enrol");
 	json_text(in, "state", step_text(keyring_step(a->dir, KEYRING_ENROL)));
+	in = json_object_in(o, "root");
+	json_text(in, "state", step_text(root_files_step(a->dir)));
 	in = json_object_in(o, "seal");
 	json_uint(in, "key", w->seal.now.id);
 	if (w->seal.has_next)
@@ -468,9 +570,10 @@ static int show(const struct args *a)
 
 /* --- the command line ------------------------------------------------------------------------- */
 
-static const char *const whats[] = {
-	[WHAT_SERVER] = "server", [WHAT_ENROL] = "enrol", [WHAT_SEAL] = "seal"
-};
+static const char *const whats[] = { [WHAT_SERVER] = "server",
+				     [WHAT_ENROL] = "enrol",
+				     [WHAT_SEAL] = "seal",
+				     [WHAT_ROOT] = "root" };
 
 static int parse_what(const char *text, enum what *ret)
 {
@@ -479,7 +582,8 @@ static int parse_what(const char *text, enum what *ret)
 			*ret = (enum what)i;
 			return CTL_OK;
 		}
-	return ctl_misused(&ctl_keys, "keys: '%s' is not server, enrol or seal", text);
+	return ctl_misused(&ctl_keys, "keys: '%s' is not server, enrol, seal or root",
+			   text);
 }
 
 /* What was asked for is done, maybe before. */
@@ -555,13 +659,15 @@ static const struct ctl_part parts[] = {
 
 const struct ctl_verb ctl_keys = {
 	.name = "keys",
-	.what = "change the server's key, the CA for hubs that enrol, the sealing key",
+	.what = "change the server's key, the CA for hubs that enrol, the sealing key, "
+		"the root",
 	.usage =
 		"Usage: clinicctl keys show DIR [--json]\n"
-		"       clinicctl keys next DIR server|enrol|seal [--json]\n"
-		"       clinicctl keys use DIR server|enrol|seal [--anyway] [--json]\n"
-		"       clinicctl keys back DIR server|enrol [--json]\n"
-		"       clinicctl keys drop DIR server|enrol [--anyway] [--json]\n"
+		"       clinicctl keys next DIR server|enrol|seal|root [--json]\n"
+		"       clinicctl keys use DIR server|enrol|seal|root [--anyway] "
+		"[--json]\n"
+		"       clinicctl keys back DIR server|enrol|root [--json]\n"
+		"       clinicctl keys drop DIR server|enrol|root [--anyway] [--json]\n"
 		"Changes a key of the clinic without a visit to any hub. A step that was "
 		"cut short is done\nagain.\n\n"
 		"  next   makes the next key, and announces it in the configuration of "
@@ -575,7 +681,12 @@ const struct ctl_verb ctl_keys = {
 		"  enrol   CA that signs certificates of hubs that enrol; the same\n"
 		"  seal    readings are sealed to it. Those before are kept, as "
 		"seal-N.key: they open what\n"
-		"          was sealed to them\n\n"
+		"          was sealed to them\n"
+		"  root    certificates of server, CA and hubs are good below it. The "
+		"one "
+		"before vouches for\n"
+		"          the next one, so that hubs that were off meanwhile find the "
+		"clinic, until 'drop'\n\n"
 		"  --anyway  also if hubs do not know of it: they are lost until 'back', "
 		"or a visit\n"
 		"  --json    one object, for programs\n",

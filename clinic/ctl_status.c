@@ -15,6 +15,7 @@
 #include "clinic/config_state.h"
 #include "clinic/ctl.h"
 #include "clinic/ctl_assign.h"
+#include "clinic/ctl_ticket.h"
 #include "clinic/json_words.h"
 #include "clinic/remote.h"
 #include "clinic/silence_show.h"
@@ -369,6 +370,7 @@ static int status(struct args *a)
 {
 	struct facts_list l = { 0 };
 	char why[FOLDER_WHY_MAX];
+	bool folder;
 	int r = remote_open(a->dir, &a->clinic, why);
 
 	if (r < 0)
@@ -377,8 +379,12 @@ static int status(struct args *a)
 	if (r == 0)
 		r = print_all(a, &l);
 	r = r < 0 ? remote_failed(a->clinic, a->hub, r) : CTL_OK;
+	folder = remote_is_folder(a->clinic);
 	free(l.facts);
 	remote_close(a->clinic);
+	/* whoever came with a copied ticket is none of the hubs above */
+	if (r == CTL_OK && folder && !a->hub)
+		r = ctl_ticket_alarms(a->dir, a->now_ms, a->json);
 	return r;
 }
 

@@ -36,10 +36,12 @@ static void add_hub(cJSON *o, const char *name, const uint8_t id[static HUB_ID_L
 		json_null(o, name);
 }
 
-static void print_json(const struct store_ticket *t, int64_t now_ms)
+static void print_json(const struct store_ticket *t, int64_t now_ms, bool alarm)
 {
 	cJSON *o = json_object();
 
+	if (alarm)
+		json_text(o, "alarm", "ticket");
 	json_text(o, "ticket", t->id);
 	json_text(o, "state", ticket_state_text(&t->row, now_ms));
 	json_text(o, "created_by", t->by);
@@ -97,7 +99,7 @@ static int on_ticket(void *arg, const struct store_ticket *t)
 	char when[WORDS_SPAN_MAX];
 
 	if (l->json) {
-		print_json(t, l->now_ms);
+		print_json(t, l->now_ms, false);
 		return 0;
 	}
 	printf("%s  %s", t->id, ticket_state_text(&t->row, l->now_ms));
@@ -111,16 +113,32 @@ static int on_ticket(void *arg, const struct store_ticket *t)
 
 static int on_alarm(void *arg, const struct store_ticket *t)
 {
-	const int64_t *now_ms = arg;
+	const struct listing *l = arg;
 
-	if (t->alarms && *now_ms - t->alarm_ms < ALARM_DAYS * INT64_C(86400000))
+	if (!t->alarms || l->now_ms - t->alarm_ms >= ALARM_DAYS * INT64_C(86400000))
+		return 0;
+	if (l->json)
+		print_json(t, l->now_ms, true);
+	else
 		print_alarm(t);
 	return 0;
 }
 
-int ctl_ticket_alarms(struct store *s, int64_t now_ms)
+int ctl_ticket_alarms(const char *dir, int64_t now_ms, bool json)
 {
-	return store_ticket_each(s, on_alarm, &now_ms);
+	struct listing l = { .json = json, .now_ms = now_ms };
+	char why[FOLDER_WHY_MAX];
+	struct store *store;
+	int r = folder_open_store(dir, &store, why);
+
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = store_begin_read(store);
+	if (r == 0)
+		r = store_ticket_each(store, on_alarm, &l);
+	store_rollback(store);
+	store_close(store);
+	return r < 0 ? ctl_store_failed(dir, NULL, r) : CTL_OK;
 }
 
 int ctl_ticket_list(int argc, char **argv)

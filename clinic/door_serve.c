@@ -23,6 +23,7 @@
 
 #include "clinic/door_answer.h"
 #include "clinic/files.h"
+#include "clinic/root_files.h"
 #include "clinic/store_person.h"
 #include "clinic/wire.h"
 #include "hub/core/err.h"
@@ -397,13 +398,13 @@ static int listen_tcp(const char *address, uint16_t port, int *ret)
 
 static int load_tls(struct door_serve *d, char why[static FOLDER_WHY_MAX])
 {
-	static char cert[PKI_PEM_MAX], key[PKI_PEM_MAX], root[PKI_PEM_MAX];
-	int r = folder_read_text(d->cfg.dir, FILES_SERVER_CRT, cert, sizeof(cert), why);
+	static char cert[ROOT_CHAIN_MAX], key[PKI_PEM_MAX], root[ROOT_CHAIN_MAX];
+	int r = root_files_chain(d->cfg.dir, FILES_SERVER_CRT, cert, why);
 
 	if (r == 0)
 		r = folder_read_text(d->cfg.dir, FILES_SERVER_KEY, key, sizeof(key), why);
 	if (r == 0)
-		r = folder_read_text(d->cfg.dir, FILES_ROOT_CRT, root, sizeof(root), why);
+		r = root_files_anchors(d->cfg.dir, root, why);
 	if (r < 0)
 		return r;
 	r = wire_tls_new(true, cert, key, root, &d->tls);

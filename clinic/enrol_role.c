@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clinic/files.h"
+#include "clinic/root_files.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/failpoint.h"
@@ -154,7 +155,7 @@ int enrol_role_read_ca(const char *dir, char ret[static ENROL_CA_MAX],
 	static const char *const others[] = { FILES_ENROL_CRT, "enrol-next.crt",
 					      "enrol-old.crt" };
 	size_t n;
-	int r = folder_read_text(dir, FILES_ROOT_CRT, ret, PKI_PEM_MAX, why);
+	int r = root_files_anchors(dir, ret, why);
 
 	for (size_t i = 0; r == 0 && i < sizeof(others) / sizeof(*others); i++) {
 		if (!file_exists(dir, others[i]))
@@ -169,7 +170,7 @@ int enrol_role_read_ca(const char *dir, char ret[static ENROL_CA_MAX],
 static int open_port(struct enrol_role *e, struct rt *rt, const char *dir, uint16_t port,
 		     const char *listen, char why[static FOLDER_WHY_MAX])
 {
-	static char cert[PKI_PEM_MAX], key[PKI_PEM_MAX], ca[ENROL_CA_MAX];
+	static char cert[ROOT_CHAIN_MAX], key[PKI_PEM_MAX], ca[ENROL_CA_MAX];
 	const struct coap_server_config cfg = {
 		.address = listen,
 		.port = port,
@@ -185,7 +186,7 @@ static int open_port(struct enrol_role *e, struct rt *rt, const char *dir, uint1
 		.get = on_get,
 		.arg = e,
 	};
-	int r = folder_read_text(dir, FILES_SERVER_CRT, cert, sizeof(cert), why);
+	int r = root_files_chain(dir, FILES_SERVER_CRT, cert, why);
 
 	if (r == 0)
 		r = folder_read_text(dir, FILES_SERVER_KEY, key, sizeof(key), why);

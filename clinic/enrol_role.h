@@ -62,6 +62,6 @@ void enrol_role_settle(struct enrol_role *e);
  *
  * Returns 0 or an error as in folder.h.
  */
-enum { ENROL_CA_MAX = 4 * PKI_PEM_MAX };
+enum { ENROL_CA_MAX = 7 * PKI_PEM_MAX };
 int enrol_role_read_ca(const char *dir, char ret[static ENROL_CA_MAX],
 		       char why[static FOLDER_WHY_MAX]);

@@ -9,7 +9,7 @@
  *   enrol.key, enrol.crt     CA below the root for hubs that enrol, PEM; clinicd reads it if they do
  *   config.key, config.pub   signs what hubs obey: P-256 scalar, point
  *   seal.key, seal.pub       readings are sealed to it: key id u8, X25519 private or public key
- *   seal-N.key, *-next.*, *-old.*   keys that change, see keyring.h
+ *   seal-N.key, *-next.*, *-old.*   keys that change, see keyring.h; of the root also root.trust and root-cross.crt (root_files.h)
  *   release.key, release.pub release authority: hubs seal what ends level 3 to it, as seal.key
  *   signer-NAME.key          of a person who may sign orders, if it was made here: P-256 scalar
  *   store.key                database key and salt

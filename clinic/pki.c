@@ -168,17 +168,27 @@ static int sign_to_pem(Cert *c, ecc_key *key, struct issuer *issuer,
 	return n < 0 ? n : to_pem(der, n, CERT_TYPE, pem);
 }
 
-static int load_issuer(const struct pki_pair *root, struct issuer *ret)
+static int load_key(const char *pem, ecc_key *ret)
 {
 	uint8_t der[256];
 	word32 at = 0;
 	int n, r = -EBADMSG;
 
-	n = wc_KeyPemToDer((const byte *)root->key, (int)strlen(root->key), der,
-			   sizeof(der), NULL);
-	if (n > 0 && wc_EccPrivateKeyDecode(der, &at, &ret->key, (word32)n) == 0)
+	n = wc_KeyPemToDer((const byte *)pem, (int)strlen(pem), der, sizeof(der), NULL);
+	if (n > 0 && wc_EccPrivateKeyDecode(der, &at, ret, (word32)n) == 0)
 		r = 0;
 	crypto_wipe(der, sizeof(der));
+	/* a file may say the private part alone */
+	if (r == 0 && ret->type == ECC_PRIVATEKEY_ONLY &&
+	    wc_ecc_make_pub_ex(ret, NULL, crypto_rng()) != 0)
+		r = -EIO;
+	return r;
+}
+
+static int load_issuer(const struct pki_pair *root, struct issuer *ret)
+{
+	int r = load_key(root->key, &ret->key);
+
 	ret->cert_len = wc_CertPemToDer((const byte *)root->cert, (int)strlen(root->cert),
 					ret->cert, sizeof(ret->cert), CERT_TYPE);
 	return r == 0 && ret->cert_len > 0 ? 0 : -EBADMSG;
@@ -187,30 +197,56 @@ static int load_issuer(const struct pki_pair *root, struct issuer *ret)
 /* What the three kinds differ in; fills subject and extensions once the key is there. */
 typedef int fill_fn(Cert *c, const void *arg);
 
-static int make_pair(const struct pki_pair *root, int64_t now_ms, int days, fill_fn *fill,
-		     const void *arg, struct pki_pair *ret)
+/* A certificate for a key that is there; fill comes when ret->spki is known. */
+static int certify(const struct pki_pair *root, int64_t now_ms, int days, fill_fn *fill,
+		   const void *arg, ecc_key *key, struct pki_pair *ret)
 {
 	struct issuer issuer;
-	ecc_key key;
 	Cert cert;
 	int r = 0;
 
-	wc_ecc_init(&key);
 	wc_ecc_init(&issuer.key);
 	init_cert(&cert, now_ms, (int64_t)days * DAY_MS);
 	if (root)
 		r = load_issuer(root, &issuer);
-	if (r == 0 && wc_ecc_make_key_ex(crypto_rng(), 32, &key, ECC_SECP256R1) != 0)
-		r = -EIO;
 	if (r == 0)
-		r = key_spki(&key, ret->spki);
+		r = key_spki(key, ret->spki);
 	if (r == 0)
 		r = fill(&cert, arg);
 	if (r == 0)
-		r = sign_to_pem(&cert, &key, root ? &issuer : NULL, ret->cert);
+		r = sign_to_pem(&cert, key, root ? &issuer : NULL, ret->cert);
+	wc_ecc_free(&issuer.key);
+	return r;
+}
+
+static int make_pair(const struct pki_pair *root, int64_t now_ms, int days, fill_fn *fill,
+		     const void *arg, struct pki_pair *ret)
+{
+	ecc_key key;
+	int r = 0;
+
+	wc_ecc_init(&key);
+	if (wc_ecc_make_key_ex(crypto_rng(), 32, &key, ECC_SECP256R1) != 0)
+		r = -EIO;
+	if (r == 0)
+		r = certify(root, now_ms, days, fill, arg, &key, ret);
 	if (r == 0)
 		r = key_to_pem(&key, ret->key);
-	wc_ecc_free(&issuer.key);
+	wc_ecc_free(&key);
+	return r;
+}
+
+/* Of a key that has a certificate already. */
+static int certify_again(const struct pki_pair *root, int64_t now_ms, int days,
+			 fill_fn *fill, const void *arg, struct pki_pair *pair)
+{
+	ecc_key key;
+	int r;
+
+	wc_ecc_init(&key);
+	r = load_key(pair->key, &key);
+	if (r == 0)
+		r = certify(root, now_ms, days, fill, arg, &key, pair);
 	wc_ecc_free(&key);
 	return r;
 }
@@ -224,6 +260,33 @@ static int fill_root(Cert *c, const void *clinic)
 	c->pathLen = 1;
 	c->pathLenSet = 1;
 	return wc_SetKeyUsage(c, "keyCertSign,cRLSign") == 0 ? 0 : -EIO;
+}
+
+struct next_root {
+	const char *clinic;
+	const struct pki_pair *pair; /* its spki is there when the name is made */
+};
+
+static int fill_next_root(Cert *c, const void *arg)
+{
+	const struct next_root *n = arg;
+	const uint8_t *k = n->pair->spki;
+	int r = fill_root(c, n->clinic);
+
+	snprintf(c->subject.commonName, sizeof(c->subject.commonName),
+		 "hub root %02x%02x%02x%02x", k[0], k[1], k[2], k[3]);
+	return r;
+}
+
+/* arg: the certificate of the root that is certified; of the clinic's name in it nothing else is needed. */
+static int fill_cross(Cert *c, const void *arg)
+{
+	const struct pki_cert *next = arg;
+	int r = fill_root(c, "");
+
+	return r < 0							? r
+	       : wc_SetSubjectBuffer(c, next->der, (int)next->len) != 0 ? -EBADMSG
+									: 0;
 }
 
 static int fill_server(Cert *c, const void *dns)
@@ -279,6 +342,39 @@ static int fill_person(Cert *c, const void *arg)
 int pki_make_root(const char *clinic, int64_t now_ms, struct pki_pair *ret)
 {
 	return make_pair(NULL, now_ms, PKI_ROOT_DAYS, fill_root, clinic, ret);
+}
+
+int pki_make_next_root(const char *clinic, int64_t now_ms, struct pki_pair *ret)
+{
+	const struct next_root arg = { clinic, ret };
+
+	return make_pair(NULL, now_ms, PKI_ROOT_DAYS, fill_next_root, &arg, ret);
+}
+
+int pki_certify_root(const struct pki_pair *root, const struct pki_pair *next,
+		     int64_t now_ms, char ret[static PKI_PEM_MAX])
+{
+	struct pki_pair pair = *next;
+	struct pki_cert cert;
+	int r = pki_der(next->cert, &cert);
+
+	if (r == 0)
+		r = certify_again(root, now_ms, PKI_ROOT_DAYS, fill_cross, &cert, &pair);
+	if (r == 0)
+		memcpy(ret, pair.cert, PKI_PEM_MAX);
+	crypto_wipe(&pair, sizeof(pair));
+	return r;
+}
+
+int pki_certify_server(const struct pki_pair *root, const char *dns, int64_t now_ms,
+		       struct pki_pair *pair)
+{
+	return certify_again(root, now_ms, PKI_SERVER_DAYS, fill_server, dns, pair);
+}
+
+int pki_certify_enrol(const struct pki_pair *root, int64_t now_ms, struct pki_pair *pair)
+{
+	return certify_again(root, now_ms, PKI_ENROL_DAYS, fill_enrol, NULL, pair);
 }
 
 int pki_make_server(const struct pki_pair *root, const char *dns, int64_t now_ms,

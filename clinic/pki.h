@@ -63,6 +63,25 @@ int pki_root_scalar(const struct pki_pair *p, uint8_t ret[static P256_PRIVATE_LE
 /* pki_public_spki - spki of a public P-256 key in PEM. Returns 0 or -EBADMSG. */
 int pki_public_spki(const char *pem, uint8_t ret[static PIN_LEN]);
 
+/*
+ * pki_make_next_root - as pki_make_root, with a name that no root before has: part of it is of its key.
+ *
+ * pki_certify_root - the same name and key, signed by another root: see hub/crypto/trust_cross.h.
+ * pki_certify_server, pki_certify_enrol - another certificate for a key that has one, signed by root; its pin stays.
+ *
+ * next   its key and its cert are read
+ * pair   its key is read, its cert written
+ * ret    PEM
+ *
+ * Return as above; -EBADMSG also: next, or the key of pair, does not parse.
+ */
+int pki_make_next_root(const char *clinic, int64_t now_ms, struct pki_pair *ret);
+int pki_certify_root(const struct pki_pair *root, const struct pki_pair *next,
+		     int64_t now_ms, char ret[static PKI_PEM_MAX]);
+int pki_certify_server(const struct pki_pair *root, const char *dns, int64_t now_ms,
+		       struct pki_pair *pair);
+int pki_certify_enrol(const struct pki_pair *root, int64_t now_ms, struct pki_pair *pair);
+
 /* pki_make_enrol - the CA that signs certificates of hubs that enrol, and nothing else; see pki_sign_hub. */
 int pki_make_enrol(const struct pki_pair *root, int64_t now_ms, struct pki_pair *ret);
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "coap/anchor.h"
+#include "coap/anchor_next.h"
 #include "coap/code.h"
 #include "coap/enrol_client.h"
 #include "coap/enrol_words.h"
@@ -23,7 +24,9 @@
 #include "coap/targets.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
+#include "hub/crypto/trust_cross.h"
 #include "hub/rt/failpoint.h"
+#include "hub/rt/file.h"
 #include "hub/rt/log.h"
 
 /* So many lists of pins of configs are tried, then those of clinic.trust: of a config in use and of one to be confirmed. */
@@ -36,6 +39,8 @@ struct enrolling {
 	struct rt_timer *timer;
 	struct identity_store *store;
 	struct anchor anchor;
+	struct anchor_next next;      /* that the clinic goes over to */
+	char roots[ANCHOR_ROOTS_MAX]; /* those that count, PEM */
 	struct enrol machine;
 	struct enrol_client *client;
 	size_t cas_len; /* what the clinic says its CAs are, certs_only.h */
@@ -55,6 +60,7 @@ struct enrolling {
 	enum enrol_trouble trouble;
 	bool hubd_knows;       /* state, trouble as told; else it is told */
 	bool hubd_knows_trust; /* the file */
+	bool hubd_knows_root;  /* which one counts */
 	struct msg_enrolment told;
 };
 
@@ -146,6 +152,73 @@ static void tell_hubd(struct enrolling *e)
 	e->hubd_knows_trust = true;
 }
 
+/* --- the next root ------------------------------------------------------------------------- */
+
+static const char *roots(struct enrolling *e)
+{
+	return anchor_roots(&e->next, &e->anchor, e->roots);
+}
+
+/* The numbers of enum anchors_state are those of the message. */
+static void tell_root(struct enrolling *e)
+{
+	uint8_t der[TRUST_ROOT_MAX], hash[SHA256_LEN];
+	struct msg m = { .kind = MSG_STATUS, .status = { .what = STATUS_ANCHOR } };
+	int n = anchor_root_der(&e->anchor, der);
+
+	if (e->hubd_knows_root || n < 0)
+		return;
+	crypto_sha256(der, (size_t)n, hash);
+	for (size_t i = 0; i < sizeof(m.status.a); i++)
+		m.status.a = m.status.a << 8 | hash[i];
+	m.status.b = (uint64_t)anchors_state(&e->next.machine);
+	e->host.tell_hubd(e->host.arg, &m);
+	e->hubd_knows_root = true;
+}
+
+/* Of a bundle's files root.crt goes last: beside it another root's clinic.trust does not count, and all is done again. */
+static int keep_next(struct enrolling *e)
+{
+	static const struct enrol_action keep = { .what = ENROL_KEEP_TRUST };
+	int r = identity_store_do(e->store, &keep, e->next.file, e->next.len);
+
+	FAILPOINT("coap.anchor.between");
+	if (r == 0 && !file_is_gone(e->dir, "root.crt"))
+		r = file_remove(e->dir, "root.crt");
+	anchors_on_kept(&e->next.machine, r == 0);
+	if (r < 0) {
+		log_err("clinic-root", "error=\"%s\" do=\"check the disk\"", err_text(r));
+		return r;
+	}
+	anchor_look(e->dir, false, 0, &e->anchor);
+	e->trouble = e->anchor.trouble;
+	/* hubd has it from the config; as another clinic's it would refuse it */
+	log_info("clinic-root", "now=the-next-one");
+	return 0;
+}
+
+static void use(struct enrolling *e);
+
+static void drain_anchors(struct enrolling *e)
+{
+	enum anchors_do what;
+
+	while ((what = anchors_next(&e->next.machine, rt_mono())) != ANCHORS_NOTHING) {
+		if (what == ANCHORS_USE) {
+			log_info("clinic-root", "counts=%s",
+				 anchors_state(&e->next.machine) == ANCHORS_ONE
+					 ? "the-one-it-has"
+				 : anchors_state(&e->next.machine) == ANCHORS_BESIDE
+					 ? "both"
+					 : "the-next-one-on-trial");
+			use(e);
+		} else {
+			(void)keep_next(e);
+		}
+		e->hubd_knows_root = false;
+	}
+}
+
 /* --- what is trusted ---------------------------------------------------------------------- */
 
 static void look_for_trust(struct enrolling *e, struct mono now)
@@ -167,7 +240,7 @@ static void look_for_trust(struct enrolling *e, struct mono now)
 static void use(struct enrolling *e)
 {
 	struct identity_pem pem = { 0 };
-	const struct client_config cfg = { pem.cert, pem.key, e->anchor.root };
+	const struct client_config cfg = { pem.cert, pem.key, roots(e) };
 	bool there = e->anchor.has_root &&
 		     identity_store_pem(e->store, IDENTITY_CURRENT, &pem) == 0;
 
@@ -287,7 +360,7 @@ static void put_question(struct enrolling *e, const struct msg_sign_keys *keys)
 	struct identity_pem pem = { 0 };
 	int r = identity_store_pem(e->store, credential(&e->asked), &pem);
 
-	q.as = (struct client_config){ pem.cert, pem.key, e->anchor.root };
+	q.as = (struct client_config){ pem.cert, pem.key, roots(e) };
 	if (r == 0)
 		r = fill(e, keys, &q);
 	if (r == 0)
@@ -360,12 +433,21 @@ static void on_loss(struct enrolling *e, enum client_loss loss, struct enrol_ans
 static int chain_of(const struct enrolling *e, const uint8_t *cas, size_t len,
 		    struct identity_chain *ret)
 {
-	const struct trust *t = &e->anchor.trust;
+	enum anchors_state s = anchors_state(&e->next.machine);
+	const struct trust *t = &e->anchor.trust, *next = &e->next.trust;
+	int r;
 
 	*ret = (struct identity_chain){ .root = t->root,
 					.root_len = t->root_len,
 					.floor_ms = floor_ms(e, rt_mono()) };
-	return certs_only_decode(cas, len, &ret->cas);
+	r = certs_only_decode(cas, len, &ret->cas);
+	if (r < 0 || s == ANCHORS_ONE ||
+	    (s == ANCHORS_BESIDE && identity_chain_has_root(ret)))
+		return r;
+	ret->root =
+		next->root; /* the clinic names its root of before no more, or it is on trial */
+	ret->root_len = next->root_len;
+	return 0;
 }
 
 static void take_cas(struct enrolling *e, const struct enrol_reply *r,
@@ -518,15 +600,19 @@ static void drain(struct enrolling *e)
 	if (e->draining || !e->started)
 		return;
 	e->draining = true;
+	drain_anchors(e);
 	look_for_trust(e, now);
 	while (enrol_next(&e->machine, dice(), floor_ms(e, now), now, &a)) {
 		act(e, &a);
 		now = rt_mono();
 	}
 	e->draining = false;
+	tell_root(e);
 	tell_hubd(e);
-	rt_timer_set(e->timer, earlier(enrol_deadline(&e->machine, now),
-				       e->anchor.has_trust ? MONO_NEVER : e->look_at));
+	rt_timer_set(e->timer,
+		     earlier(anchors_deadline(&e->next.machine),
+			     earlier(enrol_deadline(&e->machine, now),
+				     e->anchor.has_trust ? MONO_NEVER : e->look_at)));
 }
 
 static void on_timer(void *arg)
@@ -551,6 +637,22 @@ static void on_reply(void *arg, const struct enrol_reply *r)
 	drain(e);
 }
 
+/* A hub that was added by hand and has a root alone can renew its certificate from its next start on. */
+static void take_own(struct enrolling *e)
+{
+	static const struct enrol_action keep = { .what = ENROL_KEEP_TRUST };
+	int r;
+
+	if (e->anchor.has_trust || !file_is_gone(e->dir, "clinic.trust"))
+		return;
+	r = identity_store_do(e->store, &keep, e->next.file, e->next.len);
+	if (r < 0)
+		log_err("clinic-trust-unkept", "error=\"%s\" do=\"check the disk\"",
+			err_text(r));
+	else
+		e->look_at = (struct mono){ 0 };
+}
+
 /* --- events ------------------------------------------------------------------------------- */
 
 void enrolling_on_uplink(struct enrolling *e, bool refused)
@@ -573,7 +675,32 @@ void enrolling_on_route(struct enrolling *e)
 
 void enrolling_on_hubd(struct enrolling *e)
 {
-	e->hubd_knows = e->hubd_knows_trust = false;
+	e->hubd_knows = e->hubd_knows_trust = e->hubd_knows_root = false;
+	drain(e);
+}
+
+void enrolling_on_acknowledged(struct enrolling *e)
+{
+	if (anchors_state(&e->next.machine) != ANCHORS_ALONE)
+		return;
+	anchors_on_acknowledged(&e->next.machine);
+	drain(e);
+}
+
+void enrolling_on_anchor(struct enrolling *e, const struct msg_anchor *piece)
+{
+	int r = anchor_next_add(&e->next, piece);
+
+	if (r <= 0)
+		return;
+	r = anchor_next_take(&e->next, &e->anchor, rt_mono());
+	if (r < 0)
+		log_err("clinic-root",
+			"error=\"%s\" note=\"the root that this hub has does not vouch "
+			"for it; not taken\"",
+			err_text(r));
+	if (r == TRUST_OFFER_SAME)
+		take_own(e);
 	drain(e);
 }
 

@@ -51,4 +51,8 @@ void enrolling_on_route(struct enrolling *e);
 /* hubd, hub-store are there. */
 void enrolling_on_hubd(struct enrolling *e);
 void enrolling_on_store(struct enrolling *e);
+/* The clinic has acknowledged something over the uplink. */
+void enrolling_on_acknowledged(struct enrolling *e);
+/* A piece of the clinic's root, by the config. */
+void enrolling_on_anchor(struct enrolling *e, const struct msg_anchor *piece);
 void enrolling_on_sign_keys(struct enrolling *e, const struct msg_sign_keys *keys);

@@ -3,6 +3,8 @@
  *
  *   root -signs-> leaf
  *   root -signs-> CA -signs-> leaf
+ *   root -signs-> the next root -signs-> one of the two     (hub/crypto/trust_cross.h; it may have a CA below it, so it is no CA
+ *                                                            for hubs, which may not)
  *
  * Invariants
  *   1. A signature counts if the signer may sign certificates, has the name that the signed one gives as its issuer's, and
@@ -108,6 +110,36 @@ static bool leads_over(const DecodedCert *root, const struct certs_only_cert *ca
 	return good;
 }
 
+static bool leads_from(const struct identity_chain *chain, const DecodedCert *root,
+		       const DecodedCert *leaf, const uint8_t *der, size_t len)
+{
+	bool good = is_ca(root, 0) && !has_ended(root, chain->floor_ms) &&
+		    signed_by(root, leaf, der, len);
+
+	for (size_t i = 0; !good && i < chain->cas.count && is_ca(root, 1); i++)
+		good = !has_ended(root, chain->floor_ms) &&
+		       leads_over(root, &chain->cas.certs[i], chain->floor_ms, leaf, der,
+				  len);
+	return good;
+}
+
+/* Of a hub that has not heard of the next root yet: the one that it has vouches for that. */
+static bool leads_from_next(const struct identity_chain *chain, const DecodedCert *root,
+			    const struct certs_only_cert *cross, const DecodedCert *leaf,
+			    const uint8_t *der, size_t len)
+{
+	DecodedCert next;
+	bool good;
+
+	if (parse(cross->der, cross->len, false, &next))
+		return false;
+	good = is_ca(&next, 1) && is_ca(root, 1) && !has_ended(root, chain->floor_ms) &&
+	       signed_by(root, &next, cross->der, cross->len) &&
+	       leads_from(chain, &next, leaf, der, len);
+	wc_FreeDecodedCert(&next);
+	return good;
+}
+
 static int check_signers(const struct identity_chain *chain, const DecodedCert *leaf,
 			 const uint8_t *der, size_t len)
 {
@@ -117,12 +149,10 @@ static int check_signers(const struct identity_chain *chain, const DecodedCert *
 
 	if (r < 0)
 		return r;
-	good = is_ca(&root, 0) && !has_ended(&root, chain->floor_ms) &&
-	       signed_by(&root, leaf, der, len);
-	for (size_t i = 0; !good && i < chain->cas.count && is_ca(&root, 1); i++)
-		good = !has_ended(&root, chain->floor_ms) &&
-		       leads_over(&root, &chain->cas.certs[i], chain->floor_ms, leaf, der,
-				  len);
+	good = leads_from(chain, &root, leaf, der, len);
+	for (size_t i = 0; !good && i < chain->cas.count; i++)
+		good = leads_from_next(chain, &root, &chain->cas.certs[i], leaf, der,
+				       len);
 	wc_FreeDecodedCert(&root);
 	return good ? 0 : -ENOENT;
 }

@@ -7,12 +7,14 @@
 #include <wolfssl/options.h>
 
 #include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/asn_public.h>
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "coap/identity.h"
 #include "coap/library.h"
 #include "coap/mend.h"
 #include "hub/core/err.h"
@@ -24,6 +26,7 @@
 enum {
 	LOG_EVERY_MS = 10 * 1000,
 	LOG_TEXT_MAX = 160,
+	ROOT_DER_MAX = 1500,
 };
 
 /* What libcoap says when our server answers nothing on purpose. */
@@ -166,6 +169,23 @@ int64_t library_identity_begin(const struct library_identity *id)
 		ret = (int64_t)timegm(&tm);
 	wolfSSL_X509_free(x);
 	return ret > 0 ? ret : 0;
+}
+
+bool library_is_root(const struct library_identity *id,
+		     const uint8_t pin[static IDENTITY_PIN_LEN])
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	uint8_t der[ROOT_DER_MAX], one[IDENTITY_PIN_LEN];
+
+	for (const char *at = strstr(id->root, begin); at; at = strstr(at + 1, begin)) {
+		int n = wc_CertPemToDer((const byte *)at, (int)strlen(at), der,
+					sizeof(der), CERT_TYPE);
+
+		if (n > 0 && identity_pin(der, (size_t)n, one) == 0 &&
+		    memcmp(one, pin, sizeof(one)) == 0)
+			return true;
+	}
+	return false;
 }
 
 coap_dtls_pki_t library_pki(const struct library_identity *id, const char *name)

@@ -35,6 +35,9 @@ void library_identity_done(struct library_identity *id); /* wipes the key */
  * notBefore, seconds since 1970; 0 if it has none. */
 int64_t library_identity_begin(const struct library_identity *id);
 
+/* library_is_root - is it the SHA-256 of the SubjectPublicKeyInfo of one of the roots? */
+bool library_is_root(const struct library_identity *id, const uint8_t pin[static PIN_LEN]);
+
 /* library_pki - libcoap's set-up for mutual certificates;
  * borrows from id. name: SNI, NULL for a server. */
 coap_dtls_pki_t library_pki(const struct library_identity *id, const char *name);

@@ -151,6 +151,7 @@ static void do_forward(struct uplink *u, const struct forward_action *a, struct 
 			supervisor_on_acknowledged(&u->supervisor);
 			u->proven = true;
 			uplink_note_result(u, false);
+			u->acknowledged = true;
 			fetch_on_wanted(&u->fetch, a->ack.reply.config_version, now);
 			pass_command(u, &a->ack.reply, now);
 		}

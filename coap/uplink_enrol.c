@@ -16,6 +16,11 @@ void uplink_note_result(struct uplink *u, bool refused)
 
 void uplink_tell_enrolling(struct uplink *u)
 {
+	bool acknowledged = u->acknowledged;
+
+	u->acknowledged = false;
+	if (u->enrolling && acknowledged)
+		enrolling_on_acknowledged(u->enrolling);
 	if (!u->enrolling || u->has_told)
 		return;
 	u->has_told = true;

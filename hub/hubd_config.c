@@ -177,6 +177,7 @@ void hubd_use_config(struct hubd *h)
 
 	fence_on_config(&h->fence, c->epoch, c->assignment);
 	hubd_send_config(h, h->store);
+	hubd_send_root(h);
 	hubd_send_config(h, h->coap);
 	indicator_on_config(&h->indicator, c);
 	hubd_show_light(h);

@@ -9,6 +9,7 @@
 
 #include "hub/core/enrolled.h"
 #include "hub/core/err.h"
+#include "hub/crypto/trust_sign.h"
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
 
@@ -16,6 +17,7 @@ void hubd_open_trusted(struct hubd *h)
 {
 	int r = trusted_open(&h->trusted, h->options.state_dir);
 
+	h->settings.trusted = &h->trusted;
 	if (r && r != -ENOENT)
 		log_err("trust-file",
 			"file=%s/clinic.trust error=\"%s\" note=\"it is as if it were "
@@ -37,6 +39,59 @@ static void take_trust(struct hubd *h)
 					 "do=\"reset the hub if it shall go there\"");
 	else if (r < 0 && r != -EACCES)
 		log_err("trust-refused", "error=\"%s\"", err_text(r));
+}
+
+void hubd_send_root(struct hubd *h)
+{
+	const struct config_root *root = &h->settings.config.root;
+	struct msg m = { .kind = MSG_ANCHOR };
+	uint8_t all[ANCHOR_BYTES_MAX];
+	struct msg_anchor *p = &m.anchor;
+	size_t total = root->trust_len + root->cross_len, at = 0;
+
+	if (!h->settings.loaded || root->trust_len == 0 || hubd_is_outlived(h))
+		return;
+	memcpy(all, root->trust, root->trust_len);
+	memcpy(all + root->trust_len, root->cross, root->cross_len);
+	p->only = root->only;
+	p->trust = (uint16_t)root->trust_len;
+	p->total = (uint16_t)total;
+	do {
+		size_t n = total - at;
+
+		n = n < ENROLMENT_PIECE_MAX ? n : ENROLMENT_PIECE_MAX;
+		p->offset = (uint16_t)at;
+		p->len = (uint16_t)n;
+		memcpy(p->bytes, all + at, n);
+		if (!hubd_send(h->coap, &m))
+			return; /* the config that follows does not go either, and both come again */
+		at += n;
+	} while (at < total);
+}
+
+/* Said again at each connection, so a cut here is mended by the next one. */
+void hubd_on_anchor(struct hubd *h, const struct msg_status *s)
+{
+	const struct config_root *root = &h->settings.config.root;
+	uint8_t hash[TRUST_HASH_LEN], sha[SHA256_LEN];
+	const char *field;
+	struct trust t;
+	uint64_t begin = 0;
+	int r;
+
+	if (s->b != 0 || !h->settings.loaded || root->trust_len == 0 ||
+	    trust_open(root->trust, root->trust_len, &t, hash, &field))
+		return;
+	crypto_sha256(t.root, t.root_len, sha);
+	for (size_t i = 0; i < sizeof(begin); i++)
+		begin = begin << 8 | sha[i];
+	if (begin != s->a)
+		return;
+	r = trusted_follow(&h->trusted, root->trust, root->trust_len);
+	if (r > 0)
+		log_info("trust-followed", "clinic=\"%s\"", t.clinic);
+	else if (r < 0)
+		log_err("trust-file", "error=\"%s\" do=\"check the disk\"", err_text(r));
 }
 
 /* Of another hub, says hub-coap: not while a config says which one this is. */

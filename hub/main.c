@@ -96,6 +96,7 @@ static void on_up(void *arg, struct ipc *link)
 	if (link == h->coap) {
 		hubd_send_floor(h); /* before it connects to anybody */
 		hubd_send_proven(h);
+		hubd_send_root(h); /* so that it knows whom it meets */
 	}
 	hubd_send_config(h, link);
 	if (link != h->coap)
@@ -216,6 +217,8 @@ static void on_status(struct hubd *h, const struct msg_status *s)
 		window_on_status(&h->window, s->a, s->b);
 	else if (s->what == STATUS_REASON)
 		on_reason(s->a, s->b);
+	else if (s->what == STATUS_ANCHOR)
+		hubd_on_anchor(h, s);
 	else if (s->what == STATUS_RETIRED)
 		hubd_on_retired(h);
 	else if (s->what == STATUS_ESCROW && s->a <= UINT32_MAX)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hub/crypto/crypto.h"
+#include "hub/crypto/trust_cross.h"
 #include "hub/escrow_file.h"
 #include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
@@ -136,6 +137,17 @@ static int take(struct settings *s, const struct config *c, const uint8_t *buf,
 	return 0;
 }
 
+/* Another root than the one that this hub has needs the word of that one. */
+static bool root_good(const struct settings *s, const struct config *c)
+{
+	const struct trusted *t = s->trusted;
+	struct trust next;
+
+	return !t || c->root.trust_len == 0 ||
+	       trust_cross_offer(&c->root, t->known ? t->trust.root : NULL,
+				 t->trust.root_len, &next) > 0;
+}
+
 int settings_load(struct settings *s, const char **ret_why)
 {
 	static uint8_t buf[FILE_MAX];
@@ -155,6 +167,10 @@ int settings_load(struct settings *s, const char **ret_why)
 	}
 	if (s->loaded && c.epoch == s->config.epoch && c.version == s->config.version)
 		return 0;
+	if (!root_good(s, &c)) {
+		*ret_why = "root";
+		return -EKEYREJECTED;
+	}
 	r = take(s, &c, buf, (size_t)len);
 	if (r)
 		*ret_why = "config.good cannot be written";
@@ -179,7 +195,9 @@ static enum refusal judge(const struct settings *s, const struct config *c)
 		return REFUSAL_OTHER_HUB;
 	if (c->epoch != (fresh ? s->expected_epoch : s->config.epoch))
 		return REFUSAL_OTHER_EPOCH;
-	return !fresh && c->version < s->config.version ? REFUSAL_OLDER : REFUSAL_NONE;
+	if (!fresh && c->version < s->config.version)
+		return REFUSAL_OLDER;
+	return root_good(s, c) ? REFUSAL_NONE : refusal_of_field("root");
 }
 
 int settings_offer(struct settings *s, const uint8_t *buf, size_t len,

@@ -20,6 +20,7 @@
 #include "hub/core/config.h"
 #include "hub/core/msg.h"
 #include "hub/core/refusal.h"
+#include "hub/trusted.h"
 
 struct settings {
 	const char *dir; /* borrowed for life */
@@ -30,6 +31,8 @@ struct settings {
 	uint32_t expected_epoch;
 	bool has_proven; /* proven is valid, and of this enrolment */
 	struct config proven;
+	const struct trusted
+		*trusted; /* whose root a config may follow; NULL: not looked at */
 	/* false: it is erased, and what opens its escrow is the clinic's (hub/sealing.h) */
 	bool has_share;
 	uint8_t share[ENGINE_SHARE_LEN]; /* zeros without it */

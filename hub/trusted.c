@@ -97,6 +97,28 @@ int trusted_take(struct trusted *t)
 	return 1;
 }
 
+int trusted_follow(struct trusted *t, const uint8_t *file, size_t len)
+{
+	uint8_t hash[TRUST_HASH_LEN];
+	struct trust trust;
+	const char *field;
+	int r = trust_open(file, len, &trust, hash, &field);
+
+	if (r)
+		return r;
+	if (t->known && t->trust.root_len == trust.root_len &&
+	    memcmp(t->trust.root, trust.root, trust.root_len) == 0)
+		return 0;
+	FAILPOINT("hubd.trust.follow");
+	r = file_replace(t->dir, FILE_TRUST, file, len);
+	if (r)
+		return r;
+	t->trust = trust;
+	memcpy(t->hash, hash, sizeof(hash));
+	t->known = true;
+	return 1;
+}
+
 void trusted_config(const struct trust *t, const uint8_t hub[static HUB_ID_LEN],
 		    uint32_t epoch, struct config *ret)
 {

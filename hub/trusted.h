@@ -11,7 +11,7 @@
  *
  * Invariants
  *   1. Nothing of a file is used before the signature of the root in it is good and the file is on the disk.
- *   2. A second clinic is never taken: not beside a kept file, and not beside a clinic.pub that was put here by hand.
+ *   2. A second clinic is never taken, but for a root of which the root before says that it is the same: not beside a kept file, and not beside a clinic.pub that was put here by hand.
  */
 #include <stdbool.h>
 
@@ -51,6 +51,16 @@ int trusted_add(struct trusted *t, const struct msg_enrolment *piece);
  * others as trust_open, or -ENOSPC, -EIO.
  */
 int trusted_take(struct trusted *t);
+
+/*
+ * trusted_follow - the clinic has gone over to another root, and the hub with it; or the first file, of a hub that was added by
+ * hand.
+ *
+ * file, len   as a config that was found good has it: that the root before vouches for it was looked at then
+ *
+ * Returns 1 if it is kept now, 0 if it was, or as trusted_take.
+ */
+int trusted_follow(struct trusted *t, const uint8_t *file, size_t len);
 
 /* trusted_config - what holds in an enrolment until its first config: no patient, no device, version 0. Pure. */
 void trusted_config(const struct trust *t, const uint8_t hub[static HUB_ID_LEN],

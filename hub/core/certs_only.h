@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum {
-	CERTS_ONLY_MAX = 4, /* certificates */
+	CERTS_ONLY_MAX = 7, /* certificates */
 	CERTS_ONLY_CERT_MAX = 1024,
 	CERTS_ONLY_LEN_MAX = CERTS_ONLY_MAX * CERTS_ONLY_CERT_MAX + 64,
 };

@@ -11,6 +11,8 @@
  *   older        its version is below the one that the hub has in use
  *   heartbeat    this field
  *   endpoints    this field: there are none
+ *   root         it offers a root of which the hub's own says nothing
+ *   cross        it offers one that another root vouches for
  *   truncated    the end is missing, within a good signature
  *   large        nothing, but it has as many devices and as long names as it may
  *   lower        nothing, but the hub is told of version 1, as by a clinic restored from a backup
@@ -22,6 +24,7 @@
 #include "clinic/bundle.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
+#include "clinic/own_trust.h"
 #include "clinic/store_config.h"
 #include "hub/crypto/crypto.h"
 
@@ -55,6 +58,29 @@ static void enlarge(struct config *c)
 		e->addr[2] = 0x0d;
 		e->addr[3] = 0xb8;
 	}
+}
+
+/* Of somebody who has the key for configs, and no other one. */
+static void offer_root(const char *dir, struct config *c, bool vouched)
+{
+	struct pki_pair root, other;
+	uint8_t private[P256_PRIVATE_LEN];
+	char why[FOLDER_WHY_MAX], cross[PKI_PEM_MAX];
+	struct pki_cert der;
+	struct trust t;
+
+	c->root = (struct config_root){ .only = vouched };
+	if (pki_make_root("foreign", 1795000000000, &root) ||
+	    pki_make_root("another", 1795000000000, &other) ||
+	    pki_root_scalar(&root, private) || own_trust_fill(dir, root.cert, &t, why) ||
+	    own_trust_sign(&t, private, c->root.trust, &c->root.trust_len, why))
+		exit(fail("no root"));
+	if (!vouched)
+		return;
+	if (pki_certify_root(&other, &root, 1795000000000, cross) || pki_der(cross, &der))
+		exit(fail("no certificate"));
+	memcpy(c->root.cross, der.der, der.len);
+	c->root.cross_len = der.len;
 }
 
 static void spoil(struct config *c, uint64_t used, const char *what)
@@ -116,6 +142,8 @@ int main(int argc, char **argv)
 	if (strcmp(argv[3], "lower") == 0)
 		told.version = c.version = 1;
 	spoil(&c, h.config_used, argv[3]);
+	if (strcmp(argv[3], "root") == 0 || strcmp(argv[3], "cross") == 0)
+		offer_root(argv[1], &c, *argv[3] == 'c');
 	n = make(argv[1], &c, argv[3], cose);
 	if (n < 0 || store_config_put(store, &told) ||
 	    store_config_offer(store, &told, cose, (size_t)n, 1) || store_commit(store))

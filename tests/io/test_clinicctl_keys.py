@@ -144,11 +144,63 @@ class Server(Clinic):
         self.assertEqual(len(self.pins()), 2)
 
     def test_usage(self):
-        for args in ((), ("look",), ("show",), ("next", self.dir), ("next", self.dir, "root"), ("use", self.dir, "seal", "more"),
+        for args in ((), ("look",), ("show",), ("next", self.dir), ("next", self.dir, "colour"), ("use", self.dir, "seal", "more"),
                      ("show", self.dir, "--colour"), ("back", self.dir, "seal"), ("drop", self.dir, "seal")):
             self.ctl(64, "keys", *args)
         for args in (("show", self.top), ("next", self.top, "server"), ("next", self.top, "seal"), ("use", self.top, "seal")):
             self.ctl(66, "keys", *args)
+
+
+class Root(Clinic):
+    """What hubs make of it is in test_root_io.py."""
+
+    def certified(self):
+        """The server's certificate and the CA's are below the root in use, and nobody's pin has changed."""
+        for name in ("server.crt", "enrol.crt"):
+            subprocess.run(["openssl", "verify", "-x509_strict", "-CAfile", self.dir / "root.crt", self.dir / name], check=True,
+                           capture_output=True)
+        self.assertEqual(self.pins(), self.first_pins)
+
+    def test_killed(self):
+        """At each step: done again, it comes to the same end; the key of no root is lost."""
+        if b"clinicctl.root.next" not in pathlib.Path(test_clinicctl.BUILD, "clinicctl").read_bytes():
+            self.skipTest("SKIP: built without FAILPOINTS=1")
+        self.first_pins = self.pins()
+        self.assertTrue(self.killed("clinicctl.root.next", "keys", "next", self.dir, "root"))
+        self.assertEqual(self.show()["root"]["state"], "one")
+        self.assertEqual(self.config()["version"], 1)
+        self.ctl(0, "keys", "next", self.dir, "root")
+        self.assertEqual((self.show()["root"]["state"], self.config()["version"], self.show()["behind"]), ("announced", 2, 1))
+        self.assertIn("already", self.ctl(0, "keys", "next", self.dir, "root").stdout)
+        for verb, end in (("use", "used"), ("back", "announced"), ("use", "used")):
+            other = "root-next" if verb == "use" else "root-old"
+            want, stays = self.files(f"{other}.key", f"{other}.crt"), self.files("root.key", "root.crt")
+            for _ in range(2):  # with one set of files copied, with both
+                self.assertTrue(self.killed("clinicctl.root.copied", "keys", verb, self.dir, "root"))
+                have = [p.read_bytes() for p in self.dir.glob("root*.key")]
+                self.assertTrue(want[0] in have and stays[0] in have)
+                self.assertEqual((self.show()["root"]["state"], self.show()["behind"]), ("moving", 1))
+            self.ctl(0, "keys", verb, self.dir, "root")
+            self.assertEqual((self.show()["root"]["state"], self.files("root.key", "root.crt")), (end, want))
+            self.certified()
+        self.assertIn("kitchen", self.ctl(1, "keys", "drop", self.dir, "root").stderr)
+        self.assertIn("certificate of: kitchen", self.ctl(0, "keys", "drop", self.dir, "root", "--anyway").stderr)
+        self.assertEqual(self.show()["root"]["state"], "one")
+        self.assertEqual(list(self.dir.glob("root-old*")), [])
+        self.certified()
+        self.ctl(0, "keys", "next", self.dir, "server")  # below the root in use
+        self.ctl(0, "keys", "use", self.dir, "server", "--anyway")
+        subprocess.run(["openssl", "verify", "-CAfile", self.dir / "root.crt", self.dir / "server.crt"], check=True,
+                       capture_output=True)
+        # a hub that is added now has the root in use, and is told of no other
+        self.add(name="hall", out=self.top / "second")
+        self.assertEqual((self.top / "second/coap/root.crt").read_bytes(), (self.dir / "root.crt").read_bytes())
+
+    def test_there_is_none(self):
+        for verb in ("use", "back"):
+            self.ctl(66, "keys", verb, self.dir, "root")
+        self.ctl(64, "keys", "drop", self.dir, "root")
+        self.ctl(66, "keys", "next", self.top, "root")
 
 
 class Enrol(Clinic):

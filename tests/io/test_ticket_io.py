@@ -83,7 +83,10 @@ class Tickets(unittest.TestCase):
         row, = ours.tickets()
         self.assertEqual((row["hub_id"], row["alarm_hub_id"]), (ours.hub_id(), theirs.hub_id()))
         self.assertRegex(ours.log("clinicd"), f'ticket-alarm ticket={made["ticket"]} hub={theirs.hub_id()[:8]} reason=ticket-used')
-        self.assertIn(f'ALARM: ticket {made["ticket"]}, made by ', ours.ctl("enrol", "list", ours.dir))
+        for words in (("enrol", "list"), ("status",)):
+            self.assertIn(f'ALARM: ticket {made["ticket"]}, made by ', ours.ctl(*words, ours.dir))
+            last = json.loads(ours.ctl(*words, ours.dir, "--json").splitlines()[-1])
+            self.assertEqual((last["alarm"], last["ticket"], last["alarm_hub_id"]), ("ticket", made["ticket"], theirs.hub_id()))
         self.assertEqual(theirs.state()[2], "0")
         self.assertEqual(len(ours.ctl("hub", "list", ours.dir).splitlines()), 1)
         # its label is scanned after all

@@ -316,7 +316,7 @@ static int get(const struct key *by, const char *path, int accept,
 /* The root alone, or all CAs, to a hub that may ask at all. */
 static void test_cas(void)
 {
-	char two[2 * PKI_PEM_MAX], five[5 * PKI_PEM_MAX] = "";
+	char two[2 * PKI_PEM_MAX], five[8 * PKI_PEM_MAX] = "";
 	struct coap_server_content c, again;
 	struct certs_only cas;
 	struct pki_cert der;
@@ -348,7 +348,7 @@ static void test_cas(void)
 	CHECK_INT(get(&device, "u", -1, &c), COAP_CODE_NOT_FOUND);
 	CHECK_INT(get(&k, "est/crts", -1, &c), COAP_CODE_FORBIDDEN);
 	enroller_done(&enroller);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i <= CERTS_ONLY_MAX; i++)
 		strcat(five, root.cert);
 	snprintf(two, sizeof(two), "%s", root.cert);
 	memset(strstr(two, "\n") + 1, '-', 8);

@@ -97,6 +97,49 @@ static void test_chain(void)
 	CHECK(!identity_chain_has_root(&both));
 }
 
+/* The clinic has gone over to another root, and this hub has not heard of it: the root that it has vouches for the other one. */
+static void test_next_root(void)
+{
+	struct pki_pair next_root, new_ca = ca, foreign;
+	struct pki_cert next_root_der, cross, new_ca_der, foreign_cross;
+	char pem[PKI_PEM_MAX];
+	struct identity_chain c = chain_with(NULL, NULL);
+
+	CHECK_INT(pki_make_next_root("Clinic", now_ms, &next_root), 0);
+	CHECK_INT(pki_certify_root(&root, &next_root, now_ms, pem), 0);
+	CHECK_INT(pki_der(pem, &cross), 0);
+	CHECK_INT(pki_der(next_root.cert, &next_root_der), 0);
+	CHECK_INT(pki_certify_enrol(&next_root, now_ms, &new_ca), 0);
+	CHECK_INT(pki_der(new_ca.cert, &new_ca_der), 0);
+	sign(&new_ca, 90 * DAY_MS);
+	c.cas.certs[1] = (struct certs_only_cert){ next_root_der.der, next_root_der.len };
+	c.cas.certs[2] = (struct certs_only_cert){ new_ca_der.der, new_ca_der.len };
+	c.cas.count = 3;
+	CHECK_INT(check(&c), -ENOENT); /* nothing vouches for it */
+	c.cas.certs[3] = (struct certs_only_cert){ cross.der, cross.len };
+	c.cas.count = 4;
+	CHECK_INT(check(&c), 0);
+	/* somebody else vouches */
+	CHECK_INT(pki_certify_root(&other_root, &next_root, now_ms, pem), 0);
+	CHECK_INT(pki_der(pem, &foreign_cross), 0);
+	c.cas.certs[3] = (struct certs_only_cert){ foreign_cross.der, foreign_cross.len };
+	CHECK_INT(check(&c), -ENOENT);
+	/* a CA for hubs is no root that follows, whatever it signs */
+	CHECK_INT(pki_make_enrol(&ca, now_ms, &foreign), 0);
+	sign(&foreign, 90 * DAY_MS);
+	CHECK_INT(pki_der(foreign.cert, &cross), 0);
+	c.cas.certs[2] = (struct certs_only_cert){ ca_der.der, ca_der.len };
+	c.cas.certs[3] = (struct certs_only_cert){ cross.der, cross.len };
+	CHECK_INT(check(&c), -ENOENT);
+	/* who has gone over needs no word of the root before */
+	c.root = next_root_der.der;
+	c.root_len = next_root_der.len;
+	c.cas.certs[2] = (struct certs_only_cert){ new_ca_der.der, new_ca_der.len };
+	c.cas.count = 3;
+	sign(&new_ca, 90 * DAY_MS);
+	CHECK_INT(check(&c), 0);
+}
+
 /* Where the part that is signed ends; it begins at 4. What is behind it may be encoded in more ways than one. */
 static size_t signed_end(const struct pki_cert *c)
 {
@@ -282,20 +325,20 @@ static int decode_many(size_t count, size_t len)
 
 static void test_certs_only_bounds(void)
 {
-	/* of_openssl with five instead of one, each the two octets of an empty SEQUENCE */
-	static const uint8_t five[] = { 0x30, 0x2f, 0x06, 0x09, 0x2a, 0x86, 0x48,
-					0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02, 0xa0,
-					0x22, 0x30, 0x20, 0x02, 0x01, 0x01, 0x31,
-					0x00, 0x30, 0x0b, 0x06, 0x09, 0x2a, 0x86,
-					0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01,
-					0xa0, 0x0a, 0x30, 0x00, 0x30, 0x00, 0x30,
-					0x00, 0x30, 0x00, 0x30, 0x00, 0x31, 0x00 };
+	/* of_openssl with eight instead of one, each the two octets of an empty SEQUENCE */
+	static const uint8_t eight[] = { 0x30, 0x35, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+					 0xf7, 0x0d, 0x01, 0x07, 0x02, 0xa0, 0x28, 0x30,
+					 0x26, 0x02, 0x01, 0x01, 0x31, 0x00, 0x30, 0x0b,
+					 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+					 0x01, 0x07, 0x01, 0xa0, 0x10, 0x30, 0x00, 0x30,
+					 0x00, 0x30, 0x00, 0x30, 0x00, 0x30, 0x00, 0x30,
+					 0x00, 0x30, 0x00, 0x30, 0x00, 0x31, 0x00 };
 	struct certs_only got;
 
 	CHECK_INT(decode_many(CERTS_ONLY_MAX, CERTS_ONLY_CERT_MAX), 0);
 	CHECK_INT(decode_many(1, CERTS_ONLY_CERT_MAX + 1), -EMSGSIZE);
-	CHECK_INT(certs_only_decode(five, sizeof(five), &got), -ERANGE);
+	CHECK_INT(certs_only_decode(eight, sizeof(eight), &got), -ERANGE);
 }
 
-TEST_MAIN("identity_chain", test_make, test_chain, test_changed, test_dates, test_names,
-	  test_usages, test_certs_only, test_certs_only_bounds)
+TEST_MAIN("identity_chain", test_make, test_chain, test_next_root, test_changed,
+	  test_dates, test_names, test_usages, test_certs_only, test_certs_only_bounds)
