@@ -56,6 +56,7 @@ struct hubd {
 	uint16_t overdue[CONFIG_DEVICES_MAX];
 	struct health health;
 	struct look look;
+	struct mono restart_from[ROLE_LAST + 1]; /* not before */
 	enum indicator_light light;
 	bool has_time;
 	struct msg_time time;

@@ -11,6 +11,8 @@
 #include "hub/rt/log.h"
 #include "hub/rt/rt.h"
 
+enum { RESTART_EVERY_MS = 60 * 60 * 1000 };
+
 void hubd_send_test(struct hubd *h)
 {
 	struct mono now = rt_mono();
@@ -82,6 +84,28 @@ static void on_effect(void *arg)
 static const struct orders_hooks orders_hooks = { hand_out_level, begin_test,
 						  begin_reboot, tell_result, on_effect };
 
+/* hub-restart@.path sees the file: hubd itself may start nothing. Whatever is in that process's memory goes, and what it does
+ * anew is done by the program of the image. Not again for an hour: a fault of ours must not keep readings away. */
+static void restart(struct hubd *h, uint64_t who)
+{
+	struct mono now = rt_mono();
+	char name[32];
+	int r;
+
+	if (who != ROLE_BLE && who != ROLE_STORE && who != ROLE_COAP &&
+	    who != ROLE_CONSOLE)
+		return; /* hubd itself, and who runs once */
+	if (!mono_reached(now, h->restart_from[who]))
+		return;
+	h->restart_from[who] = mono_add(now, RESTART_EVERY_MS);
+	snprintf(name, sizeof(name), "restart-%s", role_text((enum role)who));
+	log_warn("restart", "process=%s", role_text((enum role)who));
+	r = file_replace(h->options.state_dir, name, (const uint8_t *)"1\n", 2);
+	if (r)
+		log_err("restart-file", "error=\"%s\" do=\"check the disk\"",
+			err_text(r));
+}
+
 /* A process that reports what none reports, or what another one has to see, has broken the rules itself. */
 void hubd_on_incident(struct hubd *h, enum role by, const struct msg_incident *i)
 {
@@ -92,6 +116,8 @@ void hubd_on_incident(struct hubd *h, enum role by, const struct msg_incident *i
 	if (i->what == INCIDENT_ROLLBACK && by == ROLE_COAP)
 		return; /* hub-store looks at the same answer, beside its disk */
 	orders_on_signal(&h->orders, (enum trigger)i->what, i->subject, by, i->count);
+	if (i->what == INCIDENT_IPC)
+		restart(h, i->subject);
 	hubd_arm_orders(h);
 }
 
@@ -99,6 +125,7 @@ void hubd_on_breach(struct hubd *h, enum role by)
 {
 	log_warn("breach", "by=%s", role_text(by));
 	orders_on_signal(&h->orders, TRIGGER_IPC, (uint16_t)by, ROLE_HUBD, 1);
+	restart(h, by);
 	hubd_arm_orders(h);
 }
 

@@ -586,6 +586,14 @@ static void test_breach(void)
 	CHECK(!is_locked());
 	say(STATUS_ENDPOINTS, 9, 0); /* hub-ble knows nothing of it */
 	UNTIL(is_locked());
+	UNTIL(file_exists(state_dir, "restart-ble"));
+	CHECK(file_is_gone(state_dir, "restart-store"));
+	/* once, and not again for an hour */
+	CHECK_INT(file_remove(state_dir, "restart-ble"), 0);
+	say(STATUS_ENDPOINTS, 9, 0);
+	say(STATUS_ADAPTER, 1, 0);
+	UNTIL(file_exists(state_dir, "look"));
+	CHECK(file_is_gone(state_dir, "restart-ble"));
 	end_child(SIGKILL);
 	memset(&heard, 0, sizeof(heard));
 	launch();
