@@ -119,7 +119,7 @@ setup := $(addprefix coap/,anchor.o enrol.o identity.o identity_cert.o identity_
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
-hubd_pure := $(addprefix hub/,advice.o command.o console_session.o endpoints.o fence.o health.o indicator.o lockdown.o look.o plan.o repeat.o timefloor.o triggers.o window.o)
+hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o lockdown.o look.o plan.o repeat.o timefloor.o triggers.o window.o)
 hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
 hubd := $(addprefix hub/,main.o hubd_config.o hubd_console.o hubd_console_verbs.o hubd_enrol.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
@@ -235,6 +235,7 @@ test_trusted := $(hubd_parts) $(clinic)
 test_anchor := coap/anchor.o hub/crypto/trust_sign.o $(clinic)
 test_enrol_words := coap/enrol_words.o $(enroller) coap/identity.o $(clinic)
 test_command := $(hubd_parts)
+test_token := $(hubd_parts)
 test_endpoints := hub/endpoints.o
 test_timefloor := hub/timefloor.o $(core)
 test_clinic_store := $(clinic)
@@ -267,7 +268,7 @@ test_replies := coap/replies.o $(core)
 test_coap_records := $(coap_shared)
 test_limits := hub/repeat.o clinic/limit_text.o $(core)
 UNIT := $(decoder_tests) limits traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_chain identity_store setup reset \
-	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block block_body fetch offer command config_state config_serve config_text
+	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket token trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block block_body fetch offer command config_state config_serve config_text
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
 UNIT_COAP := tune
@@ -646,6 +647,7 @@ fuzz_peripherals := hub/fence.o hub/peripherals.o hub/window.o hub/command.o hub
 fuzz_reading := $(core)
 fuzz_status := $(core)
 fuzz_ticket := $(core)
+fuzz_token := $(core)
 fuzz_trust := $(core)
 fuzz_evidence := $(core)
 fuzz_snapshot := $(core)
@@ -671,7 +673,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs risk enrol_words trusted
+FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs risk enrol_words trusted
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)

@@ -64,7 +64,7 @@ void challenge_encode(const struct challenge *c, uint8_t ret[static CHALLENGE_LE
 
 int challenge_decode(const uint8_t buf[static CHALLENGE_LEN], struct challenge *ret)
 {
-	struct challenge c;
+	struct challenge c = { 0 };
 	struct reader r;
 
 	reader_init(&r, buf, CHALLENGE_LEN);
@@ -233,10 +233,11 @@ int access_token_text(const uint8_t *buf, size_t len, char ret[static TOKEN_TEXT
 {
 	uint8_t checked[TOKEN_BYTES_MAX + CRC_LEN];
 	size_t chars = BASE32_LEN(len + CRC_LEN);
-	uint16_t crc = crc16(buf, len);
+	uint16_t crc;
 
 	if (len == 0 || len > TOKEN_BYTES_MAX)
 		return -ERANGE;
+	crc = crc16(buf, len);
 	memcpy(checked, buf, len);
 	checked[len] = (uint8_t)(crc >> 8);
 	checked[len + 1] = (uint8_t)(crc & 0xff);
