@@ -158,7 +158,8 @@ ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
 	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
-ctl += clinic/signing.o clinic/token.o
+signing := $(addprefix clinic/,fido_file.o fido_key.o fido_talk.o signing.o token.o)
+ctl += $(signing)
 ctl += clinic/ctl_life.o clinic/ctl_replace.o clinic/ctl_retire.o
 # what matters of what is known
 risk := $(addprefix clinic/,debian_version.o risk.o risk_feed.o risk_image.o risk_vex.o)
@@ -167,8 +168,12 @@ ctl += $(risk) $(addprefix clinic/,ctl_evidence.o ctl_risk.o evidence_load.o sna
 ctl += clinic/remote_lists.o
 clinicctl := clinic/clinicctl.o $(ctl)
 clinicctl_libs = $(core_libs) $(rt_libs) $(db_libs) -lpq -lcjson -lhpdf -lqrencode
+# clinicctl-fido: talks to security keys; the only program with OpenSSL, in libfido2 (adr/0020)
+fido := clinic/fido/key.o clinic/fido/main.o clinic/fido_talk.o $(core)
+clinicctl_fido := clinic/fido/devices.o $(fido)
+clinicctl_fido_libs = -lfido2 $(core_libs)
 
-PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl
+PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl clinicctl-fido
 
 # ---- tests: one line says what each is made of -----------------------------------------------------
 # unit: pure modules or one module in a temporary directory, milliseconds
@@ -308,7 +313,7 @@ test_lock_memory := $(store)
 test_hubd_io := $(core) $(rt) $(crypto)
 play_hub := $(clinic)
 # a clinic that signs what no hub may take
-play_config := clinic/bundle.o clinic/bundle_own.o clinic/own_trust.o hub/crypto/trust_sign.o clinic/signing.o clinic/token.o coap/identity.o $(ctl_text) $(clinic)
+play_config := clinic/bundle.o clinic/bundle_own.o clinic/own_trust.o hub/crypto/trust_sign.o $(signing) coap/identity.o $(ctl_text) $(clinic)
 play_command := $(clinic)
 play_enrol := $(clinic)
 # a hub that tells its days, and its card when it died
@@ -377,6 +382,8 @@ bench_intake := ble/backlog.o ble/handover.o $(core) $(rt) $(crypto)
 $(eval $(call link,tests/bench/bench_intake,tests/bench/bench_intake.o $(bench_intake),test_libs))
 $(eval $(call link,tests/io/test_postgres,tests/io/test_postgres.o $(clinic),test_libs))
 $(eval $(call link,tests/io/play_config,tests/io/play_config.o $(play_config),test_libs))
+# security keys that are sockets
+$(eval $(call link,tests/io/clinicctl-fido-sockets,tests/io/fido_sockets.o $(fido),clinicctl_fido_libs))
 $(eval $(call link,tests/io/play_command,tests/io/play_command.o $(play_command),test_libs))
 $(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
 $(eval $(call link,tests/io/play_rows,tests/io/play_rows.o $(clinic),test_libs))
@@ -707,9 +714,10 @@ install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-store-reset hu
 	install -d $(DESTDIR)$(PREFIX)/lib/hub
 	$(Q){ $(foreach p,$(notdir $(filter $(O)/%,$^)),echo $(p) $(notdir $(filter %.a,$($(call under,$(p))_libs)));) } >$(DESTDIR)$(PREFIX)/lib/hub/linked
 
-install-clinic: $(O)/clinicd $(O)/clinicctl
+install-clinic: $(O)/clinicd $(O)/clinicctl $(O)/clinicctl-fido
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -s $^ $(DESTDIR)$(PREFIX)/bin
+	install -s $(O)/clinicd $(O)/clinicctl $(DESTDIR)$(PREFIX)/bin
+	install -D -s $(O)/clinicctl-fido $(DESTDIR)$(PREFIX)/libexec/clinic/clinicctl-fido
 	install -m644 clinic/clinicctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -D -m644 clinic/clinicctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/clinicctl
 	install -m644 clinic/clinicd.8 $(DESTDIR)$(PREFIX)/share/man/man8/

@@ -208,6 +208,14 @@ int bundle_sign(const char *dir, const struct config *c,
 	r = signing_open(signing_used(), dir, FILES_CONFIG_KEY, &key, why);
 	if (r < 0)
 		return r;
+	if (signing_kind(key) != SIGNER_PLAIN) {
+		signing_close(key);
+		crypto_wipe(payload, sizeof(payload));
+		snprintf(why, FOLDER_WHY_MAX,
+			 "configurations are signed with the clinic's own key, in a file "
+			 "or on a PKCS#11 token; a security key signs orders");
+		return -ENOTSUP;
+	}
 	r = signing_sign1(key, SIGN_CONTEXT_CONFIG, payload, (size_t)len, cose,
 			  BUNDLE_COSE_MAX);
 	signing_close(key);

@@ -117,29 +117,44 @@ static int open_key(struct giving *g)
 		     : CTL_OK;
 }
 
-/* The key must be that of the person on the list: another one the hub would refuse. */
+/* The key must be that of the person on the list, and of the kind that the list says: another one the hub would refuse. */
+static int sign_payload(struct giving *g, const uint8_t *payload, size_t len)
+{
+	const struct signer *by = &g->facts.signer.signer;
+	const uint8_t *back;
+	size_t back_len;
+	int r;
+
+	if (signing_kind(g->key) != by->kind)
+		return ctl_complain(CTL_FAILED,
+				    "'%s' is on the list with '%s', and this is '%s'; "
+				    "nothing was ordered",
+				    g->a->as, signer_kind_text(by->kind),
+				    signer_kind_text(signing_kind(g->key)));
+	r = signing_sign1(g->key, SIGN_CONTEXT_COMMAND, payload, len, g->cose,
+			  sizeof(g->cose));
+	if (r < 0 && *signing_why(g->key))
+		return ctl_complain(ctl_exit_code(r), "%s; nothing was ordered",
+				    signing_why(g->key));
+	g->cose_len = r > 0 ? (size_t)r : 0;
+	if (r < 0 || sign1_open_by(SIGN_CONTEXT_COMMAND, by, g->cose, g->cose_len, &back,
+				   &back_len) < 0)
+		return ctl_complain(CTL_FAILED,
+				    "the key is not that of '%s'; nothing was ordered",
+				    g->a->as);
+	return CTL_OK;
+}
+
 static int make_signature(struct giving *g, const struct command *c)
 {
 	uint8_t payload[COMMAND_PAYLOAD_MAX];
-	const uint8_t *back;
-	size_t back_len;
 	int n = command_encode(c, payload, sizeof(payload)), r;
 
 	if (n < 0)
 		return ctl_complain(CTL_FAILED, "the order cannot be written: %s",
 				    err_text(n));
 	r = open_key(g);
-	if (r != CTL_OK)
-		return r;
-	r = signing_sign1(g->key, SIGN_CONTEXT_COMMAND, payload, (size_t)n, g->cose,
-			  sizeof(g->cose));
-	g->cose_len = r > 0 ? (size_t)r : 0;
-	if (r < 0 || sign1_open_by(SIGN_CONTEXT_COMMAND, &g->facts.signer.signer, g->cose,
-				   g->cose_len, &back, &back_len) < 0)
-		return ctl_complain(CTL_FAILED,
-				    "the key is not that of '%s'; nothing was ordered",
-				    g->a->as);
-	return CTL_OK;
+	return r == CTL_OK ? sign_payload(g, payload, (size_t)n) : r;
 }
 
 /* --- what the clinic says ------------------------------------------------------------------------- */

@@ -229,7 +229,7 @@ static int check_vex(struct store *store, const char *path, const struct text *d
 			"%s: '%s' is %s; statements are signed by clinic-security "
 			"or the manufacturer",
 			file, name, signer_role_text(ret->signer.role));
-	else if (vex_verify(ret->signer.public, (const uint8_t *)sign.p, sign.len,
+	else if (vex_verify(&ret->signer, (const uint8_t *)sign.p, sign.len,
 			    (const uint8_t *)document->p, document->len))
 		r = ctl_complain(CTL_FAILED,
 				 "%s is not the signature of '%s' under %s as it is now",
@@ -403,9 +403,10 @@ static int sign_document(const struct args *a, struct store *store)
 		n = vex_sign(key, a->as, (const uint8_t *)t.p, t.len, bytes);
 		if (n < 0)
 			r = ctl_complain(CTL_FAILED, "it could not be signed: %s",
-					 err_text(n));
-		else if (vex_verify(row.signer.public, bytes, (size_t)n,
-				    (const uint8_t *)t.p, t.len))
+					 *signing_why(key) ? signing_why(key)
+							   : err_text(n));
+		else if (vex_verify(&row.signer, bytes, (size_t)n, (const uint8_t *)t.p,
+				    t.len))
 			r = ctl_complain(CTL_NO_PERM, "this is not the key of '%s'",
 					 a->as);
 		else

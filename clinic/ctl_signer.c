@@ -11,6 +11,7 @@
 #include "clinic/ctl_config.h"
 #include "clinic/ctl_decide.h"
 #include "clinic/ctl_order.h"
+#include "clinic/fido_key.h"
 #include "clinic/folder.h"
 #include "clinic/json.h"
 #include "clinic/spec.h"
@@ -20,14 +21,23 @@
 
 struct args {
 	const char *dir, *name, *role, *public;
+	bool fido2, touch_only;
 	bool json;
 };
+
+/* What a new credential is to be. */
+static enum signer_kind wanted_kind(const struct args *a)
+{
+	return a->touch_only ? SIGNER_FIDO2 : SIGNER_FIDO2_VERIFIED;
+}
 
 static int parse(int argc, char **argv, int operands, struct args *a)
 {
 	static const struct option options[] = {
 		{ "role", required_argument, NULL, 'r' },
 		{ "public", required_argument, NULL, 'p' },
+		{ "fido2", no_argument, NULL, 'f' },
+		{ "touch-only", no_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -38,6 +48,8 @@ static int parse(int argc, char **argv, int operands, struct args *a)
 		switch (c) {
 		case 'r': a->role = optarg; break;
 		case 'p': a->public = optarg; break;
+		case 'f': a->fido2 = true; break;
+		case 't': a->touch_only = true; break;
 		case 'j': a->json = true; break;
 		default: return ctl_misused(&ctl_signer, "signer: nothing was changed");
 		}
@@ -59,21 +71,68 @@ static int open_store(const struct args *a, struct store **ret)
 
 /* --- add ------------------------------------------------------------------------------------------ */
 
-static int read_public(const char *path, uint8_t ret[static SIGNER_PUBLIC_LEN])
+/* A point, or a credential of a security key, which says its kind, too. */
+static int read_public(const char *path, struct signer *ret)
 {
-	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX];
+	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX], why[FOLDER_WHY_MAX];
+	struct fido_file fido;
 	int r;
 
 	if (strlen(path) >= sizeof(copy))
 		return ctl_misused(&ctl_signer, "--public '%s' is too long", path);
+	r = fido_file_read_path(path, &fido, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	if (r > 0) {
+		ret->kind = fido.kind;
+		memcpy(ret->public, fido.public, sizeof(ret->public));
+		return CTL_OK;
+	}
 	snprintf(copy, sizeof(copy), "%s", path);
 	snprintf(base, sizeof(base), "%s", basename(copy));
 	snprintf(copy, sizeof(copy), "%s", path);
-	r = file_read(dirname(copy), base, ret, SIGNER_PUBLIC_LEN);
-	if (r != SIGNER_PUBLIC_LEN || ret[0] != 4)
+	r = file_read(dirname(copy), base, ret->public, SIGNER_PUBLIC_LEN);
+	if (r != SIGNER_PUBLIC_LEN || ret->public[0] != 4)
 		return ctl_complain(
 			r < 0 ? ctl_exit_code(r) : CTL_NO_INPUT, "%s: %s", path,
-			r < 0 ? err_text(r) : "not a P-256 point of 65 bytes: 04, x, y");
+			r < 0 ? err_text(r)
+			      : "neither a P-256 point of 65 bytes (04, x, y) nor a "
+				"credential of a security key");
+	return CTL_OK;
+}
+
+/* In the place of a private key: what the security key needs to sign as him. */
+static int make_credential(const struct args *a, const char *dir, const char *name,
+			   const char *user, struct fido_file *ret)
+{
+	char why[FOLDER_WHY_MAX];
+	int r;
+
+	if (!file_is_gone(dir, name))
+		return ctl_complain(CTL_CANT_CREATE,
+				    "%s/%s is there already; nothing was changed", dir,
+				    name);
+	r = fido_key_make(user, wanted_kind(a), ret, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s; nothing was changed", why);
+	r = fido_file_write(dir, name, ret);
+	return r < 0 ? ctl_complain(CTL_CANT_CREATE, "%s/%s could not be written: %s",
+				    dir, name, err_text(r))
+		     : CTL_OK;
+}
+
+static int make_fido(const struct args *a, struct signer *ret)
+{
+	char name[ORDER_KEY_NAME_MAX];
+	struct fido_file f;
+	int r;
+
+	order_key_name(a->name, name);
+	r = make_credential(a, a->dir, name, a->name, &f);
+	if (r != CTL_OK)
+		return r;
+	ret->kind = f.kind;
+	memcpy(ret->public, f.public, sizeof(ret->public));
 	return CTL_OK;
 }
 
@@ -115,14 +174,16 @@ static void print_row(const struct signer_row *row, bool json)
 	cJSON *o;
 
 	if (!json) {
-		printf("  %-3u %-16s %s\n", row->signer.person,
-		       signer_role_text(row->signer.role), row->name);
+		printf("  %-3u %-16s %-14s %s\n", row->signer.person,
+		       signer_role_text(row->signer.role),
+		       signer_kind_text(row->signer.kind), row->name);
 		return;
 	}
 	o = json_object();
 	json_uint(o, "person", row->signer.person);
 	json_text(o, "name", row->name);
 	json_text(o, "role", signer_role_text(row->signer.role));
+	json_text(o, "kind", signer_kind_text(row->signer.kind));
 	json_hex(o, "public", row->signer.public, sizeof(row->signer.public));
 	json_int(o, "added_ms", row->added_ms);
 	json_print(o);
@@ -131,8 +192,9 @@ static void print_row(const struct signer_row *row, bool json)
 static int add_row(const struct args *a, struct store *store, struct signer_row *row)
 {
 	char name[ORDER_KEY_NAME_MAX];
-	int r = a->public ? read_public(a->public, row->signer.public)
-			  : make_key(a, row->signer.public);
+	int r = a->public  ? read_public(a->public, &row->signer)
+		: a->fido2 ? make_fido(a, &row->signer)
+			   : make_key(a, row->signer.public);
 
 	if (r != CTL_OK)
 		return r;
@@ -155,7 +217,11 @@ static int add_row(const struct args *a, struct store *store, struct signer_row 
 	}
 	printf("'%s' may sign orders as %s, number %u.\n", row->name,
 	       signer_role_text(row->signer.role), row->signer.person);
-	if (!a->public)
+	if (a->fido2)
+		printf("His security key signs with %s/%s: neither of them signs without "
+		       "the other.\n",
+		       a->dir, name);
+	else if (!a->public)
 		printf("The private key is %s/%s: it belongs into that person's hands "
 		       "alone.\n",
 		       a->dir, name);
@@ -184,6 +250,11 @@ static int add(int argc, char **argv)
 		return ctl_misused(&ctl_signer,
 				   "--role is clinician, technician, clinic-security or "
 				   "manufacturer");
+	if ((a.fido2 && a.public) || (a.touch_only && !a.fido2))
+		return ctl_misused(
+			&ctl_signer,
+			"--fido2 makes a credential on a security key, --public "
+			"names one that is there; --touch-only goes with --fido2");
 	snprintf(row.name, sizeof(row.name), "%s", a.name);
 	row.added_ms = ctl_now_ms();
 	r = open_store(&a, &store);
@@ -192,6 +263,41 @@ static int add(int argc, char **argv)
 	r = add_row(&a, store, &row);
 	store_close(store);
 	return r;
+}
+
+/* At the person's own machine, without the clinic's folder. */
+static int credential(int argc, char **argv)
+{
+	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX];
+	struct fido_file f;
+	struct args a;
+	int r = parse(argc, argv, 1, &a);
+
+	if (r != CTL_OK)
+		return r;
+	if (strlen(a.dir) >= sizeof(copy))
+		return ctl_misused(&ctl_signer, "'%s' is too long", a.dir);
+	snprintf(copy, sizeof(copy), "%s", a.dir);
+	snprintf(base, sizeof(base), "%s", basename(copy));
+	snprintf(copy, sizeof(copy), "%s", a.dir);
+	r = make_credential(&a, dirname(copy), base, base, &f);
+	if (r != CTL_OK)
+		return r;
+	if (a.json) {
+		cJSON *o = json_object();
+
+		json_text(o, "file", a.dir);
+		json_text(o, "kind", signer_kind_text(f.kind));
+		json_hex(o, "public", f.public, sizeof(f.public));
+		json_print(o);
+		return CTL_OK;
+	}
+	printf("%s is made: with it your security key signs ('--key %s'). It is no "
+	       "secret; "
+	       "the clinic needs\na copy: 'clinicctl signer add DIR NAME --role ROLE "
+	       "--public %s'.\n",
+	       a.dir, a.dir, a.dir);
+	return CTL_OK;
 }
 
 /* --- list, remove, give --------------------------------------------------------------------------- */
@@ -295,31 +401,40 @@ static int give(int argc, char **argv)
 }
 
 static const struct ctl_part parts[] = {
-	{ "add", add, false },
-	{ "list", list, false },
-	{ "remove", remove_signer, false },
-	{ "give", give, false },
-	{ 0 },
+	{ "add", add, false },	 { "credential", credential, false },
+	{ "list", list, false }, { "remove", remove_signer, false },
+	{ "give", give, false }, { 0 },
 };
 
 const struct ctl_verb ctl_signer = {
 	.name = "signer",
 	.what = "the people whose orders hubs obey",
-	.usage = "Usage: clinicctl signer add DIR NAME --role ROLE [--public FILE] "
-		 "[--json]\n"
-		 "       clinicctl signer list DIR [--json]\n"
-		 "       clinicctl signer remove DIR NAME [--json]\n"
-		 "       clinicctl signer give DIR HUB [--json]\n"
-		 "Says whose signature hubs obey ('clinicctl lock' and others). A hub "
-		 "knows those that are\n"
-		 "in its configuration: 'give' signs a new one with the list as it is "
-		 "now.\n\n"
-		 "  --role ROLE    clinician, technician, clinic-security or "
-		 "manufacturer; two signatures\n"
-		 "                 count as two if the roles differ\n"
-		 "  --public FILE  the person has a key already: its P-256 point, 65 "
-		 "bytes. Otherwise one\n"
-		 "                 is made, signer-NAME.key in DIR\n"
-		 "  --json         one object on one line for each, for programs\n",
+	.usage =
+		"Usage: clinicctl signer add DIR NAME --role ROLE [--public FILE | "
+		"--fido2 [--touch-only]]\n"
+		"         [--json]\n"
+		"       clinicctl signer credential FILE [--touch-only] [--json]\n"
+		"       clinicctl signer list DIR [--json]\n"
+		"       clinicctl signer remove DIR NAME [--json]\n"
+		"       clinicctl signer give DIR HUB [--json]\n"
+		"Says whose signature hubs obey ('clinicctl lock' and others). A hub "
+		"knows those that are\n"
+		"in its configuration: 'give' signs a new one with the list as it is "
+		"now. 'credential'\n"
+		"makes a credential on the security key that is plugged in, for 'add "
+		"--public' elsewhere.\n\n"
+		"  --role ROLE    clinician, technician, clinic-security or "
+		"manufacturer; two signatures\n"
+		"                 count as two if the roles differ\n"
+		"  --public FILE  the person has a key already: its P-256 point, 65 "
+		"bytes, or what\n"
+		"                 'credential' has made. Otherwise one is made, "
+		"signer-NAME.key in DIR\n"
+		"  --fido2        the person signs with a FIDO2 security key, which is "
+		"plugged in now: it\n"
+		"                 is touched for each signature, after its PIN or with a "
+		"finger it knows\n"
+		"  --touch-only   a touch is enough: whoever has key and file can sign\n"
+		"  --json         one object on one line for each, for programs\n",
 	.parts = parts,
 };

@@ -89,7 +89,8 @@ static int check_signer(struct taking *t, const struct command *c)
 	if (r < 0 && r != -ENOENT)
 		return r;
 	s = r == 0 ? signer_find(config.signers, config.signer_count, by->person) : NULL;
-	known = s && memcmp(s->public, by->public, sizeof(s->public)) == 0;
+	known = s && s->kind == by->kind &&
+		memcmp(s->public, by->public, sizeof(s->public)) == 0;
 	crypto_wipe(&config, sizeof(config));
 	return known ? 0 : refuse(t, ORDER_UNKNOWN_THERE, 0, 0);
 }

@@ -88,6 +88,11 @@ int passphrase_get(const char *what, char ret[static PASSPHRASE_MAX])
 	return file ? from_file(ret) : from_terminal("Passphrase of", what, ret);
 }
 
+int passphrase_pin(const char *what, char ret[static PASSPHRASE_MAX])
+{
+	return file ? from_file(ret) : from_terminal("PIN of", what, ret);
+}
+
 int passphrase_new(const char *what, char ret[static PASSPHRASE_MAX])
 {
 	char again[PASSPHRASE_MAX] = "";

@@ -20,6 +20,9 @@ const char *passphrase_from(const char *path);
  */
 int passphrase_get(const char *what, char ret[static PASSPHRASE_MAX]);
 
+/* passphrase_pin - the same for a PIN: only the question is another one. */
+int passphrase_pin(const char *what, char ret[static PASSPHRASE_MAX]);
+
 /*
  * passphrase_new - a new one, typed twice.
  *

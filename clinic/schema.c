@@ -327,6 +327,10 @@ static const char step_18[] = "CREATE TABLE hub_escrow ("
 			      "  received_ms BIGINT NOT NULL,"
 			      "  PRIMARY KEY (hub_id, epoch, lock_epoch));";
 
+/* What signs for a signer (adr/0020). An older clinicctl would take him for a plain one, and hubs would refuse what he signs. */
+static const char step_19[] =
+	"ALTER TABLE signer ADD COLUMN kind BIGINT NOT NULL DEFAULT 0;";
+
 /*
  * steps[n] makes version n + 1 out of version n. A program may use tables of a later version than its own if 'oldest' of
  * that version says so: servers are updated one after the other, and the first one changes the tables. So a step adds
@@ -337,11 +341,11 @@ static const struct step {
 	const char *text;
 	int oldest; /* SCHEMA_VERSION of the oldest program that may use what this step leaves */
 } steps[SCHEMA_VERSION] = {
-	{ step_1, 1 },	{ step_2, 2 },	{ step_3, 3 },	{ step_4, 4 },
-	{ step_5, 4 },	{ step_6, 6 }, /* an older one would file what is held */
-	{ step_7, 6 },	{ step_8, 6 },	{ step_9, 6 },	{ step_10, 6 },
-	{ step_11, 6 }, { step_12, 6 }, { step_13, 6 }, { step_14, 6 },
-	{ step_15, 6 }, { step_16, 6 }, { step_17, 6 }, { step_18, 6 },
+	{ step_1, 1 },	{ step_2, 2 },	{ step_3, 3 },	{ step_4, 4 },	{ step_5, 4 },
+	{ step_6, 6 }, /* an older one would file what is held */
+	{ step_7, 6 },	{ step_8, 6 },	{ step_9, 6 },	{ step_10, 6 }, { step_11, 6 },
+	{ step_12, 6 }, { step_13, 6 }, { step_14, 6 }, { step_15, 6 }, { step_16, 6 },
+	{ step_17, 6 }, { step_18, 6 }, { step_19, 6 },
 };
 
 static int read_number(struct sql *db, const char *name, int64_t *ret)

@@ -5,7 +5,7 @@
  */
 #include "clinic/sql.h"
 
-enum { SCHEMA_VERSION = 18 };
+enum { SCHEMA_VERSION = 19 };
 
 /*
  * schema_migrate - bring the tables from the version found to SCHEMA_VERSION, in one transaction.

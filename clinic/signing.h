@@ -1,13 +1,14 @@
 #pragma once
 
 /*
- * signing.h - a person's key that signs what hubs obey, wherever it is: a file (keyfile.h), or a token behind PKCS#11, which
- * never gives it away.
+ * signing.h - a person's key that signs what hubs obey, wherever it is: a file (keyfile.h), a token behind PKCS#11 or a
+ * FIDO2 security key, which never give it away.
  *
- *   PATH                                  a file
+ *   PATH                                  a file; it may say which credential of a security key signs (fido_file.h)
  *   pkcs11:token=LABEL;object=LABEL       a token, through the module that CLINICCTL_PKCS11 names or p11-kit's own (RFC 7512)
  */
 #include "clinic/folder.h"
+#include "hub/core/signer.h"
 #include "hub/crypto/crypto.h"
 
 struct signing;
@@ -27,6 +28,11 @@ int signing_open(const char *spec, const char *dir, const char *name,
 		 struct signing **ret, char why[static FOLDER_WHY_MAX]);
 void signing_close(struct signing *s); /* NULL is fine */
 
-/* signing_sign1 - as sign1_make. Returns the length, -ENOSPC or -EIO. */
+/* signing_kind - what a signer must be on the list for this key. */
+enum signer_kind signing_kind(const struct signing *s);
+
+/* signing_sign1 - as sign1_make; a security key is touched meanwhile. Returns the length, -ENOSPC, -EIO, or as fido_key_sign. */
 int signing_sign1(struct signing *s, const char *context, const uint8_t *payload,
 		  size_t len, uint8_t *buf, size_t cap);
+/* signing_why - in words, why it could not sign; "" if there are none. Valid until signing_close. */
+const char *signing_why(const struct signing *s);

@@ -13,7 +13,7 @@
 
 /* --- signers ------------------------------------------------------------------------------------ */
 
-#define SIGNER_COLUMNS "person, name, role, public_key, added_ms"
+#define SIGNER_COLUMNS "person, name, role, public_key, added_ms, kind"
 
 static void get_row(struct sql_query *q, struct signer_row *ret)
 {
@@ -22,6 +22,7 @@ static void get_row(struct sql_query *q, struct signer_row *ret)
 	ret->signer.role = (enum signer_role)sql_get_int(q, 2);
 	sql_get_fixed(q, 3, ret->signer.public, SIGNER_PUBLIC_LEN);
 	ret->added_ms = sql_get_int(q, 4);
+	ret->signer.kind = (enum signer_kind)sql_get_int(q, 5);
 }
 
 static int count_and_last(struct store *s, int64_t *ret_count, int64_t *ret_last)
@@ -53,13 +54,14 @@ int store_signer_add(struct store *s, struct signer_row *row)
 	row->signer.person = (uint32_t)last + 1;
 	sql_start(s->db, &q,
 		  "INSERT INTO signer (person, name, role, public_key, added_ms, "
-		  "removed_ms)"
-		  " VALUES (?1, ?2, ?3, ?4, ?5, 0)");
+		  "removed_ms, kind)"
+		  " VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)");
 	sql_bind_int(&q, 1, row->signer.person);
 	sql_bind_text(&q, 2, row->name);
 	sql_bind_int(&q, 3, row->signer.role);
 	sql_bind_bytes(&q, 4, row->signer.public, SIGNER_PUBLIC_LEN);
 	sql_bind_int(&q, 5, row->added_ms);
+	sql_bind_int(&q, 6, row->signer.kind);
 	return sql_finish(&q);
 }
 

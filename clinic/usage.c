@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const char small[] = "abcdefghijklmnopqrstuvwxyz-";
+static const char small_or_digit[] = "abcdefghijklmnopqrstuvwxyz-0123456789";
 
 /* One synopsis: its part, and what follows. */
 struct synopsis {
@@ -108,7 +109,7 @@ void usage_parts(const char *usage, const char *verb, usage_fn *fn, void *arg)
 /* "-o" or "--out", at the beginning of a word. */
 static size_t option_len(const char *p)
 {
-	size_t n = p[1] == '-' ? 2 + strspn(p + 2, small) : 2;
+	size_t n = p[1] == '-' ? 2 + strspn(p + 2, small_or_digit) : 2;
 
 	return p[1] == '-' ? (n > 2 ? n : 0) : strspn(p + 1, small) == 1 ? n : 0;
 }

@@ -9,7 +9,11 @@
 #include "hub/core/cbor.h"
 #include "hub/core/cose.h"
 
-enum { VERSION = 1, FIELDS = 3, PAYLOAD_MAX = VEX_SIGNED_MAX - COSE_OVERHEAD_MAX };
+enum {
+	VERSION = 1,
+	FIELDS = 3,
+	PAYLOAD_MAX = VEX_SIGNED_MAX - COSE_OVERHEAD_MAX - COSE_FIDO_EXTRA
+};
 
 struct word {
 	char signer[SIGNER_NAME_MAX + 1];
@@ -61,7 +65,7 @@ int vex_signer(const uint8_t *buf, size_t len, char ret[static SIGNER_NAME_MAX +
 {
 	struct cose_sign1 s;
 	struct word word;
-	int r = cose_parse(buf, len, &s);
+	int r = cose_parse_any(buf, len, &s);
 
 	if (r == 0)
 		r = decode(s.payload, s.payload_len, &word);
@@ -70,15 +74,15 @@ int vex_signer(const uint8_t *buf, size_t len, char ret[static SIGNER_NAME_MAX +
 	return r;
 }
 
-int vex_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *buf,
-	       size_t len, const uint8_t *document, size_t document_len)
+int vex_verify(const struct signer *by, const uint8_t *buf, size_t len,
+	       const uint8_t *document, size_t document_len)
 {
 	uint8_t hash[SHA256_LEN];
 	const uint8_t *payload;
 	struct word word;
 	size_t n;
 
-	if (sign1_open(SIGN_CONTEXT_VEX, public, buf, len, &payload, &n) ||
+	if (sign1_open_by(SIGN_CONTEXT_VEX, by, buf, len, &payload, &n) ||
 	    decode(payload, n, &word))
 		return -EKEYREJECTED;
 	crypto_sha256(document, document_len, hash);

@@ -10,7 +10,7 @@
 #define SIGN_CONTEXT_VEX "hub/v1/vex"
 #define VEX_SIGNATURE_END ".cose"
 
-enum { VEX_SIGNED_MAX = 192 };
+enum { VEX_SIGNED_MAX = 192 + COSE_FIDO_EXTRA };
 
 /* vex_sign - Returns the length of the signature's file, or -EIO, -ENOSPC. */
 int vex_sign(struct signing *key, const char *signer, const uint8_t *document, size_t len,
@@ -19,6 +19,6 @@ int vex_sign(struct signing *key, const char *signer, const uint8_t *document, s
 /* vex_signer - the name in a signature that is not verified yet. Returns 0, -EBADMSG, -ENOTSUP, -ERANGE. */
 int vex_signer(const uint8_t *buf, size_t len, char ret[static SIGNER_NAME_MAX + 1]);
 
-/* vex_verify - Returns 0, or -EKEYREJECTED: not by this key, or of another document. */
-int vex_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *buf,
-	       size_t len, const uint8_t *document, size_t document_len);
+/* vex_verify - Returns 0, or -EKEYREJECTED: not by him, or of another document. */
+int vex_verify(const struct signer *by, const uint8_t *buf, size_t len,
+	       const uint8_t *document, size_t document_len);

@@ -157,6 +157,7 @@ libraries_of() {
 	hub-setup) echo 'libcbor libuv libqrencode' ;;
 	clinicd) echo 'libcbor libuv libpq' ;;
 	clinicctl) echo 'libcbor libuv libcjson libpq libqrencode libhpdf(-[0-9.]+)?' ;;
+	clinicctl-fido) echo 'libcbor libfido2' ;;
 	*) return 1 ;;
 	esac
 }
@@ -174,12 +175,13 @@ foreign_symbols() {
 	clinicd) echo "$none" ;;
 	# TLS to a clinicd elsewhere (clinic/wire.c)
 	clinicctl) echo "$none|coap_" ;;
+	clinicctl-fido) echo "$none|sqlite3_|coap_|wc_|wolfSSL_" ;;
 	esac
 }
 
 check_libraries() {
 	bad=0
-	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure clinicd clinicctl; do
+	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure clinicd clinicctl clinicctl-fido; do
 		file=$out/lint-gcc/$program
 		[ -f "$file" ] || { echo "no $file"; return 1; }
 		may=$(libraries_of "$program" | tr ' ' '|')
@@ -208,6 +210,7 @@ sqlite3\.h storage/
 systemd/ ble/
 wolfssl/ hub/crypto/|coap/|storage/sqlcipher_wolf\.c|clinic/pki\.c|clinic/wire\.c|clinic/keyfile\.c
 p11-kit-1/ clinic/token\.c
+fido\.h> clinic/fido/
 cbor\.h hub/core/
 cjson/ clinic/
 postgresql/ clinic/

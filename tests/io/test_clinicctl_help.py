@@ -33,7 +33,7 @@ class Help(Clinic):
                 re.finditer(rf"^(?:Usage: |       )clinicctl {verb}(?: ([a-z][a-z-]*)(?= |$))?.*(?:\n {{9,}}.*)*", self.help(verb), re.M)]
 
     def options(self, text):
-        return set(re.findall(r"(?<![\w-])(--[a-z-]+|-[a-z])(?![\w-])", text))
+        return set(re.findall(r"(?<![\w-])(--[a-z][a-z0-9-]*|-[a-z])(?![\w-])", text))
 
 
 class Page(Help):
@@ -61,7 +61,7 @@ class Page(Help):
     def test_the_page_names_no_option_that_is_not_there(self):
         synopsis = PAGE.read_text().split(".Sh SYNOPSIS")[1].split(".Sh DESCRIPTION")[0]
         known = set().union(*(self.options(self.help(verb)) for verb in self.verbs())) | {"--clinic", "--key", "--passphrase-file"}
-        named = {"-" + option for option in re.findall(r"Fl (-?[a-z][a-z-]*)", synopsis)}
+        named = {"-" + option for option in re.findall(r"Fl (-?[a-z][a-z0-9-]*)", synopsis)}
         self.assertEqual(named - known, set())
 
     def test_what_can_be_asked_from_elsewhere_is_said(self):
