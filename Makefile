@@ -59,7 +59,7 @@ core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.
 	hex.o label.o limits.o manifest.o msg.o reading.o refusal.o schedule.o signer.o snapshot.o status.o ticket.o time.o token.o trust.o verbs.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
-rt := $(addprefix hub/rt/,clock.o failpoint.o file.o ipc.o log.o notify.o options.o rt.o sandbox.o)
+rt := $(addprefix hub/rt/,clock.o failpoint.o file.o inherited.o ipc.o log.o notify.o options.o rt.o sandbox.o)
 rt_libs := -luv
 # the door to wolfCrypt
 crypto := $(addprefix hub/crypto/,crypto.o p256.o seal.o)
@@ -119,9 +119,9 @@ setup := $(addprefix coap/,anchor.o enrol.o identity.o identity_cert.o identity_
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
-hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o lockdown.o look.o plan.o repeat.o timefloor.o triggers.o window.o)
+hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o pattern.o plan.o repeat.o timefloor.o triggers.o window.o)
 hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
-hubd := $(addprefix hub/,main.o hubd_config.o hubd_console.o hubd_console_verbs.o hubd_enrol.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
+hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_verbs.o hubd_enrol.o hubd_light.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-measure: what is loaded, what is exposed, what runs that should not
@@ -188,6 +188,7 @@ test_measure := $(measure)
 test_snapshot := $(measure)
 test_csr := hub/crypto/csr.o $(core) $(crypto)
 test_indicator := $(hubd_pure) $(core)
+test_pattern := $(hubd_pure) $(core)
 test_plan := $(hubd_pure) $(core)
 test_hub_window := $(hubd_pure) $(core)
 test_status := $(hubd_pure) $(core)
@@ -272,7 +273,7 @@ test_gaps := $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o) 
 test_replies := coap/replies.o $(core)
 test_coap_records := $(coap_shared)
 test_limits := hub/repeat.o clinic/limit_text.o $(core)
-UNIT := $(decoder_tests) limits traits objects props bondinfo verify core formats label msg crypto hub_window indicator plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_chain identity_store setup reset \
+UNIT := $(decoder_tests) limits traits objects props bondinfo verify core formats label msg crypto hub_window indicator pattern plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_chain identity_store setup reset \
 	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket token trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block block_body fetch offer command config_state config_serve config_text
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
@@ -455,6 +456,7 @@ FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py
 FAST_SCRIPTS += io/test_root_io.py io/test_renewal_io.py io/test_ordered_test.py
 FAST_SCRIPTS += io/test_door_records.py io/test_door_visit.py
+FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 fast-programs: $(O)/tests/net/feed
 

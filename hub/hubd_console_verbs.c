@@ -13,6 +13,7 @@
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
+#include "hub/rt/rt.h"
 
 enum {
 	IMAGE_HEAD_LEN = 56, /* of manifest.bin: hub/core/image.h */
@@ -47,11 +48,31 @@ static void add_level(struct hubd *h, struct console_page *p)
 		  (enum console_word)(CONSOLE_WORD_NORMAL + level));
 }
 
+/* What lasts of the light, but for this session. */
+static enum console_word light_word(const struct hubd *h)
+{
+	struct indicator i = h->indicator;
+
+	indicator_on_console(&i, false);
+	switch (indicator_lasting(&i, rt_mono())) {
+	case LIGHT_READY: return CONSOLE_WORD_READY;
+	case LIGHT_SAVED:
+	case LIGHT_WAITING: return CONSOLE_WORD_SAVED;
+	case LIGHT_REACHED: return CONSOLE_WORD_REACHED;
+	case LIGHT_NEEDS_YOU: return CONSOLE_WORD_NEEDS_YOU;
+	case LIGHT_CODE: return CONSOLE_WORD_CODE;
+	case LIGHT_PAIRING: return CONSOLE_WORD_PAIRING;
+	case LIGHT_LOCKED: return CONSOLE_WORD_QUARANTINED;
+	case LIGHT_SEALED: return CONSOLE_WORD_SEALED;
+	case LIGHT_NONE:
+	case LIGHT_CONSOLE:
+	case LIGHT_OFF: break;
+	}
+	return CONSOLE_WORD_OFF;
+}
+
 static enum console_why do_status(struct hubd *h, struct console_page *p)
 {
-	unsigned light =
-		h->light ? CONSOLE_WORD_READY + (unsigned)h->light - 1 : CONSOLE_WORD_OFF;
-
 	page_word(p, CONSOLE_LABEL_MODEL, CONSOLE_WORD_HUB);
 	page_row(p);
 	if (h->settings.loaded) {
@@ -62,7 +83,7 @@ static enum console_why do_status(struct hubd *h, struct console_page *p)
 	page_row(p);
 	add_level(h, p);
 	page_row(p);
-	page_word(p, CONSOLE_LABEL_LIGHT, (enum console_word)light);
+	page_word(p, CONSOLE_LABEL_LIGHT, light_word(h));
 	return CONSOLE_WHY_NONE;
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "hub/core/msg.h"
+#include "hub/board.h"
 #include "hub/fence.h"
 #include "hub/health.h"
 #include "hub/hubd_console.h"
@@ -57,7 +58,16 @@ struct hubd {
 	struct health health;
 	struct look look;
 	struct mono restart_from[ROLE_LAST + 1]; /* not before */
-	enum indicator_light light;
+	struct hubd_light {
+		struct board board;
+		enum indicator_light shown, lasting; /* lasting: as in the file 'light' */
+		struct pattern pattern;		     /* of what is shown */
+		struct mono since;
+		char words[INDICATOR_WORDS_MAX]; /* on the display */
+		size_t notes;			 /* that are still to be heard */
+		const struct note *note;
+		struct mono note_ends;
+	} light;
 	bool has_time;
 	struct msg_time time;
 	struct timefloor floor;
@@ -98,9 +108,15 @@ void hubd_send_proven(struct hubd *h);
 
 /* What hub-store is to pass on to the clinic. Its socket full: again in a while. */
 void hubd_tell_health(struct hubd *h);
-void hubd_show_light(struct hubd *h);
 /* After each event that the plan may have heard of, and now and then. */
 void hubd_look_at_plan(struct hubd *h);
+
+/* --- hubd_light.c ----------------------------------------------------------------------------- */
+
+void hubd_open_light(struct hubd *h);
+void hubd_close_light(struct hubd *h);
+/* After each event that the indicator may have heard of, and when its timer is due. */
+void hubd_show_light(struct hubd *h);
 
 /* --- hubd_config.c ---------------------------------------------------------------------------- */
 

@@ -1,14 +1,10 @@
 /*
- * hubd_show.c - what others see of the hub: the light and what is overdue for the patient, its health for the clinic.
+ * hubd_show.c - what others see of the hub: what is overdue for the patient, its health for the clinic.
  */
 #include "hub/hubd_inside.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "hub/core/err.h"
-#include "hub/core/label.h"
-#include "hub/rt/file.h"
 #include "hub/rt/log.h"
 #include "hub/rt/rt.h"
 
@@ -18,7 +14,8 @@ void hubd_tell_health(struct hubd *h)
 	struct mono now = rt_mono();
 
 	orders_tell_health(&h->orders, &h->health);
-	health_set(&h->health, orders_level(&h->orders), (uint8_t)h->light,
+	health_set(&h->health, orders_level(&h->orders),
+		   (uint8_t)indicator_lasting(&h->indicator, now),
 		   h->has_time ? h->time.utc.quality : rt_wall().quality);
 	if (ipc_is_up(h->store) && health_next(&h->health, now, &m.health)) {
 		bool sent = ipc_send(h->store, &m) == 0;
@@ -30,31 +27,10 @@ void hubd_tell_health(struct hubd *h)
 		     ipc_is_up(h->store) ? health_deadline(&h->health) : MONO_NEVER);
 }
 
-void hubd_show_light(struct hubd *h)
-{
-	struct mono now = rt_mono();
-	enum indicator_light light = indicator_light(&h->indicator, now);
-	char code[LABEL_CODE_MAX], text[INDICATOR_TEXT_MAX];
-	int r;
-
-	rt_timer_set(h->light_timer, indicator_deadline(&h->indicator, now));
-	if (light == h->light)
-		return;
-	h->light = light;
-	snprintf(text, sizeof(text), "%s%s%s", indicator_text(light),
-		 light == LIGHT_CODE ? " " : "",
-		 light == LIGHT_CODE ? label_code(h->settings.config.hub, code) : "");
-	log_info("light", "state=%s", text);
-	r = file_replace(h->options.state_dir, "light", (const uint8_t *)text,
-			 strlen(text));
-	if (r)
-		log_warn("light-file", "error=\"%s\"", err_text(r));
-}
-
 /* Of which device, and no more: what it showed hubd does not know. */
-static size_t count_repeats(struct hubd *h, struct mono now)
+static size_t count_repeats(struct hubd *h, struct mono now,
+			    uint16_t waits[static CONFIG_DEVICES_MAX])
 {
-	uint16_t waits[CONFIG_DEVICES_MAX];
 	size_t count = repeat_waits(&h->repeat, now, waits);
 
 	if (count > h->repeat_count)
@@ -68,7 +44,8 @@ void hubd_look_at_plan(struct hubd *h)
 	struct mono now = rt_mono();
 	uint16_t overdue[CONFIG_DEVICES_MAX] = { 0 };
 	size_t count = plan_overdue(&h->plan, now, overdue);
-	size_t again = count_repeats(h, now);
+	uint16_t asked_of[2 * CONFIG_DEVICES_MAX];
+	size_t again = count_repeats(h, now, asked_of);
 	bool asked = count + again > 0 && plan_may_ask(&h->plan, now);
 	struct mono plan_at = plan_deadline(&h->plan, now);
 	struct mono again_at = repeat_deadline(&h->repeat, now);
@@ -79,7 +56,8 @@ void hubd_look_at_plan(struct hubd *h)
 			 asked);
 	h->overdue_count = count;
 	memcpy(h->overdue, overdue, sizeof(overdue));
-	indicator_on_asked(&h->indicator, asked);
+	memcpy(asked_of + again, overdue, count * sizeof(*overdue));
+	indicator_on_asked(&h->indicator, asked_of, asked ? again + count : 0);
 	hubd_show_light(h);
 	rt_timer_set(h->plan_timer, plan_at.ms < again_at.ms ? plan_at : again_at);
 }

@@ -389,7 +389,8 @@ int main(int argc, char **argv)
 	hubd_open_floor(&h);
 	hubd_open_trusted(&h);
 	h.rt = rt_new();
-	indicator_init(&h.indicator);
+	indicator_init(&h.indicator, rt_mono());
+	hubd_open_light(&h);
 	plan_init(&h.plan, rt_mono());
 	health_init(&h.health);
 	hubd_open_orders(&h);
@@ -417,6 +418,7 @@ int main(int argc, char **argv)
 	notify_stopping();
 	orders_on_stop(&h.orders);
 	hubd_end_console(&h);
+	hubd_close_light(&h);
 	rt_timer_free(h.orders_timer);
 	rt_timer_free(h.plan_timer);
 	rt_timer_free(h.health_timer);

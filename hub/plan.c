@@ -124,15 +124,18 @@ size_t plan_overdue(const struct plan *p, struct mono now,
 	return count;
 }
 
-bool plan_may_ask(const struct plan *p, struct mono now)
+bool plan_is_quiet(const struct plan *p, struct mono now)
 {
 	int64_t ms;
 
-	if (p->config.no_asking)
-		return false;
 	if (p->config.quiet_count == 0)
-		return true;
-	return is_sure(p, now, &ms) && !schedule_is_quiet(&p->config, ms / 1000);
+		return false;
+	return !is_sure(p, now, &ms) || schedule_is_quiet(&p->config, ms / 1000);
+}
+
+bool plan_may_ask(const struct plan *p, struct mono now)
+{
+	return !p->config.no_asking && !plan_is_quiet(p, now);
 }
 
 struct mono plan_deadline(const struct plan *p, struct mono now)

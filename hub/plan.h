@@ -53,5 +53,7 @@ size_t plan_overdue(const struct plan *p, struct mono now,
 		    uint16_t ret[static CONFIG_DEVICES_MAX]);
 /* plan_may_ask - may somebody be asked to measure now? */
 bool plan_may_ask(const struct plan *p, struct mono now);
+/* plan_is_quiet - are these quiet hours? While the clock is unsure they may be, if there are any. */
+bool plan_is_quiet(const struct plan *p, struct mono now);
 /* When to look again; MONO_NEVER without a plan. */
 struct mono plan_deadline(const struct plan *p, struct mono now);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "hub/core/err.h"
+#include "hub/rt/inherited.h"
 #include "hub/rt/log.h"
 
 enum {
@@ -29,7 +30,6 @@ enum {
 	TURN_MAX = 64,
 	RETRY_FIRST_MS = 200,
 	RETRY_LAST_MS = 2000,
-	LISTEN_FD_FIRST = 3, /* SD_LISTEN_FDS_START */
 };
 
 struct packet {
@@ -258,26 +258,6 @@ static int find_uid(const struct ipc_config *cfg, uid_t *ret)
 	}
 	*ret = pw.pw_uid;
 	return 0;
-}
-
-/* The socket that systemd has opened under this name, or -1. */
-static int inherited_fd(const char *name)
-{
-	const char *pid = getenv("LISTEN_PID"), *names = getenv("LISTEN_FDNAMES");
-	size_t len = strlen(name);
-	int fd = LISTEN_FD_FIRST;
-
-	if (!pid || !names || strtol(pid, NULL, 10) != (long)getpid())
-		return -1;
-	for (;; fd++) {
-		const char *end = strchrnul(names, ':');
-
-		if ((size_t)(end - names) == len && memcmp(names, name, len) == 0)
-			return fd;
-		if (!*end)
-			return -1;
-		names = end + 1;
-	}
 }
 
 static int bind_fd(const char *path)

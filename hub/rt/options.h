@@ -15,6 +15,8 @@ struct options {
 	const char *image_dir;
 	/* --line DEVICE (hub-console): the serial line, NULL: its own place */
 	const char *line;
+	/* --board DIR (hubd): lamps, beeper, display, and how loud, see hub/board.h; default /etc/hub/board */
+	const char *board_dir;
 	/* --same-user: no peer uids; loud; for development and tests */
 	bool same_user;
 };

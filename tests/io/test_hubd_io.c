@@ -194,7 +194,7 @@ static void test_window_opens(void)
 	CHECK_UINT(heard.window.device, 0);
 	CHECK(heard.window.ms_left > 590000 && heard.window.ms_left <= 600000);
 	say(STATUS_WINDOW, 1, WINDOW_OPEN);
-	UNTIL(light_is("needs-you"));
+	UNTIL(light_is("pairing"));
 }
 
 static void test_pin(void)
@@ -248,7 +248,7 @@ static void test_served_for_good(void)
 	say(STATUS_WINDOW, 1, WINDOW_DONE);
 	UNTIL(heard.windows == 2);
 	CHECK_UINT(heard.window.id, 0);
-	UNTIL(!light_is("needs-you"));
+	UNTIL(!light_is("pairing"));
 	CHECK(file_exists(state_dir, "window"));
 	restart_hubd();
 	say(STATUS_ADAPTER, 1, 0);
