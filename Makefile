@@ -279,6 +279,9 @@ UNIT := $(decoder_tests) limits traits objects props bondinfo verify core format
 test_tune := $(coap_shared)
 UNIT_COAP := tune
 UNIT += trust_cross life store_enrol store_retire store_life trusted anchor enrol_words
+test_console := $(console_pure) $(core)
+test_console_session := hub/console_session.o hub/challenger.o hub/triggers.o hub/lockdown.o hub/command.o $(core)
+UNIT += console console_session
 UNIT += $(UNIT_HUBD) measure snapshot risk fido
 test_risk := $(risk) clinic/json.o $(core) $(crypto)
 # sim: the real state machines in virtual time
@@ -316,6 +319,7 @@ play_hub := $(clinic)
 # a clinic that signs what no hub may take
 play_config := clinic/bundle.o clinic/bundle_own.o clinic/own_trust.o hub/crypto/trust_sign.o $(signing) coap/identity.o $(ctl_text) $(clinic)
 play_command := $(clinic)
+play_token := $(clinic)
 play_enrol := $(clinic)
 # a hub that tells its days, and its card when it died
 play_days := hub/crypto/manifest_sign.o $(keys) $(addprefix storage/,queue.o queue_ack.o queue_evict.o queue_keep.o spool_format.o window.o) \
@@ -386,6 +390,7 @@ $(eval $(call link,tests/io/play_config,tests/io/play_config.o $(play_config),te
 # security keys that are sockets
 $(eval $(call link,tests/io/clinicctl-fido-sockets,tests/io/fido_sockets.o $(fido),clinicctl_fido_libs))
 $(eval $(call link,tests/io/play_command,tests/io/play_command.o $(play_command),test_libs))
+$(eval $(call link,tests/io/play_token,tests/io/play_token.o $(play_token),test_libs))
 $(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
 $(eval $(call link,tests/io/play_rows,tests/io/play_rows.o $(clinic),test_libs))
 $(eval $(call link,tests/io/play_enrol,tests/io/play_enrol.o $(play_enrol),test_libs))
@@ -460,7 +465,7 @@ FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 fast-programs: $(O)/tests/net/feed
 
-fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres net/shift.so)
+fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres net/shift.so)
 
 # unit, io and sim under ASan and UBSan; leaks are looked for in the programs that may be traced
 check-fast: need-build need-check deps
@@ -664,6 +669,7 @@ fuzz_enrol_words := $(coap_pure) $(core)
 fuzz_trusted := $(hubd_parts)
 fuzz_risk := $(risk) clinic/json.o $(core) $(crypto)
 fuzz_procfs := $(measure_pure) $(core)
+fuzz_console := $(console_pure) $(core)
 fuzz_door := $(door) coap/identity.o $(clinic)
 fuzz_reply := $(coap_pure) $(core)
 fuzz_forward := $(coap_pure) $(core)
@@ -682,7 +688,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs risk enrol_words trusted
+FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs risk enrol_words trusted
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)

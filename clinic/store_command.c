@@ -17,6 +17,7 @@
 
 static void get_row(struct sql_query *q, struct signer_row *ret)
 {
+	ret->signer.kind = SIGNER_PLAIN;
 	ret->signer.person = (uint32_t)sql_get_int(q, 0);
 	sql_get_text(q, 1, ret->name, sizeof(ret->name));
 	ret->signer.role = (enum signer_role)sql_get_int(q, 2);

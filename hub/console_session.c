@@ -8,16 +8,13 @@
  *
  * Invariants
  *   1. At most one session, of one person; another one's token does not take it over.
- *   2. A challenge serves one token. It dies with the next one, with a good token, after SESSION_CHALLENGE_MS, with the process.
+ *   2. The technician's own signature alone opens nothing that somebody else has not granted.
  *   3. A session lasts SESSION_MS and the token's life at most, whatever is typed.
- *   4. What is wrong delays the next token on this line by SESSION_DELAY_MAX_MS at most, and by less from one quiet time to the
- *      next; it closes no session and touches nothing else (T1 counts it in triggers.h).
+ *   4. What is wrong closes no session and touches nothing here.
  *   5. Without a button on the hub a verb that wants one takes two signatures.
  *   6. A verb that hubd does not do is at no level.
  */
 #include "hub/console_session.h"
-
-#include <string.h>
 
 enum { LEVEL_RETIRED = 4, VOICE_LEVEL_LAST = 2 };
 
@@ -43,49 +40,10 @@ enum console_end session_on_cable(struct console_session *s, bool there, bool se
 	return CONSOLE_END_CABLE;
 }
 
-void session_on_nonce(struct console_session *s,
-		      const uint8_t nonce[static SESSION_NONCE_LEN], struct mono now)
-{
-	s->challenged = true;
-	s->drawn = now;
-	memcpy(s->nonce, nonce, sizeof(s->nonce));
-}
-
-const uint8_t *session_nonce(const struct console_session *s, struct mono now)
-{
-	bool good = s->challenged && mono_since(now, s->drawn) < SESSION_CHALLENGE_MS;
-
-	return good ? s->nonce : NULL;
-}
-
 /* --- wrong tokens --------------------------------------------------------------------- */
-
-/* One less for each quiet time since the last one. */
-static unsigned wrong_now(const struct console_session *s, struct mono now)
-{
-	uint64_t quiet = s->wrong ? mono_since(now, s->wrong_at) / SESSION_QUIET_MS : 0;
-
-	return quiet >= s->wrong ? 0 : s->wrong - (unsigned)quiet;
-}
-
-uint64_t session_delay_ms(const struct console_session *s, struct mono now)
-{
-	bool waits = s->wrong > 0 && !mono_reached(now, s->not_before);
-
-	return waits ? s->not_before.ms - now.ms : 0;
-}
 
 void session_on_wrong(struct console_session *s, struct mono now)
 {
-	unsigned before = wrong_now(s, now);
-	uint64_t delay = (uint64_t)SESSION_DELAY_MS << (before < 16 ? before : 16);
-
-	if (delay < SESSION_DELAY_MAX_MS)
-		s->wrong = before + 1;
-	else
-		delay = SESSION_DELAY_MAX_MS;
-	s->wrong_at = now;
-	s->not_before = mono_add(now, delay);
 	if (s->untold++ == 0)
 		s->untold_since = now;
 }
@@ -111,9 +69,7 @@ static void open_session(struct console_session *s, struct mono now)
 {
 	s->open = true;
 	s->waits = false;
-	s->challenged = false;
 	s->opened = s->touched = now;
-	s->wrong = 0;
 }
 
 enum console_why session_on_grant(struct console_session *s,

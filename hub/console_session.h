@@ -18,15 +18,9 @@ enum {
 	/* of a line that cannot tell when the cable is pulled */
 	SESSION_IDLE_BLIND_MS = 2 * 60 * 1000,
 	SESSION_MS = 30 * 60 * 1000,
-	SESSION_CHALLENGE_MS = 30 * 60 * 1000,
 	SESSION_BUTTON_MS = 10 * 1000,
-	/* after a wrong token: doubled with each, halved with each quiet ten minutes */
-	SESSION_DELAY_MS = 1000,
-	SESSION_DELAY_MAX_MS = 15 * 60 * 1000,
-	SESSION_QUIET_MS = 10 * 60 * 1000,
 	/* wrong tokens are told so often, and no more often */
 	SESSION_TELL_MS = 10 * 60 * 1000,
-	SESSION_NONCE_LEN = 16,
 };
 
 /* What a token, or a code that was read out, is good for. */
@@ -45,10 +39,6 @@ struct console_session {
 	bool has_button;  /* the hub has one */
 	uint32_t offered; /* verbs that are built */
 	bool there, senses;
-	/* a challenge is out */
-	bool challenged;
-	struct mono drawn;
-	uint8_t nonce[SESSION_NONCE_LEN];
 	/* somebody is logged in */
 	bool open;
 	struct session_grant grant;
@@ -56,10 +46,7 @@ struct console_session {
 	/* the token's life goes on when the session has ended */
 	bool granted;
 	struct mono granted_until;
-	/* wrong tokens */
-	unsigned wrong; /* exponent of the delay, and one */
-	struct mono wrong_at, not_before;
-	uint32_t untold;
+	uint32_t untold; /* wrong tokens */
 	struct mono untold_since;
 	/* a verb waits for the button */
 	bool waits;
@@ -72,20 +59,11 @@ void session_init(struct console_session *s, bool has_button, uint32_t offered);
 /* session_on_cable - as CONSOLE_CABLE says. Returns what it ends, or CONSOLE_END_NONE. */
 enum console_end session_on_cable(struct console_session *s, bool there, bool senses);
 
-/* session_on_nonce - a challenge is told; the one before it is void. */
-void session_on_nonce(struct console_session *s,
-		      const uint8_t nonce[static SESSION_NONCE_LEN], struct mono now);
-/* session_nonce - the one that a token has to name now, or NULL. Borrowed. */
-const uint8_t *session_nonce(const struct console_session *s, struct mono now);
-
-/* session_delay_ms - how long no token is looked at; 0: one may come. */
-uint64_t session_delay_ms(const struct console_session *s, struct mono now);
-
-/* session_on_wrong - a token was wrong. */
+/* session_on_wrong - a token was wrong; what it delays is challenger.h's. */
 void session_on_wrong(struct console_session *s, struct mono now);
 
 /*
- * session_on_grant - a token was good; its challenge is used up.
+ * session_on_grant - a token was good.
  *
  * Returns CONSOLE_WHY_NONE, a session is open then; or CONSOLE_WHY_BUSY (somebody else's is), CONSOLE_WHY_ROLE (the technician's own
  * signature opens no session but one more under a token that is still alive).

@@ -108,8 +108,10 @@ static void end_page(struct console_page *p, enum console_why why)
 {
 	struct msg_console_answer *a = &p->m.console_answer;
 
-	a->outcome = why == CONSOLE_WHY_NONE ? CONSOLE_OK : CONSOLE_NO;
-	a->why = why;
+	a->outcome = a->wait_s		       ? CONSOLE_WAIT
+		     : why == CONSOLE_WHY_NONE ? CONSOLE_OK
+					       : CONSOLE_NO;
+	a->why = a->wait_s ? CONSOLE_WHY_NONE : why;
 	a->open = session_is_open(&p->h->console.session);
 	send_page(p);
 }
@@ -139,11 +141,10 @@ static const char *end_text(enum console_end e)
 	return "none";
 }
 
-static void on_end(struct hubd *h, enum console_end e)
+void console_ended(struct hubd *h, enum console_end e)
 {
-	if (e == CONSOLE_END_NONE)
-		return;
 	explicit_bzero(h->console.salt, sizeof(h->console.salt));
+	orders_forget_grant(&h->orders);
 	audit(h, AUDIT_CONSOLE_SESSION, AUDIT_SUCCESS, 0,
 	      "closed person=%" PRIu32 " by=%s", h->console.session.grant.technician,
 	      end_text(e));
@@ -155,7 +156,7 @@ static void tell_end(struct hubd *h, enum console_end e)
 {
 	struct console_page p = begin_page(h, 0);
 
-	on_end(h, e);
+	console_ended(h, e);
 	p.m.console_answer.end = e;
 	send_page(&p);
 }
@@ -222,22 +223,71 @@ static void wait_for_button(struct hubd *h, const struct msg_console_ask *a)
 	send_page(&p);
 }
 
-static void on_ask(struct hubd *h, const struct msg_console_ask *a)
+/* Who it was, and which token, as a hash. */
+static void audit_login(struct hubd *h, const struct msg_console_ask *a,
+			enum console_why why)
 {
-	struct hubd_console *c = &h->console;
-	uint8_t level = orders_level(&h->orders);
-	enum verb v = a->verb <= VERB_LAST ? (enum verb)a->verb : VERB_NONE;
-	enum console_why why;
-	bool button = false;
+	const struct session_grant *g = &h->console.session.grant;
+	uint8_t hash[SHA256_LEN];
 
-	c->asked = rt_mono();
-	why = session_may(&c->session, v, level, c->asked, &button);
+	if (why != CONSOLE_WHY_NONE) {
+		tell_wrong(h);
+		return; /* summed up */
+	}
+	crypto_sha256(a->bytes, a->len, hash);
+	audit(h, AUDIT_CONSOLE_SESSION, AUDIT_SUCCESS, 0,
+	      "opened person=%" PRIu32 "%s%s token=%02x%02x%02x%02x", g->technician,
+	      g->voice ? " voice" : "", g->signatures > 1 ? " two" : "", hash[0], hash[1],
+	      hash[2], hash[3]);
+	hubd_show_light(h);
+}
+
+/* Returns false if it is answered: it was no good, or there is no more to it. */
+static bool log_in(struct hubd *h, const struct msg_console_ask *a)
+{
+	struct console_page p = begin_page(h, a->ask);
+	bool button = false, more;
+	enum console_why why =
+		session_may(&h->console.session, VERB_LOGIN, orders_level(&h->orders),
+			    h->console.asked, &button);
+
+	if (why == CONSOLE_WHY_NONE)
+		why = console_login(h, a, &p);
+	audit_login(h, a, why);
+	more = why == CONSOLE_WHY_NONE && (enum verb)a->verb != VERB_LOGIN;
+	if (!more)
+		end_page(&p, why);
+	return more;
+}
+
+static void judge(struct hubd *h, const struct msg_console_ask *a)
+{
+	enum verb v = a->verb <= VERB_LAST ? (enum verb)a->verb : VERB_NONE;
+	bool button = false;
+	enum console_why why =
+		session_may(&h->console.session, v, orders_level(&h->orders),
+			    h->console.asked, &button);
+
 	if (why != CONSOLE_WHY_NONE)
 		refuse(h, a, why);
 	else if (button)
 		wait_for_button(h, a);
 	else
 		carry_out(h, a);
+}
+
+static void on_ask(struct hubd *h, const struct msg_console_ask *in)
+{
+	struct msg_console_ask a = *in;
+
+	h->console.asked = rt_mono();
+	if (a.len == 0 || log_in(h, &a)) {
+		explicit_bzero(a.bytes, sizeof(a.bytes));
+		a.len = 0;
+		judge(h, &a);
+	}
+	explicit_bzero(&a, sizeof(a));
+	hubd_arm_orders(h); /* a wrong token is a sign */
 	arm(h);
 }
 

@@ -55,10 +55,19 @@ void page_add(struct console_page *p, enum console_label label, enum console_typ
 	      uint64_t value);
 void page_word(struct console_page *p, enum console_label label, enum console_word word);
 
+/* console_ended - the session is closed: nothing of it stays, and the audit log hears why. */
+void console_ended(struct hubd *h, enum console_end e);
+
 /* --- hubd_console_verbs.c: what verbs do -------------------------------------------------- */
 
 /* console_offered - verbs that are built: a set of VERB_BIT. */
 uint32_t console_offered(void);
+/*
+ * console_login - a token, or a code that was read out: a session is open, or why not; wait_s of the answer, if none is looked at
+ * now.
+ */
+enum console_why console_login(struct hubd *h, const struct msg_console_ask *a,
+			       struct console_page *p);
 /*
  * console_do - a verb that may be done. Values go to the page.
  *

@@ -177,3 +177,5 @@ void hubd_console_on_status(struct hubd *h, const struct msg_status *s);
 void hubd_console_on_level(struct hubd *h);
 /* The machine starts anew. */
 void hubd_reboot(struct hubd *h);
+/* Readings of this time are tests; the light says which hub it is. */
+void hubd_begin_test(struct hubd *h, uint32_t ms);

@@ -37,14 +37,17 @@ static void hand_out_level(void *arg, uint8_t level)
 	hubd_console_on_level(h);
 }
 
-static void begin_test(void *arg, uint32_t ms)
+void hubd_begin_test(struct hubd *h, uint32_t ms)
 {
-	struct hubd *h = arg;
-
 	h->test_until = mono_add(rt_mono(), ms);
 	hubd_send_test(h);
 	indicator_on_code(&h->indicator, ms, rt_mono());
 	hubd_show_light(h);
+}
+
+static void begin_test(void *arg, uint32_t ms)
+{
+	hubd_begin_test(arg, ms);
 }
 
 /* The unit makes a reboot of this exit code: hubd itself may do nothing of the kind. */

@@ -52,6 +52,7 @@ static const char *const labels[CONSOLE_LABEL_LAST + 1] = {
 	[CONSOLE_LABEL_SIGNED] = "signed",
 	[CONSOLE_LABEL_UPTIME] = "running for",
 	[CONSOLE_LABEL_ERROR] = "wrong by",
+	[CONSOLE_LABEL_TEST] = "measure now: it is a test for",
 };
 
 static const char *const words[CONSOLE_WORD_LAST + 1] = {
@@ -144,8 +145,8 @@ static const struct {
 				 "wait until the clinic has them: type 'queue'" },
 	[CONSOLE_WHY_EARLY] = { "too-early",
 				"a lock lasts half an hour at least: try again later" },
-	[CONSOLE_WHY_RANGE] = { "bad-time", "forward only, and by a day at most: look at "
-					    "your watch" },
+	[CONSOLE_WHY_MEASURE] = { "not-clean", "find the cause; wait for two clean "
+					       "measurements, ten minutes apart" },
 	[CONSOLE_WHY_CONFIG] = { "not-configured", "enrol this hub at a clinic first" },
 	[CONSOLE_WHY_FAILED] = { "failed", "type 'diagnose' and tell the clinic" },
 	[CONSOLE_WHY_UNKNOWN] = { "unknown-verb", "type 'help'" },

@@ -6,9 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "hub/core/time.h"
-
-enum { NAME_MAX_CHARS = 24, YEAR_FIRST = 2024 };
+enum { NAME_MAX_CHARS = 24 };
 
 static const char *skip_spaces(const char *p)
 {
@@ -70,52 +68,6 @@ static bool takes_token(enum verb v)
 	return v == VERB_LOGIN || v == VERB_RELEASE;
 }
 
-/* Digits, exactly so many. */
-static bool take_number(const char **p, int digits, unsigned *ret)
-{
-	*ret = 0;
-	for (; digits > 0; digits--, ++*p) {
-		if (**p < '0' || **p > '9')
-			return false;
-		*ret = *ret * 10 + (unsigned)(**p - '0');
-	}
-	return true;
-}
-
-static bool take_char(const char **p, char c)
-{
-	if (lower(**p) != c)
-		return false;
-	++*p;
-	return true;
-}
-
-/* "2026-11-23 02:15", UTC. */
-static bool take_time(const char *p, uint64_t *ret)
-{
-	struct date_time t = { 0 };
-	unsigned year, month, day, hour, minute;
-	int64_t ms;
-
-	if (!take_number(&p, 4, &year) || !take_char(&p, '-') ||
-	    !take_number(&p, 2, &month) || !take_char(&p, '-') ||
-	    !take_number(&p, 2, &day))
-		return false;
-	p = skip_spaces(p);
-	if (!take_number(&p, 2, &hour) || !take_char(&p, ':') ||
-	    !take_number(&p, 2, &minute) || *skip_spaces(p) != '\0')
-		return false;
-	t = (struct date_time){ .year = (uint16_t)year,
-				.month = (uint8_t)month,
-				.day = (uint8_t)day,
-				.hour = (uint8_t)hour,
-				.minute = (uint8_t)minute };
-	if (year < YEAR_FIRST || !date_time_valid(&t) || date_time_to_ms(&t, &ms))
-		return false;
-	*ret = (uint64_t)(ms / 1000);
-	return true;
-}
-
 struct typed typed_parse(const char *text)
 {
 	struct typed t = { 0 };
@@ -135,9 +87,7 @@ struct typed typed_parse(const char *text)
 	else if (takes_code(t.verb) && *t.rest &&
 		 token_code_parse(t.rest, strlen(t.rest), t.code) == 0)
 		t.kind = TYPED_CODE;
-	else if (t.verb == VERB_TIME_SET && take_time(t.rest, &t.number))
-		t.kind = TYPED_NUMBER;
-	else if (t.verb != VERB_TIME_SET && t.verb != VERB_LOGIN && !*t.rest)
+	else if (t.verb != VERB_LOGIN && !*t.rest)
 		t.kind = TYPED_VERB;
 	return t;
 }

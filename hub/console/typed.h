@@ -15,15 +15,13 @@
 enum typed_kind {
 	TYPED_NOTHING = 0,
 	TYPED_VERB,
-	TYPED_NUMBER, /* a verb with .number */
-	TYPED_TOKEN,  /* a verb, and from .rest on the begin of a token */
-	TYPED_CODE,   /* a verb with .code */
+	TYPED_TOKEN, /* a verb, and from .rest on the begin of a token */
+	TYPED_CODE,  /* a verb with .code */
 };
 
 struct typed {
 	enum typed_kind kind;
 	enum verb verb;
-	uint64_t number;  /* of 'time set': UTC, seconds since 1970 */
 	const char *rest; /* borrowed from the line */
 	char code[TOKEN_CODE_DIGITS + 1];
 };

@@ -75,7 +75,8 @@ enum console_label {
 	CONSOLE_LABEL_SIGNED = 38,
 	CONSOLE_LABEL_UPTIME = 39,
 	CONSOLE_LABEL_ERROR = 40,
-	CONSOLE_LABEL_LAST = CONSOLE_LABEL_ERROR,
+	CONSOLE_LABEL_TEST = 41, /* what is measured is a test for so long */
+	CONSOLE_LABEL_LAST = CONSOLE_LABEL_TEST,
 };
 
 /* Our own words; their texts stand in hub/console/format.c. */
@@ -166,10 +167,10 @@ enum console_why {
 	CONSOLE_WHY_BUSY = 9,	 /* a session is open, or hubd has something else to do */
 	CONSOLE_WHY_UNSENT = 10, /* readings are unsent */
 	CONSOLE_WHY_EARLY = 11,	 /* not long enough at this level */
-	CONSOLE_WHY_RANGE = 12,	 /* a time before the floor, or too far on */
-	CONSOLE_WHY_CONFIG = 13, /* there is no configuration: nobody's token counts */
-	CONSOLE_WHY_FAILED = 14, /* it could not be done */
-	CONSOLE_WHY_ROLE = 15,	 /* somebody of this role may not */
+	CONSOLE_WHY_MEASURE = 12,  /* two clean measurements are missing */
+	CONSOLE_WHY_CONFIG = 13,   /* there is no configuration: nobody's token counts */
+	CONSOLE_WHY_FAILED = 14,   /* it could not be done */
+	CONSOLE_WHY_ROLE = 15,	   /* somebody of this role may not */
 	CONSOLE_WHY_UNKNOWN = 16,  /* no such verb */
 	CONSOLE_WHY_RETIRING = 17, /* the hub is retired, or about to be */
 	CONSOLE_WHY_LAST = CONSOLE_WHY_RETIRING,
@@ -197,7 +198,7 @@ enum console_form {
 struct msg_console_ask {
 	uint32_t ask;	 /* comes back in the answer */
 	uint8_t verb;	 /* enum verb */
-	uint64_t number; /* argument of a verb that takes one, or enum console_form */
+	uint64_t number; /* enum console_form, if there are bytes */
 	uint16_t len;
 	uint8_t bytes[CONSOLE_BYTES_MAX]; /* a token, or digits */
 };

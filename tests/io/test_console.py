@@ -75,7 +75,7 @@ class Line(unittest.TestCase):
         self.assertIn("level 0 normal", said)
         self.assertRegex(said[1], r"^version \d+\.\d+\.\d+$")
         self.assertEqual(self.serial.ask("  STATUS "), said)
-        self.assertEqual(self.serial.ask("help"), ["verb challenge", "verb status", "verb logout", "verb help", "OK"])
+        self.assertEqual(self.serial.ask("help"), ["verb challenge", "verb status", "verb logout", "verb help", "verb login", "OK"])
         self.assertEqual(self.serial.ask("challenge"), ["NO not-configured. Next: enrol this hub at a clinic first."])
 
     def test_nothing_reacts(self):
