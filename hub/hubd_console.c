@@ -333,7 +333,7 @@ static int open_button(const struct hubd *h)
 	int n = file_read("/etc/hub", "button", (uint8_t *)path, BUTTON_PATH_MAX);
 	int fd;
 
-	if (n == -ENOENT && h->options.same_user)
+	if (n < 0 && h->options.same_user)
 		n = file_read(h->options.state_dir, "button", (uint8_t *)path,
 			      BUTTON_PATH_MAX);
 	if (n <= 0)
