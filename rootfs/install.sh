@@ -21,3 +21,11 @@ put "$1/usr/lib/tmpfiles.d" "$here"/tmpfiles.d/*
 put "$1/usr/lib/udev/rules.d" "$here"/udev/*
 put "$1/etc/dbus-1/system.d" "$here"/dbus/*
 put "$1/etc/bluetooth" "$here"/bluetooth/main.conf
+
+# The board's lamps and beeper (docs/LIGHTS.md): links, so that another board needs no other unit.
+install -d "$1/etc/hub/board"
+for colour in red green blue white amber; do
+	ln -sfn "/sys/class/leds/$colour:indicator" "$1/etc/hub/board/$colour"
+done
+ln -sfn /sys/class/leds/ACT "$1/etc/hub/board/single"
+ln -sfn /dev/input/by-path/platform-beeper-event "$1/etc/hub/board/beeper"

@@ -189,6 +189,21 @@ class Wire(unittest.TestCase):
         self.assertEqual(board.lit(), {})
         w.start("hubd")
 
+    def test_handed_over(self):
+        """What the manager has opened is used, and what lies in the folder under the same name is not."""
+        w = self.world
+        for name in ("lamp", "tones"):
+            (w.top / name).touch()
+        w.commands["hubd"] = ["/bin/sh", "-c", 'exec 3<>"$1" 4<>"$2"; shift 2; LISTEN_PID=$$ LISTEN_FDNAMES=beeper:lamp-single exec "$@"',
+                              "sh", w.top / "tones", w.top / "lamp", config_io.BUILD / "hubd", *w.commands["hubd"][1:]]
+        board, cuff = self.board(["single"])
+        for _ in range(3):
+            cuff.measure()
+            time.sleep(1)
+        w.wait("it is lit", lambda: int((w.top / "lamp").read_text() or 0) == 255)
+        w.wait("it is heard", (w.top / "tones").read_bytes)
+        self.assertEqual((board.tones(), board.lit()), ([], {"single": 77}))
+
 
 if __name__ == "__main__":
     sys.exit(config_io.main(Wire, __file__, at_once=3))
