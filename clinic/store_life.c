@@ -96,6 +96,45 @@ static bool is_at_end(const struct batch *b)
 	       st.level >= LEVEL_RETIRED && !st.waiting && b->tombstone_count == 0;
 }
 
+static bool says_retired(const struct batch *b)
+{
+	struct status st;
+
+	return b->status_len > 0 && status_decode(b->status, b->status_len, &st) == 0 &&
+	       st.level >= LEVEL_RETIRED;
+}
+
+/*
+ * What was ordered was taken back here, but the hub had come to its end before it heard of that: there is no way back from level 4,
+ * and it erases itself. So its word decides, and here it is retired, too.
+ */
+static int follow(struct store *s, struct hub *h, const struct batch *b, int64_t now_ms)
+{
+	struct life_request rq = { .event = LIFE_RETIRE, .now_ms = now_ms };
+	struct journal_entry e = {
+		.act = JOURNAL_RETIRE,
+		.at_ms = now_ms,
+		.who = "clinicd",
+		.why = "the hub says that it has retired: what took the "
+		       "order back came too late"
+	};
+	int r;
+
+	if (h->drain.kind == LIFE_DRAIN_RETIRING || b->epoch != h->epoch ||
+	    !says_retired(b))
+		return 0;
+	r = store_life_told(s, h, &rq.told);
+	if (r == 0 && b->highest > rq.told)
+		rq.told = b->highest;
+	if (r == 0)
+		r = store_life_on(s, h, &rq);
+	if (r != LIFE_CHANGED)
+		return r < 0 ? r : 0;
+	e.count = rq.told;
+	r = store_journal_next(s, h->id, &e.number);
+	return r < 0 ? r : store_journal_add(s, h->id, &e);
+}
+
 int store_life_settle(struct store *s, const struct hub *h, const struct batch *b,
 		      uint64_t contig, bool suspect, int64_t now_ms)
 {
@@ -107,10 +146,13 @@ int store_life_settle(struct store *s, const struct hub *h, const struct batch *
 				 .rolled_back = suspect || h->rolled_back,
 				 .at_end = is_at_end(b),
 				 .now_ms = now_ms };
-	struct hub_life l = hub_life_of(h);
 	struct hub copy = *h;
-	int r;
+	struct hub_life l;
+	int r = follow(s, &copy, b, now_ms);
 
+	if (r < 0)
+		return r;
+	l = hub_life_of(&copy);
 	if (!life_drained(&l, &k))
 		return 0;
 	r = store_life_on(s, &copy, &rq);

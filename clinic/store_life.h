@@ -24,7 +24,8 @@ int store_life_on(struct store *s, struct hub *h, const struct life_request *rq)
 int store_life_told(struct store *s, const struct hub *h, uint64_t *ret);
 
 /*
- * store_life_settle - the end of a drain, in the transaction that has just stored a batch: the hub is RETIRED if
+ * store_life_settle - what a hub says of its end. One that says that it has retired is to be drained, if it is not yet: an order that
+ * was taken back too late has taken effect. And the end of a drain, in the transaction that has just stored a batch: the hub is RETIRED if
  * life_drained says so, with a line in its journal.
  *
  * h        as it was read before the batch

@@ -687,6 +687,15 @@ void enrolling_on_acknowledged(struct enrolling *e)
 	drain(e);
 }
 
+void enrolling_on_leaving(struct enrolling *e, bool leaving)
+{
+	int r = identity_store_leaving(e->store, leaving);
+
+	if (r < 0)
+		log_err("enrolment-file", "error=\"%s\" do=\"check the disk\"",
+			err_text(r));
+}
+
 void enrolling_on_anchor(struct enrolling *e, const struct msg_anchor *piece)
 {
 	int r = anchor_next_add(&e->next, piece);

@@ -53,6 +53,8 @@ void enrolling_on_hubd(struct enrolling *e);
 void enrolling_on_store(struct enrolling *e);
 /* The clinic has acknowledged something over the uplink. */
 void enrolling_on_acknowledged(struct enrolling *e);
+/* An order to retire this hub is there, or not any more. */
+void enrolling_on_leaving(struct enrolling *e, bool leaving);
 /* A piece of the clinic's root, by the config. */
 void enrolling_on_anchor(struct enrolling *e, const struct msg_anchor *piece);
 void enrolling_on_sign_keys(struct enrolling *e, const struct msg_sign_keys *keys);

@@ -176,10 +176,29 @@ static int open_device(struct identity_store *s)
 
 /* --- opening -------------------------------------------------------------------------------------- */
 
+#define FILE_LEAVING "leaving"
+#define FILE_LEFT "left"
+
+/* While the file is here: what is to be recognised later is durable before it goes. */
+static int note_left(const struct identity_store *s)
+{
+	uint8_t file[IDENTITY_TRUST_MAX], hash[SHA256_LEN];
+	int n;
+
+	if (!file_exists(s->dir, FILE_LEAVING))
+		return 0;
+	n = identity_store_trust(s, file);
+	if (n < 0)
+		return n == -ENOENT ? 0 : n;
+	crypto_sha256(file, (size_t)n, hash);
+	return file_replace(s->dir, FILE_LEFT, hash, sizeof(hash));
+}
+
 static int forget(struct identity_store *s)
 {
 	static const char *const names[] = { "clinic.trust", "next",	     "current",
-					     "identity.key", "identity.crt", "root.crt" };
+					     "identity.key", "identity.crt", "root.crt",
+					     FILE_LEAVING };
 	struct identity_state state = { .resetting = true, .epoch = s->state.epoch };
 	int r;
 
@@ -188,6 +207,8 @@ static int forget(struct identity_store *s)
 	r = write_state(s, state);
 	if (r == 0)
 		r = file_erase(s->dir, "ticket");
+	if (r == 0)
+		r = note_left(s);
 	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(*names); i++) {
 		r = file_remove(s->dir, names[i]);
 		FAILPOINT("identity.forget.between");
@@ -521,6 +542,29 @@ int identity_store_pem(const struct identity_store *s, enum identity_which which
 		return -EIO;
 	}
 	return identity_pem_key(k, ret->key);
+}
+
+int identity_store_leaving(const struct identity_store *s, bool leaving)
+{
+	if (!leaving)
+		return file_remove(s->dir, FILE_LEAVING);
+	return file_exists(s->dir, FILE_LEAVING)
+		       ? 0
+		       : file_replace(s->dir, FILE_LEAVING, (const uint8_t *)"", 0);
+}
+
+bool identity_store_left(const struct identity_store *s, const uint8_t *file, size_t len)
+{
+	uint8_t hash[SHA256_LEN], kept[SHA256_LEN + 1];
+
+	crypto_sha256(file, len, hash);
+	return file_read(s->dir, FILE_LEFT, kept, sizeof(kept)) == SHA256_LEN &&
+	       memcmp(hash, kept, sizeof(hash)) == 0;
+}
+
+int identity_store_go_back(const struct identity_store *s)
+{
+	return file_remove(s->dir, FILE_LEFT);
 }
 
 int identity_store_trust(const struct identity_store *s,

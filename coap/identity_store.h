@@ -9,6 +9,8 @@
  *   ticket                key and certificate of a ticket (hub/core/ticket.h), until the first credential is confirmed
  *   enrol-a, enrol-b      highest epoch in use so far, keys used up, a reset that was begun; equal but for a power cut
  *   clinic.trust          as it came (its signature is looked at by whoever reads it)
+ *   leaving               there is an order to retire this hub; empty
+ *   left                  SHA-256 of the clinic.trust of the clinic that it has left by such an order, after a factory reset
  *   identity.key, identity.crt   PEM, as 'clinicctl hub add' makes them: a credential in use, if there is no 'current'.
  *                         Its key then is the device key too, as the hub's id comes from it
  *
@@ -104,6 +106,13 @@ int identity_store_request(const struct identity_store *s, const uint8_t **ret);
 /* identity_store_pem - Returns 0, -ENOENT (not there, or without certificate), or -EIO. */
 int identity_store_pem(const struct identity_store *s, enum identity_which which,
 		       struct identity_pem *ret);
+
+/* identity_store_leaving - an order to retire is there, or is not any more. Returns 0 when it is durable, or as file_replace. */
+int identity_store_leaving(const struct identity_store *s, bool leaving);
+/* identity_store_left - is this file of the clinic that the hub has left last? So it is not taken by itself. */
+bool identity_store_left(const struct identity_store *s, const uint8_t *file, size_t len);
+/* identity_store_go_back - a person wants it to be taken again. Returns 0, or as file_remove. */
+int identity_store_go_back(const struct identity_store *s);
 
 /* identity_store_trust - the file clinic.trust. Returns the length, or an error as of file_read. */
 int identity_store_trust(const struct identity_store *s,

@@ -79,6 +79,8 @@ enum setup_trust setup_take_trust(struct identity_store *s, const char *boot,
 		ret->err = -ESTALE;
 	if (ret->err)
 		return SETUP_TRUST_REFUSED;
+	if (identity_store_left(s, found, (size_t)len))
+		return SETUP_TRUST_LEFT;
 	ret->err = identity_store_do(s, &keep, found, (size_t)len);
 	return ret->err ? SETUP_TRUST_UNKEPT : SETUP_TRUST_TAKEN;
 }

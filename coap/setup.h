@@ -19,6 +19,7 @@ enum setup_trust {
 	SETUP_TRUST_TAKEN,    /* it is durable */
 	SETUP_TRUST_SAME,     /* it is the one in use */
 	SETUP_TRUST_IGNORED, /* another one, good or not: this hub knows a clinic already */
+	SETUP_TRUST_LEFT, /* that of the clinic that this hub has left: a person has to want it */
 	SETUP_TRUST_REFUSED, /* for 'err' */
 	SETUP_TRUST_UNKEPT, /* good, but could not be written, for 'err'; at the next start again */
 };
@@ -31,7 +32,8 @@ struct setup_trust_file {
 };
 
 /*
- * setup_take_trust - BOOT/clinic.trust, if there is one.
+ * setup_take_trust - BOOT/clinic.trust, if there is one. What was left there by the clinic that has retired this hub is not taken
+ * by itself (identity_store_go_back); a file that this clinic makes anew is another one.
  *
  * now_s   UTC; how late it is at least, as far as this machine knows
  * ret     the file that was found; not of SETUP_TRUST_NONE, and not filled of one that cannot be read

@@ -21,18 +21,20 @@
 
 struct args {
 	const char *state_dir, *boot_dir;
-	bool label, reset;
+	bool label, reset, again;
 };
 
 static void help(void)
 {
-	puts("usage: hub-setup [--state DIR] [--boot DIR] [--label | --reset]\n\n"
+	puts("usage: hub-setup [--state DIR] [--boot DIR] [--label | --reset | "
+	     "--again]\n\n"
 	     "Makes the hub's device key at the first start, takes clinic.trust from the "
 	     "boot "
 	     "partition,\nand says the label and the fingerprint of the clinic.\n\n"
 	     "  --label      only show these, with the QR code; change nothing\n"
 	     "  --reset      its step of a factory reset: forget the clinic, keep the "
 	     "device key\n"
+	     "  --again      take also the file of the clinic that has retired this hub\n"
 	     "  --state DIR  hub-coap's files (/var/lib/hub/coap)\n"
 	     "  --boot DIR   the boot partition (/boot)\n"
 	     "  --help, --version");
@@ -46,6 +48,7 @@ static int parse(int argc, char **argv, struct args *ret)
 		{ "boot", required_argument, NULL, 'b' },
 		{ "label", no_argument, NULL, 'l' },
 		{ "reset", no_argument, NULL, 'r' },
+		{ "again", no_argument, NULL, 'a' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -59,6 +62,7 @@ static int parse(int argc, char **argv, struct args *ret)
 		case 'b': ret->boot_dir = optarg; break;
 		case 'l': ret->label = true; break;
 		case 'r': ret->reset = true; break;
+		case 'a': ret->again = true; break;
 		case 'h': help(); return EX_OK;
 		case 'v': puts("hub-setup " HUB_VERSION); return EX_OK;
 		default:
@@ -106,6 +110,15 @@ static void say_trust(struct setup_trust_file *f, enum setup_trust outcome)
 			 "get another clinic, reset it to factory state first\"",
 			 f->err ? "unknown" : f->fingerprint);
 		break;
+	case SETUP_TRUST_LEFT:
+		log_warn("clinic-trust-left",
+			 "clinic=\"%s\" fingerprint=\"%s\" why=\"this clinic has retired "
+			 "the "
+			 "hub\" do=\"put the other clinic's file in its place; to go "
+			 "back, "
+			 "have this one make a new file, or run hub-setup --again\"",
+			 clinic_text(f), f->fingerprint);
+		break;
 	case SETUP_TRUST_REFUSED:
 		log_err("clinic-trust-refused", "why=\"%s\"%s%s do=\"%s\"",
 			setup_refusal(f->err), f->field ? " field=" : "",
@@ -134,6 +147,7 @@ static void say_ticket(struct setup_trust_file *f, enum setup_trust outcome,
 			 "ticket=%s why=\"this hub has enrolled, or has another clinic\"",
 			 *id ? id : "unknown");
 		break;
+	case SETUP_TRUST_LEFT:
 	case SETUP_TRUST_REFUSED:
 		log_err("ticket-refused",
 			"ticket=%s why=\"%s\"%s%s do=\"have the clinic make another one: "
@@ -257,6 +271,8 @@ static int set_up(const struct args *a)
 
 	if (open_store(a, &s))
 		return EX_IOERR;
+	if (a->again && identity_store_go_back(s))
+		log_err("state", "error=\"not written\" do=\"check the disk\"");
 	say_trust(&found, setup_take_trust(s, a->boot_dir, (int64_t)time(NULL), &found));
 	take_ticket(s, a);
 	k = identity_store_kept(s);

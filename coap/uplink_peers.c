@@ -191,6 +191,8 @@ static void on_hubd_message(void *arg, struct ipc *link, const struct msg *m)
 		on_config(u, &m->coap_config);
 	else if (m->kind == MSG_TIME)
 		on_time(u, &m->time);
+	else if (m->kind == MSG_LEAVING && u->enrolling)
+		enrolling_on_leaving(u->enrolling, m->leaving.leaving);
 	else if (m->kind == MSG_ANCHOR && u->enrolling)
 		enrolling_on_anchor(u->enrolling, &m->anchor);
 	else if (m->kind == MSG_VERDICT)

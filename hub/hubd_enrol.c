@@ -69,6 +69,15 @@ void hubd_send_root(struct hubd *h)
 	} while (at < total);
 }
 
+void hubd_send_leaving(struct hubd *h)
+{
+	const struct msg m = { .kind = MSG_LEAVING,
+			       .leaving.leaving =
+				       orders_retire(&h->orders) != COMMAND_RETIRE_NONE };
+
+	hubd_send(h->coap, &m);
+}
+
 /* Said again at each connection, so a cut here is mended by the next one. */
 void hubd_on_anchor(struct hubd *h, const struct msg_status *s)
 {

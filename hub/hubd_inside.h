@@ -160,6 +160,8 @@ void hubd_on_retired(struct hubd *h);
 void hubd_open_trusted(struct hubd *h);
 /* The clinic's root, as the config in use has it, to hub-coap. */
 void hubd_send_root(struct hubd *h);
+/* Whether there is an order to retire, to hub-coap. */
+void hubd_send_leaving(struct hubd *h);
 /* By which one hub-coap knows the clinic: that of the config, alone? */
 void hubd_on_anchor(struct hubd *h, const struct msg_status *s);
 void hubd_on_enrolment(struct hubd *h, const struct msg_enrolment *e);

@@ -68,8 +68,10 @@ static void tell_result(void *arg, const struct msg_command_result *r)
 	struct hubd *h = arg;
 	const struct msg m = { .kind = MSG_COMMAND_RESULT, .command_result = *r };
 
-	if (orders_retire(&h->orders) != h->told_retire)
+	if (orders_retire(&h->orders) != h->told_retire) {
 		hubd_send_config(h, h->store);
+		hubd_send_leaving(h);
+	}
 	hubd_tell_health(h);
 	hubd_send(h->coap, &m);
 }

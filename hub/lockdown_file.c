@@ -14,6 +14,7 @@
 static const uint8_t magic[4] = { 'H', 'L', 'C', 'K' };
 static const char *const names[LOCKDOWN_COPIES] = { "lockdown-a", "lockdown-b" };
 
+#define FILE_LOCKED "lockdown-locked"
 #define FILE_KEPT "lockdown-kept"
 static const uint8_t kept[] = { '1', '\n' };
 
@@ -95,13 +96,34 @@ int lockdown_file_load(const char *dir, unsigned copy, struct lockdown_held *ret
 	return n < 0 ? n : lockdown_file_decode(buf, (size_t)n, ret);
 }
 
+/* What reset_rule.h calls locked. */
+static bool is_locked(const struct lockdown_held *h)
+{
+	return h->level >= LOCKDOWN_QUARANTINED && h->how == COMMAND_RETIRE_NONE;
+}
+
+int lockdown_file_mark(const char *dir, const struct lockdown_held *h)
+{
+	if (!is_locked(h))
+		return file_remove(dir, FILE_LOCKED);
+	return file_exists(dir, FILE_LOCKED)
+		       ? 0
+		       : file_replace(dir, FILE_LOCKED, kept, sizeof(kept));
+}
+
 int lockdown_file_save(const char *dir, unsigned copy, const struct lockdown_held *h)
 {
 	uint8_t buf[LOCKDOWN_FILE_LEN];
-	int r;
+	struct lockdown_held other;
+	int r = is_locked(h) ? lockdown_file_mark(dir, h) : 0;
 
+	if (r)
+		return r;
 	lockdown_file_encode(h, buf);
 	r = file_replace(dir, names[copy], buf, sizeof(buf));
+	if (r == 0 && !is_locked(h) &&
+	    (lockdown_file_load(dir, 1 - copy, &other) || !is_locked(&other)))
+		r = lockdown_file_mark(dir, h);
 	if (r == 0 && copy == 0)
 		FAILPOINT("hubd.lockdown.first");
 	else if (r == 0)

@@ -7,6 +7,10 @@
  * A hub that had a level and does not know it any more is locked. One that never had one, because it is new or its
  * program was of before there were levels, is not: nothing has happened to it. The third file tells them apart; it is
  * written when both copies are there, or one was found, and stays until a factory reset.
+ *
+ * 'lockdown-locked' says that a factory reset is not to begin: level 2 or above, and no order to retire. It is there before a
+ * copy says so, and goes when none does; so a power cut before hub-store has heard of the level (storage/reset_rule.h) leads to
+ * no reset, behind which nobody would be known who may release this hub. hub-store-reset.service looks for it.
  */
 #include "hub/crypto/crypto.h"
 #include "hub/lockdown.h"
@@ -36,6 +40,9 @@ int lockdown_file_provision(const char *dir);
  * Returns 0, or an error of lockdown_file_save: nothing may go on, for nobody would do it later.
  */
 int lockdown_file_renew(const char *dir);
+
+/* lockdown_file_mark - 'lockdown-locked', as the level that was found at a start wants it. Returns 0, or as file_replace. */
+int lockdown_file_mark(const char *dir, const struct lockdown_held *h);
 
 /* lockdown_file_encode - one copy. */
 void lockdown_file_encode(const struct lockdown_held *h,

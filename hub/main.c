@@ -96,6 +96,7 @@ static void on_up(void *arg, struct ipc *link)
 	if (link == h->coap) {
 		hubd_send_floor(h); /* before it connects to anybody */
 		hubd_send_proven(h);
+		hubd_send_leaving(h);
 		hubd_send_root(h); /* so that it knows whom it meets */
 	}
 	hubd_send_config(h, link);

@@ -41,6 +41,18 @@ static void open_triggers(struct orders *o, const uint8_t *boot)
 	triggers_init(&o->triggers, r ? NULL : &held, &o->lockdown, boot, rt_mono());
 }
 
+/* What no copy says, as both are damaged, is said by this. */
+static void mark_lock(struct orders *o)
+{
+	const struct lockdown_held h = { .level = lockdown_level(&o->lockdown),
+					 .how = lockdown_how(&o->lockdown) };
+	int r = lockdown_file_mark(o->dir, &h);
+
+	if (r)
+		log_err("lockdown-file", "error=\"%s\" do=\"check the disk\"",
+			err_text(r));
+}
+
 void orders_open(struct orders *o, const char *dir, struct settings *settings,
 		 const struct timefloor *floor, const struct orders_hooks *hooks,
 		 void *arg)
@@ -61,6 +73,7 @@ void orders_open(struct orders *o, const char *dir, struct settings *settings,
 	}
 	lockdown_init(&o->lockdown, first ? &a : load(dir, 0, &a),
 		      first ? NULL : load(dir, 1, &b), boot, rt_mono());
+	mark_lock(o);
 	open_triggers(o, boot);
 	sealing_open(&o->sealing, dir, settings);
 }

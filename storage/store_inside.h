@@ -85,7 +85,8 @@ struct retiring {
 	struct mono rule_again_at, again_at;
 	bool empty; /* the clinic has all, */
 	struct mono empty_since;
-	bool asked; /* for the reset, since the start */
+	bool asked;  /* for the reset, since the start */
+	bool looked; /* for one that a lock stands in the way of, since the start */
 };
 
 /* What the clinic is told of hub and devices. Fields are private to store_status.c; all zero at first. */

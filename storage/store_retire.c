@@ -39,11 +39,27 @@ void store_retire_open(struct store *s)
 	s->retiring.rule = reset_rule_load(s->dir);
 }
 
+/* Of a locked hub the first step of a reset was left out (rootfs/units): what was asked for must not happen weeks later. */
+static void refuse_reset(struct store *s)
+{
+	if (s->retiring.looked)
+		return;
+	s->retiring.looked = true;
+	if (!file_exists(s->dir, RESET_ASKED))
+		return;
+	if (file_remove(s->dir, RESET_ASKED) == 0)
+		log_err("reset-refused",
+			"locked=1 do=\"have its clinic release this hub, or retire it: a "
+			"reset does not unlock it; nothing was changed\"");
+}
+
 static void keep_rule(struct store *s, struct mono now)
 {
 	struct retiring *t = &s->retiring;
 	int want = (int)rule_of(&s->config), r;
 
+	if (want == RESET_RULE_LOCKED)
+		refuse_reset(s);
 	if (want == t->rule || !mono_reached(now, t->rule_again_at))
 		return;
 	r = reset_rule_save(s->dir, (enum reset_rule)want);

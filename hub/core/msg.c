@@ -908,6 +908,16 @@ static void get_command_result(struct in *in, struct msg *m)
 	get_result(in, &m->command_result);
 }
 
+static void put_leaving(struct writer *w, const struct msg *m)
+{
+	write_u8(w, m->leaving.leaving);
+}
+
+static void get_leaving(struct in *in, struct msg *m)
+{
+	m->leaving.leaving = get_bool(in);
+}
+
 static void put_test(struct writer *w, const struct msg *m)
 {
 	write_be32(w, m->test.ms_left);
@@ -1294,6 +1304,7 @@ static const struct row {
 	{ MSG_COMMAND, BIT(ROLE_COAP), BIT(ROLE_HUBD), put_command, get_command },
 	{ MSG_COMMAND_RESULT, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_command_result,
 	  get_command_result },
+	{ MSG_LEAVING, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_leaving, get_leaving },
 	{ MSG_TEST, BIT(ROLE_HUBD), BIT(ROLE_BLE), put_test, get_test },
 	{ MSG_FENCE, BIT(ROLE_HUBD), BIT(ROLE_BLE) | BIT(ROLE_STORE), put_fence,
 	  get_fence },

@@ -95,6 +95,8 @@ enum msg_kind {
 	MSG_BONDED = 0x42,
 	/* hubd -> hub-ble: for so long readings are tests */
 	MSG_TEST = 0x46,
+	/* hubd -> hub-coap: an order to retire is there, or is not any more */
+	MSG_LEAVING = 0x47,
 	/* hub-ble -> hub-bondinfo, and its answer */
 	MSG_LINK_ASK = 0x50,
 	MSG_LINK_FACTS = 0x51,
@@ -362,6 +364,10 @@ struct msg_command {
 struct msg_command_result {
 	uint64_t counter; /* 0: there was none */
 	enum command_result result;
+};
+
+struct msg_leaving {
+	bool leaving; /* the next factory reset is the end of this hub at this clinic */
 };
 
 struct msg_test {
@@ -694,6 +700,7 @@ struct msg {
 		struct msg_fence fence; /* also of MSG_FENCED */
 		struct msg_enrolment enrolment;
 		struct msg_anchor anchor;
+		struct msg_leaving leaving;
 		struct msg_sign_keys sign_keys;
 		struct msg_identity identity;
 		struct msg_bonded bonded;

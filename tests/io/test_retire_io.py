@@ -28,9 +28,9 @@ factory_io = importlib.import_module("test_factory_io")
 PEOPLE = (("doc", "clinician"), ("tech", "technician"), ("tech-2", "technician"))
 NORMAL, QUARANTINED, RETIRED = 0, 2, 4
 DRAIN, DISCARD = 1, 2
-HEAD = ">4sBQBI16sQIQBBBq"  # of a copy of the level: docs/MESSAGES.md
+HEAD = ">4sBQBI16sQIQBBBqI"  # of a copy of the level: docs/MESSAGES.md
 # what a factory reset leaves of a hub
-LEFT = ["coap/device", "coap/device.copy", "coap/enrol-a", "coap/enrol-b", "hubd/lockdown-a", "hubd/lockdown-b", "hubd/lockdown-kept"]
+LEFT = ["coap/device", "coap/device.copy", "coap/enrol-a", "coap/enrol-b", "coap/left", "hubd/lockdown-a", "hubd/lockdown-b", "hubd/lockdown-kept"]
 # of a retirement, where each program can be cut off
 LAST = "store.retire.drained"
 STEPS = {"hub-store": ("store.retire.rule", "store.retire.given", "store.retire.drained", "store.retire.asked"),
@@ -182,6 +182,8 @@ class Retire(unittest.TestCase):
         self.erase(h)
         # its next life
         other.start("clinicd")
+        self.assertIn("clinic-trust-left", h.set_up())  # that of the clinic it comes from is there still
+        self.assertFalse((h.hub / "coap/clinic.trust").exists())
         (h.boot / "clinic.trust").unlink()
         other.ctl("trust", other.dir, "-o", h.boot / "clinic.trust", "--enrol",
                   f"name={enrol_hub.SERVER},address=127.0.0.1,port={other.enrol_port}")
@@ -282,6 +284,24 @@ class Retire(unittest.TestCase):
         self.assertIn("was cancelled", h.ctl("command", "sign", h.dir, "home", waits, "--as", "tech", code=1))
         self.assertGreater(waits, first)
 
+    def test_cancelled_too_late(self):
+        """It is taken back at the clinic just as the hub comes to its end: what the hub says last decides, on both sides."""
+        h = self.home
+        h.measure(121, 1, 1)
+        self.assertEqual(h.retire(), 1)
+        for name in ("hub-coap", "hubd"):
+            h.kill(name)
+        h.day_passes(level=RETIRED)
+        cancel = h.order("--cancel", "--as", "tech-2")["counter"]
+        self.assertEqual(h.status()["state"], "active")
+        h.start("hubd", "hub-coap")
+        h.wait("the clinic knows the truth", lambda: h.again() or h.status()["state"] == "retired")
+        self.assertNotEqual(h.orders()[cancel]["state"], "done")
+        self.assertIn("came too late", h.ctl("held", h.dir, "home", "--journal"))
+        self.assertEqual((h.status()["missing"], h.status()["highest"] > 0), (0, True))
+        h.wait_end()
+        self.erase(h)
+
     def test_reset_by_hand(self):
         """With an order to retire somebody at the hub need not wait; the clinic is told by a person."""
         h = self.home
@@ -309,25 +329,25 @@ class Retire(unittest.TestCase):
         h.switch_off()
         before = h.left()
         (h.hub / "store" / "reset").touch()
+        mark = h.hub / "hubd" / "lockdown-locked"
+        mark.unlink()  # hub-store knows by itself
         (status, said), = h.reset()
         self.assertEqual(status, 0)
         self.assertIn("reset-refused locked=1", said)
+        mark.touch()
         self.assertEqual(h.left(), before)
-        # even where hub-store had no time to hear of it the level stays
-        shutil.copytree(h.hub, h.top / "used")
+        # where hub-store had no time to hear of it nothing begins: in factory state nobody could release this hub
         (h.hub / "store" / "reset-rule").unlink()
         (h.hub / "store" / "reset").touch()
-        self.erase(h)
-        h.start("hubd")
-        h.wait("hubd", (h.hub / "hubd" / "engine.share").exists)
-        self.assertEqual((h.held()[1], h.held("b")[1]), (QUARANTINED, QUARANTINED))
-        h.kill("hubd")
-        shutil.rmtree(h.hub)
-        shutil.copytree(h.top / "used", h.hub)
+        self.assertEqual(h.reset(), [])
         h.switch_on()
+        h.wait("it is refused", lambda: "reset-refused locked=1" in h.log("hub-store"))
+        self.assertFalse((h.hub / "store" / "reset").exists())
+        self.assertTrue((h.hub / "store" / "reset-rule").exists())
+        self.assertEqual((h.held()[1], h.held("b")[1]), (QUARANTINED, QUARANTINED))
         h.retire()
         h.hurry("nothing waits", lambda: h.status()["hub_queued"] == 0 and h.status()["missing"] == 0)
-        h.wait("the lock stands in no reset's way", lambda: not (h.hub / "store" / "reset-rule").exists())
+        h.wait("the lock stands in no reset's way", lambda: not (h.hub / "store" / "reset-rule").exists() and not mark.exists())
         h.switch_off()
         (h.hub / "store" / "reset").touch()
         self.erase(h)

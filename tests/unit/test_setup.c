@@ -308,5 +308,44 @@ static void test_disk(void)
 	temp_dir_remove(top);
 }
 
-TEST_MAIN("setup", test_start, test_only_in_factory, test_after_reset, test_its_time,
-	  test_damage, test_held_is_damaged, test_ticket, test_ticket_refused, test_disk)
+/* The clinic that has retired it: its file, as it lies there still, is known. */
+static void test_left(void)
+{
+	struct identity_store *s = fresh();
+	const struct enrol_action forget = { .what = ENROL_FORGET };
+	struct setup_trust_file f;
+
+	(void)put_in("ours");
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	/* a reset without such an order, and an order that was taken back: the same file again */
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK_INT(identity_store_leaving(s, true), 0);
+	CHECK_INT(identity_store_leaving(s, true), 0);
+	CHECK_INT(identity_store_leaving(s, false), 0);
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK_INT(identity_store_leaving(s, true), 0);
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_LEFT);
+	CHECK_STR(f.trust.clinic, "ours");
+	identity_store_free(s);
+	s = open_store();
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_LEFT);
+	/* that of another clinic; and this one's when that is over */
+	(void)put_in("theirs");
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	(void)put_in("ours"); /* made anew */
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK_INT(identity_store_leaving(s, true), 0);
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_LEFT);
+	CHECK_INT(identity_store_go_back(s), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	identity_store_free(s);
+}
+
+TEST_MAIN("setup", test_start, test_left, test_only_in_factory, test_after_reset,
+	  test_its_time, test_damage, test_held_is_damaged, test_ticket,
+	  test_ticket_refused, test_disk)
