@@ -463,6 +463,7 @@ FAST_SCRIPTS += io/test_root_io.py io/test_renewal_io.py io/test_ordered_test.py
 FAST_SCRIPTS += io/test_door_records.py io/test_door_visit.py
 FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
+FAST_SCRIPTS += io/test_fido_io.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres net/shift.so)
@@ -489,7 +490,7 @@ check-peers: need-build need-peers deps
 # our two ends against DTLS, CoAP and CBOR of other people
 check-interop: need-build need-interop all
 	@echo '== uploads to and from peers that nobody here wrote'
-	$(Q)$(MAKE) $(addprefix $(O)/tests/interop/,clinicd-dtls12 terminator) $(O)/tests/io/play_enrol
+	$(Q)$(MAKE) $(addprefix $(O)/tests/interop/,clinicd-dtls12 terminator) $(O)/tests/io/play_enrol $(O)/tests/io/clinicctl-fido-sockets
 	$(Q)$(MAKE) O=$(O)/failpoints FAILPOINTS=1 $(O)/failpoints/tests/interop/clinicd-dtls12
 	$(Q)tests/interop/peers.sh build
 	$(Q)tests/interop/interop.py $(O)
@@ -652,6 +653,7 @@ fuzz_bondinfo := $(bondinfo_pure) $(core)
 fuzz_config := $(core)
 fuzz_command := hub/command.o $(core)
 fuzz_cose := $(core)
+fuzz_fido := clinic/fido_file.o clinic/fido_talk.o $(clinic)
 fuzz_certs_only := $(core)
 fuzz_csr := hub/crypto/csr.o $(core) $(crypto)
 fuzz_manifest := $(core)
@@ -688,7 +690,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs risk enrol_words trusted
+FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs risk enrol_words trusted fido
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)

@@ -385,7 +385,10 @@ static int add_signature(const struct args *a, struct made *m,
 				    a->key ? "" : "; or say where it is with --key");
 	r = signing_sign1(key, SIGN_CONTEXT_TOKEN, payload, (size_t)n, m->cose[at],
 			  sizeof(m->cose[at]));
+	snprintf(why, sizeof(why), "%s", r < 0 ? signing_why(key) : "");
 	signing_close(key);
+	if (*why)
+		return ctl_complain(ctl_exit_code(r), "%s; nothing was made", why);
 	if (r < 0 || sign1_open_by(SIGN_CONTEXT_TOKEN, &by->signer, m->cose[at],
 				   (size_t)r, &back, &back_len) < 0)
 		return ctl_complain(CTL_FAILED,

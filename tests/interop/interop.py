@@ -31,8 +31,9 @@ import gocoap  # noqa: E402
 import libcoap  # noqa: E402
 import plain  # noqa: E402
 import shark  # noqa: E402
+import trussed  # noqa: E402
 
-GROUPS = (californium, libcoap, gocoap, plain, shark, cose, enrol, enrol_californium)
+GROUPS = (californium, libcoap, gocoap, plain, shark, cose, enrol, enrol_californium, trussed)
 
 
 class Environment:
@@ -43,6 +44,7 @@ class Environment:
         self.libcoap = tool(HERE / 'libcoap' / 'build.sh', 'path')
         self.servers = tool(HERE / 'libcoap' / 'build.sh', 'servers')
         self.gocoap = tool(HERE / 'gocoap' / 'build.sh', 'path')
+        self.trussed = tool(HERE / 'trussed' / 'build.sh', 'path')
         self._jars = tool(HERE / 'californium' / 'build.sh', 'path')
 
     def java(self, program):
@@ -57,6 +59,8 @@ def run(case, env):
     why = None
     if case.peer == gocoap.PEER and not gocoap.program(env):
         why = 'no Go, or older than 1.20'
+    if case.peer == trussed.PEER and not trussed.program(env):
+        why = 'no Cargo, or older than 1.85'
     if case.peer == libcoap.TLS['mbedtls'] and not (env.servers / 'mbedtls').exists():
         why = "its source archive was not to be had, see 'tests/interop/libcoap/build.sh build'"
     if why:

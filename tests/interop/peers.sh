@@ -22,6 +22,7 @@ case "${1:-} ${2:-}" in
 	californium build
 	libcoap build
 	"$here/gocoap/build.sh" build
+	"$here/trussed/build.sh" build
 	;;
 'path python' | 'path californium' | 'path libcoap') "$2" path ;;
 '--help ' | '-h ') usage ;;

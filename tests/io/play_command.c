@@ -15,6 +15,8 @@
  *   unknown      the signer's number is nobody's
  *   different    the two have signed two things
  *   one-role     one has signed twice, as two people
+ *   fido-XX:NAME nothing but what NAME's security key says: flags XX, in hex. There is none, it is his file's private key
+ *   plain:NAME   nothing; NAME has signed as with a plain key
  * It prints the counter.
  */
 #include <stdio.h>
@@ -24,6 +26,7 @@
 
 #include "clinic/folder.h"
 #include "clinic/store_command.h"
+#include "hub/core/fido.h"
 #include "hub/crypto/crypto.h"
 
 static int fail(const char *what)
@@ -46,9 +49,29 @@ static void spoil(struct command *c, const char *what)
 		c->verb = COMMAND_REBOOT;
 }
 
+/* As a security key with these flags does it, if flags are not negative. Returns the length, or a negative value. */
+static int sign(const uint8_t private[static P256_PRIVATE_LEN], const uint8_t *payload,
+		size_t len, long flags, uint8_t ret[static COMMAND_SIGNED_MAX])
+{
+	uint8_t auth[FIDO_AUTH_LEN] = { 0 }, hash[SHA256_LEN], bytes[FIDO_SIGNED_LEN],
+		signature[P256_SIGNATURE_LEN];
+
+	if (flags < 0)
+		return sign1_make(SIGN_CONTEXT_COMMAND, private, payload, len, ret,
+				  COMMAND_SIGNED_MAX);
+	crypto_sha256((const uint8_t *)FIDO_RP_ID, strlen(FIDO_RP_ID), auth);
+	auth[FIDO_HASH_LEN] = (uint8_t)flags;
+	if (sign1_hash(SIGN_CONTEXT_COMMAND, payload, len, hash))
+		return -1;
+	fido_signed_bytes(auth, hash, bytes);
+	if (p256_sign(private, bytes, sizeof(bytes), signature))
+		return -1;
+	return cose_frame_fido(payload, len, auth, signature, ret, COMMAND_SIGNED_MAX);
+}
+
 /* Returns false if that does not work. */
 static bool add_signature(const char *dir, struct store *store, const char *who,
-			  const struct command *c, struct order *o)
+			  const struct command *c, long flags, struct order *o)
 {
 	uint8_t private[P256_PRIVATE_LEN], payload[COMMAND_PAYLOAD_MAX];
 	char name[SIGNER_NAME_MAX + 16], why[FOLDER_WHY_MAX];
@@ -60,8 +83,7 @@ static bool add_signature(const char *dir, struct store *store, const char *who,
 	if (n < 0 || store_signer_by_name(store, who, &by) ||
 	    folder_read(dir, name, private, sizeof(private), why))
 		return false;
-	n = sign1_make(SIGN_CONTEXT_COMMAND, private, payload, (size_t)n,
-		       o->signed_bytes[at], COMMAND_SIGNED_MAX);
+	n = sign(private, payload, (size_t)n, flags, o->signed_bytes[at]);
 	o->lens[at] = (size_t)n;
 	o->persons[at] = by.signer.person;
 	o->roles[at] = by.signer.role;
@@ -75,14 +97,19 @@ static bool make(const char *dir, struct store *store, struct order *o, const ch
 	bool two = o->command.level == COMMAND_LEVEL_SEALED;
 
 	spoil(&c, what);
+	if (strncmp(what, "fido-", 5) == 0)
+		return add_signature(dir, store, strchr(what, ':') + 1, &c,
+				     strtol(what + 5, NULL, 16), o);
+	if (strncmp(what, "plain:", 6) == 0)
+		return add_signature(dir, store, what + 6, &c, -1, o);
 	if (!add_signature(dir, store, strcmp(what, "bad-role") == 0 ? "doc" : "tech", &c,
-			   o))
+			   -1, o))
 		return false;
 	if (strcmp(what, "different") == 0)
 		c.level = COMMAND_LEVEL_QUARANTINED;
 	if (two &&
 	    !add_signature(dir, store, strcmp(what, "one-role") == 0 ? "tech-2" : "doc",
-			   &c, o))
+			   &c, -1, o))
 		return false;
 	if (strcmp(what, "signature") == 0)
 		o->signed_bytes[0][o->lens[0] - 1] ^= 1;
