@@ -102,7 +102,7 @@ void board_show(struct board *b, enum pattern_colour c, uint8_t brightness)
 	unsigned lamps = pattern_lamps(c, b->there);
 
 	for (enum lamp l = 0; l < LAMPS; l++)
-		put_lamp(b, l, lamps & 1u << l ? brightness : 0);
+		put_lamp(b, l, (lamps & 1u << l) != 0 ? brightness : 0);
 }
 
 void board_tone(struct board *b, uint16_t hz)

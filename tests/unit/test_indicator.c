@@ -6,7 +6,7 @@
 #include "hub/advice.h"
 #include "hub/indicator.h"
 
-enum { S = 1000, HOUR = 3600 * S };
+static const uint64_t S = 1000, HOUR = 3600000;
 
 static struct indicator i;
 static uint64_t now_ms;

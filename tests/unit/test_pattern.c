@@ -24,7 +24,7 @@ static void spell(const struct pattern *p, char ret[static WORD_MAX])
 	char word[2 * WORD_MAX] = "", turned[WORD_MAX];
 
 	if (p->colour == COLOUR_NONE || p->count == 0) {
-		strcpy(ret, p->colour == COLOUR_NONE ? "dark" : "lit");
+		snprintf(ret, WORD_MAX, "%s", p->colour == COLOUR_NONE ? "dark" : "lit");
 		return;
 	}
 	for (size_t n = 0; n < 2 * p->count; n++)
@@ -33,7 +33,7 @@ static void spell(const struct pattern *p, char ret[static WORD_MAX])
 		memcpy(turned, word + n, p->count);
 		turned[p->count] = '\0';
 		if (n == 0 || strcmp(turned, ret) < 0)
-			strcpy(ret, turned);
+			memcpy(ret, turned, p->count + 1);
 	}
 }
 
