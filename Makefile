@@ -464,6 +464,7 @@ FAST_SCRIPTS += io/test_door_records.py io/test_door_visit.py
 FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 FAST_SCRIPTS += io/test_fido_io.py
+FAST_SCRIPTS += io/test_console_session.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres net/shift.so)
@@ -730,7 +731,7 @@ install-clinic: $(O)/clinicd $(O)/clinicctl $(O)/clinicctl-fido
 	install -D -s $(O)/clinicctl-fido $(DESTDIR)$(PREFIX)/libexec/clinic/clinicctl-fido
 	install -m644 clinic/clinicctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -D -m644 clinic/clinicctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/clinicctl
-	install -m644 clinic/clinicd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m644 clinic/clinicd.8 hub/console/hub-console.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 
 clean:
 	rm -rf build out

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
+#include "hub/rt/inherited.h"
 #include "hub/rt/log.h"
 
 enum { BUTTON_PATH_MAX = 128 };
@@ -326,27 +326,22 @@ static void on_button(void *arg, int events)
 	h->console.button = NULL;
 }
 
-/* What the board's image says: the path of an input device. In development the state folder may say it. */
+/* An input device that the service manager has opened for us, if the board has one; in development the state folder may name it. */
 static int open_button(const struct hubd *h)
 {
 	char path[BUTTON_PATH_MAX + 1];
-	int n = file_read("/etc/hub", "button", (uint8_t *)path, BUTTON_PATH_MAX);
-	int fd;
+	int fd = inherited_fd("button"), n;
 
-	if (n < 0 && h->options.same_user)
-		n = file_read(h->options.state_dir, "button", (uint8_t *)path,
-			      BUTTON_PATH_MAX);
+	if (fd >= 0)
+		return fcntl(fd, F_SETFL, O_NONBLOCK) ? -1 : fd;
+	if (!h->options.same_user)
+		return -1;
+	n = file_read(h->options.state_dir, "button", (uint8_t *)path, BUTTON_PATH_MAX);
 	if (n <= 0)
 		return -1;
 	path[n] = '\0';
 	path[strcspn(path, "\r\n")] = '\0';
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		log_err("button",
-			"error=\"%s\" do=\"look at /etc/hub/button; verbs that want it "
-			"take a second person\"",
-			err_text(file_error(errno)));
-	return fd;
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
 /* --- what happens ------------------------------------------------------------------------------------ */
@@ -481,6 +476,6 @@ void hubd_console_on_status(struct hubd *h, const struct msg_status *s)
 
 void hubd_console_on_level(struct hubd *h)
 {
-	if (h->console.timer)
-		on_timer(h);
+	if (h->console.timer) /* not from within orders.h */
+		rt_timer_set(h->console.timer, rt_mono());
 }

@@ -169,7 +169,8 @@ static struct session_grant grant_of(const struct token_grant *g)
 		.seconds = g->token.seconds,
 		.technician = g->token.technician,
 		.signatures = g->count ? (uint8_t)token_signatures(g) : 1,
-		.own = g->count == 1 && g->persons[0] == g->token.technician,
+		.own = g->count == 1 && g->persons[0] == g->token.technician &&
+		       g->roles[0] == SIGNER_TECHNICIAN,
 		.voice = g->count == 0,
 		.level = g->token.level,
 	};

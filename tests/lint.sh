@@ -153,7 +153,7 @@ check_pure() {
 libraries_of() {
 	case $1 in
 	hub-ble) echo 'libcbor libuv libsystemd' ;;
-	hub-bondinfo | hub-store | hub-store-reset | hub-coap | hubd | hub-measure) echo 'libcbor libuv' ;;
+	hub-bondinfo | hub-store | hub-store-reset | hub-coap | hubd | hub-measure | hub-console) echo 'libcbor libuv' ;;
 	hub-setup) echo 'libcbor libuv libqrencode' ;;
 	clinicd) echo 'libcbor libuv libpq' ;;
 	clinicctl) echo 'libcbor libuv libcjson libpq libqrencode libhpdf(-[0-9.]+)?' ;;
@@ -167,7 +167,7 @@ foreign_symbols() {
 	none='mbedtls_|gnutls_|psa_|OPENSSL_|sd_'
 	tls='wolfSSL_(connect|accept|new|read|write)$'
 	case $1 in
-	hub-ble | hub-bondinfo) echo "$none|sqlite3_|coap_|wc_|wolfSSL_" ;;
+	hub-ble | hub-bondinfo | hub-console) echo "$none|sqlite3_|coap_|wc_|wolfSSL_" ;;
 	hub-store | hub-store-reset) echo "$none|coap_|$tls" ;;
 	# libcoap's own resolver blocks, and overflows its stack for long names (CVE-2025-34468)
 	hub-coap) echo "$none|sqlite3_|coap_resolve" ;;
@@ -181,7 +181,7 @@ foreign_symbols() {
 
 check_libraries() {
 	bad=0
-	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure clinicd clinicctl clinicctl-fido; do
+	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl clinicctl-fido; do
 		file=$out/lint-gcc/$program
 		[ -f "$file" ] || { echo "no $file"; return 1; }
 		may=$(libraries_of "$program" | tr ' ' '|')
@@ -196,7 +196,7 @@ check_libraries() {
 # every program that is shipped, also the patched bluetoothd where it was built
 check_hardening() {
 	programs=
-	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure clinicd clinicctl; do
+	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl; do
 		programs="$programs $out/lint-gcc/$program"
 	done
 	# shellcheck disable=SC2086 # a list of words on purpose

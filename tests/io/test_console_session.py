@@ -13,17 +13,17 @@ import re
 import struct
 import subprocess
 import sys
+import time
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests" / "io")]
 config_io = importlib.import_module("test_config_io")
 command_io = importlib.import_module("test_command_io")
-from serial_line import Serial  # noqa: E402
+from serial_line import PROMPT, Serial  # noqa: E402
 
 BAD = ("signature", "no-form", "other-hub", "any-hub", "other-epoch", "other-nonce", "unknown", "verbs", "twice")
 CHALLENGE = re.compile(r"^[A-Z2-7]{69}$")
-VERBS = ("version", "level", "risk", "sbom-hash", "selftest", "net check", "ble list", "ble rssi", "queue", "diagnose", "status", "help", "challenge")
 
 
 class World(command_io.World):
@@ -120,20 +120,134 @@ class Wire(unittest.TestCase):
                          [f"queue person={person}", f"ble list person={person}", f"closed person={person} by=logout"])
 
     def test_release_with_button(self):
-        """From a locked hub to a released one: the challenge, the token, the button. Without it nothing happens."""
+        """From a locked hub to a released one, with what clinicctl gives: the challenge, the token, the button. Without it nothing happens."""
         w = self.world
         w.wait_order(w.order("lock", "doc")["counter"], "done")
         self.assertIn("level 2 quarantined", self.serial.ask("status"))
-        lines = w.token(w.challenge(), verbs="release+level", level=0)
-        self.assertEqual(w.paste(lines)[-1], "OK")
-        self.serial.send(b"release\r")
-        self.serial.until(lambda got: b"Press the button" in got)
-        w.press()
-        said = self.serial.prompt().decode()
-        self.assertIn("NO too-early", said)  # half an hour of a lock is not over
-        self.serial.send(b"release\r")
-        self.assertIn(b"NO no-button", self.serial.prompt())
+        self.assertEqual(self.release()[-1], "NO too-early. Next: a lock lasts half an hour at least: try again later.")
+        self.assertEqual(self.release(press=False)[-1], "NO no-button. Next: type it again and press the button within 10s.")
+        # what he signs himself goes on with the session, and is no release
+        self.assertEqual(w.login(verbs="release+reboot", level=0, by="tech")[-1], "OK")
+        self.assertEqual(self.release(paste=False)[-1].split(".")[0], "NO stale-token")
+        self.assertEqual(self.serial.ask("reboot")[-1].split(".")[0], "NO not-in-token")
+        if subprocess.run(["unshare", "-T", "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("SKIP: no time namespaces here: the release is left out")
+        w.kill("hubd")
+        w.commands["hubd"] = ["/usr/bin/unshare", "-T", "--boottime", "1900", config_io.BUILD / "hubd", *w.commands["hubd"][1:]]
+        w.start("hubd")
+        w.wait("hubd answers", lambda: self.serial.ask("status")[-1] == "OK")
         self.assertIn("level 2 quarantined", self.serial.ask("status"))
+        self.assertEqual(self.serial.ask("release")[-1].split(".")[0], "NO no-session")
+        said = w.ctl("token", w.dir, "home", w.challenge(), "--as", "sec", "--technician", "tech", "--level", "0").splitlines()
+        first = next(i for i, text in enumerate(said) if text.strip().startswith("HT1:"))
+        last = next(i for i, text in enumerate(said) if i >= first and text.strip().endswith("."))
+        self.assertEqual(w.paste([text.strip() for text in said[first:last + 1]])[-1], "OK")
+        self.assertEqual(self.release(paste=False)[-2:], ["level 0 normal", "OK"])
+        self.assertIn("level 0 normal", self.serial.ask("status"))
+        w.wait_level(0)
+        self.assertEqual(self.release(paste=False)[-1].split(".")[0], "NO not-at-this-level")
+
+    def release(self, press=True, paste=True):
+        """What is said; with a token of play_token's, unless one is taken."""
+        w = self.world
+        if paste:
+            self.serial.ask("logout")
+            self.assertEqual(w.login(verbs="release+level", level=0)[-1], "OK")
+        self.serial.send(b"release\r")
+        got = self.serial.until(lambda got: b"Press the button" in got or PROMPT.search(got))
+        if b"Press" in got:
+            if press:
+                w.press()
+            got += self.serial.prompt()
+        return [text for text in got.decode().replace("\r", "").split("\n")[1:-1] if text]
+
+    def test_bad_tokens(self):
+        """A-20, A-21, A-36: a used one, one for another challenge, another hub, two names for one key: refused; they delay, and count as T1."""
+        w = self.world
+        used = w.token(w.challenge())
+        self.assertEqual(w.paste(used)[-1], "OK")
+        self.serial.ask("logout")
+        wrong = [used]
+        for what in BAD:
+            wrong.append(w.token(w.challenge(), what=what, by="sec+doc" if what == "verbs" else "sec"))
+        stale = w.token(w.challenge())
+        w.challenge()
+        wrong.append(stale)
+        delays = []
+        for lines in wrong[:4]:
+            said = self.after_waiting(lines, delays)
+            self.assertRegex(said, r"^NO (bad|stale)-token\. Next: type 'challenge'")
+            self.assertEqual(self.serial.ask("queue")[-1].split(".")[0], "NO no-session")
+        self.assertGreaterEqual(max(delays), 3)
+        self.assertEqual(self.serial.ask("status")[-1], "OK")
+        self.assertEqual([e for e in w.audit() if e[1].startswith("opened")][1:], [])
+        # the others without the wait: another hubd has not seen the ones before
+        for lines in wrong[4:]:
+            self.fresh()
+            w.challenge()
+            self.assertRegex(w.paste(lines)[-1], r"^NO (bad|stale)-token\. ", lines)
+        self.fresh()
+        for text in ("HT1:%s%n%n\x1b[31m.", "HT1:" + "A" * 240, "login HT1:\x07AAAA."):
+            self.serial.send(text.encode() + b"\r")
+            self.serial.prompt()
+            self.serial.send(b"\x03")
+            self.serial.prompt()
+        self.assertEqual(w.login()[-1], "OK")
+        self.assertNotIn("\x1b", w.log("hubd") + w.log("hub-console"))
+
+    def fresh(self):
+        """Another hubd."""
+        w = self.world
+        w.kill("hubd")
+        w.start("hubd")
+        w.wait("hubd answers", lambda: self.serial.ask("status")[-1] == "OK")
+
+    def after_waiting(self, lines, delays):
+        """What is said when it is looked at."""
+        while True:
+            said = self.world.paste(lines)[-1]
+            wait = re.match(r"WAIT (\d+)s", said)
+            if not wait:
+                return said
+            delays.append(int(wait.group(1)))
+            time.sleep(1)
+
+    def test_insider(self):
+        """A-40: with every verb granted nothing of the patient's comes out; his own key opens nothing; the session ends with the cable."""
+        w = self.world
+        cuff = command_io.Cuff(w.top / "run")
+        self.addCleanup(cuff.socket.close)
+        for _ in range(3):
+            cuff.measure()
+        own = self.serial
+        self.assertEqual(w.login(by="tech")[-1].split(".")[0], "NO not-your-role")
+        self.assertEqual(w.login()[-1], "OK")
+        names = [text.removeprefix("verb ") for text in own.ask("help")[:-1]]
+        self.assertGreater(len(names), 12)
+        for verb in names:
+            if verb not in ("login", "logout", "challenge"):
+                said = own.ask(verb)
+                self.assertRegex(said[-1], r"^(OK$|NO )", verb)
+        printed = own.seen.decode().lower()
+        for canary in ("aabbccddeeff", "aa:bb", "home", "clinic.example", "127.0.0.1", "120", "tech", "doc", str(w.way.port), "123456"):
+            self.assertNotIn(canary, re.sub(r"ht1:[a-z2-7. \r\nmore>]*|[a-z2-7]{69}|sbom [0-9a-f ]*|serial [0-9a-f ]*|hash8 .*", "", printed), canary)
+        for verb in ("cat /etc/passwd", "sh", "ca install", "key export", "reading list", "config set"):
+            self.assertEqual(own.ask(verb), ["NO unknown-verb. Next: type 'help'."])
+        own.pull()
+        w.wait("the session is over", lambda: any("by=cable" in detail for _, detail in w.audit()))
+        own.plug()
+        own.prompt()
+        self.assertEqual(own.ask("queue")[-1].split(".")[0], "NO no-session")
+
+    def test_second_person(self):
+        """Without a button on the board a verb that changes something takes two people; the machine is asked to start anew."""
+        w = self.world
+        self.assertEqual(w.login()[-1], "OK")
+        self.assertEqual(self.serial.ask("reboot"), ["NO second-person. Next: ask the clinic for a token that two people signed."])
+        self.serial.ask("logout")
+        self.assertEqual(w.login(by="sec+tech")[-1], "OK")
+        self.assertEqual(self.serial.ask("reboot"), ["OK"])
+        self.assertEqual(w.running.pop("hubd").wait(20), 133)
 
 
 if __name__ == "__main__":
