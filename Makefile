@@ -105,11 +105,11 @@ hub_store_reset := storage/reset_main.o storage/reset.o storage/reset_rule.o $(r
 hub_store_reset_libs = $(hub_store_libs)
 
 # hub-coap: pure machines, then the libcoap shell. libcoap's archive and the mends go together.
-coap_pure := coap/block.o coap/fetch.o coap/forward.o coap/forward_answer.o coap/forward_size.o coap/rtt.o coap/supervisor.o coap/targets.o coap/enrol.o coap/enrol_words.o
+coap_pure := coap/anchors.o coap/block.o coap/fetch.o coap/forward.o coap/forward_answer.o coap/forward_size.o coap/rtt.o coap/supervisor.o coap/targets.o coap/enrol.o coap/enrol_words.o
 coap_shared := coap/identity.o coap/library.o coap/mend.o coap/tune.o $(core) $(rt) $(crypto)
 coap_server := $(addprefix coap/,block.o block_body.o replies.o requests.o respond.o server.o)
 # a hub's certificates: its files, the questions to the clinic
-enrolling := $(addprefix coap/,anchor.o anchor_next.o anchors.o enrol_client.o enrolling.o identity_chain.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_cross.o hub/crypto/trust_sign.o
+enrolling := $(addprefix coap/,anchor.o anchor_next.o enrol_client.o enrolling.o identity_chain.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_cross.o hub/crypto/trust_sign.o
 coap := $(coap_pure) $(enrolling) hub/rt/resolve.o $(addprefix coap/,client.o report.o route.o uplink.o uplink_enrol.o uplink_peers.o) $(coap_shared)
 hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)

@@ -596,6 +596,18 @@ static void print_step(const struct args *a)
 	json_print(o);
 }
 
+int ctl_keys_tell(const char *dir, bool json)
+{
+	const struct args a = { .dir = dir, .what = WHAT_ROOT };
+	int r;
+
+	say = json ? stderr : stdout;
+	r = tell_fleet(dir);
+	if (r == CTL_OK && json)
+		print_step(&a);
+	return r;
+}
+
 /* of_one: takes the word for which key. */
 static int run_one(int argc, char **argv, bool of_one, int (*fn)(const struct args *a))
 {

@@ -19,3 +19,7 @@ int ctl_root_next(const char *dir, FILE *say);
  * anyway   they are named, and CTL_OK
  */
 int ctl_root_unrenewed(const char *dir, bool anyway);
+
+/* ctl_keys_tell - the configurations of all hubs say what the clinic's folder says. With json: an object, as 'keys next' prints it.
+ * Returns CTL_OK, or another enum ctl_exit after a complaint. */
+int ctl_keys_tell(const char *dir, bool json);

@@ -11,9 +11,11 @@
 #include "clinic/ctl.h"
 #include "clinic/ctl_config.h"
 #include "clinic/endpoint_args.h"
+#include "clinic/ctl_keys_root.h"
 #include "clinic/endpoint_spec.h"
 #include "clinic/files.h"
 #include "clinic/json.h"
+#include "clinic/root_files.h"
 #include "clinic/spec.h"
 #include "clinic/trust_file.h"
 #include "clinic/words.h"
@@ -27,7 +29,7 @@ struct args {
 	const char *out;
 	struct trust_args trust;
 	long days;
-	bool json;
+	bool json, to_hubs;
 };
 
 /* --- writing --------------------------------------------------------------------------- */
@@ -49,6 +51,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 		{ "endpoint", required_argument, NULL, 'e' },
 		{ "enrol", required_argument, NULL, 'n' },
 		{ "days", required_argument, NULL, 'd' },
+		{ "to-hubs", no_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -64,6 +67,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 			break;
 		case 'n': r = trust_args_enrol(&ctl_trust, &a->trust, optarg); break;
 		case 'd': r = set_days(a, optarg); break;
+		case 't': a->to_hubs = true; break;
 		case 'j': a->json = true; break;
 		default: return ctl_misused(&ctl_trust, "trust: nothing was made");
 		}
@@ -72,7 +76,9 @@ static int parse_args(int argc, char **argv, struct args *a)
 		return CTL_USAGE;
 	a->trust.dir = argv[optind];
 	a->trust.expires_s = ctl_now_ms() / 1000 + a->days * 86400;
-	if (!a->out)
+	if (a->to_hubs && a->out)
+		return ctl_misused(&ctl_trust, "trust: either -o or --to-hubs");
+	if (!a->out && !a->to_hubs)
 		return ctl_misused(&ctl_trust,
 				   "trust: -o says where to put it, like clinic.trust");
 	return CTL_OK;
@@ -220,6 +226,27 @@ static int write_file(const struct args *a)
 	return CTL_OK;
 }
 
+/* While the clinic goes over to another root its configurations have something else to say of that. */
+static int tell_hubs(const struct args *a)
+{
+	uint8_t file[TRUST_FILE_MAX], private[P256_PRIVATE_LEN];
+	size_t len = 0;
+	int r = CTL_OK;
+
+	if (root_files_step(a->trust.dir) != KEYRING_IDLE ||
+	    file_exists(a->trust.dir, ROOT_CROSS))
+		return ctl_complain(CTL_FAILED,
+				    "hubs have, or get, this clinic's trust with another "
+				    "root already: 'clinicctl keys show %s'",
+				    a->trust.dir);
+	r = trust_file_make(&ctl_trust, &a->trust, private, file, &len);
+	crypto_wipe(private, sizeof(private));
+	if (r == CTL_OK && file_replace(a->trust.dir, ROOT_TRUST, file, len) < 0)
+		r = ctl_complain(CTL_CANT_CREATE, "%s/%s could not be written",
+				 a->trust.dir, ROOT_TRUST);
+	return r == CTL_OK ? ctl_keys_tell(a->trust.dir, a->json) : r;
+}
+
 static int run_show(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
@@ -242,6 +269,8 @@ static int run(int argc, char **argv)
 	struct args a;
 	int r = parse_args(argc, argv, &a);
 
+	if (r == CTL_OK && a.to_hubs)
+		return tell_hubs(&a);
 	return r == CTL_OK ? write_file(&a) : r;
 }
 
@@ -257,6 +286,7 @@ const struct ctl_verb ctl_trust = {
 		"Usage: clinicctl trust DIR -o FILE [--clinic TEXT] [--endpoint SPEC]... "
 		"[--enrol SPEC]\n"
 		"           [--days N] [--json]\n"
+		"       clinicctl trust DIR --to-hubs [--json]\n"
 		"       clinicctl trust show FILE [--json]\n"
 		"Writes clinic.trust, which tells a hub where this clinic is and by "
 		"which "
@@ -265,6 +295,9 @@ const struct ctl_verb ctl_trust = {
 		"console. "
 		"Nothing in it is\n"
 		"secret, but a false one leads a hub to somebody else.\n\n"
+		"  --to-hubs        write it into the configuration of each hub instead: "
+		"one that was added\n"
+		"                   by an older 'hub add' renews its certificate then\n"
 		"  --clinic TEXT    the clinic's name, for people; default its DNS name\n"
 		"  --endpoint SPEC  where hubs send readings, up to 4; default the "
 		"clinic's "

@@ -61,10 +61,14 @@ int root_files_config(const char *dir, struct config_root *ret,
 		return n;
 	}
 	root.trust_len = (size_t)n;
-	n = read_cross(dir, next ? ROOT_NEXT_CROSS : ROOT_CROSS, &root, why);
-	if (n == 0)
+	/* the first root, announced for hubs that do not know more of it than its certificate */
+	if (step == KEYRING_IDLE && !file_exists(dir, ROOT_CROSS))
+		root.only = false;
+	else
+		n = read_cross(dir, next ? ROOT_NEXT_CROSS : ROOT_CROSS, &root, why);
+	if (n >= 0)
 		*ret = root;
-	return n;
+	return n < 0 ? n : 0;
 }
 
 static int append(const char *dir, const char *name, char ret[static ROOT_CHAIN_MAX],

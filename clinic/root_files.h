@@ -8,6 +8,9 @@
  *   root.trust, root-cross.crt                         of the root in use, if it is not the first one: its clinic.trust, and the
  *                                                      certificate by which the root before vouches for it
  *
+ * root.trust without root-cross.crt is of the first root, for hubs that were added by hand before their bundle had a clinic.trust
+ * ('clinicctl trust --to-hubs').
+ *
  * The moves are root_change.h's. The .crt is the last of its set that is written, and the first that is removed.
  */
 #include <stdbool.h>

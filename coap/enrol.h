@@ -157,7 +157,7 @@ enum enrol_state enrol_state(const struct enrol *e);
 struct enrol_kept enrol_kept(const struct enrol *e);
 
 /*
- * enrol_on_trust - a clinic.trust was found good.
+ * enrol_on_trust - a clinic.trust was found good; of a hub that was added by hand it is kept already, and it can renew from now on.
  *
  * Returns 0, or -EACCES: only a hub that knows no clinic takes one.
  */

@@ -233,8 +233,7 @@ static void look_for_trust(struct enrolling *e, struct mono now)
 	e->trouble = e->anchor.trouble;
 	e->hubd_knows_trust = false;
 	if (e->anchor.has_trust && e->started)
-		(void)enrol_on_trust(
-			&e->machine); /* one in use is taken at the next start */
+		(void)enrol_on_trust(&e->machine);
 }
 
 static void use(struct enrolling *e)
@@ -637,7 +636,7 @@ static void on_reply(void *arg, const struct enrol_reply *r)
 	drain(e);
 }
 
-/* A hub that was added by hand and has a root alone can renew its certificate from its next start on. */
+/* A hub that was added by hand and has a root alone can renew its certificate from now on. */
 static void take_own(struct enrolling *e)
 {
 	static const struct enrol_action keep = { .what = ENROL_KEEP_TRUST };
@@ -710,6 +709,7 @@ void enrolling_on_anchor(struct enrolling *e, const struct msg_anchor *piece)
 			err_text(r));
 	if (r == TRUST_OFFER_SAME)
 		take_own(e);
+	e->hubd_knows_root = false; /* it may follow by that */
 	drain(e);
 }
 

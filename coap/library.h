@@ -36,7 +36,8 @@ void library_identity_done(struct library_identity *id); /* wipes the key */
 int64_t library_identity_begin(const struct library_identity *id);
 
 /* library_is_root - is it the SHA-256 of the SubjectPublicKeyInfo of one of the roots? */
-bool library_is_root(const struct library_identity *id, const uint8_t pin[static PIN_LEN]);
+bool library_is_root(const struct library_identity *id,
+		     const uint8_t pin[static PIN_LEN]);
 
 /* library_pki - libcoap's set-up for mutual certificates;
  * borrows from id. name: SNI, NULL for a server. */

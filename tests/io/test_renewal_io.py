@@ -453,6 +453,28 @@ class Bundle(unittest.TestCase):
         self.assertFalse((w.hub / "coap/identity.key").exists())
         self.assertTrue((w.hub / "coap/current").exists())
 
+    def test_older_bundle_by_config(self):
+        """The same by the clinic's configuration, and nobody goes there."""
+        w = self.world
+        w.live_by_bundle()
+        w.switch_off()
+        for folder in ("coap", "hubd"):
+            (w.hub / folder / "clinic.trust").unlink()
+        w.switch_on()
+        w.measure()
+        w.wait("the reading", w.all_are_there)
+        before = w.active()
+        w.pass_days(BUNDLE_DUE_DAYS)
+        w.measure()
+        w.wait("a reading", w.all_are_there)
+        self.assertEqual(w.active(), before)
+        w.ctl("trust", w.dir, "--to-hubs")
+        w.hurry("the renewal", lambda: w.renewed(before))
+        self.assertTrue((w.hub / "hubd/clinic.trust").exists())
+        w.measure()
+        self.check_readings()
+        self.check_key()
+
     def test_older_bundle(self):
         """One without clinic.trust, as they were: its certificate would end. The clinic's file on the boot partition mends that,
         another clinic's is not taken."""
