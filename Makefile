@@ -148,13 +148,13 @@ clinic += clinic/life.o clinic/store_life.o
 # requests for certificates
 enroller := clinic/enroller.o clinic/enroller_bodies.o clinic/enroller_ticket.o coap/enrol_server.o hub/crypto/csr.o
 # the clinic's door: questions, answers, the sockets
-door := $(addprefix clinic/,bundle_own.o door.o door_answer.o door_config.o door_decide.o door_order.o door_page.o door_records.o door_row.o door_rows.o door_rows_order.o door_rows_records.o door_rows_visit.o door_visit.o hub_facts.o order_take.o store_person.o wire.o)
+door := $(addprefix clinic/,bundle_own.o door.o door_answer.o door_config.o door_decide.o door_order.o door_page.o door_records.o door_replace.o door_row.o door_rows.o door_rows_order.o door_rows_records.o door_rows_visit.o door_ticket.o door_visit.o hub_facts.o order_take.o store_person.o wire.o)
 clinicd := clinic/clinicd.o clinic/calls.o clinic/door_serve.o $(door) clinic/enrol_role.o clinic/config_serve.o clinic/flood.o clinic/metrics.o $(enroller) $(clinic) $(coap_server) $(coap_shared)
 clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -lpq
 # what people type and read; the device's own words are read by the code that wrote them
 ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpoint_spec.o spec.o words.o words_enrol.o words_status.o words_values.o) \
 	ble/dis.o
-ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
+ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_here.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
 	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
@@ -460,7 +460,7 @@ FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garb
 FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py
 FAST_SCRIPTS += io/test_root_io.py io/test_renewal_io.py io/test_ordered_test.py
-FAST_SCRIPTS += io/test_door_records.py io/test_door_visit.py
+FAST_SCRIPTS += io/test_door_orders.py io/test_door_records.py io/test_door_visit.py
 FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 FAST_SCRIPTS += io/test_fido_io.py

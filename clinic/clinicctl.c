@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clinic/ctl.h"
+#include "clinic/ctl_here.h"
 #include "clinic/files.h"
 #include "clinic/passphrase.h"
 #include "clinic/signing.h"
@@ -192,6 +193,36 @@ static int name_parts(const struct ctl_verb *v)
 	return ctl_misused(v, "%s: %s are what can be done", v->name, list);
 }
 
+/* --- which clinic --------------------------------------------------------------------- */
+
+static bool lies_in(const char *clinic, const char *name)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", clinic, name);
+	return access(path, F_OK) == 0;
+}
+
+/* Only the clinic's folder has everything: what is done elsewhere says the complaint. given: 'clinic' is meant to be a clinic */
+static bool needs_folder(const struct ctl_verb *v, const char *part, const char *clinic,
+			 bool given)
+{
+	const struct ctl_part *p = find_part(v, part);
+	const char *why = ctl_here(v->name, part);
+	struct stat st;
+
+	if (p ? p->remote : v->remote)
+		return false;
+	if (given ? lies_in(clinic, FILES_CONF)
+		  : !lies_in(clinic, FILES_DOOR) &&
+			    (stat(clinic, &st) != 0 || !S_ISSOCK(st.st_mode)))
+		return false;
+	ctl_misused(v, "%s%s%s needs the clinic's folder; %s is none%s%s%s", v->name,
+		    *part ? " " : "", part, clinic, why ? ": " : "", why ? why : "",
+		    why ? ". Say it on the clinic's machine" : "");
+	return true;
+}
+
 static int run_part(const struct ctl_verb *v, int argc, char **argv)
 {
 	const struct ctl_part *p = argc > 1 ? find_part(v, argv[1]) : NULL;
@@ -203,7 +234,8 @@ static int run_part(const struct ctl_verb *v, int argc, char **argv)
 
 static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 {
-	int r;
+	const char *part = argc > 1 && find_part(v, argv[1]) ? argv[1] : "";
+	int at = *part ? 2 : 1, r;
 
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (strcmp(argv[i], "--help") == 0) {
@@ -211,6 +243,9 @@ static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 			return CTL_OK;
 		}
 	}
+	if (at < argc && ctl_here(v->name, part) &&
+	    needs_folder(v, part, argv[at], false))
+		return CTL_USAGE;
 	umask(0077);
 	if (crypto_init() < 0)
 		return ctl_complain(
@@ -225,20 +260,6 @@ static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 	return r;
 }
 
-/* --- which clinic --------------------------------------------------------------------- */
-
-/* Only the clinic's folder has everything. */
-static bool needs_folder(const struct ctl_verb *v, const char *part, const char *clinic)
-{
-	const struct ctl_part *p = find_part(v, part);
-	char conf[4096];
-
-	if (p ? p->remote : v->remote)
-		return false;
-	snprintf(conf, sizeof(conf), "%s/%s", clinic, FILES_CONF);
-	return access(conf, F_OK) != 0;
-}
-
 /* The verb with the clinic as its first operand: "hub", "list", CLINIC, ... */
 static int run_with(const struct ctl_verb *v, const char *clinic, int argc, char **argv)
 {
@@ -249,9 +270,8 @@ static int run_with(const struct ctl_verb *v, const char *clinic, int argc, char
 
 	if (!clinic || v->no_clinic || !usage_takes_clinic(v->usage, v->name, part))
 		return run_verb(v, argc, argv);
-	if (needs_folder(v, part, clinic))
-		return ctl_misused(v, "%s%s%s needs the clinic's folder; %s is none",
-				   v->name, *part ? " " : "", part, clinic);
+	if (needs_folder(v, part, clinic, true))
+		return CTL_USAGE;
 	all = calloc((size_t)argc + 2, sizeof(*all));
 	if (!all)
 		return ctl_complain(CTL_FAILED, "there is no memory");

@@ -198,8 +198,7 @@ static int set_devices(const struct args *a, struct config *c)
 
 /* --- asking for it ------------------------------------------------------------------------------ */
 
-/* One above the highest number that was ever given. */
-static int next_number(struct remote *clinic, const char *hub, uint32_t *ret)
+int ctl_assign_next(struct remote *clinic, const char *hub, uint32_t *ret)
 {
 	static struct hub_facts f;
 	struct door_request rq;
@@ -297,7 +296,7 @@ static int change(struct remote *clinic, const struct args *a, struct config *c)
 	c->assignment = 0;
 	c->plan_count = c->limit_count = 0; /* they were made for somebody else */
 	if (a->patient)
-		r = next_number(clinic, a->hub, &c->assignment);
+		r = ctl_assign_next(clinic, a->hub, &c->assignment);
 	if (a->patient && a->minutes)
 		c->window = (struct config_window){ .id = c->window.id + 1,
 						    .minutes = (uint16_t)a->minutes };

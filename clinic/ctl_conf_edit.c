@@ -241,11 +241,12 @@ static bool is_last(const struct edit *e, const struct config *now)
 	return n;
 }
 
-static int apply(void *arg, struct config *c)
+static int apply(void *arg, const struct config_endpoint *own, struct config *c)
 {
 	const struct edit *e = arg;
 	uint64_t version = c->version;
 
+	(void)own;
 	if (!is_last(e, c))
 		return ctl_complain(CTL_FAILED,
 				    "the configuration of hub '%s' was changed "

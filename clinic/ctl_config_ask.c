@@ -107,7 +107,7 @@ static int try_once(struct remote *clinic, const char *where, const char *hub,
 
 	ctl_config_next_of(&b, ret);
 	if (r == CTL_OK)
-		r = fn(arg, ret);
+		r = fn(arg, &b.own, ret);
 	if (r == CTL_OK) {
 		len = bundle_sign(where, ret, cose, why);
 		if (len < 0)

@@ -27,10 +27,12 @@ void ctl_config_next_of(const struct ctl_config_base *b, struct config *ret);
  * meanwhile.
  *
  * where   of the clinic, and of the file config.key, unless the person has named another key
- * fn      changes c, which has the next version already; anything but CTL_OK, after a complaint: nothing is done
+ * fn      changes c, which has the next version already; anything but CTL_OK, after a complaint: nothing is done.
+ *         own: the clinic's own server
  * ret     the new config; to be wiped, also after a failure
  */
-typedef int ctl_config_ask_fn(void *arg, struct config *c);
+typedef int ctl_config_ask_fn(void *arg, const struct config_endpoint *own,
+			      struct config *c);
 int ctl_config_ask(const char *where, const char *hub, const struct ctl_config_out *out,
 		   ctl_config_ask_fn *fn, void *arg, struct config *ret);
 

@@ -127,7 +127,7 @@ static int remove_one(struct args *a, const char *text)
 		text);
 }
 
-static int change(void *arg, struct config *c)
+static int change(void *arg, const struct config_endpoint *own, struct config *c)
 {
 	struct args *a = arg;
 	int r = CTL_OK;
@@ -139,7 +139,7 @@ static int change(void *arg, struct config *c)
 	for (size_t i = 0; i < a->remove_count && r == CTL_OK; i++)
 		r = remove_one(a, a->remove[i]);
 	if (r == CTL_OK)
-		r = endpoint_args_add(&a->given, a->dir, &a->after);
+		r = endpoint_args_fill(&a->given, own, &a->after);
 	if (r != CTL_OK)
 		return r;
 	if (a->after.count == 0)

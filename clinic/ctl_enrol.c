@@ -139,7 +139,6 @@ static int list(int argc, char **argv)
 	char why[FOLDER_WHY_MAX];
 	struct remote *clinic;
 	struct args a;
-	bool folder;
 	int r = parse(argc, argv, 1, &a);
 
 	if (r != CTL_OK)
@@ -148,11 +147,10 @@ static int list(int argc, char **argv)
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
 	r = remote_enrolments(clinic, print_row, &a);
+	if (r == 0)
+		r = ctl_ticket_alarms(clinic, a.now_ms, a.json);
 	r = r < 0 ? remote_failed(clinic, NULL, r) : CTL_OK;
-	folder = remote_is_folder(clinic);
 	remote_close(clinic);
-	if (r == CTL_OK && folder) /* tickets are with who has it */
-		r = ctl_ticket_alarms(a.dir, a.now_ms, a.json);
 	return r;
 }
 

@@ -421,7 +421,7 @@ static const struct ctl_part parts[] = {
 	{ "list", ctl_hub_list, true },
 	{ "show", ctl_hub_show, true },
 	{ "pair-window", ctl_pair_window, true },
-	{ "endpoints", ctl_endpoints, false },
+	{ "endpoints", ctl_endpoints, true },
 	{ "suspend", ctl_hub_suspend, true },
 	{ "resume", ctl_hub_resume, true },
 	{ "withdraw", ctl_hub_withdraw, true },

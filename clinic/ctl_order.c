@@ -170,9 +170,9 @@ static int complain(const struct giving *g, const struct command *c)
 	case ORDER_TAKEN: return CTL_OK;
 	case ORDER_NO_SIGNER:
 		return ctl_complain(CTL_NO_INPUT,
-				    "there is no signer '%s'; 'clinicctl signer list' "
-				    "at the clinic's machine shows them",
-				    a->as);
+				    "there is no signer '%s'; 'clinicctl signer list %s' "
+				    "shows them",
+				    a->as, a->dir);
 	case ORDER_WRONG_KEY:
 		return ctl_complain(CTL_FAILED,
 				    "the key is not that of '%s'; nothing was ordered",

@@ -1,12 +1,8 @@
 /*
  * ctl_replace.c - clinicctl replace: another hub comes in the place of one. Said again it does what can be done by then.
  *
- *   1. The other one is claimed, if it is not here yet; the old one is suspended and drained (life.h): what it has told of
- *      is filed for its patient, what it measures from now on is held.
- *   2. When the other one is active: it gets the patient and the devices of the old one, in a configuration of its own; the
- *      old one is parted then, and retired as soon as everything that it told of is here.
- *
- * One transaction for what is done at once.
+ * What is done is done by the clinic (door_replace.c); the configuration with which the other one gets patient and devices is
+ * signed here.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,16 +11,14 @@
 #include <string.h>
 
 #include "clinic/ctl.h"
-#include "clinic/ctl_config.h"
+#include "clinic/ctl_assign.h"
+#include "clinic/ctl_config_ask.h"
 #include "clinic/ctl_decide.h"
+#include "clinic/door_rows.h"
 #include "clinic/folder.h"
 #include "clinic/json.h"
 #include "clinic/label_arg.h"
 #include "clinic/spec.h"
-#include "clinic/store_assign.h"
-#include "clinic/store_claim.h"
-#include "clinic/store_life.h"
-#include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 
 enum { MINUTES = 10 };
@@ -32,292 +26,209 @@ enum { MINUTES = 10 };
 struct args {
 	const char *dir, *old, *by, *name;
 	struct ctl_signature who;
-	bool json;
+	bool json, has_label;
 	long minutes;
+	uint8_t label[PIN_LEN]; /* what --by says, if it is a label */
 };
 
-/* What became of it. */
-struct outcome {
-	struct hub old;
-	enum life_result drain;
-	uint8_t id[HUB_ID_LEN]; /* of the one in its place */
-	char name[HUB_NAME_MAX + 1];
-	bool claimed_now, is_active, handed_over, was_over;
-	uint32_t assignment;
-	uint64_t version;
+/* A configuration as it goes to the clinic. */
+struct signed_config {
+	uint64_t base; /* the version that it was made from */
+	size_t len;
+	uint8_t cose[BUNDLE_COSE_MAX];
 };
-
-/* --- the one in its place --------------------------------------------------------------- */
-
-static int new_claim(const struct args *a, struct store *s, const struct hub *old,
-		     const char *who, struct outcome *o)
-{
-	struct claim c = { .at_ms = ctl_now_ms(), .has_replaces = true }, other;
-	int r;
-
-	if (spec_name_ok(a->by) && strlen(a->by) < LABEL_CHARS)
-		return ctl_complain(CTL_NO_INPUT,
-				    "there is no hub '%s' in %s, and it is no label; "
-				    "nothing was changed",
-				    a->by, a->dir);
-	r = label_arg_parse(&ctl_replace, (char *const *)&a->by, 1, c.spki);
-	if (r != CTL_OK)
-		return r;
-	memcpy(c.replaces, old->id, HUB_ID_LEN);
-	snprintf(c.by, sizeof(c.by), "%s", who);
-	if (a->name)
-		snprintf(c.name, sizeof(c.name), "%s", a->name);
-	else
-		snprintf(c.name, sizeof(c.name), "%.*s-new", HUB_NAME_MAX - 4, a->old);
-	memcpy(c.id, c.spki, HUB_ID_LEN);
-	r = claim_put(s, &c, &other);
-	if (r < 0)
-		return ctl_store_failed(a->dir, NULL, r);
-	if (r == CLAIM_NAME)
-		return ctl_complain(CTL_CANT_CREATE,
-				    "the name '%s' is taken; nothing was changed, choose "
-				    "another --name",
-				    c.name);
-	if (r == CLAIM_REPLACED)
-		return ctl_complain(CTL_CANT_CREATE,
-				    "hub '%s' is replaced by '%s' already; nothing was "
-				    "changed",
-				    a->old, other.name);
-	if (r == CLAIM_HUB || r == CLAIM_NO_HUB)
-		return ctl_complain(CTL_CANT_CREATE,
-				    "the hub with this label is here already: name it; "
-				    "nothing was changed");
-	o->claimed_now = r == CLAIM_DONE;
-	memcpy(o->id, r == CLAIM_THERE ? other.id : c.id, HUB_ID_LEN);
-	snprintf(o->name, sizeof(o->name), "%s", r == CLAIM_THERE ? other.name : c.name);
-	return CTL_OK;
-}
-
-/* By name of a hub, of a claim, or by label. */
-static int find_new(const struct args *a, struct store *s, const struct hub *old,
-		    const char *who, struct outcome *o)
-{
-	struct claim c;
-	struct hub h;
-	int r = store_hub_by_name(s, a->by, &h);
-
-	if (r == 0) {
-		memcpy(o->id, h.id, HUB_ID_LEN);
-		memcpy(o->name, h.name, sizeof(o->name));
-	}
-	if (r == -ENOENT) {
-		r = claim_by_name(s, a->by, &c);
-		if (r == 0) {
-			memcpy(o->id, c.id, HUB_ID_LEN);
-			memcpy(o->name, c.name, sizeof(o->name));
-		}
-	}
-	if (r == -ENOENT)
-		r = new_claim(a, s, old, who, o);
-	else if (r < 0)
-		r = ctl_store_failed(a->dir, NULL, r);
-	if (r == CTL_OK && memcmp(o->id, old->id, HUB_ID_LEN) == 0)
-		r = ctl_misused(&ctl_replace, "a hub does not replace itself");
-	return r;
-}
 
 /* --- what it gets ----------------------------------------------------------------------- */
 
-/* Of a device that stays with its patient nothing is new but the hub: it is paired again, and what it has stored has come
- * by the old one. */
-static void make_config(struct config *c, const struct config *old, const struct hub *h,
-			bool has_own, long minutes)
+/*
+ * Of a device that stays with its patient nothing is new but the hub: it is paired again, and what it has stored has come
+ * by the old one.
+ *
+ * c   has the next version already, of what the new hub had until now
+ */
+static void make_config(struct config *c, const struct config *old, bool has_own,
+			long minutes)
 {
 	struct config own = *c;
 
 	*c = *old;
-	memcpy(c->hub, h->id, HUB_ID_LEN);
-	c->epoch = h->epoch;
-	c->version = has_own ? own.version : 0;
+	memcpy(c->hub, own.hub, HUB_ID_LEN);
+	c->epoch = own.epoch;
+	c->version = own.version;
 	if (has_own) {
 		c->endpoint_count = own.endpoint_count;
 		memcpy(c->endpoints, own.endpoints, sizeof(own.endpoints));
 	}
 	for (size_t i = 0; i < c->device_count; i++)
 		c->devices[i].import = false;
-	c->window = (struct config_window){ .id = (has_own ? own.window.id : 0) + 1,
-					    .minutes = (uint16_t)minutes };
-	if (minutes == 0)
-		c->window = has_own ? own.window : (struct config_window){ 0 };
-	ctl_config_set_version(c, h);
+	c->window = has_own ? own.window : (struct config_window){ 0 };
+	if (minutes)
+		c->window = (struct config_window){ .id = c->window.id + 1,
+						    .minutes = (uint16_t)minutes };
 	crypto_wipe(&own, sizeof(own)); /* passkeys */
 }
 
-static int check_free(const struct args *a, struct store *s, const struct hub *h,
-		      const struct config *c)
+/* The people whose orders it obeys are those of now. */
+static int set_signers(struct remote *clinic, struct config *c)
 {
-	char other[HUB_NAME_MAX + 1];
-	size_t at;
-	int r = store_device_user(s, h->id, c->devices, c->device_count, other, &at);
+	struct signer_row rows[SIGNERS_MAX];
+	int r = remote_signers(clinic, rows, &c->signer_count);
 
-	if (r == 1)
-		return ctl_complain(CTL_FAILED,
-				    "device %u of hub '%s' measures for the patient of "
-				    "hub '%s'; nothing was changed",
-				    c->devices[at].num, a->old, other);
-	return r < 0 ? ctl_store_failed(a->dir, a->old, r) : CTL_OK;
+	memset(c->signers, 0, sizeof(c->signers));
+	for (size_t i = 0; r == 0 && i < c->signer_count; i++)
+		c->signers[i] = rows[i].signer;
+	return r;
 }
 
-static int give_patient(struct store *s, const struct hub *old, const struct config *of,
-			struct config *c)
+/* Returns an enum ctl_exit; what was signed is in s. */
+static int sign_config(const struct args *a, struct remote *clinic, const char *name,
+		       struct signed_config *s)
 {
-	struct assigned was = { 0 };
-	int r;
+	static struct ctl_config_base old, own;
+	static struct config c;
+	char why[FOLDER_WHY_MAX];
+	int r = ctl_config_load(clinic, a->old, &old), err;
 
-	c->assignment = 0;
-	if (of->assignment == 0)
-		return 0;
-	r = store_assigned_get(s, old->id, old->epoch, of->assignment, &was);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	return store_assigned_add(s, c->hub, c->epoch, was.patient, ctl_now_ms(),
-				  &c->assignment);
-}
-
-static int sign(const struct args *a, struct store *s, const struct hub *old,
-		const struct config *of, struct config *c)
-{
-	static uint8_t cose[BUNDLE_COSE_MAX];
-	char why[FOLDER_WHY_MAX] = "";
-	size_t len;
-	int r = give_patient(s, old, of, c);
-
-	if (r == 0)
-		r = ctl_config_sign(a->dir, s, c, cose, &len, why);
-	crypto_wipe(cose, sizeof(cose));
-	if (r < 0 && why[0])
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	return r < 0 ? ctl_store_failed(a->dir, a->old, r) : CTL_OK;
-}
-
-/* The old one has nothing to say any more: it drains, or is retired or lost. */
-static int hand_over(const struct args *a, struct store *s, const struct hub *h,
-		     struct config *of, struct config *c, struct outcome *o)
-{
-	struct life_request rq = { .event = LIFE_TAKEN_OVER,
-				   .now_ms = ctl_now_ms(),
-				   .end_ms = ctl_now_ms() };
-	bool over = o->old.state != HUB_SUSPENDED || o->old.drain.end_ms != 0;
-	bool has_own;
-	int r = store_config_get(s, h->id, c);
-
-	has_own = r == 0 && c->epoch == h->epoch;
-	if (r < 0 && r != -ENOENT)
-		return ctl_store_failed(a->dir, o->name, r);
-	if (has_own && c->assignment != 0) {
-		o->was_over = over;
-		return over ? CTL_OK
-			    : ctl_complain(CTL_FAILED,
-					   "hub '%s' has a patient already; 'clinicctl "
-					   "assign %s %s --unassign' first; nothing was "
-					   "changed",
-					   o->name, a->dir, o->name);
-	}
-	r = store_config_get(s, o->old.id, of);
-	if (r < 0)
-		return ctl_store_failed(a->dir, a->old, r);
-	make_config(c, of, h, has_own, a->minutes);
-	r = check_free(a, s, h, c);
 	if (r == CTL_OK)
-		r = sign(a, s, &o->old, of, c);
-	if (r != CTL_OK)
-		return r;
-	o->handed_over = true;
-	o->assignment = c->assignment;
-	o->version = c->version;
-	r = store_life_on(s, &o->old, &rq);
-	return r < 0 ? ctl_store_failed(a->dir, a->old, r) : CTL_OK;
+		r = ctl_config_load(clinic, name, &own);
+	if (r == CTL_OK) {
+		ctl_config_next_of(&own, &c);
+		make_config(&c, &old.config, own.config.version > 0, a->minutes);
+		s->base = own.config.version;
+		/* of a life before of the old one there is no patient here */
+		c.assignment = 0;
+		err = set_signers(clinic, &c);
+		if (err == 0 && old.config.epoch == old.hub.epoch &&
+		    old.config.assignment != 0)
+			err = ctl_assign_next(clinic, name, &c.assignment);
+		r = err < 0 ? remote_failed(clinic, name, err) : CTL_OK;
+	}
+	if (r == CTL_OK) {
+		err = bundle_sign(a->dir, &c, s->cose, why);
+		s->len = err > 0 ? (size_t)err : 0;
+		r = err < 0 ? ctl_complain(ctl_exit_code(err), "%s", why) : CTL_OK;
+	}
+	crypto_wipe(&old, sizeof(old));
+	crypto_wipe(&own, sizeof(own));
+	crypto_wipe(&c, sizeof(c));
+	return r;
 }
 
-/* --- one transaction ------------------------------------------------------------------- */
+/* --- asking for it ---------------------------------------------------------------------- */
 
-static int write_line(struct store *s, const struct args *a, const struct outcome *o,
-		      enum journal_act act)
+static int refused(const struct args *a, const struct door_replaced *o)
 {
-	struct journal_entry e = { .act = act, .assignment = o->assignment };
-	int r = store_journal_next(s, o->old.id, &e.number);
-
-	ctl_sign(&e, &a->who);
-	snprintf(e.why, sizeof(e.why), "by %s: %s", o->name, a->who.why);
-	return r < 0 ? r : store_journal_add(s, o->old.id, &e);
-}
-
-static int drain(const struct args *a, struct store *s, struct outcome *o)
-{
-	struct life_request rq = { .event = LIFE_REPLACE, .now_ms = ctl_now_ms() };
-	int r = store_successor_put(s, o->old.id, o->id, rq.now_ms);
-
-	if (r == -EEXIST)
+	switch (o->result) {
+	case DOOR_REPLACE_DONE: return CTL_OK;
+	case DOOR_REPLACE_NEEDS_CONFIG: break;
+	case DOOR_REPLACE_NO_HUB:
+		return ctl_complain(CTL_NO_INPUT,
+				    "there is no hub '%s' in %s, and it is no label; "
+				    "nothing was changed",
+				    a->by, a->dir);
+	case DOOR_REPLACE_ITSELF:
+		return ctl_misused(&ctl_replace, "a hub does not replace itself");
+	case DOOR_REPLACE_NAME:
+		return ctl_complain(CTL_CANT_CREATE,
+				    "the name '%s' is taken; nothing was changed, choose "
+				    "another --name",
+				    o->other);
+	case DOOR_REPLACE_TAKEN:
+		if (*o->other)
+			return ctl_complain(CTL_CANT_CREATE,
+					    "hub '%s' is replaced by '%s' already; "
+					    "nothing was changed",
+					    a->old, o->other);
 		return ctl_complain(
 			CTL_CANT_CREATE,
 			"hub '%s' is replaced by another one already, or '%s' "
 			"stands in another one's place; nothing was changed",
 			a->old, o->name);
-	if (r == 0)
-		r = store_life_told(s, &o->old, &rq.told);
-	if (r == 0)
-		r = store_life_on(s, &o->old, &rq);
-	if (r < 0)
-		return ctl_store_failed(a->dir, a->old, r);
-	o->drain = (enum life_result)r;
-	if (r == LIFE_REFUSED)
+	case DOOR_REPLACE_HERE:
+		return ctl_complain(CTL_CANT_CREATE,
+				    "the hub with this label is here already: name it; "
+				    "nothing was changed");
+	case DOOR_REPLACE_REFUSED:
 		return ctl_complain(CTL_FAILED,
 				    "hub '%s' is %s%s: it cannot be replaced; nothing "
 				    "was changed",
 				    a->old, hub_state_text(o->old.state),
 				    o->old.drain.kind ? " to be retired" : "");
-	r = o->drain == LIFE_CHANGED ? write_line(s, a, o, JOURNAL_REPLACE) : 0;
-	return r < 0 ? ctl_store_failed(a->dir, a->old, r) : CTL_OK;
+	case DOOR_REPLACE_HAS_PATIENT:
+		return ctl_complain(CTL_FAILED,
+				    "hub '%s' has a patient already; 'clinicctl assign "
+				    "%s %s --unassign' first; nothing was changed",
+				    o->name, a->dir, o->name);
+	case DOOR_REPLACE_USED:
+		return ctl_complain(CTL_FAILED,
+				    "device %u of hub '%s' measures for the patient of "
+				    "hub '%s'; nothing was changed",
+				    o->device, a->old, o->other);
+	}
+	return ctl_complain(CTL_FAILED, "%s: the answer could not be read", a->dir);
 }
 
-/* *ret_err: of the store, if it was that others were in the way. */
-static int replace_once(const struct args *a, struct store *s, struct outcome *o,
-			int *ret_err)
+static void get_replaced(struct cb *c, void *ret)
 {
-	static struct config of, c;
-	struct journal_entry signature = { 0 };
-	struct hub h;
-	int err = store_begin(s), r = CTL_OK;
+	door_get_replaced(c, ret);
+}
 
-	*o = (struct outcome){ 0 };
-	ctl_sign(&signature, &a->who);
-	if (err == 0)
-		err = store_hub_lock(s, a->old, &o->old);
-	if (err < 0) {
-		*ret_err = err;
-		return CTL_FAILED;
+static int ask(const struct args *a, struct remote *clinic, const struct signed_config *s,
+	       struct door_replaced *ret)
+{
+	struct door_request rq;
+	int r = remote_request(DOOR_REPLACE, a->old, &rq);
+
+	if (a->has_label)
+		memcpy(rq.key, a->label, sizeof(rq.key));
+	else
+		snprintf(rq.other, sizeof(rq.other), "%s", a->by);
+	rq.has_key = a->has_label;
+	snprintf(rq.words, sizeof(rq.words), "%s", a->name ? a->name : "");
+	snprintf(rq.why, sizeof(rq.why), "%s", a->who.why);
+	snprintf(rq.who, sizeof(rq.who), "%s", a->who.who ? a->who.who : "");
+	rq.number = s->base;
+	rq.cose = s->cose;
+	rq.cose_len = s->len;
+	return r < 0 ? r : remote_get(clinic, &rq, get_replaced, ret);
+}
+
+/* Only when the other one is active a configuration is wanted; again, if another one was signed meanwhile. */
+static int replace_at(const struct args *a, struct remote *clinic,
+		      struct door_replaced *ret)
+{
+	static struct signed_config s;
+	int err, r = CTL_OK;
+
+	s = (struct signed_config){ .len = 0 };
+	err = ask(a, clinic, &s, ret);
+	for (unsigned try = 1; r == CTL_OK && try <= STORE_TRIES; try++) {
+		if (err != -ESTALE &&
+		    (err < 0 || ret->result != DOOR_REPLACE_NEEDS_CONFIG))
+			break;
+		r = sign_config(a, clinic, ret->name, &s);
+		if (r == CTL_OK)
+			err = ask(a, clinic, &s, ret);
 	}
-	r = find_new(a, s, &o->old, signature.who, o);
-	if (r == CTL_OK)
-		r = drain(a, s, o);
+	crypto_wipe(&s, sizeof(s));
 	if (r != CTL_OK)
 		return r;
-	err = store_hub_by_id(s, o->id, &h);
-	o->is_active = err == 0 && h.state == HUB_ACTIVE;
-	if (err < 0 && err != -ENOENT)
-		return ctl_store_failed(a->dir, o->name, err);
-	if (o->is_active)
-		r = hand_over(a, s, &h, &of, &c, o);
-	crypto_wipe(&of, sizeof(of)); /* passkeys */
-	crypto_wipe(&c, sizeof(c));
-	if (r == CTL_OK && o->handed_over &&
-	    (err = write_line(s, a, o, JOURNAL_TAKEN_OVER)) < 0)
-		r = ctl_store_failed(a->dir, a->old, err);
-	if (r == CTL_OK) {
-		*ret_err = store_commit(s);
-		r = *ret_err < 0 ? CTL_FAILED : CTL_OK;
-	}
-	return r;
+	if (err == -EKEYREJECTED)
+		return ctl_complain(CTL_FAILED,
+				    "%s does not take it: this is not the key by which "
+				    "the clinic's hubs know it; nothing was changed",
+				    a->dir);
+	if (err == -ESTALE)
+		return ctl_complain(CTL_FAILED,
+				    "others sign configurations for hub '%s' all the "
+				    "time; nothing was changed",
+				    ret->name);
+	return err < 0 ? remote_failed(clinic, a->old, err) : refused(a, ret);
 }
 
 /* --- what is said ---------------------------------------------------------------------- */
 
-static void print_json(const struct args *a, const struct outcome *o)
+static void print_json(const struct args *a, const struct door_replaced *o)
 {
 	cJSON *j = json_object();
 
@@ -339,7 +250,7 @@ static void print_json(const struct args *a, const struct outcome *o)
 	json_print(j);
 }
 
-static void print_text(const struct args *a, const struct outcome *o)
+static void print_text(const struct args *a, const struct door_replaced *o)
 {
 	if (o->old.state == HUB_SUSPENDED && o->drain == LIFE_CHANGED)
 		printf("Hub '%s' is suspended: what it still has up to number %" PRIu64
@@ -370,28 +281,29 @@ static void print_text(const struct args *a, const struct outcome *o)
 
 static int replace(const struct args *a)
 {
+	struct door_replaced o = { .result = DOOR_REPLACE_DONE };
 	char why[FOLDER_WHY_MAX];
-	struct store *store;
-	struct outcome o;
-	int r = folder_open_store(a->dir, &store, why), err = -EAGAIN;
+	struct remote *clinic;
+	int r = remote_open(a->dir, &clinic, why);
 
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	for (unsigned try = 1; err == -EAGAIN && try <= STORE_TRIES; try++) {
-		if (try > 1)
-			store_pause(try);
-		err = 0;
-		r = replace_once(a, store, &o, &err);
-		store_rollback(store);
-	}
-	store_close(store);
-	if (err < 0)
-		return ctl_store_failed(a->dir, a->old, err);
+	r = replace_at(a, clinic, &o);
+	remote_close(clinic);
 	if (r == CTL_OK && a->json)
 		print_json(a, &o);
 	else if (r == CTL_OK)
 		print_text(a, &o);
 	return r;
+}
+
+/* A name, of a hub or a claim, or a label. */
+static int parse_by(struct args *a)
+{
+	if (spec_name_ok(a->by) && strlen(a->by) <= HUB_NAME_MAX)
+		return CTL_OK;
+	a->has_label = true;
+	return label_arg_parse(&ctl_replace, (char *const *)&a->by, 1, a->label);
 }
 
 static int parse_option(int c, struct args *a)
@@ -440,6 +352,8 @@ static int run(int argc, char **argv)
 	if (a.name && !spec_name_ok(a.name))
 		return ctl_misused(&ctl_replace, "'%s' cannot be a hub's name", a.name);
 	r = ctl_check_signature(&ctl_replace, &a.who);
+	if (r == CTL_OK)
+		r = parse_by(&a);
 	return r == CTL_OK ? replace(&a) : r;
 }
 
@@ -463,5 +377,6 @@ const struct ctl_verb ctl_replace = {
 		 "  --who NAME      who says so; default the user of this machine\n"
 		 "  --reason TEXT   why; kept in the journal\n"
 		 "  --json          one object, for programs\n",
+	.remote = true,
 	.run = run,
 };

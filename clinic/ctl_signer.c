@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "clinic/ctl.h"
-#include "clinic/ctl_config.h"
+#include "clinic/ctl_config_ask.h"
 #include "clinic/ctl_decide.h"
 #include "clinic/ctl_order.h"
 #include "clinic/fido_key.h"
@@ -302,22 +302,33 @@ static int credential(int argc, char **argv)
 
 /* --- list, remove, give --------------------------------------------------------------------------- */
 
+/* As the clinic has them, wherever it is. Returns CTL_OK, or an exit code after a complaint. */
+static int ask_list(const char *where, struct signer_row rows[static SIGNERS_MAX],
+		    size_t *ret_count)
+{
+	char why[FOLDER_WHY_MAX];
+	struct remote *clinic;
+	int r = remote_open(where, &clinic, why);
+
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = remote_signers(clinic, rows, ret_count);
+	r = r < 0 ? remote_failed(clinic, NULL, r) : CTL_OK;
+	remote_close(clinic);
+	return r;
+}
+
 static int list(int argc, char **argv)
 {
 	struct signer_row rows[SIGNERS_MAX];
-	struct store *store;
 	struct args a;
 	size_t n = 0;
 	int r = parse(argc, argv, 1, &a);
 
 	if (r == CTL_OK)
-		r = open_store(&a, &store);
+		r = ask_list(a.dir, rows, &n);
 	if (r != CTL_OK)
 		return r;
-	r = store_signers(store, rows, &n);
-	store_close(store);
-	if (r < 0)
-		return ctl_store_failed(a.dir, NULL, r);
 	for (size_t i = 0; i < n; i++)
 		print_row(&rows[i], a.json);
 	if (n == 0 && !a.json)
@@ -365,25 +376,36 @@ static int remove_signer(int argc, char **argv)
 	return r;
 }
 
-/* ctl_config_sign puts the list in. */
-static int nothing_else(void *arg, struct store *store, struct config *c)
+struct given {
+	struct signer_row rows[SIGNERS_MAX];
+	size_t count;
+};
+
+static int put_list(void *arg, const struct config_endpoint *own, struct config *c)
 {
-	(void)arg;
-	(void)store;
-	(void)c;
+	const struct given *g = arg;
+
+	(void)own;
+	memset(c->signers, 0, sizeof(c->signers));
+	c->signer_count = g->count;
+	for (size_t i = 0; i < g->count; i++)
+		c->signers[i] = g->rows[i].signer;
 	return CTL_OK;
 }
 
 static int give(int argc, char **argv)
 {
 	const struct ctl_config_out out = { 0 };
+	struct given g = { .count = 0 };
 	struct config c;
 	struct args a;
 	int r = parse(argc, argv, 2, &a);
 
+	if (r == CTL_OK)
+		r = ask_list(a.dir, g.rows, &g.count);
 	if (r != CTL_OK)
 		return r;
-	r = ctl_config_next(a.dir, a.name, &out, nothing_else, NULL, &c);
+	r = ctl_config_ask(a.dir, a.name, &out, put_list, &g, &c);
 	if (r == CTL_OK && a.json) {
 		cJSON *o = json_object();
 
@@ -401,9 +423,9 @@ static int give(int argc, char **argv)
 }
 
 static const struct ctl_part parts[] = {
-	{ "add", add, false },	 { "credential", credential, false },
-	{ "list", list, false }, { "remove", remove_signer, false },
-	{ "give", give, false }, { 0 },
+	{ "add", add, false },	{ "credential", credential, false },
+	{ "list", list, true }, { "remove", remove_signer, false },
+	{ "give", give, true }, { 0 },
 };
 
 const struct ctl_verb ctl_signer = {

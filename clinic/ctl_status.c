@@ -370,7 +370,6 @@ static int status(struct args *a)
 {
 	struct facts_list l = { 0 };
 	char why[FOLDER_WHY_MAX];
-	bool folder;
 	int r = remote_open(a->dir, &a->clinic, why);
 
 	if (r < 0)
@@ -378,13 +377,12 @@ static int status(struct args *a)
 	r = load(a, &l);
 	if (r == 0)
 		r = print_all(a, &l);
+	/* whoever came with a copied ticket is none of the hubs above */
+	if (r == 0 && !a->hub)
+		r = ctl_ticket_alarms(a->clinic, a->now_ms, a->json);
 	r = r < 0 ? remote_failed(a->clinic, a->hub, r) : CTL_OK;
-	folder = remote_is_folder(a->clinic);
 	free(l.facts);
 	remote_close(a->clinic);
-	/* whoever came with a copied ticket is none of the hubs above */
-	if (r == CTL_OK && folder && !a->hub)
-		r = ctl_ticket_alarms(a->dir, a->now_ms, a->json);
 	return r;
 }
 

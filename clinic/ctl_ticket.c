@@ -11,6 +11,7 @@
 
 #include "clinic/ctl_config.h"
 #include "clinic/ctl_decide.h"
+#include "clinic/door_rows.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/json_words.h"
@@ -299,33 +300,6 @@ static int create(int argc, char **argv)
 
 /* --- revoke ------------------------------------------------------------------------------- */
 
-/* Returns an enum ticket_result, or an error. */
-static int revoke_once(struct store *s, const struct args *a, struct store_ticket *t)
-{
-	struct ticket_request rq = { .event = TICKET_REVOKE, .now_ms = ctl_now_ms() };
-	struct journal_entry e = { .number = 0 };
-	int r = store_begin(s);
-
-	if (r == 0)
-		r = store_ticket_take_id(s, a->id, t);
-	if (r < 0)
-		return r;
-	if (t->row.state == TICKET_STATE_REVOKED)
-		return TICKET_GOOD; /* who did it first stays */
-	r = (int)ticket_on(&t->row, &rq);
-	if (r != TICKET_GOOD)
-		return r;
-	ctl_sign(&e, &a->by);
-	t->ended_ms = e.at_ms;
-	memcpy(t->ended_by, e.who, sizeof(t->ended_by));
-	memcpy(t->why, e.why, sizeof(t->why));
-	r = store_ticket_put(s, t);
-	if (r == 0)
-		r = ticket_drop_claims(s, t->spki, NULL, rq.now_ms, e.who,
-				       "its ticket was revoked");
-	return r < 0 ? r : store_commit(s);
-}
-
 static int show_revoked(const struct args *a, const struct store_ticket *t)
 {
 	char when[WORDS_TIME_MAX];
@@ -346,37 +320,51 @@ static int show_revoked(const struct args *a, const struct store_ticket *t)
 	return CTL_OK;
 }
 
-static int revoke_in(struct store *store, const struct args *a)
-{
-	struct store_ticket t = { 0 };
-	int r = -EAGAIN;
+/* What became of it. */
+struct revoked {
+	enum ticket_result result;
+	struct store_ticket ticket;
+};
 
-	for (unsigned try = 1; try <= STORE_TRIES; try++) {
-		r = revoke_once(store, a, &t);
-		store_rollback(store);
-		if (r != -EAGAIN)
-			break;
-		store_pause(try);
-	}
+static void get_revoked(struct cb *c, void *ret)
+{
+	struct revoked *v = ret;
+
+	(void)cb_get_array(c, 2);
+	v->result = (enum ticket_result)cb_get_uint_max(c, TICKET_RESULTS - 1);
+	door_get_ticket(c, &v->ticket);
+}
+
+static int revoke_in(struct remote *clinic, const struct args *a)
+{
+	struct door_request rq = { .op = DOOR_TICKET_REVOKE };
+	struct revoked v;
+	int r;
+
+	snprintf(rq.words, sizeof(rq.words), "%s", a->id);
+	snprintf(rq.why, sizeof(rq.why), "%s", a->by.why);
+	snprintf(rq.who, sizeof(rq.who), "%s", a->by.who ? a->by.who : "");
+	r = remote_get(clinic, &rq, get_revoked, &v);
 	if (r == -ENOENT)
 		return ctl_complain(CTL_NO_INPUT,
 				    "there is no ticket '%s'; 'clinicctl ticket list %s' "
 				    "shows them",
 				    a->id, a->trust.dir);
 	if (r < 0)
-		return ctl_store_failed(a->trust.dir, NULL, r);
-	if (r != TICKET_GOOD)
+		return remote_failed(clinic, NULL, r);
+	if (v.result != TICKET_GOOD)
 		return ctl_complain(CTL_FAILED,
 				    "ticket %s was used already; nothing was changed. If "
 				    "its hub is not yours, 'clinicctl ticket list %s' "
 				    "says which one it is, and 'clinicctl lost' ends it",
-				    t.id, a->trust.dir);
-	return show_revoked(a, &t);
+				    v.ticket.id, a->trust.dir);
+	return show_revoked(a, &v.ticket);
 }
 
 static int revoke(int argc, char **argv)
 {
-	struct store *store;
+	char why[FOLDER_WHY_MAX];
+	struct remote *clinic;
 	struct args a;
 	int r = parse(argc, argv, &a);
 
@@ -392,18 +380,18 @@ static int revoke(int argc, char **argv)
 		return r;
 	a.trust.dir = argv[optind + 1];
 	a.id = argv[optind + 2];
-	r = open_store(&a, &store);
-	if (r != CTL_OK)
-		return r;
-	r = revoke_in(store, &a);
-	store_close(store);
+	r = remote_open(a.trust.dir, &clinic, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = revoke_in(clinic, &a);
+	remote_close(clinic);
 	return r;
 }
 
 static const struct ctl_part parts[] = {
 	{ "create", create, false },
-	{ "list", ctl_ticket_list, false },
-	{ "revoke", revoke, false },
+	{ "list", ctl_ticket_list, true },
+	{ "revoke", revoke, true },
 	{ 0 },
 };
 

@@ -2,14 +2,13 @@
  * ctl_ticket_list.c - clinicctl ticket list: which tickets there are, who made them, whose they became, and who came with one
  * that was not for them.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "clinic/ctl_decide.h"
 #include "clinic/ctl_ticket.h"
-#include "clinic/folder.h"
 #include "clinic/json_words.h"
 #include "clinic/store_ticket.h"
 #include "clinic/words.h"
@@ -124,21 +123,12 @@ static int on_alarm(void *arg, const struct store_ticket *t)
 	return 0;
 }
 
-int ctl_ticket_alarms(const char *dir, int64_t now_ms, bool json)
+int ctl_ticket_alarms(struct remote *clinic, int64_t now_ms, bool json)
 {
 	struct listing l = { .json = json, .now_ms = now_ms };
-	char why[FOLDER_WHY_MAX];
-	struct store *store;
-	int r = folder_open_store(dir, &store, why);
+	int r = remote_tickets(clinic, on_alarm, &l);
 
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = store_begin_read(store);
-	if (r == 0)
-		r = store_ticket_each(store, on_alarm, &l);
-	store_rollback(store);
-	store_close(store);
-	return r < 0 ? ctl_store_failed(dir, NULL, r) : CTL_OK;
+	return r == -ENOTSUP ? 0 : r; /* an older clinicd */
 }
 
 int ctl_ticket_list(int argc, char **argv)
@@ -149,7 +139,7 @@ int ctl_ticket_list(int argc, char **argv)
 	};
 	struct listing l = { .now_ms = ctl_now_ms() };
 	char why[FOLDER_WHY_MAX];
-	struct store *store;
+	struct remote *clinic;
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -159,13 +149,11 @@ int ctl_ticket_list(int argc, char **argv)
 	}
 	if (!ctl_operands(&ctl_ticket, argc, argv, optind, 2))
 		return CTL_USAGE;
-	r = folder_open_store(argv[optind + 1], &store, why);
+	r = remote_open(argv[optind + 1], &clinic, why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = store_begin_read(store);
-	if (r == 0)
-		r = store_ticket_each(store, on_ticket, &l);
-	store_rollback(store);
-	store_close(store);
-	return r < 0 ? ctl_store_failed(argv[optind + 1], NULL, r) : CTL_OK;
+	r = remote_tickets(clinic, on_ticket, &l);
+	r = r < 0 ? remote_failed(clinic, NULL, r) : CTL_OK;
+	remote_close(clinic);
+	return r;
 }

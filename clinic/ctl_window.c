@@ -85,11 +85,12 @@ static int no_device(const struct args *a, const struct config *c)
 			    a->name, a->device, list);
 }
 
-static int order(void *arg, struct config *c)
+static int order(void *arg, const struct config_endpoint *own, struct config *c)
 {
 	const struct args *a = arg;
 	bool found = a->device == 0;
 
+	(void)own;
 	for (size_t i = 0; i < c->device_count; i++)
 		found |= c->devices[i].num == a->device;
 	if (!found)

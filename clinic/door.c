@@ -135,6 +135,10 @@ static const struct {
 			      NEEDS(KEY_NUMBER) | NEEDS(KEY_OTHER) | NEEDS(KEY_COSE) },
 	[DOOR_RETIRE_END] = { "retire-end", C | T | S, true, NEEDS(KEY_WHY) },
 	[DOOR_SIGNERS] = { "signers", C | T | S | A, false, 0 },
+	[DOOR_REPLACE] = { "replace", C, true, NEEDS(KEY_WHY) },
+	[DOOR_TICKETS] = { "tickets", C | T | S | A, false, 0 },
+	[DOOR_TICKET_REVOKE] = { "ticket-revoke", C | T | S, true,
+				 NEEDS(KEY_WHY) | NEEDS(KEY_WORDS) },
 };
 
 #undef C
@@ -180,7 +184,7 @@ bool door_changes(enum door_op op)
 
 size_t door_page_rows(enum door_op op)
 {
-	return op == DOOR_VISITS || op == DOOR_ORDERS || op == DOOR_WAITING
+	return op == DOOR_VISITS || op == DOOR_ORDERS || op == DOOR_WAITING || op == DOOR_TICKETS
 		       ? DOOR_PAGE_LONG
 		       : DOOR_PAGE;
 }

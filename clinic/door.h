@@ -86,7 +86,14 @@ enum door_op {
 	DOOR_ORDER_SIGN = 38, /* the same of order 'number', as its second signature */
 	DOOR_RETIRE_END = 39, /* of the hub 'name', with 'why' -> struct door_end */
 	DOOR_SIGNERS = 40,    /* -> [signer...], all */
-	DOOR_OPS = 41,
+	/*
+	 * In the place of the hub 'name' comes 'other', or the one whose label names 'key', called 'words'; when that is active
+	 * with its config 'cose', made from version 'number'; with 'why' -> struct door_replaced
+	 */
+	DOOR_REPLACE = 41,
+	DOOR_TICKETS = 42,	 /* 'number' skipped -> [ticket...] */
+	DOOR_TICKET_REVOKE = 43, /* 'words', with 'why' -> [enum ticket_result, ticket] */
+	DOOR_OPS = 44,
 };
 
 /* What a person is at the clinic; the numbers are in the database. */
@@ -137,7 +144,7 @@ struct door_request {
 	uint64_t last;
 	uint32_t assignment;
 	uint8_t choice, reason;
-	char words[VISIT_WORDS_MAX]; /* what was found at a visit */
+	char words[VISIT_WORDS_MAX]; /* what was found at a visit; a claim's name; a ticket */
 };
 
 /* door_may - may this role do that? Pure. */
@@ -180,6 +187,20 @@ enum door_assigned {
 	DOOR_ASSIGN_SAME = 2, /* it is that patient's already, or has none already */
 	DOOR_ASSIGN_USED = 3, /* a device of it measures for the patient of another hub */
 	DOOR_ASSIGN_GONE = 4, /* the hub is retired or lost */
+};
+
+/* What became of DOOR_REPLACE; the numbers are on the wire. */
+enum door_replace {
+	DOOR_REPLACE_DONE = 1,
+	DOOR_REPLACE_NEEDS_CONFIG = 2, /* the other one is active; nothing was done yet */
+	DOOR_REPLACE_NO_HUB = 3,       /* 'other' is nobody */
+	DOOR_REPLACE_ITSELF = 4,
+	DOOR_REPLACE_NAME = 5,	/* another hub or claim is called so */
+	DOOR_REPLACE_TAKEN = 6, /* another one is its successor, or the other stands in another one's place */
+	DOOR_REPLACE_HERE = 7,	/* the hub of that label is here already */
+	DOOR_REPLACE_REFUSED = 8,     /* not in the state it is in */
+	DOOR_REPLACE_HAS_PATIENT = 9, /* the other one has one already */
+	DOOR_REPLACE_USED = 10,	      /* a device measures for the patient of a third one */
 };
 
 /* What became of DOOR_WITHDRAW and DOOR_GIVE_AGAIN; the numbers are on the wire. */

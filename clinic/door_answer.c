@@ -228,6 +228,9 @@ static answer_fn *const answers[DOOR_OPS] = {
 	[DOOR_ORDER_SIGN] = door_answer_order,
 	[DOOR_RETIRE_END] = door_answer_retire_end,
 	[DOOR_SIGNERS] = door_answer_signers,
+	[DOOR_REPLACE] = door_answer_replace,
+	[DOOR_TICKETS] = door_answer_tickets,
+	[DOOR_TICKET_REVOKE] = door_answer_ticket_revoke,
 };
 
 static int write_line(const struct door_asking *a, enum door_code code)

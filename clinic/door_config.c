@@ -128,7 +128,7 @@ static int check_next(const struct door_asking *a, const struct hub *h,
 	return 0;
 }
 
-static int keep(struct door_asking *a, const struct config *c)
+int door_keep_config(struct door_asking *a, const struct config *c)
 {
 	int r = store_config_put(a->store, c);
 
@@ -137,14 +137,13 @@ static int keep(struct door_asking *a, const struct config *c)
 					  a->now_ms);
 }
 
-/* Locks the hub. ret_last, ret: to be wiped. */
-static int open_next(struct door_asking *a, struct hub *ret_hub, struct config *ret_last,
-		     struct config *ret)
+int door_open_next(struct door_asking *a, const char *hub, struct hub *ret_hub,
+		   struct config *ret_last, struct config *ret)
 {
 	int r = open_signed(a, ret);
 
 	if (r == 0)
-		r = store_hub_lock(a->store, a->rq->name, ret_hub);
+		r = store_hub_lock(a->store, hub, ret_hub);
 	if (r == 0)
 		r = last_config(a, ret_hub, ret_last);
 	return r < 0 ? r : check_next(a, ret_hub, ret_last, ret);
@@ -185,7 +184,7 @@ static int keep_or_refuse(struct door_asking *a, const struct config *last,
 	a->undo = r == 1;
 	if (r == 0) {
 		cb_put_uint(w, c->version);
-		return keep(a, c);
+		return door_keep_config(a, c);
 	}
 	cb_put_array(w, 2);
 	cb_put_text(w, other, strlen(other));
@@ -197,7 +196,7 @@ int door_answer_config_put(struct door_asking *a, struct writer *w)
 {
 	static struct config last, c;
 	struct hub h;
-	int r = open_next(a, &h, &last, &c);
+	int r = door_open_next(a, a->rq->name, &h, &last, &c);
 
 	/* Another patient is another operation, with other checks. */
 	if (r == 0 && c.assignment != (last.epoch == h.epoch ? last.assignment : 0))
@@ -284,7 +283,7 @@ static int assign(struct door_asking *a, const struct hub *h, const struct confi
 	if (r == 0 && result == DOOR_ASSIGN_DONE)
 		r = write_journal(a, c);
 	if (r == 0 && result == DOOR_ASSIGN_DONE)
-		r = keep(a, c);
+		r = door_keep_config(a, c);
 	a->undo = result != DOOR_ASSIGN_DONE;
 	cb_put_array(w, 3);
 	cb_put_uint(w, (uint64_t)result);
@@ -301,7 +300,7 @@ int door_answer_assign(struct door_asking *a, struct writer *w)
 
 	if (*a->rq->patient && !store_assigned_is_patient(a->rq->patient))
 		return -EBADMSG;
-	r = open_next(a, &h, &last, &c);
+	r = door_open_next(a, a->rq->name, &h, &last, &c);
 	if (r == 0)
 		r = assign(a, &h, &last, &c, w);
 	crypto_wipe(&c, sizeof(c));

@@ -28,6 +28,19 @@ int door_answer_config_put(struct door_asking *a, struct writer *w);
 int door_answer_assigned(struct door_asking *a, struct writer *w);
 int door_answer_assign(struct door_asking *a, struct writer *w);
 
+/*
+ * door_open_next - what rq has signed, if the clinic signed it and it is the config that follows the last one of 'hub', which is
+ * locked. ret_last, ret: to be wiped, also after an error. door_keep_config - it becomes what the hub shall have.
+ */
+int door_open_next(struct door_asking *a, const char *hub, struct hub *ret_hub,
+		   struct config *ret_last, struct config *ret);
+int door_keep_config(struct door_asking *a, const struct config *c);
+
+/* Answers of door_replace.c and door_ticket.c; as above. */
+int door_answer_replace(struct door_asking *a, struct writer *w);
+int door_answer_tickets(struct door_asking *a, struct writer *w);
+int door_answer_ticket_revoke(struct door_asking *a, struct writer *w);
+
 /* Answers of door_records.c and door_decide.c; as above. */
 int door_answer_records(struct door_asking *a, struct writer *w);
 int door_answer_numbers(struct door_asking *a, struct writer *w);

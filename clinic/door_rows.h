@@ -12,6 +12,7 @@
 #include "clinic/hub_facts.h"
 #include "clinic/order_take.h"
 #include "clinic/store_life.h"
+#include "clinic/store_ticket.h"
 #include "clinic/store_visit.h"
 #include "clinic/witness.h"
 #include "hub/core/cbor.h"
@@ -42,6 +43,20 @@ struct door_end {
 	uint64_t told, missing; /* as in struct door_life */
 	bool discard;		/* the order gives up what is unsent */
 	bool ended;		/* it is retired now */
+};
+
+/* What became of the word that another hub comes in the place of one. */
+struct door_replaced {
+	enum door_replace result; /* the rest is as it was found until then */
+	struct hub old;
+	enum life_result drain;
+	uint8_t id[HUB_ID_LEN]; /* of the one in its place */
+	char name[HUB_NAME_MAX + 1];
+	bool claimed_now, is_active, handed_over, was_over;
+	uint32_t assignment;
+	uint64_t version;
+	char other[HUB_NAME_MAX + 1]; /* whom the result names; "": nobody */
+	uint16_t device;	      /* USED: which */
 };
 
 /* What a visit looks at. */
@@ -117,6 +132,11 @@ void door_put_taken(struct writer *w, const struct order_taken *t);
 void door_get_taken(struct cb *c, struct order_taken *ret);
 void door_put_end(struct writer *w, const struct door_end *e);
 void door_get_end(struct cb *c, struct door_end *ret);
+void door_put_replaced(struct writer *w, const struct door_replaced *o);
+void door_get_replaced(struct cb *c, struct door_replaced *ret);
+/* Not its key. */
+void door_put_ticket(struct writer *w, const struct store_ticket *t);
+void door_get_ticket(struct cb *c, struct store_ticket *ret);
 /* patient: false leaves out whose the readings are. */
 void door_put_facts(struct writer *w, const struct hub_facts *f, bool patient);
 void door_get_facts(struct cb *c, struct hub_facts *ret);

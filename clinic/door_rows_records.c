@@ -17,6 +17,7 @@ enum {
 	HELD_ITEMS = 7,
 	HELD_DONE_ITEMS = 2,
 	JOURNAL_ITEMS = 7,
+	REPLACED_ITEMS = 13,
 	LIFE_ITEMS = 6,
 };
 
@@ -198,5 +199,44 @@ void door_get_life(struct cb *c, struct door_life *ret)
 	ret->told = cb_get_uint(c);
 	ret->missing = cb_get_uint(c);
 	ret->held = cb_get_uint(c);
+	row_end(c, more);
+}
+
+void door_put_replaced(struct writer *w, const struct door_replaced *o)
+{
+	cb_put_array(w, REPLACED_ITEMS);
+	cb_put_uint(w, o->result);
+	door_put_hub(w, &o->old);
+	cb_put_uint(w, o->drain);
+	cb_put_bytes(w, o->id, sizeof(o->id));
+	row_put_text(w, o->name);
+	cb_put_bool(w, o->claimed_now);
+	cb_put_bool(w, o->is_active);
+	cb_put_bool(w, o->handed_over);
+	cb_put_bool(w, o->was_over);
+	cb_put_uint(w, o->assignment);
+	cb_put_uint(w, o->version);
+	row_put_text(w, o->other);
+	cb_put_uint(w, o->device);
+}
+
+void door_get_replaced(struct cb *c, struct door_replaced *ret)
+{
+	size_t more = row_begin(c, REPLACED_ITEMS);
+
+	memset(ret, 0, sizeof(*ret));
+	ret->result = (enum door_replace)cb_get_uint_max(c, ROW_STATE_MAX);
+	door_get_hub(c, &ret->old);
+	ret->drain = (enum life_result)cb_get_uint_max(c, LIFE_CHANGED);
+	cb_get_fixed(c, ret->id, sizeof(ret->id));
+	row_get_text(c, ret->name, sizeof(ret->name));
+	ret->claimed_now = cb_get_bool(c);
+	ret->is_active = cb_get_bool(c);
+	ret->handed_over = cb_get_bool(c);
+	ret->was_over = cb_get_bool(c);
+	ret->assignment = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+	ret->version = cb_get_uint(c);
+	row_get_text(c, ret->other, sizeof(ret->other));
+	ret->device = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
 	row_end(c, more);
 }

@@ -16,6 +16,7 @@ enum {
 	ENTRY_ITEMS = 6,
 	AUDIT_ITEMS = 3,
 	CHECKPOINT_ITEMS = 7,
+	TICKET_ITEMS = 14,
 };
 
 _Static_assert(DOOR_PAGE_LONG *(VISIT_WORDS_MAX + JOURNAL_WHO_MAX + 64) < DOOR_BYTES_MAX,
@@ -81,6 +82,49 @@ void door_get_enrol(struct cb *c, struct enrol_row *ret)
 	ret->e.tries = (unsigned)cb_get_uint_max(c, UINT16_MAX);
 	ret->e.asked = cb_get_bool(c);
 	ret->e.approved = cb_get_bool(c);
+	row_end(c, more);
+}
+
+/* --- tickets ---------------------------------------------------------------------------- */
+
+void door_put_ticket(struct writer *w, const struct store_ticket *t)
+{
+	cb_put_array(w, TICKET_ITEMS);
+	row_put_text(w, t->id);
+	row_put_text(w, t->name);
+	row_put_text(w, t->site);
+	row_put_text(w, t->by);
+	row_put_ms(w, t->at_ms);
+	cb_put_uint(w, t->row.state);
+	row_put_ms(w, t->row.expires_ms);
+	cb_put_bytes(w, t->row.hub, sizeof(t->row.hub));
+	row_put_ms(w, t->ended_ms);
+	row_put_text(w, t->ended_by);
+	row_put_text(w, t->why);
+	cb_put_uint(w, t->alarms);
+	row_put_ms(w, t->alarm_ms);
+	cb_put_bytes(w, t->alarm_hub, sizeof(t->alarm_hub));
+}
+
+void door_get_ticket(struct cb *c, struct store_ticket *ret)
+{
+	size_t more = row_begin(c, TICKET_ITEMS);
+
+	memset(ret, 0, sizeof(*ret));
+	row_get_text(c, ret->id, sizeof(ret->id));
+	row_get_text(c, ret->name, sizeof(ret->name));
+	row_get_text(c, ret->site, sizeof(ret->site));
+	row_get_text(c, ret->by, sizeof(ret->by));
+	ret->at_ms = row_get_ms(c);
+	ret->row.state = (enum ticket_state)cb_get_uint_max(c, TICKET_STATES - 1);
+	ret->row.expires_ms = row_get_ms(c);
+	cb_get_fixed(c, ret->row.hub, sizeof(ret->row.hub));
+	ret->ended_ms = row_get_ms(c);
+	row_get_text(c, ret->ended_by, sizeof(ret->ended_by));
+	row_get_text(c, ret->why, sizeof(ret->why));
+	ret->alarms = cb_get_uint(c);
+	ret->alarm_ms = row_get_ms(c);
+	cb_get_fixed(c, ret->alarm_hub, sizeof(ret->alarm_hub));
 	row_end(c, more);
 }
 

@@ -50,6 +50,16 @@ static int add_one(const struct endpoint_args *a, size_t i,
 	return CTL_OK;
 }
 
+int endpoint_args_fill(const struct endpoint_args *a, const struct config_endpoint *own,
+		       struct endpoint_list *l)
+{
+	int r = CTL_OK;
+
+	for (size_t i = 0; i < a->count && r == CTL_OK; i++)
+		r = add_one(a, i, own, l);
+	return r;
+}
+
 int endpoint_args_add(const struct endpoint_args *a, const char *dir,
 		      struct endpoint_list *l)
 {
@@ -57,11 +67,8 @@ int endpoint_args_add(const struct endpoint_args *a, const char *dir,
 	struct config_endpoint own;
 	int r = bundle_own_endpoint(dir, &own, why);
 
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	for (size_t i = 0; i < a->count && r == CTL_OK; i++)
-		r = add_one(a, i, &own, l);
-	return r;
+	return r < 0 ? ctl_complain(ctl_exit_code(r), "%s", why)
+		     : endpoint_args_fill(a, &own, l);
 }
 
 void endpoint_print_list(FILE *to, const uint8_t hub[static HUB_ID_LEN],

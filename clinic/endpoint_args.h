@@ -40,6 +40,9 @@ int endpoint_args_take(struct endpoint_args *a, const char *option, const char *
  */
 int endpoint_args_add(const struct endpoint_args *a, const char *dir,
 		      struct endpoint_list *l);
+/* endpoint_args_fill - the same where the clinic's own endpoint is known already. */
+int endpoint_args_fill(const struct endpoint_args *a, const struct config_endpoint *own,
+		       struct endpoint_list *l);
 
 /*
  * endpoint_print_list - one a line, in the order in which this hub tries them.

@@ -17,6 +17,7 @@
 #include "clinic/hub_facts.h"
 #include "clinic/hub_list.h"
 #include "clinic/store_command.h"
+#include "clinic/store_ticket.h"
 #include "clinic/store_visit.h"
 #include "clinic/witness.h"
 #include "hub/core/cbor.h"
@@ -67,6 +68,10 @@ int remote_journal(struct remote *r, const char *hub, store_journal_fn *fn, void
 int remote_orders(struct remote *r, const char *hub, store_order_fn *fn, void *arg);
 /* Of all hubs. */
 int remote_waiting(struct remote *r, store_waiting_fn *fn, void *arg);
+int remote_tickets(struct remote *r, store_ticket_fn *fn, void *arg);
+/* remote_signers - who may sign orders, all. */
+int remote_signers(struct remote *r, struct signer_row ret[static SIGNERS_MAX],
+		   size_t *ret_count);
 /* By name as a hub or a claim. */
 int remote_visits(struct remote *r, const char *name, store_visit_fn *fn, void *arg);
 int remote_enrolments(struct remote *r, enrol_row_fn *fn, void *arg);

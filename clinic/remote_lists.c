@@ -27,6 +27,7 @@ struct told {
 		witness_fn *checkpoint;
 		store_order_fn *order;
 		store_waiting_fn *waiting;
+		store_ticket_fn *ticket;
 	} fn;
 	void *arg;
 };
@@ -135,6 +136,22 @@ int remote_waiting(struct remote *r, store_waiting_fn *fn, void *arg)
 	struct door_request rq = { .op = DOOR_WAITING };
 
 	return walk(r, &rq, take_waiting, &(struct told){ .fn.waiting = fn, .arg = arg });
+}
+
+static int take_ticket(struct cb *c, struct door_request *rq, const struct told *to)
+{
+	struct store_ticket t;
+
+	door_get_ticket(c, &t);
+	rq->number++;
+	return cb_error(c) ? cb_error(c) : to->fn.ticket(to->arg, &t);
+}
+
+int remote_tickets(struct remote *r, store_ticket_fn *fn, void *arg)
+{
+	struct door_request rq = { .op = DOOR_TICKETS };
+
+	return walk(r, &rq, take_ticket, &(struct told){ .fn.ticket = fn, .arg = arg });
 }
 
 int remote_held(struct remote *r, const char *hub, store_held_group_fn *fn, void *arg)
@@ -395,5 +412,30 @@ int remote_hub(struct remote *r, const char *hub, struct hub *ret)
 		err = -ENOENT;
 	if (err == 0)
 		*ret = k.hub;
+	return err;
+}
+
+struct signers {
+	struct signer_row *rows;
+	size_t count;
+};
+
+static void get_signers(struct cb *c, void *ret)
+{
+	struct signers *s = ret;
+	size_t n = cb_get_array(c, SIGNERS_MAX);
+
+	while (s->count < n && cb_error(c) == 0)
+		door_get_signer(c, &s->rows[s->count++]);
+}
+
+int remote_signers(struct remote *r, struct signer_row ret[static SIGNERS_MAX],
+		   size_t *ret_count)
+{
+	const struct door_request rq = { .op = DOOR_SIGNERS };
+	struct signers s = { .rows = ret };
+	int err = remote_get(r, &rq, get_signers, &s);
+
+	*ret_count = s.count;
 	return err;
 }

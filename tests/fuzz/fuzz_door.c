@@ -187,6 +187,27 @@ static void read_orders(struct cb *c, enum door_op op)
 	}
 }
 
+static void read_replaced(struct cb *c)
+{
+	struct door_replaced o;
+
+	door_get_replaced(c, &o);
+	check_hub(&o.old);
+	check_text(o.name, sizeof(o.name));
+	check_text(o.other, sizeof(o.other));
+}
+
+static void read_ticket(struct cb *c)
+{
+	struct store_ticket t;
+
+	door_get_ticket(c, &t);
+	check_text(t.id, sizeof(t.id));
+	check_text(t.site, sizeof(t.site));
+	check_text(t.why, sizeof(t.why));
+	check(cb_error(c) || t.row.state < TICKET_STATES);
+}
+
 static void read_row(struct cb *c, enum door_op op)
 {
 	char hub[HUB_NAME_MAX + 1];
@@ -226,6 +247,8 @@ static void read_row(struct cb *c, enum door_op op)
 	} else if (op == DOOR_ORDERS) {
 		door_get_order(c, &o);
 		check_order(c, &o);
+	} else if (op == DOOR_TICKETS) {
+		read_ticket(c);
 	} else if (op == DOOR_WAITING) {
 		door_get_waiting(c, hub, &o);
 		check_text(hub, sizeof(hub));
@@ -241,7 +264,7 @@ static bool is_list(enum door_op op)
 	return op == DOOR_HUBS || op == DOOR_CLAIMS || op == DOOR_GIVEN_UP ||
 	       (op >= DOOR_RECORDS && op <= DOOR_JOURNAL) || op == DOOR_ENROL_LIST ||
 	       op == DOOR_VISITS || op == DOOR_CHECKPOINTS || op == DOOR_ORDERS ||
-	       op == DOOR_WAITING;
+	       op == DOOR_WAITING || op == DOOR_TICKETS;
 }
 
 static void read_config(struct cb *c)
@@ -295,6 +318,8 @@ static void answer(enum door_op op, const uint8_t *data, size_t size)
 		read_audit(&c);
 	} else if (op >= DOOR_ORDER_FACTS && op <= DOOR_SIGNERS) {
 		read_orders(&c, op);
+	} else if (op == DOOR_REPLACE) {
+		read_replaced(&c);
 	}
 	(void)cb_finish(&c);
 }

@@ -71,6 +71,23 @@ class Page(Help):
             for part in parts.split() or [""]:
                 self.assertIn(f".Cm {verb} {part}".strip() + "\n", re.sub(r" [,;]\n", "\n", page))
 
+    def test_which_verb_works_where(self):
+        """The table in CLINIC.md says what the program does."""
+        far = self.ctl(0, "--help").stdout.split("a person's folder, for:\n")[1].split("\n")[0]
+        can = {f"{verb} {part}".strip() for verb, parts in re.findall(r"([a-z]+)(?: \(([a-z -]+)\))?", far)
+               for part in parts.split() or [""]}
+        table = (PAGE.parents[1] / "docs/CLINIC.md").read_text().split("# Which verb works where")[1].split("\n# ")[0]
+        rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+        says = {where.strip(): set() for _, where in rows}
+        for verbs, where in rows:
+            says[where.strip()] |= set(re.findall(r"`([a-z -]+)`", verbs))
+        self.assertEqual(says["anywhere"], can)
+        (self.top / "of-ann").mkdir()
+        (self.top / "of-ann/door.conf").write_text("name = clinic.example\nport = 1\n")
+        for words in says["the clinic's folder"]:
+            said = self.ctl(64, *words.split(), self.top / "of-ann", "x").stderr
+            self.assertRegex(said, f"{words}.* needs the clinic's folder; .* is none: .*. Say it on the clinic's machine")
+
     def test_options_in_help_are_taken(self):
         """None of them is unknown to the program."""
         for verb in self.verbs():

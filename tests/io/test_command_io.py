@@ -173,6 +173,32 @@ class Wire(unittest.TestCase):
         self.assertIn("nothing to release from here", w.order("release", "sec", code=1))
         self.assertIn("not at the level", w.wait_order(w.order("test", "tech")["counter"], "refused")["result"])
 
+    def test_from_afar(self):
+        """By people who have a certificate and a key of their own, and nothing of the clinic: level 2 by one, level 3 by two."""
+        w = self.world
+        w.kill("clinicd")
+        w.commands["clinicd"] += ["--door-port", "0"]
+        w.start("clinicd")
+        w.wait("the door", lambda: re.search(r"door-open .*port=(\d+)", w.log("clinicd")))
+        port = re.search(r"door-open .*port=(\d+)", w.log("clinicd"))[1]
+        ways = {}
+        for name, role, signer in (("ann", "clinician", "doc"), ("tom", "technician", "tech")):
+            ways[name] = w.top / name
+            w.ctl("person", "add", w.dir, name, "--role", role, "--out", ways[name], "--port", port)
+            conf = ways[name] / "door.conf"
+            if "address" not in conf.read_text():
+                conf.write_text(conf.read_text() + "address = 127.0.0.1\n")
+            (w.dir / f"signer-{signer}.key").rename(ways[name] / f"signer-{signer}.key")
+        w.ctl("lock", ways["ann"], "home", "--as", "doc", "--reason", "from afar")
+        w.wait_order(1, "done")
+        w.wait_level(2)
+        w.ctl("lock", ways["tom"], "home", "--as", "tech", "--level", "3", "--reason", "from afar")
+        waiting = json.loads(w.ctl("command", "waiting", ways["ann"], "--json").splitlines()[0])
+        self.assertEqual((waiting["hub"], waiting["counter"]), ("home", 2))
+        w.ctl("command", "sign", ways["ann"], "home", 2, "--as", "doc")
+        w.wait_order(2, "done")
+        w.wait_level(3)
+
     def test_brake(self):
         """After three hubs the security officer is needed."""
         w = self.world

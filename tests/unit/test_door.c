@@ -22,23 +22,25 @@ static void test_roles(void)
 			"held-settle suspend resume lost found withdraw withdraw-undo "
 			"enrol-list enrol-approve visit visit-list visit-note "
 			"order-facts orders orders-waiting order order-sign retire-end "
-			"signers ",
+			"signers replace tickets ticket-revoke ",
 		[DOOR_ROLE_TECHNICIAN] = " hello hub-list claim-list status given-up "
 					 "hub-show claim claim-cancel numbers manifests "
 					 "lost enrol-list enrol-approve visit visit-list "
 					 "visit-note order-facts orders orders-waiting "
-					 "order order-sign retire-end signers ",
+					 "order order-sign retire-end signers tickets "
+					 "ticket-revoke ",
 		[DOOR_ROLE_SECURITY] =
 			" hello hub-list claim-list status given-up hub-show claim "
 			"claim-cancel config-read config-put assignments numbers "
 			"manifests held journal held-settle suspend resume lost found "
 			"withdraw enrol-list enrol-approve visit visit-list audit "
 			"checkpoints order-facts orders orders-waiting order order-sign "
-			"retire-end signers ",
+			"retire-end signers tickets ticket-revoke ",
 		[DOOR_ROLE_AUDITOR] = " hello hub-list claim-list status given-up "
 				      "hub-show assignments numbers manifests held "
 				      "journal enrol-list visit visit-list audit "
-				      "checkpoints orders orders-waiting signers ",
+				      "checkpoints orders orders-waiting signers "
+				      "tickets ",
 	};
 	char word[32];
 
@@ -531,6 +533,48 @@ static void test_orders_there_and_back(void)
 	CHECK_INT(cb_finish(&c), -EMSGSIZE);
 }
 
+static void test_replaced_and_tickets_there_and_back(void)
+{
+	static struct door_replaced o, got;
+	static struct store_ticket t, got_t;
+	struct writer w;
+	struct cb c;
+
+	o = (struct door_replaced){ .result = DOOR_REPLACE_USED,
+				    .drain = LIFE_CHANGED,
+				    .claimed_now = true,
+				    .handed_over = true,
+				    .assignment = UINT32_MAX,
+				    .version = 2,
+				    .device = UINT16_MAX };
+	o.old = a_hub();
+	memset(o.id, 3, sizeof(o.id));
+	memset(o.name, 'n', HUB_NAME_MAX);
+	memset(o.other, 'o', HUB_NAME_MAX);
+	t = (struct store_ticket){ .id = "ABCD",
+				   .name = "hall",
+				   .at_ms = 4,
+				   .row = { .state = TICKET_STATE_USED, .expires_ms = 5 },
+				   .ended_ms = 6,
+				   .alarms = UINT64_MAX,
+				   .alarm_ms = 7 };
+	memset(t.site, 's', CLAIM_SITE_MAX);
+	memset(t.by, 'b', JOURNAL_WHO_MAX);
+	memset(t.ended_by, 'e', JOURNAL_WHO_MAX);
+	memset(t.why, 'w', JOURNAL_WHY_MAX);
+	memset(t.row.hub, 8, HUB_ID_LEN);
+	memset(t.alarm_hub, 9, HUB_ID_LEN);
+	writer_init(&w, buf, sizeof(buf));
+	door_put_replaced(&w, &o);
+	door_put_ticket(&w, &t);
+	cb_init(&c, buf, (size_t)writer_len(&w));
+	door_get_replaced(&c, &got);
+	door_get_ticket(&c, &got_t);
+	CHECK_INT(cb_finish(&c), 0);
+	CHECK_MEM(&got, &o, sizeof(o));
+	CHECK_MEM(&got_t, &t, sizeof(t));
+}
+
 static void test_visit_there_and_back(void)
 {
 	static struct door_visit v, got;
@@ -743,8 +787,8 @@ static void test_answers_that_are_none(void)
 
 TEST_MAIN("door", test_roles, test_codes, test_question_there_and_back,
 	  test_questions_that_are_none, test_questions_that_are_not_whole, test_limits,
-	  test_orders_there_and_back, test_visit_there_and_back,
-	  test_enrol_there_and_back, test_audit_there_and_back,
+	  test_replaced_and_tickets_there_and_back, test_orders_there_and_back,
+	  test_visit_there_and_back, test_enrol_there_and_back, test_audit_there_and_back,
 	  test_records_there_and_back, test_rows_of_decisions, test_numbers_that_are_none,
 	  test_known_there_and_back, test_facts_there_and_back,
 	  test_rows_that_are_longer_or_shorter, test_text_for_a_terminal,
