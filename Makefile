@@ -462,6 +462,7 @@ FAST_SCRIPTS += io/test_enrol_hub.py
 FAST_SCRIPTS += io/test_root_io.py io/test_renewal_io.py io/test_ordered_test.py
 FAST_SCRIPTS += io/test_door_orders.py io/test_door_records.py io/test_door_visit.py
 FAST_SCRIPTS += io/test_light_io.py
+FAST_SCRIPTS += io/test_lockdown_io.py io/test_sealed_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 FAST_SCRIPTS += io/test_fido_io.py
 FAST_SCRIPTS += io/test_console_session.py

@@ -148,6 +148,9 @@ static int parse(int argc, char **argv, struct args *a)
 	a->challenge = argv[optind + 2];
 	if (!a->voice && !a->as)
 		return ctl_misused(&ctl_token, "token: --as says who signs");
+	if (!a->voice && !a->add && !a->technician)
+		return ctl_misused(&ctl_token,
+				   "token: --technician says who is at the hub");
 	if (a->voice && (a->as || a->add || a->key))
 		return ctl_misused(&ctl_token, "--voice signs nothing: without --as, "
 					       "--key and --add");
@@ -282,7 +285,7 @@ static int fill_token(const struct args *a, struct store *store, struct made *m)
 	struct access_token *t = &m->token;
 	struct signer_row who = { 0 };
 	uint8_t level = m->challenge.level;
-	int r = find_signer(a, store, a->technician ? a->technician : a->as, &who);
+	int r = find_signer(a, store, a->technician, &who);
 
 	if (r != CTL_OK)
 		return r;
@@ -620,7 +623,7 @@ const struct ctl_verb ctl_token = {
 	.name = "token",
 	.what = "answer a hub's challenge: what a technician pastes at its console",
 	.usage =
-		"Usage: clinicctl token DIR HUB CHALLENGE --as NAME [--technician NAME]\n"
+		"Usage: clinicctl token DIR HUB CHALLENGE --as NAME --technician NAME\n"
 		"           [--level N] [--verb VERB ...] [--for TIME] [--key FILE]\n"
 		"           [--release-key FILE] [--json]\n"
 		"       clinicctl token DIR HUB CHALLENGE --as NAME --add FILE [--key "
@@ -638,8 +641,7 @@ const struct ctl_verb ctl_token = {
 		"the second person\n"
 		"adds his with --add, to what the first one got.\n\n"
 		"  --as NAME           the signer, one of 'clinicctl signer list'\n"
-		"  --technician NAME   who is at the hub, one of the same; default the "
-		"signer\n"
+		"  --technician NAME   who is at the hub, one of the same\n"
 		"  --level N           lower the level to 0, or from 3 also to 2; else "
 		"it "
 		"stays\n"

@@ -314,6 +314,8 @@ static void signal_one(struct triggers *t, const struct trigger_row *r, uint16_t
 		t->clean = 0;
 	if (!b)
 		return;
+	if (last && is_over(b) && b->lock_epoch < lock_epoch)
+		empty(b); /* seen while the release of the first one is being written */
 	over = fill(b, count, at);
 	t->dirty = true;
 	t->effect |= r->to == LOCKDOWN_NORMAL;
