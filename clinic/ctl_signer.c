@@ -75,7 +75,7 @@ static int open_store(const struct args *a, struct store **ret)
 static int read_public(const char *path, struct signer *ret)
 {
 	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX], why[FOLDER_WHY_MAX];
-	struct fido_file fido;
+	struct fido_file fido = { 0 };
 	int r;
 
 	if (strlen(path) >= sizeof(copy))
@@ -124,7 +124,7 @@ static int make_credential(const struct args *a, const char *dir, const char *na
 static int make_fido(const struct args *a, struct signer *ret)
 {
 	char name[ORDER_KEY_NAME_MAX];
-	struct fido_file f;
+	struct fido_file f = { 0 };
 	int r;
 
 	order_key_name(a->name, name);
@@ -234,7 +234,7 @@ static int add_row(const struct args *a, struct store *store, struct signer_row 
 static int add(int argc, char **argv)
 {
 	struct signer_row row = { 0 };
-	struct store *store;
+	struct store *store = NULL;
 	struct args a;
 	int r = parse(argc, argv, 2, &a);
 
@@ -269,7 +269,7 @@ static int add(int argc, char **argv)
 static int credential(int argc, char **argv)
 {
 	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX];
-	struct fido_file f;
+	struct fido_file f = { 0 };
 	struct args a;
 	int r = parse(argc, argv, 1, &a);
 

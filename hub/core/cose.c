@@ -101,7 +101,7 @@ int cose_parse_any(const uint8_t *buf, size_t len, struct cose_sign1 *ret)
 
 int cose_parse(const uint8_t *buf, size_t len, struct cose_sign1 *ret)
 {
-	struct cose_sign1 s;
+	struct cose_sign1 s = { 0 };
 	int r = cose_parse_any(buf, len, &s);
 
 	if (r)
