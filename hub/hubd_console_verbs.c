@@ -7,7 +7,7 @@
 #include "hub/hubd_inside.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hub/core/image.h"
@@ -30,10 +30,16 @@ enum {
 
 static uint64_t version(void)
 {
-	unsigned v[3] = { 0 };
+	uint64_t v = 0;
+	const char *p = HUB_VERSION;
 
-	(void)sscanf(HUB_VERSION, "%u.%u.%u", &v[0], &v[1], &v[2]);
-	return (uint64_t)v[0] << 32 | (uint64_t)v[1] << 16 | v[2];
+	for (int i = 0; i < 3; i++) {
+		char *end;
+
+		v = v << 16 | (strtoul(p, &end, 10) & UINT16_MAX);
+		p = *end == '.' ? end + 1 : end;
+	}
+	return v;
 }
 
 static void add_hash(struct console_page *p, enum console_label label,

@@ -182,9 +182,9 @@ static void put_age(struct out *o, uint64_t s)
 {
 	if (s < 120)
 		put(o, "%" PRIu64 "s", s);
-	else if (s < 2 * 3600)
+	else if (s < UINT64_C(2) * 3600)
 		put(o, "%" PRIu64 "min", s / 60);
-	else if (s < 2 * 86400)
+	else if (s < UINT64_C(2) * 86400)
 		put(o, "%" PRIu64 "h", s / 3600);
 	else
 		put(o, "%" PRIu64 "d", s / 86400);

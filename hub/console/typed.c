@@ -17,7 +17,11 @@ static const char *skip_spaces(const char *p)
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	static const char small[] = "abcdefghijklmnopqrstuvwxyz";
+
+	if (c >= 'A' && c <= 'Z')
+		return small[c - 'A'];
+	return c;
 }
 
 /* One word to the end of name, if it fits. Returns what follows it. */

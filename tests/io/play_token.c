@@ -140,8 +140,9 @@ int main(int argc, char **argv)
 	memcpy(p.token.hub, h.id, sizeof(h.id));
 	memcpy(p.token.nonce, c.nonce, sizeof(c.nonce));
 	p.token.lock_epoch = c.lock_epoch;
-	p.token.level = strcmp(argv[4], "-") == 0 ? c.level : (uint8_t)atoi(argv[4]);
-	p.token.seconds = (uint32_t)atoi(argv[5]);
+	p.token.level =
+		strcmp(argv[4], "-") == 0 ? c.level : (uint8_t)strtoul(argv[4], NULL, 10);
+	p.token.seconds = (uint32_t)strtoul(argv[5], NULL, 10);
 	p.token.technician = technician.signer.person;
 	p.token.verbs = verbs_of(argv[7]);
 	spoil(&p);

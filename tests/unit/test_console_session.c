@@ -8,7 +8,9 @@
 #include "hub/lockdown.h"
 #include "hub/triggers.h"
 
-enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, LEVELS = 5, TECH = 7 };
+enum { LEVELS = 5, TECH = 7 };
+
+static const uint64_t SECOND = 1000, MINUTE = 60000, HOUR = 3600000;
 
 static struct mono at(uint64_t ms)
 {
@@ -336,7 +338,7 @@ static void test_a_day_of_guessing(void)
 	static const uint8_t boot[LOCKDOWN_BOOT_LEN] = { 1 };
 	const struct lockdown_held first = { .generation = 1 };
 	static struct guesser g;
-	uint64_t now = 0, end = 24 * (uint64_t)HOUR;
+	uint64_t now = 0, end = 24 * HOUR;
 
 	lockdown_init(&g.lockdown, &first, &first, boot, at(0));
 	triggers_init(&g.triggers, NULL, &g.lockdown, boot, at(0));
