@@ -100,7 +100,7 @@ static int make_trust(const char *dir, const char *out, const struct pki_pair *r
 		return r;
 	t.endpoint_count = c->endpoint_count;
 	memcpy(t.endpoints, c->endpoints, sizeof(t.endpoints));
-	t.expires_s = now_ms / 1000 + TRUST_DAYS * 86400;
+	t.expires_s = now_ms / 1000 + (int64_t)TRUST_DAYS * 86400;
 	r = pki_root_scalar(root, private);
 	if (r < 0)
 		snprintf(why, FOLDER_WHY_MAX, "%s/%s is not a key", dir, FILES_ROOT_KEY);

@@ -11,14 +11,26 @@
 #include <wolfssl/wolfcrypt/asn.h>
 #include <wolfssl/wolfcrypt/asn_public.h>
 
+#include "hub/core/cursor.h"
 #include "hub/crypto/trust_sign.h"
+
+/* One DER SEQUENCE and nothing behind it, which wolfCrypt does not look at; a certificate has more than 255 bytes. */
+static bool is_one(const uint8_t *der, size_t len)
+{
+	struct reader r;
+	bool head;
+
+	reader_init(&r, der, len);
+	head = read_be16(&r) == 0x3082;
+	return head && read_be16(&r) == reader_left(&r) && reader_ok(&r);
+}
 
 /* Returns 0, and *ret is to be freed; it borrows der. */
 static int parse(const uint8_t *der, size_t len, DecodedCert *ret)
 {
 	int r = -ENOTSUP;
 
-	if (len == 0 || len > TRUST_ROOT_MAX)
+	if (len > TRUST_ROOT_MAX || !is_one(der, len))
 		return -EBADMSG;
 	wc_InitDecodedCert(ret, der, (word32)len, NULL);
 	if (wc_ParseCert(ret, CERT_TYPE, NO_VERIFY, NULL) != 0)

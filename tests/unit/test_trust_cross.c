@@ -72,6 +72,9 @@ static void test_check(void)
 	bad = cross;
 	bad.der[bad.len - 1] ^= 1;
 	CHECK(check(&root, &next_root, &bad) < 0);
+	bad = cross;
+	bad.der[bad.len++] = 0; /* something behind it */
+	CHECK_INT(check(&root, &next_root, &bad), -EBADMSG);
 	bad.len = 0;
 	CHECK_INT(check(&root, &next_root, &bad), -EBADMSG);
 	for (size_t cut = 1; cut < cross.len; cut += 7) {
