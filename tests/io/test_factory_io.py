@@ -179,7 +179,7 @@ class Factory(unittest.TestCase):
 
     def test_old_card(self):
         """A card of yesterday is put in: its numbers were given since; no reading is lost, none is taken for another. The
-        hub locks itself, and what it sends from then on is held until somebody has looked."""
+        hub locks itself, and what it sends from then on is filed with a mark."""
         h = self.home
         h.start("clinicd")
         h.put_trust()
