@@ -109,7 +109,7 @@ coap_pure := coap/anchors.o coap/block.o coap/fetch.o coap/forward.o coap/forwar
 coap_shared := coap/identity.o coap/library.o coap/mend.o coap/tune.o $(core) $(rt) $(crypto)
 coap_server := $(addprefix coap/,block.o block_body.o replies.o requests.o respond.o server.o)
 # a hub's certificates: its files, the questions to the clinic
-enrolling := $(addprefix coap/,anchor.o anchor_next.o enrol_client.o enrolling.o identity_chain.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_cross.o hub/crypto/trust_sign.o
+enrolling := $(addprefix coap/,anchor.o anchor_next.o enrol_client.o enrolling.o enrolling_root.o enrolling_talk.o identity_chain.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_cross.o hub/crypto/trust_sign.o
 coap := $(coap_pure) $(enrolling) hub/rt/resolve.o $(addprefix coap/,client.o report.o route.o uplink.o uplink_enrol.o uplink_peers.o) $(coap_shared)
 hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
@@ -121,7 +121,7 @@ hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
 hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o pattern.o plan.o repeat.o timefloor.o triggers.o window.o)
 hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
-hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_verbs.o hubd_enrol.o hubd_light.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
+hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_verbs.o hubd_enrol.o hubd_identity.o hubd_light.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-measure: what is loaded, what is exposed, what runs that should not
@@ -156,7 +156,7 @@ ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpo
 	ble/dis.o
 ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_here.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
-	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
+	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o coap/identity_file.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
 signing := $(addprefix clinic/,fido_file.o fido_key.o fido_talk.o signing.o token.o)
 ctl += $(signing)
@@ -254,6 +254,7 @@ test_identity_store := coap/enrol.o coap/identity_cert.o coap/identity_file.o co
 test_identity_chain := coap/identity.o coap/identity_chain.o $(clinic)
 test_setup := $(setup) $(clinic)
 test_enroller := $(enroller) coap/identity.o $(clinic)
+test_enroller_emergency := clinic/config_serve.o $(enroller) coap/identity.o $(clinic)
 test_enroller_ticket := $(enroller) coap/identity.o $(clinic)
 test_store_claim := $(clinic)
 test_visit := $(clinic)
@@ -273,7 +274,7 @@ test_gaps := $(addprefix clinic/,gaps.o gaps_load.o gaps_manifests.o opening.o) 
 test_replies := coap/replies.o $(core)
 test_coap_records := $(coap_shared)
 test_limits := hub/repeat.o clinic/limit_text.o $(core)
-UNIT := $(decoder_tests) limits traits objects props bondinfo verify core formats label msg crypto hub_window indicator pattern plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_ticket csr csr_make identity_chain identity_store setup reset \
+UNIT := $(decoder_tests) limits traits objects props bondinfo verify core formats label msg crypto hub_window indicator pattern plan peripherals settings sqlcipher_wolf capture manifest days enrolment enroller enroller_emergency enroller_ticket csr csr_make identity_chain identity_store setup reset \
 	window handover keys queue records btree salvage state backlog crashes sandbox root audit audit_record audit_verify ranges seqblock spool spool_format ingest ingest_group pki rtt targets endpoints clinic_store store_claim door ticket token trust visit clinic_load clinic_text gaps silence status store_audit filing timefloor keep replies coap_records endpoint_spec block block_body fetch offer command config_state config_serve config_text
 # with the hub's libcoap: the clinic's has no client in it
 test_tune := $(coap_shared)
@@ -294,7 +295,8 @@ test_uplink_days := storage/handover.o storage/ranges.o storage/crc32.o $(coap_p
 test_enrol := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o
 test_three_years := $(addprefix coap/,enrol.o supervisor.o targets.o) hub/timefloor.o $(clinic)
 test_enrolment_model := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o clinic/ticket_row.o
-SIM := lossless uplink_days fence lockdown enrol enrolment_model three_years doctor verify pairing pairing_window racp revive session forward supervisor
+test_emergency_model := coap/enrol.o hub/core/enrolled.o clinic/enrolment.o clinic/life.o
+SIM := lossless uplink_days fence lockdown enrol enrolment_model emergency_model three_years doctor verify pairing pairing_window racp revive session forward supervisor
 # the lockdown machine with its disk, power cuts and orders that come in any order
 test_lockdown := hub/command.o hub/lockdown.o $(core)
 # what the hub notices against itself, with that machine and its disk; ten thousand years of noise
@@ -317,7 +319,7 @@ test_lock_memory := $(store)
 test_hubd_io := $(core) $(rt) $(crypto)
 play_hub := $(clinic)
 # a clinic that signs what no hub may take
-play_config := clinic/bundle.o clinic/bundle_own.o clinic/own_trust.o hub/crypto/trust_sign.o $(signing) coap/identity.o $(ctl_text) $(clinic)
+play_config := clinic/bundle.o coap/identity_file.o clinic/bundle_own.o clinic/own_trust.o hub/crypto/trust_sign.o $(signing) coap/identity.o $(ctl_text) $(clinic)
 play_command := $(clinic)
 play_token := $(clinic)
 play_enrol := $(clinic)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clinic/conf.h"
+#include "clinic/enrolment.h"
 #include "clinic/files.h"
 #include "clinic/keyfile.h"
 #include "clinic/keyring.h"
@@ -16,6 +17,8 @@
 #include "clinic/pki.h"
 #include "clinic/root_files.h"
 #include "clinic/signing.h"
+#include "coap/identity.h"
+#include "coap/identity_file.h"
 #include "hub/core/cose.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
@@ -83,6 +86,37 @@ static int make_identity(const char *dir, const char *out, const struct pki_pair
 		snprintf(why, FOLDER_WHY_MAX,
 			 "the hub's certificate could not be made from %s/%s: %s", dir,
 			 FILES_ROOT_KEY, err_text(r));
+	return r;
+}
+
+/* In the form in which hub-coap keeps it: it never has another one. */
+static int make_emergency(const char *dir, const char *out, const struct pki_pair *root,
+			  const struct hub *h, int64_t now_ms,
+			  struct bundle_emergency *ret, char why[static FOLDER_WHY_MAX])
+{
+	struct identity_key k = { .there = true,
+				  .is_emergency = true,
+				  .epoch = h->epoch };
+	uint8_t public[P256_PUBLIC_LEN], file[IDENTITY_FILE_MAX];
+	int r;
+
+	memcpy(k.beside, h->spki, sizeof(k.beside));
+	p256_generate(k.private, public);
+	r = pki_sign_hub(root, h->id, public, now_ms,
+			 ENROLMENT_EMERGENCY_DAYS * INT64_C(86400000), &ret->cert);
+	if (r == 0)
+		r = identity_pin(ret->cert.der, ret->cert.len, ret->spki);
+	if (r == 0) {
+		k.cert_len = ret->cert.len;
+		memcpy(k.cert, ret->cert.der, ret->cert.len);
+		r = put(out, "coap", "emergency", file, identity_key_encode(&k, file));
+	}
+	crypto_wipe(&k, sizeof(k));
+	crypto_wipe(file, sizeof(file));
+	if (r < 0)
+		snprintf(why, FOLDER_WHY_MAX,
+			 "the hub's emergency identity could not be made from %s/%s: %s",
+			 dir, FILES_ROOT_KEY, err_text(r));
 	return r;
 }
 
@@ -250,7 +284,8 @@ static int make_config(const char *dir, const char *out, const struct config *c,
 
 int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish,
 		int64_t now_ms, struct hub *ret, struct config *ret_config,
-		uint8_t ret_audit[static KEY_LEN], char why[static FOLDER_WHY_MAX])
+		uint8_t ret_audit[static KEY_LEN], struct bundle_emergency *ret_emergency,
+		char why[static FOLDER_WHY_MAX])
 {
 	struct hub h = { .epoch = FIRST_EPOCH, .state = HUB_ACTIVE, .added_ms = now_ms };
 	struct pki_pair root = { .key = "" };
@@ -269,6 +304,8 @@ int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish
 	r = read_root(dir, &root, why);
 	if (r == 0)
 		r = make_identity(dir, out, &root, now_ms, &h, why);
+	if (r == 0)
+		r = make_emergency(dir, out, &root, &h, now_ms, ret_emergency, why);
 	if (r == 0)
 		r = fill_config(dir, wish, &h, &c, why);
 	if (r == 0)

@@ -6,6 +6,7 @@
  *   store/sign.key                               P-256 scalar that signs its batches
  *   store/audit.key                              key 0 of its audit log (hub/crypto/audit_chain.h)
  *   coap/identity.key, identity.crt, root.crt    PEM
+ *   coap/emergency                               its emergency identity (coap/identity_file.h)
  *   coap/clinic.trust, hubd/clinic.trust         where and by which root its certificate is renewed (hub/core/trust.h)
  *   hubd/config.cose                             signed config (hub/core/config.h)
  *   hubd/clinic.pub                              public key that signs configs
@@ -15,6 +16,7 @@
 
 #include "clinic/endpoint_list.h"
 #include "clinic/folder.h"
+#include "clinic/pki.h"
 #include "clinic/store.h"
 #include "hub/core/config.h"
 #include "hub/core/cose.h"
@@ -34,6 +36,12 @@ struct bundle_wish {
 	struct signer signers[SIGNERS_MAX];
 };
 
+/* What the clinic keeps of a hub's emergency identity: store_mailbox_add. */
+struct bundle_emergency {
+	uint8_t spki[PIN_LEN];
+	struct pki_cert cert;
+};
+
 /*
  * bundle_make - keys, certificate and signed config of a new hub, in its first epoch and
  * first assignment.
@@ -43,13 +51,15 @@ struct bundle_wish {
  * ret      filled on success, but for the name: the row to be added
  * ret_config   filled on success; to be kept in the store, and wiped
  * ret_audit    the same: key 0 of its audit log
+ * ret_emergency  filled on success; to be added with the row
  * why      as in folder.h
  *
  * Returns 0 or an error as in folder.h, also -ENOSPC; out may then hold part of the files.
  */
 int bundle_make(const char *dir, const char *out, const struct bundle_wish *wish,
 		int64_t now_ms, struct hub *ret, struct config *ret_config,
-		uint8_t ret_audit[static KEY_LEN], char why[static FOLDER_WHY_MAX]);
+		uint8_t ret_audit[static KEY_LEN], struct bundle_emergency *ret_emergency,
+		char why[static FOLDER_WHY_MAX]);
 
 /* bundle_own_endpoint - the clinic's own server, as clinic.conf and server.crt say. Returns 0 or an error as above. */
 int bundle_own_endpoint(const char *dir, struct config_endpoint *ret,

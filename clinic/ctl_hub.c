@@ -24,6 +24,7 @@
 #include "clinic/store_assign.h"
 #include "clinic/store_claim.h"
 #include "clinic/store_command.h"
+#include "clinic/store_mailbox.h"
 #include "clinic/witness.h"
 #include "clinic/words.h"
 #include "hub/core/err.h"
@@ -222,7 +223,8 @@ static int name_is_free(struct store *store, const char *name)
 }
 
 static int register_hub(struct store *store, const struct hub *h, const struct config *c,
-			const uint8_t audit[static KEY_LEN], const char *temp,
+			const uint8_t audit[static KEY_LEN],
+			const struct bundle_emergency *emergency, const char *temp,
 			const struct args *a)
 {
 	static uint8_t cose[BUNDLE_COSE_MAX];
@@ -234,6 +236,8 @@ static int register_hub(struct store *store, const struct hub *h, const struct c
 		r = name_is_free(store, a->name);
 	if (r == 0)
 		r = store_hub_put(store, h);
+	if (r == 0)
+		r = store_mailbox_add(store, h, emergency->spki, &emergency->cert);
 	if (r == 0)
 		r = store_device_user(store, h->id, c->devices, c->device_count, other,
 				      &at);
@@ -365,6 +369,7 @@ static void report(const struct args *a, const struct hub *h, const struct confi
 static int fill_and_register(struct args *a, struct store *store, const char *temp)
 {
 	char why[FOLDER_WHY_MAX];
+	struct bundle_emergency emergency;
 	uint8_t audit[KEY_LEN];
 	struct config c;
 	struct hub h;
@@ -375,11 +380,12 @@ static int fill_and_register(struct args *a, struct store *store, const char *te
 		return ctl_store_failed(a->dir, NULL, r);
 	a->wish.signer_count = people.signer_count;
 	memcpy(a->wish.signers, people.signers, sizeof(people.signers));
-	r = bundle_make(a->dir, temp, &a->wish, ctl_now_ms(), &h, &c, audit, why);
+	r = bundle_make(a->dir, temp, &a->wish, ctl_now_ms(), &h, &c, audit, &emergency,
+			why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
 	snprintf(h.name, sizeof(h.name), "%s", a->name);
-	r = register_hub(store, &h, &c, audit, temp, a);
+	r = register_hub(store, &h, &c, audit, &emergency, temp, a);
 	if (r == CTL_OK)
 		report(a, &h, &c);
 	crypto_wipe(&c, sizeof(c)); /* passkeys */

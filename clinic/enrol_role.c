@@ -31,10 +31,13 @@ static void log_note(const struct enroller_note *n)
 	case ENROLLER_OUTCOMES: break;
 	case ENROLLER_ISSUED:
 	case ENROLLER_CONFIRMED:
-		log_info("enrolment", "hub=%s outcome=%s epoch=%u renewal=%s key=%s", hub,
-			 enroller_outcome_text(n->outcome), n->epoch,
-			 n->renewal ? "yes" : "no",
-			 n->emergency ? "emergency" : "operational");
+		if (n->emergency)
+			log_info("emergency-identity", "hub=%s outcome=%s epoch=%u", hub,
+				 enroller_outcome_text(n->outcome), n->epoch);
+		else
+			log_info("enrolment", "hub=%s outcome=%s epoch=%u renewal=%s",
+				 hub, enroller_outcome_text(n->outcome), n->epoch,
+				 n->renewal ? "yes" : "no");
 		break;
 	case ENROLLER_REPEATED:
 	case ENROLLER_CONFIRMED_AGAIN:

@@ -317,7 +317,9 @@ static int act(struct enroller *e, const struct job *j, struct enrol_row *row,
 		return enrol_store_put(e->store, row, j->now.ms);
 	case ENROLMENT_ISSUE: return issue(e, j, row, emergency, ret, note);
 	case ENROLMENT_SEND_ISSUED: return repeat(e, issued, ret, note);
-	case ENROLMENT_SEND_ACTIVE: return repeat(e, &row->e.active, ret, note);
+	case ENROLMENT_SEND_ACTIVE:
+		return repeat(e, emergency ? &row->e.emergency : &row->e.active, ret,
+			      note);
 	case ENROLMENT_ACTIVATE:
 		return emergency ? confirmed_emergency(e, j, row, false, ret, note)
 				 : activate(e, j, row, ret, note);

@@ -238,8 +238,10 @@ static struct enrolment_answer on_emergency(struct enrolment *row,
 		return refuse(role == ENROLMENT_ROLE_ISSUED ? ENROLMENT_NOT_CONFIRMED
 			      : is_of_emergency(role)	    ? ENROLMENT_MAILBOX_ONLY
 							    : ENROLMENT_UNKNOWN_KEY);
-	a = issue_key(row, &row->emergency_issued, &row->emergency_tries, rq, true,
-		      row->active.epoch);
+	a = is_key(&row->emergency, rq->key)
+		    ? act(ENROLMENT_SEND_ACTIVE) /* late */
+		    : issue_key(row, &row->emergency_issued, &row->emergency_tries, rq,
+				true, row->active.epoch);
 	a.emergency = true;
 	return a;
 }

@@ -123,8 +123,10 @@ int store_signers(struct store *s, struct signer_row ret[static SIGNERS_MAX],
 	sql_start(s->db, &q,
 		  "SELECT " SIGNER_COLUMNS
 		  " FROM signer WHERE removed_ms = 0 ORDER BY person LIMIT 16");
-	while (n < SIGNERS_MAX && sql_row(&q))
+	while (n < SIGNERS_MAX && sql_row(&q)) {
+		ret[n] = (struct signer_row){ 0 };
 		get_row(&q, &ret[n++]);
+	}
 	*ret_count = n;
 	return sql_end(&q);
 }

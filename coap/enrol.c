@@ -7,6 +7,8 @@
  * The state is what is on disk (enrol_state), so that a kill at any moment changes nothing but the waits. A renewal
  * goes the same way beside ACTIVE, with 'next' for key and certificate, and ends in the same promotion.
  *
+ * The emergency identity's machine is another one of these: ACTIVE always, or idle, with renewals of its own.
+ *
  * Invariants
  *   1. Durable first, then sent: a request is sent for a key that is kept, a confirmation for a certificate that is.
  *   2. The credential in use stays in use until the clinic has confirmed the next one, on the next one.
@@ -81,6 +83,12 @@ void enrol_init(struct enrol *e, const struct enrol_kept *kept, uint32_t dice)
 	pause_for(e, ENROL_PAUSE_MIN_MS);
 }
 
+void enrol_init_emergency(struct enrol *e, const struct enrol_kept *kept, uint32_t dice)
+{
+	enrol_init(e, kept, dice);
+	e->emergency = true;
+}
+
 enum enrol_state enrol_state(const struct enrol *e)
 {
 	const struct enrol_kept *k = &e->kept;
@@ -137,6 +145,23 @@ void enrol_on_person(struct enrol *e)
 	e->wait_until = (struct mono){ 0 };
 }
 
+void enrol_on_due(struct enrol *e, bool due)
+{
+	if (due && !e->due && e->asked == ENROL_ASK_NOTHING && !e->kept.has_key) {
+		e->failures = 0;
+		e->draw = false;
+		e->wait_until = (struct mono){ 0 };
+	}
+	e->due = due;
+}
+
+void enrol_on_sealed(struct enrol *e, bool sealed)
+{
+	if (sealed && !e->sealed && !(e->emergency && e->asked == ENROL_ASK_CONFIRM))
+		start_over(e);
+	e->sealed = sealed;
+}
+
 void enrol_on_route(struct enrol *e)
 {
 	if (e->asked != ENROL_ASK_NOTHING || e->paused)
@@ -178,6 +203,7 @@ static void apply_promotion(struct enrol *e)
 	k->has_key = k->has_next = k->has_ticket = false;
 	k->tries = 0;
 	e->has_confirm_until = e->called = e->refused = e->doubt = e->doomed = false;
+	e->due = false;
 	e->use_due = true;
 	start_over(e);
 }
@@ -256,7 +282,8 @@ static void on_granted(struct enrol *e, enum enrol_request asked,
 	case ENROL_ASK_ROOT: e->rooted = true; break;
 	case ENROL_ASK_CLAIM: e->claimed = true; break;
 	case ENROL_ASK_FIRST: keep_certificate(e, false, &a->validity); break;
-	case ENROL_ASK_RENEWAL: keep_certificate(e, true, &a->validity); break;
+	case ENROL_ASK_RENEWAL:
+	case ENROL_ASK_EMERGENCY: keep_certificate(e, true, &a->validity); break;
 	case ENROL_ASK_CONFIRM:
 		e->epoch = e->kept.next_epoch;
 		e->todo = ENROL_PROMOTE;
@@ -283,7 +310,9 @@ static void on_refused(struct enrol *e, enum enrol_request asked)
 	}
 	if (asked != ENROL_ASK_CONFIRM && !renewal)
 		e->claimed = false;
-	if (asked == ENROL_ASK_CONFIRM && e->doomed) {
+	if (asked == ENROL_ASK_CONFIRM && e->sealed) {
+		/* nothing else can be asked: the clinic may be using it, and take it back into favour */
+	} else if (asked == ENROL_ASK_CONFIRM && e->doomed) {
 		e->wrong_key = true;
 	} else if (asked == ENROL_ASK_CONFIRM) {
 		e->again = enough;
@@ -303,7 +332,8 @@ static void on_refused(struct enrol *e, enum enrol_request asked)
  */
 static void on_wrong(struct enrol *e, enum enrol_request asked)
 {
-	bool about_key = asked == ENROL_ASK_FIRST || asked == ENROL_ASK_RENEWAL;
+	bool about_key = asked == ENROL_ASK_FIRST || asked == ENROL_ASK_RENEWAL ||
+			 asked == ENROL_ASK_EMERGENCY;
 
 	pause_refused(e);
 	start_over(e);
@@ -365,7 +395,7 @@ static bool renewal_is_due(const struct enrol *e, int64_t floor_ms)
 {
 	const struct enrol_validity *v = &e->kept.current;
 
-	if (e->doubt)
+	if (e->doubt || e->due)
 		return true;
 	return floor_ms > 0 && v->end_ms > v->begin_ms &&
 	       floor_ms >= enrol_renewal_ms(v, e->spread);
@@ -399,7 +429,8 @@ static enum enrol_request question(struct enrol *e, struct mono now)
 {
 	const struct enrol_kept *k = &e->kept;
 
-	if (k->has_next && e->has_confirm_until && mono_reached(now, e->confirm_until)) {
+	if (k->has_next && e->has_confirm_until && !e->sealed &&
+	    mono_reached(now, e->confirm_until)) {
 		e->has_confirm_until = false;
 		start_over(e);
 		e->again = true;
@@ -410,6 +441,8 @@ static enum enrol_request question(struct enrol *e, struct mono now)
 		return ENROL_ASK_CLAIM;
 	if (!e->rooted)
 		return ENROL_ASK_ROOT;
+	if (e->emergency)
+		return ENROL_ASK_EMERGENCY;
 	return k->has_current && !e->door ? ENROL_ASK_RENEWAL : ENROL_ASK_FIRST;
 }
 
@@ -425,6 +458,7 @@ static bool ask(struct enrol *e, struct mono now, struct enrol_action *ret)
 	e->answer_by = mono_add(now, ENROL_ANSWER_MS);
 	*ret = (struct enrol_action){ .what = ENROL_SEND,
 				      .request = e->asked,
+				      .emergency = e->emergency,
 				      .bootstrap = by_bootstrap(e),
 				      .number = e->number,
 				      .epoch = e->kept.next_epoch };
@@ -435,6 +469,7 @@ static bool keep(struct enrol *e, struct enrol_action *ret)
 {
 	e->storing = e->todo;
 	*ret = (struct enrol_action){ .what = e->todo,
+				      .emergency = e->emergency,
 				      .renewal = e->renewal,
 				      .epoch = e->epoch,
 				      .tries = (uint8_t)(e->kept.tries + 1) };
@@ -443,7 +478,8 @@ static bool keep(struct enrol *e, struct enrol_action *ret)
 
 static bool tell(struct enrol *e, struct enrol_action *ret)
 {
-	*ret = (struct enrol_action){ .what = e->use_due ? ENROL_USE : ENROL_CALL };
+	*ret = (struct enrol_action){ .what = e->use_due ? ENROL_USE : ENROL_CALL,
+				      .emergency = e->emergency };
 	if (e->use_due)
 		e->use_due = false;
 	else
@@ -456,8 +492,18 @@ static bool is_busy(const struct enrol *e, int64_t floor_ms)
 {
 	const struct enrol_kept *k = &e->kept;
 
+	if (e->emergency && !k->has_current)
+		return false;
+	if (e->sealed && !(e->emergency && k->has_next && !e->again && !e->wrong_key))
+		return false;
 	return k->trusted &&
 	       (!k->has_current || k->has_key || renewal_is_due(e, floor_ms));
+}
+
+/* Nothing of it can be kept or asked. */
+static bool is_shut(const struct enrol *e)
+{
+	return e->sealed && !e->emergency;
 }
 
 bool enrol_next(struct enrol *e, uint32_t dice, int64_t floor_ms, struct mono now,
@@ -467,6 +513,8 @@ bool enrol_next(struct enrol *e, uint32_t dice, int64_t floor_ms, struct mono no
 
 	if (e->use_due || e->call_due)
 		return tell(e, ret);
+	if (is_shut(e))
+		return false;
 	if (e->storing != ENROL_NOTHING)
 		return false;
 	if (e->asked != ENROL_ASK_NOTHING && mono_reached(now, e->answer_by))
@@ -490,8 +538,9 @@ static bool is_stuck(const struct enrol *e)
 {
 	const struct enrol_kept *k = &e->kept;
 
-	return !k->trusted || (!k->has_current && (!k->has_key || e->wrong_key) &&
-			       k->tries >= ENROL_TRIES);
+	return !k->trusted || (e->emergency && !k->has_current) ||
+	       (!k->has_current && (!k->has_key || e->wrong_key) &&
+		k->tries >= ENROL_TRIES);
 }
 
 /* At least once in ENROL_LOOK_PARTS of the life of the certificate in use. */
@@ -506,7 +555,11 @@ static uint64_t look_ms(const struct enrol_kept *k)
 
 struct mono enrol_deadline(const struct enrol *e, struct mono now)
 {
-	if (e->use_due || e->call_due || e->draw)
+	if (e->use_due || e->call_due)
+		return now;
+	if (is_shut(e))
+		return MONO_NEVER;
+	if (e->draw)
 		return now;
 	if (e->storing != ENROL_NOTHING)
 		return MONO_NEVER;

@@ -79,18 +79,21 @@ enum enrol_do {
 	ENROL_CALL, /* for the light and the console: a person must look; enrol_on_person goes on */
 };
 
+/* Requests. Of the emergency identity's machine ASK_EMERGENCY stands for ASK_RENEWAL. */
 enum enrol_request {
 	ENROL_ASK_NOTHING = 0,
 	ENROL_ASK_ROOT,	   /* GET /est/crts at the enrol endpoint */
 	ENROL_ASK_FIRST,   /* POST /est/sen there, with the bootstrap certificate */
 	ENROL_ASK_RENEWAL, /* POST /est/sren there, with the current credential */
 	ENROL_ASK_CONFIRM, /* POST /hub/confirm at the ingest endpoint, on a new handshake with 'next' */
+	ENROL_ASK_EMERGENCY, /* POST /est/emergency/sen there, with the current credential */
 	ENROL_ASK_CLAIM, /* POST /hub/claim at the enrol endpoint, with the ticket's certificate */
 };
 
 struct enrol_action {
 	enum enrol_do what;
 	enum enrol_request request;
+	bool emergency; /* what is kept or asked is of the emergency identity */
 	bool bootstrap; /* ASK_ROOT: with the bootstrap certificate, else with the current credential */
 	uint32_t number; /* of the request */
 	bool renewal;
@@ -139,7 +142,10 @@ struct enrol {
 	struct mono confirm_until; /* the clinic has forgotten it by then */
 	bool refused;		   /* readings are, since refused_since */
 	struct mono refused_since;
-	bool doubt; /* for ENROL_DOUBT_MS: our certificate may be worth nothing */
+	bool doubt;	/* for ENROL_DOUBT_MS: our certificate may be worth nothing */
+	bool emergency; /* it is the emergency identity's machine */
+	bool due;	/* another credential is wanted, whatever the dates say */
+	bool sealed;	/* the credential in use is withheld */
 	bool use_due, call_due, called, paused;
 	uint32_t spread; /* this hub's part of the renewal's jitter */
 };
@@ -151,6 +157,14 @@ struct enrol {
  * dice   a random number, of this hub or of this start
  */
 void enrol_init(struct enrol *e, const struct enrol_kept *kept, uint32_t dice);
+
+/*
+ * enrol_init_emergency - the same for the emergency identity, which goes the way of a renewal beside the credential in use.
+ *
+ * kept   'current' is the credential in use, but with the dates of the emergency identity, all 0 if there is none; 'next' is the
+ *        emergency identity's. Nothing happens as long as there is no credential in use
+ */
+void enrol_init_emergency(struct enrol *e, const struct enrol_kept *kept, uint32_t dice);
 
 enum enrol_state enrol_state(const struct enrol *e);
 /* A copy of what is durable now. */
@@ -166,6 +180,13 @@ int enrol_on_trust(struct enrol *e);
 void enrol_on_reset(struct enrol *e);
 /* The technician, at the console or by power and button: try now, and count keys anew. */
 void enrol_on_person(struct enrol *e);
+/* Another credential is wanted now (or not any more), whatever the dates say; a promotion ends it. */
+void enrol_on_due(struct enrol *e, bool due);
+/*
+ * The credential in use is withheld: nothing is asked by it or for it, until that is over. An emergency identity that has its
+ * certificate is confirmed all the same, by itself.
+ */
+void enrol_on_sealed(struct enrol *e, bool sealed);
 /* There is a way to the network again. */
 void enrol_on_route(struct enrol *e);
 /* The uplink connected with the credential in use, or was refused by the clinic. Others failures say nothing. */

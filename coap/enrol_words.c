@@ -35,6 +35,20 @@ int enrol_say_confirm(const struct msg_sign_keys *k, const char *version, uint8_
 	return writer_len(&w);
 }
 
+int enrol_say_confirm_emergency(uint32_t epoch, const char *version, uint8_t *buf,
+				size_t cap)
+{
+	struct writer w;
+
+	writer_init(&w, buf, cap);
+	cb_put_map(&w, 2);
+	cb_put_uint(&w, KEY_EPOCH);
+	cb_put_uint(&w, epoch);
+	cb_put_uint(&w, KEY_VERSION);
+	cb_put_text(&w, version, strlen(version));
+	return writer_len(&w);
+}
+
 int enrol_say_claim(const uint8_t spki[static PIN_LEN], uint8_t *buf, size_t cap)
 {
 	struct writer w;

@@ -20,6 +20,10 @@ enum {
 int enrol_say_confirm(const struct msg_sign_keys *k, const char *version, uint8_t *buf,
 		      size_t cap);
 
+/* enrol_say_confirm_emergency - the same of an emergency identity: no keys. Returns the length, or -ENOSPC. */
+int enrol_say_confirm_emergency(uint32_t epoch, const char *version, uint8_t *buf,
+				size_t cap);
+
 /* enrol_say_claim - the body of a claim by a ticket: the SHA-256 of the device key's SubjectPublicKeyInfo. Returns the length,
  * or -ENOSPC. */
 int enrol_say_claim(const uint8_t spki[static PIN_LEN], uint8_t *buf, size_t cap);

@@ -6,6 +6,10 @@
  *   clinic.trust, device key, credentials --identity_store--> enrol --question--> enrol_client ==DTLS==> clinic
  *   uplink <--credential, root-- enrol       hubd <--state, clinic.trust-- here --which keys?--> hub-store
  *
+ * There are two identities: the one in use, and that of an emergency, which speaks at lockdown level 3 while the other one is
+ * withheld (identity_store.h). The second is got after the first and anew with each of its renewals, by a conversation of
+ * its own that keeps the first from nothing.
+ *
  * Without clinic.trust it waits quietly, and looks for one every ENROLLING_LOOK_MS.
  */
 #include "coap/client.h"
@@ -20,8 +24,9 @@ struct enrolling;
 /* All are called from the loop, never inside a library, and not by enrolling_new. */
 struct enrolling_host {
 	void *arg;
-	/* The uplink's credential from now on; NULL: there is none. Borrowed for the call. */
-	void (*use)(void *arg, const struct client_config *cfg);
+	/* The uplink's credential from now on; NULL: there is none. Borrowed for the call. emergency: it is the emergency
+	 * identity's, which may upload and nothing else */
+	void (*use)(void *arg, const struct client_config *cfg, bool emergency);
 	void (*tell_hubd)(void *arg, const struct msg *m);
 	void (*tell_store)(void *arg, const struct msg *m);
 	/* The clinic wants this version of the config in use. */
@@ -57,4 +62,6 @@ void enrolling_on_acknowledged(struct enrolling *e);
 void enrolling_on_leaving(struct enrolling *e, bool leaving);
 /* A piece of the clinic's root, by the config. */
 void enrolling_on_anchor(struct enrolling *e, const struct msg_anchor *piece);
+/* Which identity may be used, and whether it is to be renewed at once; key material in m is wiped by the caller. */
+void enrolling_on_identity(struct enrolling *e, const struct msg_identity *m);
 void enrolling_on_sign_keys(struct enrolling *e, const struct msg_sign_keys *keys);

@@ -14,8 +14,9 @@
 
 enum {
 	IDENTITY_CERT_MAX = 1500,
-	IDENTITY_FILE_MAX = 6 + 4 + P256_PRIVATE_LEN + 2 + CSR_BYTES_MAX + 2 +
-			    IDENTITY_CERT_MAX + SHA256_LEN,
+	IDENTITY_WRAP_LEN = P256_PRIVATE_LEN + WRAP_OVERHEAD,
+	IDENTITY_FILE_MAX = 6 + 4 + 4 + IDENTITY_WRAP_LEN + SHA256_LEN + 2 +
+			    CSR_BYTES_MAX + 2 + IDENTITY_CERT_MAX + SHA256_LEN,
 	IDENTITY_STATE_LEN = 7 + 4 + SHA256_LEN,
 };
 
@@ -24,7 +25,16 @@ struct identity_key {
 	bool there;
 	bool renewal; /* goes on in the epoch that was in use when it was made */
 	uint32_t epoch;
+	uint32_t
+		wanted; /* the number of the renewal (struct msg_identity) that was known when it was made */
+	/* in the file 'wrap' stands for the private key, and opens with a share only */
+	bool wrapped;
+	bool shut; /* 'private' is not known: it was not opened, or it is withheld */
 	uint8_t private[P256_PRIVATE_LEN];
+	uint8_t wrap[IDENTITY_WRAP_LEN];
+	/* an emergency identity's: the SubjectPublicKeyInfo of the credential that it was made beside */
+	bool is_emergency;
+	uint8_t beside[SHA256_LEN];
 	size_t request_len; /* 0: none */
 	uint8_t request[CSR_BYTES_MAX];
 	size_t cert_len; /* 0: none yet */
@@ -38,15 +48,20 @@ struct identity_state {
 	uint32_t epoch;
 };
 
-/* identity_key_encode - Returns the length. */
+/* identity_key_encode - Returns the length. Of a wrapped key 'private' is not looked at. */
 size_t identity_key_encode(const struct identity_key *k,
 			   uint8_t ret[static IDENTITY_FILE_MAX]);
 
 /*
  * identity_key_decode - Returns 0, or -EBADMSG (cut off, not of this kind, its hash is another), -EMSGSIZE (a part is
- * too long), -ENOTSUP (version, flags).
+ * too long), -ENOTSUP (version, flags). A wrapped key is shut.
  */
 int identity_key_decode(const uint8_t *buf, size_t len, struct identity_key *ret);
+
+/* identity_key_wrap - 'wrap' from 'private'; the key is to be written anew with it. */
+void identity_key_wrap(struct identity_key *k, const uint8_t share[static KEY_LEN]);
+/* identity_key_open - 'private' from 'wrap'. Returns 0, or -EKEYREJECTED: it is another share's, or of another epoch. */
+int identity_key_open(struct identity_key *k, const uint8_t share[static KEY_LEN]);
 
 void identity_state_encode(const struct identity_state *s,
 			   uint8_t ret[static IDENTITY_STATE_LEN]);

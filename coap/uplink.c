@@ -360,17 +360,18 @@ void uplink_drain(struct uplink *u)
 	u->draining = true;
 	do {
 		more = false;
-		supervisor_on_work(&u->supervisor,
-				   u->ready && (forward_has_work(&u->forward, now) ||
-						fetch_has_work(&u->fetch, now)),
-				   forward_has_alarm(&u->forward));
+		supervisor_on_work(
+			&u->supervisor,
+			u->ready && (forward_has_work(&u->forward, now) ||
+				     (!u->sealed && fetch_has_work(&u->fetch, now))),
+			forward_has_alarm(&u->forward));
 		if (supervisor_next(&u->supervisor, uplink_dice(), now, &sa)) {
 			do_supervisor(u, &sa, now);
 			more = true;
 		} else if (forward_next(&u->forward, now, &fa)) {
 			do_forward(u, &fa, now);
 			more = true;
-		} else if (fetch_next(&u->fetch, uplink_dice(), now, &ga)) {
+		} else if (!u->sealed && fetch_next(&u->fetch, uplink_dice(), now, &ga)) {
 			do_fetch(u, &ga, now);
 			more = true;
 		}
@@ -380,9 +381,11 @@ void uplink_drain(struct uplink *u)
 	uplink_tell_proven(u);
 	tell_trial(u);
 	uplink_tell_enrolling(u);
-	rt_timer_set(u->timer, earlier(supervisor_deadline(&u->supervisor),
-				       earlier(forward_deadline(&u->forward, now),
-					       fetch_deadline(&u->fetch, now))));
+	rt_timer_set(u->timer,
+		     earlier(supervisor_deadline(&u->supervisor),
+			     earlier(forward_deadline(&u->forward, now),
+				     u->sealed ? MONO_NEVER
+					       : fetch_deadline(&u->fetch, now))));
 }
 
 static void on_timer(void *arg)

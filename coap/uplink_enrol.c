@@ -28,7 +28,7 @@ void uplink_tell_enrolling(struct uplink *u)
 }
 
 /* What is up was made with the one before. */
-static void use(void *arg, const struct client_config *cfg)
+static void use(void *arg, const struct client_config *cfg, bool emergency)
 {
 	struct uplink *u = arg;
 	int r = 0;
@@ -38,6 +38,7 @@ static void use(void *arg, const struct client_config *cfg)
 	if (r < 0)
 		log_err("uplink-credential", "error=\"%s\"", err_text(r));
 	u->ready = cfg && r == 0;
+	u->sealed = emergency;
 	supervisor_on_endpoints(
 		&u->supervisor, u->targets.fresh ? u->targets.fresh : u->targets.count,
 		u->targets.fresh ? u->targets.count - u->targets.fresh : 0,

@@ -195,6 +195,8 @@ static void on_hubd_message(void *arg, struct ipc *link, const struct msg *m)
 		enrolling_on_leaving(u->enrolling, m->leaving.leaving);
 	else if (m->kind == MSG_ANCHOR && u->enrolling)
 		enrolling_on_anchor(u->enrolling, &m->anchor);
+	else if (m->kind == MSG_IDENTITY && u->enrolling)
+		enrolling_on_identity(u->enrolling, &m->identity);
 	else if (m->kind == MSG_VERDICT)
 		on_verdict(u, &m->verdict);
 	else if (m->kind == MSG_COMMAND_RESULT)

@@ -40,6 +40,9 @@ struct hubd {
 	bool used;		    /* a config was in force as a whole since the start */
 	bool fence_unsaved;	    /* the last attempt failed */
 	bool again_ble, again_store, again_coap; /* their config did not go */
+	bool again_identity;			 /* nor did this, to hub-coap */
+	bool has_identity_share;
+	uint8_t identity_share[IDENTITY_SHARE_LEN];
 	int config_error;		 /* last one said, so that it is said once */
 	struct orders orders;		 /* the level of the lockdown is there */
 	enum command_retire told_retire; /* to hub-store */
@@ -103,6 +106,13 @@ void hubd_send_config(struct hubd *h, struct ipc *link);
 
 /* The way back: hub-coap keeps those endpoints until one of the config in use has proven itself. */
 void hubd_send_proven(struct hubd *h);
+
+/* --- hubd_identity.c -------------------------------------------------------------------------- */
+
+/* The share that opens hub-coap's credential, made if there is none. */
+void hubd_open_identity(struct hubd *h);
+/* Which identity hub-coap may use. When it comes, with each level, and after a release from level 3. */
+void hubd_send_identity(struct hubd *h);
 
 /* --- hubd_show.c ------------------------------------------------------------------------------ */
 

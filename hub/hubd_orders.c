@@ -23,13 +23,14 @@ void hubd_send_test(struct hubd *h)
 		hubd_send(h->ble, &m);
 }
 
-/* In this order: state.db closes, then the rest hears of it. */
+/* In this order: state.db closes, then the rest hears of it. hub-coap hears of a release, too, after which it renews. */
 static void hand_out_level(void *arg, uint8_t level)
 {
 	struct hubd *h = arg;
 
 	hubd_send_config(h, h->store);
 	hubd_send_config(h, h->ble);
+	hubd_send_identity(h);
 	window_on_level(&h->window, level, rt_mono());
 	hubd_drain_window(h);
 	hubd_show_light(h);

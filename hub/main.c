@@ -61,6 +61,8 @@ static void save_again(struct hubd *h)
 		hubd_send_config(h, h->ble);
 	if (h->again_store)
 		hubd_send_config(h, h->store);
+	if (h->again_identity)
+		hubd_send_identity(h);
 	if (h->again_coap)
 		hubd_send_config(h, h->coap);
 	fence_again(&h->fence);
@@ -95,6 +97,7 @@ static void on_up(void *arg, struct ipc *link)
 
 	if (link == h->coap) {
 		hubd_send_floor(h); /* before it connects to anybody */
+		hubd_send_identity(h);
 		hubd_send_proven(h);
 		hubd_send_leaving(h);
 		hubd_send_root(h); /* so that it knows whom it meets */
@@ -389,6 +392,7 @@ int main(int argc, char **argv)
 	hubd_open_window(&h);
 	hubd_open_floor(&h);
 	hubd_open_trusted(&h);
+	hubd_open_identity(&h);
 	h.rt = rt_new();
 	indicator_init(&h.indicator, rt_mono());
 	hubd_open_light(&h);
@@ -432,6 +436,7 @@ int main(int argc, char **argv)
 	ipc_free(h.ble);
 	rt_free(h.rt);
 	crypto_wipe(&h.settings, sizeof(h.settings));
+	crypto_wipe(h.identity_share, sizeof(h.identity_share));
 	crypto_done();
 	return h.ends ? HUBD_EXIT_REBOOT : EX_OK;
 }

@@ -277,6 +277,11 @@ uint8_t orders_level(const struct orders *o)
 	return durable == LOCKDOWN_NORMAL && guarded ? LOCKDOWN_GUARDED : durable;
 }
 
+uint32_t orders_unsealed(const struct orders *o)
+{
+	return lockdown_unsealed(&o->lockdown);
+}
+
 enum command_retire orders_retire(const struct orders *o)
 {
 	return lockdown_how(&o->lockdown);

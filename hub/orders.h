@@ -81,6 +81,8 @@ struct mono orders_deadline(const struct orders *o);
 
 /* The level in force: what is durable, or GUARDED for as long as something calls for that. */
 uint8_t orders_level(const struct orders *o);
+/* As lockdown_unsealed. */
+uint32_t orders_unsealed(const struct orders *o);
 /* As lockdown_how. */
 enum command_retire orders_retire(const struct orders *o);
 /*

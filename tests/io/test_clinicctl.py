@@ -139,8 +139,8 @@ class HubAdd(Clinic):
         self.init()
         text = self.add().stdout
         files = sorted(str(p.relative_to(self.out)) for p in self.out.rglob("*") if p.is_file())
-        self.assertEqual(files, ["coap/clinic.trust", "coap/identity.crt", "coap/identity.key", "coap/root.crt",
-                                 "hubd/clinic.pub", "hubd/clinic.trust", "hubd/config.cose", "store/audit.key",
+        self.assertEqual(files, ["coap/clinic.trust", "coap/emergency", "coap/identity.crt", "coap/identity.key",
+                                 "coap/root.crt", "hubd/clinic.pub", "hubd/clinic.trust", "hubd/config.cose", "store/audit.key",
                                  "store/sign.key"])
         self.assertEqual((self.out / "store/audit.key").stat().st_size, 32)
         self.assertEqual((self.out / "store/sign.key").stat().st_size, 32)

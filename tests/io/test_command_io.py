@@ -169,9 +169,12 @@ class Wire(unittest.TestCase):
         cuff.measure()
         w.wait("it is held, perhaps beside an account of the day", lambda: self.readings()[2] >= 1)
         self.assertEqual(self.readings()[:2], (0, 0))
-        self.assertIn("sealed itself", w.ctl("held", w.dir, "home"))
+        self.assertIn("by its emergency identity", w.ctl("held", w.dir, "home"))
         self.assertIn("nothing to release from here", w.order("release", "sec", code=1))
-        self.assertIn("not at the level", w.wait_order(w.order("test", "tech")["counter"], "refused")["result"])
+        test = w.order("test", "tech")["counter"]
+        cuff.measure()
+        w.wait("another is held", lambda: self.readings()[2] >= 2)
+        self.assertEqual(w.orders()[test]["state"], "waits-for-hub")  # it is told of none
 
     def test_from_afar(self):
         """By people who have a certificate and a key of their own, and nothing of the clinic: level 2 by one, level 3 by two."""

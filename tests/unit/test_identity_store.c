@@ -54,10 +54,11 @@ static const struct enrol_action promote = { .what = ENROL_PROMOTE, .epoch = 1 }
 static const struct enrol_action forget = { .what = ENROL_FORGET };
 
 /* What the clinic would answer to the request of the next key. Returns the length. */
-static size_t certificate(const struct identity_store *s, uint8_t *ret, size_t cap)
+static size_t certificate_of(const struct identity_store *s, bool emergency, uint8_t *ret,
+			     size_t cap)
 {
 	const uint8_t *csr;
-	int n = identity_store_request(s, &csr);
+	int n = identity_store_request(s, emergency, &csr);
 
 	CHECK(n > 0);
 	CHECK_INT(file_replace(top, "csr", csr, (size_t)n), 0);
@@ -66,6 +67,11 @@ static size_t certificate(const struct identity_store *s, uint8_t *ret, size_t c
 	n = file_read(top, "cert", ret, cap);
 	CHECK(n > 0);
 	return (size_t)n;
+}
+
+static size_t certificate(const struct identity_store *s, uint8_t *ret, size_t cap)
+{
+	return certificate_of(s, false, ret, cap);
 }
 
 static void enrol(struct identity_store *s, const struct enrol_action *make,
@@ -156,7 +162,7 @@ static void test_enrolment(void)
 	CHECK_INT(identity_store_trust(s, file), IDENTITY_TRUST_MAX);
 	CHECK_INT(identity_store_do(s, &make_first, NULL, 0), 0);
 	len = certificate(s, cert, sizeof(cert));
-	CHECK_INT(identity_store_fits(s, cert, len, &v), 0);
+	CHECK_INT(identity_store_fits(s, false, cert, len, &v), 0);
 	CHECK_INT(v.end_ms - v.begin_ms, INT64_C(90) * 86400000);
 	CHECK_INT(identity_store_do(s, &keep_first, cert, len - 1), -EBADMSG);
 	CHECK_INT(identity_store_do(s, &keep_first, cert, len), 0);
@@ -214,7 +220,7 @@ static void test_fit(void)
 	CHECK_INT(identity_store_do(s, &make_first, NULL, 0), 0);
 	len = certificate(s, cert, sizeof(cert));
 	CHECK_INT(identity_store_do(s, &make_first, NULL, 0), 0);
-	CHECK_INT(identity_store_fits(s, cert, len, &v), -EKEYREJECTED);
+	CHECK_INT(identity_store_fits(s, false, cert, len, &v), -EKEYREJECTED);
 	CHECK_INT(identity_store_do(s, &keep_first, cert, len), -EKEYREJECTED);
 	CHECK(!identity_store_kept(s).has_next);
 	len = certificate(s, cert, sizeof(cert));
@@ -226,9 +232,10 @@ static void test_fit(void)
 	    "-subj /CN=00112233445566778899aabbccddeeff -outform DER -out cert; }");
 	n = file_read(top, "cert", cert, sizeof(cert));
 	CHECK(n > 0);
-	CHECK_INT(identity_store_fits(s, cert, (size_t)n, &v), -EKEYREJECTED);
-	CHECK_INT(identity_store_fits(s, cert, 0, &v), -EMSGSIZE);
-	CHECK_INT(identity_store_fits(s, cert, IDENTITY_CERT_MAX + 1, &v), -EMSGSIZE);
+	CHECK_INT(identity_store_fits(s, false, cert, (size_t)n, &v), -EKEYREJECTED);
+	CHECK_INT(identity_store_fits(s, false, cert, 0, &v), -EMSGSIZE);
+	CHECK_INT(identity_store_fits(s, false, cert, IDENTITY_CERT_MAX + 1, &v),
+		  -EMSGSIZE);
 	identity_store_free(s);
 }
 
@@ -267,6 +274,164 @@ static void test_old_form(void)
 	CHECK_MEM(hub, id, sizeof(id));
 	CHECK(identity_store_kept(s).has_current);
 	identity_store_free(s);
+}
+
+/* --- the emergency identity ------------------------------------------------------------------------ */
+
+static const struct enrol_action make_emergency = {
+	.what = ENROL_MAKE_KEY, .emergency = true, .epoch = 1, .renewal = true, .tries = 1
+};
+static const struct enrol_action keep_emergency = {
+	.what = ENROL_KEEP_CERT, .emergency = true, .epoch = 1, .renewal = true
+};
+static const struct enrol_action promote_emergency = { .what = ENROL_PROMOTE,
+						       .emergency = true,
+						       .epoch = 1 };
+static const uint8_t share[KEY_LEN] = { 3, 1, 4 }, other_share[KEY_LEN] = { 2, 7 };
+
+static void prepare_emergency(struct identity_store *s)
+{
+	uint8_t cert[IDENTITY_CERT_MAX];
+	size_t len;
+
+	CHECK_INT(identity_store_do(s, &make_emergency, NULL, 0), 0);
+	len = certificate_of(s, true, cert, sizeof(cert));
+	CHECK_INT(identity_store_do(s, &keep_emergency, cert, len), 0);
+}
+
+static void get_emergency(struct identity_store *s)
+{
+	prepare_emergency(s);
+	CHECK_INT(identity_store_do(s, &promote_emergency, NULL, 0), 0);
+}
+
+/* The private key of the credential in use. */
+static void current_key(const struct identity_store *s, char ret[static IDENTITY_PEM_MAX])
+{
+	struct identity_pem pem;
+
+	CHECK_INT(identity_store_pem(s, IDENTITY_CURRENT, &pem), 0);
+	memcpy(ret, pem.key, IDENTITY_PEM_MAX);
+}
+
+static void check_opens(const char *key)
+{
+	struct identity_store *s = open_store();
+	struct identity_pem pem;
+
+	CHECK_UINT(identity_store_damaged(s), 0);
+	CHECK_INT(identity_store_give_share(s, share), 0);
+	CHECK(!identity_store_is_shut(s));
+	CHECK_INT(identity_store_pem(s, IDENTITY_CURRENT, &pem), 0);
+	CHECK_STR(pem.key, key);
+	identity_store_free(s);
+}
+
+static void test_emergency(void)
+{
+	char key[IDENTITY_PEM_MAX];
+	struct identity_pem pem;
+	struct identity_store *s;
+	struct enrol_kept k;
+
+	fresh_dir();
+	s = open_store();
+	CHECK(!identity_store_wants_emergency(s));
+	CHECK_INT(identity_store_do(s, &make_emergency, NULL, 0), -ENOENT);
+	enrol(s, &make_first, &keep_first);
+	current_key(s, key);
+	CHECK(identity_store_wants_emergency(s));
+	k = identity_store_kept_emergency(s);
+	CHECK(k.has_current && k.current_epoch == 1 && k.current.end_ms == 0 &&
+	      !k.has_key);
+	/* nothing else would speak: it is neither wrapped nor withheld */
+	CHECK_INT(identity_store_give_share(s, share), 0);
+	CHECK_INT(identity_store_withhold(s), -ENOENT);
+	CHECK_INT(identity_store_pem(s, IDENTITY_CURRENT, &pem), 0);
+	prepare_emergency(s);
+	k = identity_store_kept_emergency(s);
+	CHECK(k.has_next && k.next_renewal && k.next_epoch == 1);
+	CHECK(!identity_store_kept(s).has_key);
+	CHECK_INT(identity_store_withhold(s), -ENOENT);
+	CHECK_INT(identity_store_do(s, &promote_emergency, NULL, 0), 0);
+	CHECK_INT(identity_store_do(s, &promote_emergency, NULL, 0), -ENOENT);
+	CHECK(identity_store_has_emergency(s) && !identity_store_wants_emergency(s));
+	k = identity_store_kept_emergency(s);
+	CHECK(!k.has_key && k.current.end_ms > 0);
+	current_key(s, pem.key);
+	CHECK_STR(pem.key, key);
+	identity_store_free(s);
+	check_modes();
+	/* without the share there is all but the key */
+	s = open_store();
+	CHECK(identity_store_is_shut(s) && identity_store_kept(s).has_current);
+	CHECK_INT(identity_store_pem(s, IDENTITY_CURRENT, &pem), -EACCES);
+	CHECK_INT(identity_store_pem(s, IDENTITY_EMERGENCY, &pem), 0);
+	CHECK_INT(identity_store_do(s, &make_renewal, NULL, 0), -EACCES);
+	CHECK_INT(identity_store_give_share(s, other_share), -EKEYREJECTED);
+	CHECK(identity_store_is_shut(s));
+	CHECK_INT(identity_store_give_share(s, share), 0);
+	current_key(s, pem.key);
+	CHECK_STR(pem.key, key);
+	/* another share while the key is known: it lies under that one from now on */
+	CHECK_INT(identity_store_give_share(s, other_share), 0);
+	CHECK_INT(identity_store_give_share(s, share), 0);
+	identity_store_free(s);
+	check_opens(key);
+	/* a renewal wants another one */
+	s = open_store();
+	CHECK_INT(identity_store_give_share(s, share), 0);
+	identity_store_want(s, 4);
+	CHECK_UINT(identity_store_wanted(s), 0);
+	enrol(s, &make_renewal, &keep_renewal);
+	CHECK_UINT(identity_store_wanted(s), 4);
+	CHECK(identity_store_has_emergency(s) && identity_store_wants_emergency(s));
+	get_emergency(s);
+	CHECK(!identity_store_wants_emergency(s));
+	current_key(s, key);
+	identity_store_free(s);
+	check_opens(key);
+	s = open_store();
+	CHECK_UINT(identity_store_wanted(s), 4);
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	CHECK(!identity_store_has_emergency(s));
+	identity_store_free(s);
+	run("test ! -e id/emergency && test ! -e id/emergency.next");
+}
+
+/* The scalars that a copy of the store's memory would hold are looked for in the core of its tests: tests/io/test_emergency_io.py */
+static void test_withheld(void)
+{
+	char key[IDENTITY_PEM_MAX];
+	uint8_t hub[HUB_ID_LEN], again[HUB_ID_LEN];
+	struct identity_pem pem;
+	struct identity_store *s;
+
+	fresh_dir();
+	s = open_store();
+	enrol(s, &make_first, &keep_first);
+	get_emergency(s);
+	CHECK_INT(identity_store_give_share(s, share), 0);
+	current_key(s, key);
+	CHECK_INT(identity_store_hub(s, hub), 0);
+	CHECK_INT(identity_store_do(s, &make_renewal, NULL, 0), 0);
+	CHECK_INT(identity_store_withhold(s), 0);
+	CHECK(identity_store_is_shut(s));
+	CHECK_INT(identity_store_pem(s, IDENTITY_CURRENT, &pem), -EACCES);
+	CHECK_INT(identity_store_pem(s, IDENTITY_DEVICE, &pem), -EACCES);
+	CHECK_INT(identity_store_pem(s, IDENTITY_EMERGENCY, &pem), 0);
+	CHECK_INT(identity_store_do(s, &make_renewal, NULL, 0), -EACCES);
+	CHECK_INT(identity_store_do(s, &promote, NULL, 0), -EACCES);
+	CHECK_INT(identity_store_hub(s, again), 0);
+	CHECK_MEM(again, hub, sizeof(hub));
+	CHECK_INT(identity_store_withhold(s), 0);
+	CHECK_INT(identity_store_give_share(s, share), 0);
+	CHECK_INT(identity_store_pem(s, IDENTITY_DEVICE, &pem), 0);
+	current_key(s, pem.key);
+	CHECK_STR(pem.key, key);
+	CHECK(identity_store_kept(s).has_key);
+	identity_store_free(s);
+	check_opens(key);
 }
 
 /* --- kills ---------------------------------------------------------------------------------------- */
@@ -327,6 +492,46 @@ static void test_kills(void)
 	CHECK_MEM(again, hub, sizeof(hub));
 	identity_store_free(s);
 	CHECK(!killed("identity.forget.between", NULL));
+}
+
+static int give(void *arg)
+{
+	const struct enrol_action *a = arg;
+	struct identity_store *s;
+	int r = identity_store_open(dir, &s);
+
+	if (r == 0)
+		r = identity_store_give_share(s, share);
+	return r == 0 && a ? identity_store_do(s, a, NULL, 0) : r;
+}
+
+/* The key in use is there at each moment, wrapped or not, and wrapped in the end. */
+static void test_emergency_kills(void)
+{
+	struct enrol_action a = promote_emergency, m = make_renewal;
+	char key[IDENTITY_PEM_MAX];
+	struct identity_store *s;
+
+	fresh_dir();
+	s = open_store();
+	enrol(s, &make_first, &keep_first);
+	current_key(s, key);
+	prepare_emergency(s);
+	identity_store_free(s);
+	CHECK(killed_at(top, "identity.emergency.promoted", give, &a));
+	s = open_store();
+	CHECK(identity_store_has_emergency(s) && !identity_store_is_shut(s));
+	CHECK_INT(identity_store_do(s, &make_renewal, NULL, 0), 0);
+	identity_store_free(s);
+	CHECK(killed_at(top, "identity.wrap.between", give,
+			NULL)); /* current is, next is not */
+	check_opens(key);
+	s = open_store();
+	CHECK(identity_store_is_shut(s) && identity_store_kept(s).has_key);
+	identity_store_free(s);
+	CHECK(killed_at(top, "identity.key.between", give, &m));
+	check_opens(key);
+	CHECK(!killed_at(top, "identity.wrap.between", give, NULL));
 }
 
 /* --- damage --------------------------------------------------------------------------------------- */
@@ -413,4 +618,5 @@ static void test_end(void)
 }
 
 TEST_MAIN("identity_store", test_start, test_first_start, test_enrolment, test_fit,
-	  test_old_form, test_kills, test_damage, test_end)
+	  test_old_form, test_kills, test_emergency, test_withheld, test_emergency_kills,
+	  test_damage, test_end)

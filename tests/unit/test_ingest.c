@@ -9,6 +9,7 @@
 #include "clinic/ingest.h"
 #include "clinic/store_config.h"
 #include "clinic/store_held.h"
+#include "clinic/store_mailbox.h"
 #include "clinic/store_status.h"
 #include "hub/core/cose.h"
 #include "hub/crypto/crypto.h"
@@ -668,6 +669,58 @@ static void release_held(void)
 	CHECK_UINT(done.done, 1);
 }
 
+/* By its emergency key a hub uploads what is held, once with what came before, and is told nothing. */
+static void test_emergency(void)
+{
+	static uint8_t buf[BYTES];
+	struct pki_cert cert = { .len = 3, .ends_ms = now.ms + 1 };
+	const uint8_t emergency[PIN_LEN] = { 0xe0, 1 };
+	struct batch b;
+	struct hub h;
+
+	set_up();
+	CHECK(!ingest_admit(&t.ingest, emergency));
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_mailbox_add(t.store, &t.hub, emergency, &cert), 0);
+	CHECK_INT(store_commit(t.store), 0);
+	CHECK(ingest_admit(&t.ingest, emergency));
+	CHECK_INT(store_hub_by_spki(t.store, emergency, &h), -ENOENT);
+	place_run(&t.place, "UPDATE hub SET config_wanted = 7");
+	b = empty_batch();
+	b.flags = BATCH_WANT_TIME;
+	add(&b, 1, "one");
+	send(&b);
+	CHECK_UINT(t.note.stored, 1);
+	CHECK_UINT(t.reply.config_version, 7);
+	add(&b, 2, "two");
+	send_bytes(emergency, buf, sign(&b, buf));
+	CHECK_INT(t.re.code, COAP_CODE_CHANGED);
+	CHECK_UINT(t.note.held, 1);
+	CHECK(t.note.by_emergency);
+	CHECK_UINT(t.note.duplicate, 1);
+	CHECK_UINT(t.reply.contig, 2);
+	CHECK(t.reply.has_time);
+	CHECK_UINT(t.reply.config_version, 0);
+	CHECK_UINT(t.reply.command_len, 0);
+	CHECK_UINT(counts().records, 1);
+	CHECK_UINT(counts().held, 1);
+	/* what was held comes again under the other identity, and stays where it is */
+	send(&b);
+	CHECK_UINT(t.note.duplicate, 2);
+	CHECK_UINT(counts().records, 1);
+	CHECK_UINT(counts().held, 1);
+	/* of an enrolment that is over it is nobody's; of a hub that is lost neither */
+	place_run(&t.place, "UPDATE hub SET state = 6");
+	CHECK(!ingest_admit(&t.ingest, emergency));
+	place_run(&t.place, "UPDATE hub SET state = 4");
+	CHECK(ingest_admit(&t.ingest, emergency));
+	place_run(&t.place, "UPDATE hub SET epoch = 4");
+	CHECK(!ingest_admit(&t.ingest, emergency));
+	send_bytes(emergency, buf, sign(&b, buf));
+	CHECK_INT(t.re.code, COAP_CODE_FORBIDDEN);
+	tear_down();
+}
+
 /* A locked hub is filed with its mark; a sealed one is held; both as far as they say so. */
 static void test_suspect(void)
 {
@@ -1289,39 +1342,23 @@ static void test_audit_key(void)
 int main(int argc, char **argv)
 {
 	static test_fn *const tests[] = {
-		test_stored,
-		test_status,
-		test_config_version,
-		test_small_reply,
-		test_duplicate,
-		test_conflict,
-		test_out_of_order,
-		test_many_islands,
-		test_tombstones,
-		test_record_and_tombstone,
-		test_bad_tombstone,
-		test_many_tombstones,
-		test_random_order,
-		test_foreign,
-		test_states,
-		test_suspended,
-		test_suspect,
-		test_row_changes,
-		test_window,
-		test_bad_signature,
-		test_damaged,
-		test_signed_nonsense,
-		test_largest,
-		test_behind,
-		test_older,
-		test_locked,
-		test_broken_store,
-		test_killed,
-		test_store_files,
-		test_checkpoint,
-		test_checkpoint_rollback,
-		test_checkpoint_bad,
-		test_checkpoint_not_committed,
+		test_stored,	      test_status,
+		test_config_version,  test_small_reply,
+		test_duplicate,	      test_conflict,
+		test_out_of_order,    test_many_islands,
+		test_tombstones,      test_record_and_tombstone,
+		test_bad_tombstone,   test_many_tombstones,
+		test_random_order,    test_foreign,
+		test_states,	      test_suspended,
+		test_suspect,	      test_emergency,
+		test_row_changes,     test_window,
+		test_bad_signature,   test_damaged,
+		test_signed_nonsense, test_largest,
+		test_behind,	      test_older,
+		test_locked,	      test_broken_store,
+		test_killed,	      test_store_files,
+		test_checkpoint,      test_checkpoint_rollback,
+		test_checkpoint_bad,  test_checkpoint_not_committed,
 		test_audit_key,
 	};
 
