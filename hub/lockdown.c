@@ -85,7 +85,7 @@ static bool settle(struct lockdown *l)
 	if (memcmp(n->boot, l->boot, sizeof(n->boot)) == 0)
 		return true;
 	memcpy(n->boot, l->boot, sizeof(n->boot));
-	n->since_ms = l->now.ms;
+	n->since_ms = n->unsealed_ms = l->now.ms;
 	if (n->verb == COMMAND_REBOOT && n->result == COMMAND_INTERRUPTED)
 		n->result = COMMAND_DONE;
 	return false;
@@ -281,8 +281,10 @@ bool lockdown_on_token(struct lockdown *l, uint8_t level, struct mono now)
 	l->next = l->held;
 	set_level(l, level);
 	l->next.lock_epoch++;
-	if (from == LOCKDOWN_SEALED)
+	if (from == LOCKDOWN_SEALED) {
 		l->next.unsealed = l->next.lock_epoch;
+		l->next.unsealed_ms = now.ms;
+	}
 	l->challenged = false;
 	tell(l, 0, COMMAND_NOTHING);
 	write_both(l);
@@ -294,7 +296,7 @@ bool lockdown_is_watched(const struct lockdown *l)
 	bool here = memcmp(l->held.boot, l->boot, LOCKDOWN_BOOT_LEN) == 0;
 
 	return l->held.unsealed > 0 && l->held.unsealed == l->held.lock_epoch &&
-	       (!here || age_ms(l) < LOCKDOWN_WATCH_MS);
+	       (!here || l->now.ms < l->held.unsealed_ms + LOCKDOWN_WATCH_MS);
 }
 
 uint32_t lockdown_unsealed(const struct lockdown *l)

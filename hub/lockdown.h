@@ -48,6 +48,7 @@ struct lockdown_held {
 	int64_t retire_s;	 /* it takes effect then, UTC */
 	uint32_t
 		unsealed; /* lock epoch that the last release from level 3 began; 0: there was none */
+	uint64_t unsealed_ms; /* then; or the start of a boot after it */
 };
 
 enum lockdown_do {

@@ -40,6 +40,7 @@ void lockdown_file_encode(const struct lockdown_held *h,
 	write_u8(&w, (uint8_t)h->how);
 	write_be64(&w, (uint64_t)h->retire_s);
 	write_be32(&w, h->unsealed);
+	write_be64(&w, h->unsealed_ms);
 	crypto_sha256(ret, BODY_LEN, ret + BODY_LEN);
 }
 
@@ -76,8 +77,10 @@ int lockdown_file_decode(const uint8_t *buf, size_t len, struct lockdown_held *r
 	h.result = (enum command_result)read_u8(&r);
 	h.how = (enum command_retire)read_u8(&r);
 	h.retire_s = (int64_t)read_be64(&r);
-	if (version > 1)
+	if (version > 1) {
 		h.unsealed = read_be32(&r);
+		h.unsealed_ms = read_be64(&r);
+	}
 	if (!reader_done(&r) || memcmp(head, magic, sizeof(magic)) != 0)
 		return -EBADMSG;
 	if (version != (len == BODY_LEN ? FILE_VERSION : 1))

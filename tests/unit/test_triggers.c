@@ -269,6 +269,71 @@ static void test_reporters(void)
 	CHECK_UINT(lockdown_level(&l), TRIGGERS_TWO);
 }
 
+/* A release waits for measurements that find nothing, if one of the kind that is measured has locked. */
+static void test_clean(void)
+{
+	const uint64_t far = TRIGGERS_CLEAN_MS;
+
+	begin(NULL, boot_a, 1000);
+	CHECK(triggers_is_clean(&t, TRIGGERS_CLEAN));
+	see(TRIGGER_CASE, 1, 1000); /* nobody measures that */
+	CHECK(triggers_is_clean(&t, TRIGGERS_CLEAN));
+	see(TRIGGER_CODE, 1, 1000);
+	CHECK(!triggers_is_clean(&t, 1));
+	triggers_on_measured(&t, 0, ms(2000));
+	CHECK(triggers_is_clean(&t, 1));
+	triggers_on_measured(&t, 0, ms(2000 + far - 1)); /* too soon after the first */
+	CHECK(!triggers_is_clean(&t, TRIGGERS_CLEAN));
+	triggers_on_measured(&t, 0, ms(2000 + far));
+	CHECK(triggers_is_clean(&t, TRIGGERS_CLEAN));
+	triggers_on_measured(&t, 1, ms(3000 + far)); /* it is there again */
+	CHECK(!triggers_is_clean(&t, 1));
+	triggers_on_measured(&t, 0, ms(4000 + far));
+	triggers_on_measured(&t, 0, ms(4000 + 2 * far));
+	CHECK(triggers_is_clean(&t, TRIGGERS_CLEAN));
+	see(TRIGGER_IPC, 1, 5000 + 2 * far);
+	CHECK(!triggers_is_clean(&t, 1));
+}
+
+/* After a release from level 3 one measurement is enough, for a day of powered-on time. */
+static void test_watch(void)
+{
+	for (unsigned late = 0; late < 2; late++) {
+		uint64_t at = 2000 + late * (uint64_t)LOCKDOWN_WATCH_MS;
+
+		begin(NULL, boot_a, 1000);
+		see(TRIGGER_CODE, 1, 1000);
+		see(TRIGGER_AUDIT, 1, 1000);
+		CHECK_UINT(lockdown_level(&l), LOCKDOWN_SEALED);
+		CHECK(!lockdown_on_token(&l, LOCKDOWN_GUARDED, ms(2000)));
+		CHECK(!lockdown_on_token(&l, LOCKDOWN_SEALED, ms(2000)));
+		CHECK(lockdown_on_token(&l, LOCKDOWN_NORMAL, ms(2000)));
+		drain(2000);
+		CHECK_UINT(lockdown_level(&l), LOCKDOWN_NORMAL);
+		CHECK_UINT(lockdown_unsealed(&l), lockdown_lock_epoch(&l));
+		see(TRIGGER_SOCKET, 1, at);
+		CHECK_UINT(lockdown_level(&l),
+			   late ? LOCKDOWN_QUARANTINED : LOCKDOWN_SEALED);
+	}
+}
+
+/* What is seen while a release is being written locks anew, also if it is what had locked. */
+static void test_seen_again(void)
+{
+	struct lockdown_action a;
+
+	begin(NULL, boot_a, 1000);
+	see(TRIGGER_CODE, 1, 1000);
+	CHECK(lockdown_on_token(&l, LOCKDOWN_NORMAL, ms(2000)));
+	CHECK(lockdown_next(&l, ms(2000), &a) && a.what == LOCKDOWN_SAVE);
+	lockdown_on_saved(&l, false);
+	see(TRIGGER_CODE, 1, 3000);
+	lockdown_again(&l);
+	drain(4000);
+	CHECK_UINT(lockdown_lock_epoch(&l), 1);
+	CHECK_UINT(lockdown_level(&l), LOCKDOWN_QUARANTINED);
+}
+
 /* With no place left outsiders make room for each other, never a cause that locks. */
 static void test_room(void)
 {
@@ -348,4 +413,5 @@ static void test_file(void)
 }
 
 TEST_MAIN("triggers", test_ceilings, test_capacity, test_ends, test_good, test_restart,
-	  test_power, test_reporters, test_room, test_told, test_file)
+	  test_power, test_reporters, test_clean, test_watch, test_seen_again, test_room,
+	  test_told, test_file)
