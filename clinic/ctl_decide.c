@@ -54,40 +54,6 @@ void ctl_sign(struct journal_entry *e, const struct ctl_signature *by)
 	e->at_ms = ctl_now_ms();
 }
 
-static int try_once(struct store *store, const char *hub, struct journal_entry *e,
-		    ctl_decision *fn, void *arg, void *ret)
-{
-	struct hub h;
-	int r = store_begin(store), changed = 0;
-
-	if (r == 0)
-		r = store_hub_lock(store, hub, &h);
-	if (r == 0)
-		r = store_journal_next(store, h.id, &e->number);
-	if (r == 0)
-		r = changed = fn(store, &h, e, arg, ret);
-	if (r > 0)
-		r = store_journal_add(store, h.id, e);
-	if (r == 0 && changed)
-		r = store_commit(store);
-	store_rollback(store);
-	return r < 0 ? r : changed;
-}
-
-int ctl_decide(struct store *store, const char *hub, const struct ctl_signature *by,
-	       struct journal_entry *e, ctl_decision *fn, void *arg, void *ret)
-{
-	int r = -EAGAIN;
-
-	ctl_sign(e, by);
-	for (unsigned try = 1; r == -EAGAIN && try <= STORE_TRIES; try++) {
-		if (try > 1)
-			store_pause(try);
-		r = try_once(store, hub, e, fn, arg, ret);
-	}
-	return r;
-}
-
 int ctl_ask(const char *where, const char *hub, const struct ctl_signature *by,
 	    struct door_request *rq, remote_row_fn *get, void *ret)
 {

@@ -1,8 +1,7 @@
 #pragma once
 
 /*
- * ctl_decide.h - what the verbs share by which a person decides about a hub: who and why, one transaction that holds the
- * hub's row, a line in its journal.
+ * ctl_decide.h - what the verbs share by which a person decides about a hub: who and why, and asking the clinic for it.
  */
 #include "clinic/ctl.h"
 #include "clinic/folder.h"
@@ -23,28 +22,6 @@ int ctl_check_signature(const struct ctl_verb *v, const struct ctl_signature *s)
 
 /* ctl_sign - who, why and when, into a line of the journal; who nobody named is the user of this machine. */
 void ctl_sign(struct journal_entry *e, const struct ctl_signature *by);
-
-/*
- * A decision: what is changed within the transaction.
- *
- * e     the line, with its number; may be completed
- * arg   of the caller
- * ret   of the caller; may be written more than once, as the transaction may be repeated
- *
- * Returns 1: changed, write the line; 0: there was nothing to change; or an error of store.h.
- */
-typedef int ctl_decision(struct store *s, const struct hub *h, struct journal_entry *e,
-			 void *arg, void *ret);
-
-/*
- * ctl_decide - runs it, repeated if others were in the way.
- *
- * e   act and assignment; the rest is filled in
- *
- * Returns what fn returned, -ENOENT (no such hub), or an error of store.h.
- */
-int ctl_decide(struct store *store, const char *hub, const struct ctl_signature *by,
-	       struct journal_entry *e, ctl_decision *fn, void *arg, void *ret);
 
 /*
  * ctl_ask - a decision that the clinic makes (door_decide.c), wherever it is.

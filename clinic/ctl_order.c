@@ -374,8 +374,6 @@ static int give_once(struct giving *g, struct command *c)
 		c->lock_epoch = f->lock_epoch;
 		memcpy(c->nonce, f->nonce, sizeof(c->nonce));
 	}
-	if (!command_role_may(c, f->signer.signer.role))
-		return refuse(g, c, ORDER_BAD_ROLE, 0);
 	r = make_signature(g, c);
 	return r == CTL_OK ? put(g, DOOR_ORDER) : r;
 }

@@ -20,7 +20,7 @@ from label_text import label
 
 WHY = ("--reason", "test")
 SIGNERS = (("doc", "clinician"), ("tech", "technician"), ("tech2", "technician"), ("sec", "clinic-security"))
-USED, WRONG_KEY = 4, 2  # clinic/order_take.h
+USED, WRONG_KEY, SAME_ROLE = 4, 2, 17  # clinic/order_take.h
 ORDER = 37
 
 
@@ -175,9 +175,13 @@ class Orders(Clinic):
         self.assertEqual(self.ask(again)[:7], bytes([0x83, 1, 0, 0x84, USED, 2, 0]))
         for change in ({5: "tech"}, {9: cose[:-1] + bytes([cose[-1] ^ 1])}, {9: cose[1:]}, {9: bytes(2000)}):
             self.assertEqual(self.ask({**again, **change})[:5], bytes([0x83, 1, 0, 0x84, WRONG_KEY]), change)
+        first = self.order(self.tom, "lock", "tech", "--level", "3")
+        twice = {1: ORDER + 1, 2: "kitchen", 5: "tech", 8: 2, 9: bytes.fromhex(first["signed_by"][0]["cose"])}
+        self.assertEqual(self.ask(twice)[:5], bytes([0x83, 1, 0, 0x84, SAME_ROLE]))
+        self.assertEqual(self.ask({**twice, 8: 1})[:5], bytes([0x83, 1, 0, 0x84, 16]))
         self.add("hall", out=self.top / "hall")
         self.assertEqual(self.ask({**again, 2: "hall"})[:5], bytes([0x83, 1, 0, 0x84, 3]))
-        self.assertEqual(len(self.orders()), 1)
+        self.assertEqual([len(o["signed_by"]) for o in self.orders()], [1, 1])
         self.assertEqual(self.orders(hub="hall"), [])
 
     def test_another_order_in_between(self):
