@@ -8,7 +8,6 @@ Real hubd, hub-store, hub-coap, clinicd and clinicctl, as in test_lockdown_io.py
 import base64
 import importlib
 import json
-import os
 import pathlib
 import signal
 import socket
