@@ -564,6 +564,8 @@ check-system: need-image all image
 	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
 	@echo '== what hub-measure finds in the device: nothing, and what is planted'
 	$(Q)/usr/bin/python3 tests/system/test_measure.py $(O)
+	@echo '== the light on a LED of the kernel'
+	$(Q)/usr/bin/python3 tests/system/test_light.py $(O)
 	@echo '== every home device, through a real bluetoothd'
 	$(Q)/usr/bin/python3 tests/system/test_profiles.py $(O)
 	@echo '== from the factory image to the first reading, a reset, a second life'
