@@ -19,6 +19,9 @@ put "$1/usr/lib/systemd/system-preset" "$here"/preset/*
 put "$1/usr/lib/sysusers.d" "$here"/sysusers.d/*
 put "$1/usr/lib/tmpfiles.d" "$here"/tmpfiles.d/*
 put "$1/usr/lib/udev/rules.d" "$here"/udev/*
+put "$1/usr/lib/hub/nftables" "$here"/nftables/*
+put "$1/usr/lib/sysctl.d" "$here"/sysctl.d/*
+put "$1/usr/lib/systemd/system.conf.d" "$here"/system.conf.d/*
 put "$1/etc/dbus-1/system.d" "$here"/dbus/*
 put "$1/etc/bluetooth" "$here"/bluetooth/main.conf
 

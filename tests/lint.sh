@@ -15,7 +15,7 @@ usage() {
 	  O          build folder; uses O/lint-gcc and O/lint-clang
 	  DEPS       prefix of the libraries: rootfs/deps/deps.sh path
 	  CHECK      only these: format gcc clang headers pure libraries includes
-	             hardening analyzer tidy cppcheck shell python; pure, libraries and
+	             hardening units analyzer tidy cppcheck shell python; pure, libraries and
 	             hardening need gcc's result
 	  LINT_PURE  objects that must be pure, as 'make lint' gives them
 	  LINT_JOBS  programs at once, default one per core
@@ -203,6 +203,13 @@ check_hardening() {
 	tests/elf.sh $programs && tests/elf.sh --control
 }
 
+check_units() {
+	rc=0
+	tests/scores.sh || rc=$?
+	[ "$rc" != 77 ] || skip='no systemd-analyze here'
+	[ "$rc" = 77 ] || return "$rc"
+}
+
 # HEADER FOLDERS: who may include it; tests may include all
 include_rules='uv\.h hub/rt/
 coap3/ coap/
@@ -285,6 +292,7 @@ advice() {
 	headers) echo "a header includes what it needs itself" ;;
 	pure) echo "pure code has no clock, no memory of its own, no I/O: give it what it needs as an argument" ;;
 	hardening) echo "see the flags at the Makefile's top" ;;
+	units) echo "close the unit, or give the reason in rootfs/units.scores" ;;
 	libraries) echo "see the object lists in the Makefile: a library belongs to its own process" ;;
 	includes) echo "go through the folder that owns the library" ;;
 	*) echo "mend the code; if it is right, suppress one finding with its reason" ;;
@@ -314,7 +322,7 @@ run() {
 }
 
 if [ $# -eq 0 ]; then
-	set -- format gcc clang headers pure libraries hardening includes analyzer tidy cppcheck shell python
+	set -- format gcc clang headers pure libraries hardening includes units analyzer tidy cppcheck shell python
 fi
 for check; do
 	run "$check"

@@ -38,4 +38,5 @@ step /usr/bin/python3 "$here/drain.py" "$o"
 step "$here/decode.sh" "$programs/bench_decode"
 step /usr/bin/python3 "$here/durable.py" "$o"
 step /usr/bin/python3 "$here/memory.py" "$o"
+step "$here/../scores.sh" bench
 /usr/bin/python3 "$here/table.py" "$all"

@@ -14,6 +14,8 @@ REASONS = {
     'ingest-requests-clinicd-sqlcipher': ALONE,
     'ingest-requests-clinicd-sqlcipher-dtls12': ALONE,
     'ingest-requests-clinicd-postgresql': 'each request is a transaction of eight round trips to the server; the signature takes a fifth',
+    'unit-score-hub-coap': 'see rootfs/units.scores',
+    'unit-score-hub-bondinfo': 'see rootfs/units.scores',
     'seal-one-reading': 'X25519 in C: the AVX2 code of the library makes wrong keys (docs/adr/0002)',
     'rotation-bytes': 'a new segment is a new file with its schema; the target counts the slot of its key',
     'commit-ratio-1x100': PAGES,

@@ -66,6 +66,11 @@ class Clinic:
                  *options)
         return bundle
 
+    def ports(self):
+        """The UDP ports that hubs send to, as text: what a hub's packet filter must let through."""
+        found = re.findall(r'^(?:port|enrol) *= *(\d+)$', (self.dir / 'clinic.conf').read_text(), re.M)
+        return sorted({str(self.port), *found})
+
     def start(self, **environment):
         """Start clinicd and wait until it listens."""
         log = open(self.folder / 'clinicd.log', 'ab')
@@ -147,6 +152,8 @@ class Rig:
         tree = self.folder / 'tree'
         make = ['make', '-s', '-C', TOP, f'O={self.build}', f'DESTDIR={tree}', 'install-hub']
         subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
+        ports = self.clinic.ports()
+        (tree / 'usr/lib/hub/nftables/ports.nft').write_text(f'define CLINIC_PORTS = {{ {", ".join(ports)} }}\n')
         subprocess.run([TWIN_SH, 'overlay', tree, self.overlay], check=True)
         subprocess.run([TWIN_SH, 'data', bundle, self.data], check=True)
 
