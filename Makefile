@@ -59,7 +59,7 @@ core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.
 	hex.o label.o limits.o manifest.o msg.o reading.o refusal.o schedule.o signer.o snapshot.o status.o ticket.o time.o token.o trust.o verbs.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
-rt := $(addprefix hub/rt/,clock.o failpoint.o file.o inherited.o ipc.o log.o notify.o options.o rt.o sandbox.o)
+rt := $(addprefix hub/rt/,clock.o failpoint.o file.o inherited.o ipc.o log.o notify.o options.o rt.o landlock.o sandbox.o sandbox_calls.o)
 rt_libs := -luv
 # the door to wolfCrypt
 crypto := $(addprefix hub/crypto/,crypto.o p256.o seal.o)
@@ -222,7 +222,8 @@ test_clinic_load := clinic/flood.o clinic/metrics.o $(enroller) $(clinic)
 test_store_audit := tests/unit/clinic_end.o $(audit_clinic) $(clinic) $(store)
 test_backlog := ble/backlog.o $(core)
 test_crashes := ble/crashes.o
-test_sandbox := hub/rt/sandbox.o
+test_sandbox := $(core) $(rt)
+test_confine := $(core) $(rt)
 decoder_tests := bcs bls cgm clock crc dis elapsed ghs gls hrs hts plx racp_steps segment stream uds wss
 $(foreach t,$(decoder_tests),$(eval test_$(t) := $$(ble_pure) $$(core)))
 test_traits := $(ble_pure) $(core)
@@ -285,6 +286,7 @@ test_console_session := hub/console_session.o hub/challenger.o hub/triggers.o hu
 UNIT += console console_session
 UNIT += $(UNIT_HUBD) measure snapshot risk fido
 test_risk := $(risk) clinic/json.o $(core) $(crypto)
+UNIT += confine
 # sim: the real state machines in virtual time
 test_forward := $(coap_pure) $(core)
 test_supervisor := $(coap_pure)
@@ -402,7 +404,7 @@ $(eval $(call link,tests/io/play_audit,tests/io/play_audit.o $(play_audit),test_
 hub_coap_old_clock_libs = -Wl,--wrap=clock_gettime $(hub_coap_libs)
 $(eval $(call link,tests/io/hub-coap-old-clock,tests/io/old_clock.o $(hub_coap),hub_coap_old_clock_libs))
 # every call that changes the disk is caught at link time: power cuts at each of them, and failures of each
-explore_wraps := malloc calloc realloc open open64 openat openat64 close read pread pread64 write pwrite pwrite64 \
+explore_wraps := malloc calloc realloc open open64 openat openat64 close read pread pread64 __pread_chk write pwrite pwrite64 \
 	ftruncate ftruncate64 fallocate posix_fallocate fsync fdatasync statvfs rename renameat unlink unlinkat mkdir mkdirat rmdir \
 	mmap mmap64 wc_RNG_GenerateBlock \
 	sqlite3_open_v2 sqlite3_close sqlite3_key sqlite3_exec sqlite3_prepare_v3 sqlite3_step sqlite3_file_control
@@ -562,6 +564,8 @@ check-system: need-image all image
 	@echo '== the device in QEMU: real bluetoothd, emulated cuff, clinic on this machine'
 	$(Q)/usr/bin/python3 tests/system/test_system.py $(O)
 	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
+	@echo '== what is closed in the device: packets, ports, kernel, processes'
+	$(Q)/usr/bin/python3 tests/system/test_closed.py $(O)
 	@echo '== what hub-measure finds in the device: nothing, and what is planted'
 	$(Q)/usr/bin/python3 tests/system/test_measure.py $(O)
 	@echo '== the light on a LED of the kernel'

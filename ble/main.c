@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "ble/calls.h"
 #include "ble/devices.h"
 #include "hub/core/err.h"
 #include "hub/rt/log.h"
@@ -18,6 +19,18 @@
 static void stopped(void *arg)
 {
 	rt_stop(arg);
+}
+
+static int confine(const struct options *o)
+{
+	const struct sandbox s = {
+		.calls = ble_calls,
+		.sockets = SANDBOX_UNIX,
+		.places = { { getenv("RUNTIME_DIRECTORY"), LANDLOCK_WRITE },
+			    { o->run_dir, LANDLOCK_DOORS } },
+	};
+
+	return sandbox_confine(&s);
 }
 
 int main(int argc, char **argv)
@@ -33,7 +46,7 @@ int main(int argc, char **argv)
 		&opt);
 	log_init("hub-ble");
 	rt = rt_new();
-	r = sandbox_enter();
+	r = confine(&opt);
 	if (r) {
 		log_err("sandbox", "error=\"%s\"", err_text(r));
 		return EXIT_FAILURE;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "coap/calls.h"
 #include "coap/uplink.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
@@ -45,6 +46,24 @@ static int open_uplink(struct rt *rt, const struct options *o, struct enrolling 
 	return r;
 }
 
+/* Where addresses and names of servers lie may be replaced while it runs: the folders, then. */
+static int confine(const struct options *o)
+{
+	enum { DNS_PORT = 53 };
+	const struct sandbox s = {
+		.calls = coap_calls,
+		.sockets = SANDBOX_UNIX | SANDBOX_INET,
+		.threads = true,
+		.tcp_port = DNS_PORT,
+		.places = { { o->state_dir, LANDLOCK_WRITE },
+			    { o->run_dir, LANDLOCK_DOORS },
+			    { "/etc", LANDLOCK_READ },
+			    { "/run", LANDLOCK_READ } },
+	};
+
+	return sandbox_confine(&s);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -65,7 +84,7 @@ int main(int argc, char **argv)
 	if (open_enrolling(rt, &options, &enrolling) ||
 	    open_uplink(rt, &options, enrolling, &uplink))
 		return EX_NOINPUT;
-	if (sandbox_enter()) {
+	if (confine(&options)) {
 		log_err("sandbox", "error=\"could not be entered\"");
 		return EX_OSERR;
 	}

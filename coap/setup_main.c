@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "coap/calls.h"
 #include "coap/setup.h"
 #include "coap/setup_show.h"
 #include "hub/core/err.h"
@@ -289,6 +290,17 @@ static int set_up(const struct args *a)
 	return EX_OK;
 }
 
+static int confine(const struct args *a)
+{
+	const struct sandbox s = {
+		.calls = coap_calls,
+		.places = { { a->state_dir, LANDLOCK_WRITE },
+			    { a->boot_dir, LANDLOCK_READ } },
+	};
+
+	return sandbox_confine(&s);
+}
+
 int main(int argc, char **argv)
 {
 	struct args a;
@@ -298,7 +310,7 @@ int main(int argc, char **argv)
 		return r;
 	log_init("hub-setup");
 	umask(077);
-	if (crypto_init() || sandbox_enter()) {
+	if (crypto_init() || confine(&a)) {
 		log_err("start", "error=\"no random numbers, or no sandbox\"");
 		return EX_OSERR;
 	}

@@ -15,6 +15,7 @@
 #include <sysexits.h>
 
 #include "hub/advice.h"
+#include "hub/calls.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/hubd_inside.h"
@@ -369,6 +370,18 @@ static void provision_level(struct hubd *h)
 			err_text(r));
 }
 
+static int confine(const struct options *o)
+{
+	const struct sandbox s = {
+		.calls = hubd_calls,
+		.sockets = SANDBOX_UNIX,
+		.places = { { o->state_dir, LANDLOCK_WRITE },
+			    { o->run_dir, LANDLOCK_DOORS } },
+	};
+
+	return sandbox_confine(&s);
+}
+
 int main(int argc, char **argv)
 {
 	static struct hubd h;
@@ -401,7 +414,7 @@ int main(int argc, char **argv)
 	hubd_open_orders(&h);
 	if (open_links(&h) || hubd_open_console(&h))
 		return EX_OSERR;
-	if (sandbox_enter()) {
+	if (confine(&h.options)) {
 		log_err("sandbox", "error=\"could not be entered\"");
 		return EX_OSERR;
 	}

@@ -26,6 +26,7 @@
 #include "hub/rt/notify.h"
 #include "hub/rt/options.h"
 #include "hub/rt/sandbox.h"
+#include "storage/calls.h"
 #include "storage/db.h"
 #include "storage/secret.h"
 #include "storage/store.h"
@@ -169,6 +170,19 @@ static int prepare(void)
 	return 0;
 }
 
+static int confine(const struct options *o)
+{
+	const struct sandbox s = {
+		.calls = store_calls,
+		.sockets = SANDBOX_UNIX,
+		.places = { { o->state_dir, LANDLOCK_WRITE },
+			    { o->run_dir, LANDLOCK_DOORS },
+			    { getenv("CREDENTIALS_DIRECTORY"), LANDLOCK_READ } },
+	};
+
+	return sandbox_confine(&s);
+}
+
 int main(int argc, char **argv)
 {
 	struct shell sh = { 0 };
@@ -183,7 +197,7 @@ int main(int argc, char **argv)
 	if (prepare())
 		return EXIT_FAILURE;
 	sh.store = store_new(o.state_dir, &host, rt_mono());
-	if (!sh.store || sandbox_enter()) {
+	if (!sh.store || confine(&o)) {
 		log_err("start-failed", "what=%s", sh.store ? "sandbox" : "memory");
 		return EXIT_FAILURE;
 	}

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -15,6 +16,7 @@
 #include "hub/crypto/crypto.h"
 #include "hub/rt/log.h"
 #include "hub/rt/sandbox.h"
+#include "storage/calls.h"
 #include "storage/db.h"
 #include "storage/reset.h"
 #include "storage/secret.h"
@@ -112,6 +114,17 @@ static int finish(const char *dir)
 	return EX_OK;
 }
 
+static int confine(const char *state_dir)
+{
+	const struct sandbox s = {
+		.calls = store_calls,
+		.places = { { state_dir, LANDLOCK_WRITE },
+			    { getenv("CREDENTIALS_DIRECTORY"), LANDLOCK_READ } },
+	};
+
+	return sandbox_confine(&s);
+}
+
 int main(int argc, char **argv)
 {
 	int grade = SECRET_NONE, r;
@@ -122,7 +135,8 @@ int main(int argc, char **argv)
 		return r;
 	log_init("hub-store-reset");
 	umask(077);
-	if (crypto_init() || db_heap_init(DB_HEAP_BYTES, &grade) || sandbox_enter()) {
+	if (crypto_init() || db_heap_init(DB_HEAP_BYTES, &grade) ||
+	    confine(a.state_dir)) {
 		log_err("start", "error=\"no random numbers, no memory or no sandbox\"");
 		return EX_OSERR;
 	}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ble/bondinfo/calls.h"
 #include "ble/bondinfo/info.h"
 #include "ble/bondinfo/probe.h"
 #include "hub/core/err.h"
@@ -110,6 +111,18 @@ static void on_idle(void *arg)
 	rt_stop(b->rt);
 }
 
+static int confine(const struct options *o)
+{
+	const struct sandbox s = {
+		.calls = bondinfo_calls,
+		.sockets = SANDBOX_UNIX | SANDBOX_BLUETOOTH,
+		.places = { { o->state_dir, LANDLOCK_READ },
+			    { o->run_dir, LANDLOCK_DOORS } },
+	};
+
+	return sandbox_confine(&s);
+}
+
 static int start(struct bondinfo *b, const struct options *opt)
 {
 	static const struct ipc_handlers handlers = { .up = on_up,
@@ -117,7 +130,7 @@ static int start(struct bondinfo *b, const struct options *opt)
 						      .message = on_message };
 	const struct ipc_config cfg = { ROLE_BOND, ROLE_BLE, opt->run_dir,
 					opt->same_user };
-	int r = sandbox_enter();
+	int r = confine(opt);
 
 	if (r)
 		return r;

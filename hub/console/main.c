@@ -18,6 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "hub/console/calls.h"
 #include "hub/console/format.h"
 #include "hub/console/line.h"
 #include "hub/console/serial.h"
@@ -384,6 +385,20 @@ static void on_late(void *arg)
 	go_on(c);
 }
 
+/* The line is opened anew when its cable comes back. */
+static int confine(const struct options *o)
+{
+	const struct sandbox s = {
+		.calls = console_calls,
+		.sockets = SANDBOX_UNIX,
+		.places = { { "/dev", LANDLOCK_DEVICES },
+			    { "/sys", LANDLOCK_READ }, /* on which the kernel prints */
+			    { o->run_dir, LANDLOCK_DOORS } },
+	};
+
+	return sandbox_confine(&s);
+}
+
 int main(int argc, char **argv)
 {
 	static struct console c = { .fd = -1 };
@@ -403,7 +418,7 @@ int main(int argc, char **argv)
 	c.rt = rt_new();
 	cfg.run_dir = c.options.run_dir;
 	cfg.same_user = c.options.same_user;
-	if (sandbox_enter()) {
+	if (confine(&c.options)) {
 		log_err("sandbox", "error=\"could not be entered\"");
 		return EX_OSERR;
 	}

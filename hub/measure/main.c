@@ -21,6 +21,7 @@
 
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
+#include "hub/measure/calls.h"
 #include "hub/measure/handing.h"
 #include "hub/measure/hardware.h"
 #include "hub/measure/scan.h"
@@ -495,12 +496,21 @@ static int open_links(struct measure *m)
 	return r ? r : ipc_connect(m->rt, &cfg, &h, m, &m->hubd);
 }
 
+static int confine(void)
+{
+	const struct sandbox s = { .calls = measure_calls,
+				   .sockets = SANDBOX_UNIX,
+				   .sees_others = true };
+
+	return sandbox_confine(&s);
+}
+
 static int start(struct measure *m)
 {
 	int r = crypto_init();
 
 	if (r == 0)
-		r = sandbox_enter();
+		r = confine();
 	if (r == 0)
 		r = read_list(m);
 	if (r)

@@ -101,6 +101,7 @@ int __wrap_openat64(int at, const char *path, int flags, ...);
 int __wrap_close(int fd);
 ssize_t __wrap_read(int fd, void *buf, size_t n);
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t off);
+ssize_t __wrap___pread_chk(int fd, void *buf, size_t n, off_t off, size_t cap);
 ssize_t __wrap_pread64(int fd, void *buf, size_t n, off_t off);
 ssize_t __wrap_write(int fd, const void *buf, size_t n);
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t n, off_t off);
@@ -581,6 +582,14 @@ ssize_t __wrap_pread64(int fd, void *buf, size_t n, off_t off)
 
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t off)
 {
+	return __wrap_pread64(fd, buf, n, off);
+}
+
+/* What FORTIFY makes of pread() where it knows the buffer's size. */
+ssize_t __wrap___pread_chk(int fd, void *buf, size_t n, off_t off, size_t cap)
+{
+	if (n > cap)
+		abort();
 	return __wrap_pread64(fd, buf, n, off);
 }
 
