@@ -416,9 +416,10 @@ const struct ctl_verb ctl_held = {
 		"here, withdrawn or\n"
 		"                   had ended: you know that they are this patient's\n"
 		"  --by NAME        who decides; default: the user who runs this\n"
-		"  CHOICE  --only REASON     suspended, suspect, unknown-assignment, "
-		"withdrawn-assignment,\n"
-		"                            ended-assignment or conflict\n"
+		"  CHOICE  --only REASON     suspended, suspect, emergency, "
+		"unknown-assignment,\n"
+		"                            withdrawn-assignment, ended-assignment or "
+		"conflict\n"
 		"          --numbers N[-M]   only these numbers\n\n"
 		"Exit status 3 if some that were chosen are still held; it is said "
 		"why.\n",

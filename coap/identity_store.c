@@ -283,11 +283,10 @@ static int note_left(const struct identity_store *s)
 
 static int forget(struct identity_store *s)
 {
-	static const char *const names[] = { "clinic.trust",   "next",
-					     "current",	       "emergency",
-					     "emergency.next", "identity.key",
-					     "identity.crt",   "root.crt",
-					     FILE_LEAVING };
+	static const char *const names[] = {
+		"clinic.trust", "next",		"current",  "emergency", "emergency.next",
+		"identity.key", "identity.crt", "root.crt", FILE_LEAVING
+	};
 	struct identity_state state = { .resetting = true, .epoch = s->state.epoch };
 	int r;
 

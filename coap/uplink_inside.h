@@ -39,13 +39,13 @@ struct uplink {
 	struct report report;
 	struct enrolling *enrolling; /* borrowed; NULL: the credential never changes */
 	bool ready;		     /* there is a credential */
-	bool sealed;	  /* it is the emergency identity's: uploads, and nothing else */
+	bool sealed;	   /* it is the emergency identity's: uploads, and nothing else */
 	bool refused;	   /* the clinic has refused it since the last acknowledgement */
 	bool has_told;	   /* enrolling knows of that */
 	bool acknowledged; /* something was, which enrolling is to hear */
-	uint64_t version; /* of the config that the targets are from */
-	bool proven;	  /* one of its endpoints has acknowledged something */
-	bool proven_told; /* to hubd */
+	uint64_t version;  /* of the config that the targets are from */
+	bool proven;	   /* one of its endpoints has acknowledged something */
+	bool proven_told;  /* to hubd */
 	enum trial trial, trial_told; /* why none has; the same, to hubd */
 	bool path_told;		      /* how good the way is, to hubd, at */
 	struct mono path_at;
