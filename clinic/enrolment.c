@@ -72,7 +72,7 @@ static bool is_live(const struct enrolment_key *k, int64_t now_ms)
 
 static struct hub_life life_of(const struct enrolment *row)
 {
-	return (struct hub_life){ row->state, row->drain };
+	return (struct hub_life){ .state = row->state, .drain = row->drain };
 }
 
 /* Why a hub in its state may not enrol, renew or confirm; ENROLMENT_FINE: it may. */

@@ -97,9 +97,10 @@ static enum life_result begin_drain(struct hub_life *l, const struct life_reques
 		return LIFE_SAME;
 	if (is_draining(l) && kind == LIFE_DRAIN_REPLACED)
 		return LIFE_REFUSED; /* its end is ordered already */
-	*l = (struct hub_life){ HUB_SUSPENDED,
-				{ kind, upto, rq->now_ms,
-				  kind == LIFE_DRAIN_RETIRING ? rq->end_ms : 0 } };
+	*l = (struct hub_life){ .state = HUB_SUSPENDED,
+				.drain = { kind, upto, rq->now_ms,
+					   kind == LIFE_DRAIN_RETIRING ? rq->end_ms
+								       : 0 } };
 	return LIFE_CHANGED;
 }
 

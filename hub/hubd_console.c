@@ -69,7 +69,7 @@ audit(struct hubd *h, enum audit_kind kind, enum audit_outcome outcome, uint64_t
 
 static void send_page(struct console_page *p)
 {
-	if (ipc_is_up(p->h->console.link))
+	if (p->h->console.link && ipc_is_up(p->h->console.link))
 		(void)ipc_send(p->h->console.link, &p->m);
 	p->m.console_answer.count = 0;
 }
@@ -408,7 +408,7 @@ static void on_violation(void *arg, struct ipc *link, unsigned count)
 	hubd_on_breach(arg, ROLE_CONSOLE);
 }
 
-int hubd_open_console(struct hubd *h)
+void hubd_open_console(struct hubd *h)
 {
 	static const struct ipc_handlers handlers = { .up = on_up,
 						      .down = on_down,
@@ -422,7 +422,11 @@ int hubd_open_console(struct hubd *h)
 
 	c->button_fd = open_button(h);
 	session_init(&c->session, c->button_fd >= 0, console_offered());
-	return ipc_listen(h->rt, &cfg, &handlers, h, &c->link);
+	if (ipc_listen(h->rt, &cfg, &handlers, h, &c->link) == 0)
+		return;
+	c->link = NULL;
+	log_err("console-door", "note=\"care goes on without a console\" do=\"look at "
+				"the lines before\"");
 }
 
 void hubd_start_console(struct hubd *h)

@@ -179,7 +179,7 @@ void hubd_on_enrolment(struct hubd *h, const struct msg_enrolment *e);
 /* --- hubd_console.c: the technician's serial line ----------------------------------------------- */
 
 /* Its socket and the button; hubd_start_console follows when the sandbox is entered. */
-int hubd_open_console(struct hubd *h);
+void hubd_open_console(struct hubd *h);
 void hubd_start_console(struct hubd *h);
 void hubd_end_console(struct hubd *h);
 /* hub-store is there: it hears what people did. */

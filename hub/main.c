@@ -412,8 +412,9 @@ int main(int argc, char **argv)
 	plan_init(&h.plan, rt_mono());
 	health_init(&h.health);
 	hubd_open_orders(&h);
-	if (open_links(&h) || hubd_open_console(&h))
+	if (open_links(&h))
 		return EX_OSERR;
+	hubd_open_console(&h);
 	if (confine(&h.options)) {
 		log_err("sandbox", "error=\"could not be entered\"");
 		return EX_OSERR;

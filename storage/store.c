@@ -231,6 +231,7 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_TEST:
 	case MSG_VERDICT:
 	case MSG_ANCHOR:
+	case MSG_LEAVING:
 	case MSG_ENROLMENT:
 	case MSG_IDENTITY:
 	case MSG_INCIDENT:

@@ -62,10 +62,10 @@ static const struct noise {
 	{ "a clinic restored in a wrong order", TRIGGER_ROLLBACK, 0, ROLE_STORE, 0.001, 1,
 	  5, HOUR_MS, 0 },
 	{ "a tool left running", TRIGGER_SOCKET, 0, ROLE_MEASURE, 0.001, 1, 1, 1, 0 },
-	{ "household: a stick in a port", TRIGGER_USB, 0, ROLE_MEASURE, 0.2, 1, 2, 60 * 1000,
-	  0 },
-	{ "household: the case opened", TRIGGER_CASE, 0, ROLE_MEASURE, 0.02, 1, 2, 60 * 1000,
-	  0 },
+	{ "household: a stick in a port", TRIGGER_USB, 0, ROLE_MEASURE, 0.2, 1, 2,
+	  60 * 1000, 0 },
+	{ "household: the case opened", TRIGGER_CASE, 0, ROLE_MEASURE, 0.02, 1, 2,
+	  60 * 1000, 0 },
 };
 
 enum { NOISES = sizeof(noises) / sizeof(*noises) };
