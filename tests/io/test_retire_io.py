@@ -27,7 +27,7 @@ factory_io = importlib.import_module("test_factory_io")
 PEOPLE = (("doc", "clinician"), ("tech", "technician"), ("tech-2", "technician"))
 NORMAL, QUARANTINED, RETIRED = 0, 2, 4
 DRAIN, DISCARD = 1, 2
-HEAD = ">4sBQBI16sQIQBBBqI"  # of a copy of the level: docs/MESSAGES.md
+HEAD = ">4sBQBI16sQIQBBBqIQ"  # of a copy of the level: docs/MESSAGES.md
 # what a factory reset leaves of a hub
 LEFT = ["coap/device", "coap/device.copy", "coap/enrol-a", "coap/enrol-b", "coap/left", "hubd/lockdown-a", "hubd/lockdown-b", "hubd/lockdown-kept"]
 # of a retirement, where each program can be cut off
