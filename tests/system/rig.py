@@ -132,9 +132,11 @@ class Clinic:
 class Rig:
     """A clinic, one hub of it, and the disks to boot that hub with."""
 
-    def __init__(self, build='build', folder=None, keep=False, specs=(device_spec('bp'),), window_min=10):
-        """specs: what the clinic knows of the hub's devices, see device_spec; window_min: see add_hub."""
-        self.specs, self.window_min = specs, window_min
+    def __init__(self, build='build', folder=None, keep=False, specs=(device_spec('bp'),), window_min=10,
+                 signers=()):
+        """specs: what the clinic knows of the hub's devices, see device_spec; window_min: see add_hub; signers: (name, role) of people
+        that the hub knows."""
+        self.specs, self.window_min, self.signers = specs, window_min, signers
         self.build = pathlib.Path(build).resolve()
         self._own = folder is None and not keep
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix='hub-rig-'))
@@ -143,6 +145,8 @@ class Rig:
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.clinic = Clinic(self.build, self.folder, HOST_IN_GUEST)
+        for name, role in self.signers:
+            self.clinic.ctl('signer', 'add', self.clinic.dir, name, '--role', role)
         bundle = self.clinic.add_hub(devices=self.specs, window_min=self.window_min)
         self.overlay, self.data = self.folder / 'hub.sqfs', self.folder / 'data.img'
         self._make_disks(bundle)
