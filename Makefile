@@ -568,6 +568,8 @@ check-system: need-image all image
 	$(Q)/usr/bin/python3 tests/system/test_closed.py $(O)
 	@echo '== what hub-measure finds in the device: nothing, and what is planted'
 	$(Q)/usr/bin/python3 tests/system/test_measure.py $(O)
+	@echo '== the hub locks itself, and a technician releases it, while readings go on'
+	$(Q)/usr/bin/python3 tests/system/test_lockdown.py $(O)
 	@echo '== the light on a LED of the kernel'
 	$(Q)/usr/bin/python3 tests/system/test_light.py $(O)
 	@echo '== every home device, through a real bluetoothd'

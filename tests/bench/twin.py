@@ -206,6 +206,7 @@ class Twin:
             append = append.replace('quiet', 'systemd.log_level=debug')
         argv = [QEMU, *accel, '-M', 'q35', '-smp', '2', '-m', str(self.memory_mb), '-no-reboot', '-display', 'none',
                 '-nodefaults', '-rtc', f'base={self.rtc}', '-serial', f'file:{self.console}',
+                '-chardev', f'socket,id=cable,path={sockets}/cable,server=on,wait=off', '-serial', 'chardev:cable',
                 '-kernel', f'{self.image}/vmlinuz', '-initrd', f'{self.image}/initrd', '-append', append,
                 '-netdev', 'user,id=net0', '-device', 'virtio-net-pci,netdev=net0,id=nic0,romfile=',
                 '-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci',
@@ -245,7 +246,7 @@ class Twin:
         for end in (self._wire, self._qmp):
             if end:
                 end.close()
-        for name in ('wire', 'qmp', 'tpm') if not self._own_folder else ():
+        for name in ('wire', 'qmp', 'tpm', 'cable') if not self._own_folder else ():
             pathlib.Path(self._sockets, name).unlink(missing_ok=True)
         shutil.rmtree(self._sockets, ignore_errors=True)
         self._qemu = self._wire = self._qmp = self._swtpm = None
@@ -407,6 +408,12 @@ class Twin:
     def link(self, up):
         """Plug the guest's network cable in (True, 'up') or pull it (False, 'down')."""
         self._qmp_command('set_link', name='nic0', up=up in (True, 'up'))
+
+    def cable(self):
+        """The technician's end of the guest's second serial line, /dev/ttyS1: a connected socket, the caller's."""
+        end = socket.socket(socket.AF_UNIX)
+        end.connect(f'{self._sockets}/cable')
+        return end
 
     def pause(self):
         """Stop the guest's processors."""

@@ -9,9 +9,10 @@
 import json
 import re
 import sys
+import time
 
 from household import Home, specs, values
-from rig import Rig, has_said
+from rig import Rig, has_said, names
 
 NAMES = ['cuff', 'oximeter']
 SIGNERS = [('doc', 'clinician'), ('sec', 'clinic-security'), ('tech', 'technician')]
@@ -155,7 +156,77 @@ def test_level_3(home):
         'ls -l /proc/$(systemctl show -p MainPID --value hub-store.service)/fd', check=False))
 
 
-TESTS = [test_normal, test_level_2, test_snapshot, test_level_3]
+class Cable:
+    """The technician at the serial line."""
+
+    def __init__(self, twin):
+        twin.sh('ln -sfn ttyS1 /dev/hub-console; systemctl restart hub-console.service', seconds=120)
+        self.twin, self.end, self.said = twin, twin.cable(), ''
+        self.end.setblocking(False)
+        self.type('')
+        self.until('hub>')
+
+    def type(self, line):
+        """As a terminal sends it, not faster than a line takes it."""
+        self.said = ''
+        for c in line + '\r':
+            self.end.send(c.encode())
+            time.sleep(0.002)
+
+    def until(self, pattern, seconds=60):
+        """Wait until the hub has said it; returns all that it said since the last line was typed."""
+        end = time.monotonic() + seconds
+        while not re.search(pattern, self.said):
+            if time.monotonic() > end:
+                raise AssertionError(f'the console never says {pattern}: {self.said!r}')
+            try:
+                self.said += self.end.recv(4096).decode('ascii')
+            except BlockingIOError:
+                self.twin.drain(0.1)
+        return self.said
+
+    def ask(self, line, seconds=60):
+        """A verb and its answer, up to the next prompt."""
+        self.type(line)
+        return self.until(r'\n(OK|NO|WAIT)[^\n]*\r?\n[^\n]*hub>', seconds)
+
+
+def test_console(home):
+    """A technician sees what is wrong and nothing of the patient, and a token of two people ends level 3."""
+    clinic, twin = home.rig.clinic, home.twin
+    twin.sh('systemctl stop evil.service', check=False)
+    twin.sh('systemctl start hub-measure.service', seconds=180)
+    has_said(twin, 'hubd', 'measured findings=0', 60)
+    cable = Cable(twin)
+    said = cable.ask('status')
+    print('  ' + said.replace('\r', '').replace('\n', '\n  '))
+    want('it says the level', 'level 3' in said)
+    challenge = re.search(r'\b[A-Z2-7]{69}\b', cable.ask('challenge'))
+    want('it shows a challenge', challenge)
+    token = home.rig.folder / 'token'
+    token.write_text(json.loads(clinic.ctl('token', clinic.dir, 'home', challenge[0], '--as', 'sec', '--technician', 'tech',
+                                           '--level', '0', '--json'))['token'])
+    both = json.loads(clinic.ctl('token', clinic.dir, 'home', challenge[0], '--as', 'doc', '--add', token, '--json'))['token']
+    lines = both.split()
+    for line in lines[:-1]:
+        cable.type(line)
+        cable.until('more>')
+    said = cable.ask(lines[-1])
+    want('the token opens a session', '\nOK' in said)
+    seen = [cable.ask(verb) for verb in ('help', 'diagnose')]
+    print('  ' + seen[1].replace('\r', '').replace('\n', '\n  '))
+    for device in (0, 1):
+        for canary in (names.address(device), names.passkey(device), *(v for _n, v in home.taken[device])):
+            want(f'nothing says {canary}', not any(re.search(rf'\b{re.escape(str(canary))}\b', s) for s in seen))
+    want('released', '\nOK' in cable.ask('release'))
+    home.level(0)
+    said = cable.ask('logout')
+    cable.end.close()
+    home.measure_both()
+    want('both are filed, without a mark', home.wait_all() == {(False, False)})
+
+
+TESTS = [test_normal, test_level_2, test_snapshot, test_level_3, test_console]
 
 
 def main():
