@@ -120,7 +120,8 @@ class Twin:
     """One running guest."""
 
     def __init__(self, image=None, overlay=None, data=None, devices=('cuff',), device_disk=None, boot_disk=None,
-                 folder=None, on_event=None, memory_mb=768, rtc='utc', debug=False, kvm=None, tpm=None):
+                 folder=None, on_event=None, memory_mb=768, rtc='utc', debug=False, kvm=None, tpm=None,
+                 boot_writable=False):
         """Nothing starts before start() or `with`.
 
         image      folder from `twin.sh build` (made if None)
@@ -129,7 +130,7 @@ class Twin:
         devices    kinds of emulated devices (tests/devices/kinds.py), 'cuff' or 'scale' and so on; at most 15,
                    since btvirt holds 16 controllers
         device_disk  file that keeps the devices' memory from one guest to the next; made if absent, 32 MB
-        boot_disk  what stands for the card's boot partition, see Rig.make_boot_disk; read-only
+        boot_disk  what stands for the card's boot partition, see Rig.make_boot_disk; read-only, unless boot_writable
         folder     where console.log and the sockets go; a temporary one, removed at the end, if None
         on_event   called with every event, also while another one is awaited
         rtc        QEMU's clock base: 'utc' or '2026-11-21T07:00:00'
@@ -138,7 +139,7 @@ class Twin:
         """
         self.image = pathlib.Path(image) if image else image_dir()
         self.overlay, self.data, self.devices, self.device_disk = overlay, data, tuple(devices), device_disk
-        self.boot_disk = boot_disk
+        self.boot_disk, self.boot_writable = boot_disk, boot_writable
         self.memory_mb, self.rtc, self.debug, self.kvm = memory_mb, rtc, debug, kvm
         self.on_event, self.tpm = on_event, tpm
         self.events = []  # all events so far, with 'host_t': seconds since start()
@@ -214,7 +215,7 @@ class Twin:
                 '-device', 'virtserialport,chardev=wire,name=org.hub.bench',
                 '-chardev', f'socket,id=qmp,path={sockets}/qmp', '-mon', 'chardev=qmp,mode=control']
         disks = [('base', self.image / 'base.sqfs', True), ('bench', self.image / 'bench.sqfs', True),
-                 ('hub', self.overlay, True), ('hubdata', self.data, False), ('hubboot', self.boot_disk, True),
+                 ('hub', self.overlay, True), ('hubdata', self.data, False), ('hubboot', self.boot_disk, not self.boot_writable),
                  ('cuff', self._device_disk(), False)]  # 'cuff' is its name in the image
         if self.tpm:
             argv += ['-chardev', f'socket,id=tpm,path={sockets}/tpm', '-tpmdev', 'emulator,id=tpm0,chardev=tpm',

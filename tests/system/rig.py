@@ -187,4 +187,4 @@ class Rig:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-__all__ = ['Clinic', 'HOST_IN_GUEST', 'Rig', 'Twin', 'TwinError', 'device_spec', 'has_said', 'names', 'TOP']
+__all__ = ['Clinic', 'HOST_IN_GUEST', 'Rig', 'TWIN_SH', 'Twin', 'TwinError', 'device_spec', 'has_said', 'names', 'TOP']

@@ -5,7 +5,7 @@ usage: test_factory.py FOLDER      FOLDER holds the built programs
 
 One boot. The label that the hub says is claimed, it enrols, fetches its first configuration, the cuff is paired, and a reading
 is at the clinic: within LIMIT_S seconds of the guest's time. Then it is to be reset: refused while a reading waits, done when none
-does, and it enrols anew, with the same label.
+does, and it enrols anew, with the same label. A second hub has a ticket: nobody claims it, and the ticket is erased where it lay.
 """
 import os
 import re
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from rig import Clinic, HOST_IN_GUEST, Rig, TwinError, device_spec
+from rig import Clinic, HOST_IN_GUEST, Rig, TWIN_SH, Twin, TwinError, device_spec
 from ports import free_udp_port  # rig made its folder known
 
 LIMIT_S = 180
@@ -175,8 +175,27 @@ def reset(rig, twin, label):
     said(twin, 'hubd', 'config-taken .*epoch=2', 180, since)
 
 
+def ticket(rig):
+    """Another hub lets itself in; of the ticket nothing is left on the boot partition, not even in what it has freed."""
+    file = rig.folder / 'clinic.ticket'
+    rig.clinic.ctl('ticket', 'create', rig.clinic.dir, '-o', file, '--name', 'lobby')
+    secret, empty = file.read_bytes(), rig.folder / 'empty'
+    disk, data = rig.make_boot_disk({'clinic.ticket': secret}), rig.folder / 'data-2.img'
+    want('the ticket lies on the disk', secret[100:164] in disk.read_bytes())
+    subprocess.run([TWIN_SH, 'data', empty, data], check=True)
+    with Twin(overlay=rig.overlay, data=data, device_disk=rig.folder / 'devices-2.img', folder=rig.folder / 'guest-2',
+              boot_disk=disk, boot_writable=True) as twin:
+        twin.wait('booted', 300)
+        until(twin, 'the hub to let itself in', lambda: re.search(
+            r'(?m)^lobby +active +epoch 1\b', rig.clinic.ctl('enrol', 'list', rig.clinic.dir)), 180)
+        until(twin, 'the ticket to be erased', lambda: 'clinic.ticket' not in twin.sh('ls /boot'), 60)
+        want('/boot is read-only again', ' ro,' in twin.sh('grep " /boot " /proc/mounts'))
+        twin.poweroff()
+    want('nothing of the ticket is left', secret[100:164] not in disk.read_bytes())
+
+
 def main():
-    """Run all, in one boot."""
+    """Run all, in two boots."""
     with FactoryRig(sys.argv[1]) as rig:
         rig.clinic.start()
         with rig.boot() as twin:
@@ -189,6 +208,8 @@ def main():
                 reset(rig, twin, label)
                 print('ok reset, and enrolled anew', flush=True)
                 twin.poweroff()
+                ticket(rig)
+                print('ok a ticket, erased', flush=True)
             except (TwinError, AssertionError, RuntimeError) as error:
                 last = [f'{e["t"]:.1f} {e["unit"]}: {e["line"]}' for e in twin.seen('log')[-60:]]
                 print(f'FAILED: {error}\n{rig.clinic.log()[-1500:]}', *last, sep='\n', flush=True)
