@@ -295,7 +295,8 @@ static int confine(const struct args *a)
 	const struct sandbox s = {
 		.calls = coap_calls,
 		.places = { { a->state_dir, LANDLOCK_WRITE },
-			    { a->boot_dir, LANDLOCK_READ } },
+			    /* a ticket is erased there, where the unit lets it */
+			    { a->boot_dir, LANDLOCK_WRITE } },
 	};
 
 	return sandbox_confine(&s);
