@@ -85,7 +85,8 @@ class Way(threading.Thread):
 class World:
     """A clinic and its hub, without a radio."""
 
-    def __init__(self):
+    def __init__(self, emergency=True):
+        """emergency: without it the hub is as one of an older clinicctl, its certificate and key are PEM files."""
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="config-io-"))
         self.dir, self.bundle, run = self.top / "clinic", self.top / "bundle", self.top / "run"
         run.mkdir()
@@ -93,6 +94,8 @@ class World:
         self.ctl("init", self.dir, "--name", "clinic.example", "--address", "127.0.0.1", "--port", self.way.port)
         self.ctl("hub", "add", self.dir, "home", "--out", self.bundle, "--heartbeat", "10", "--utc-offset", "0",
                  "--device", "bp,AA:BB:CC:DD:EE:FF,passkey=123456,user=sole", "--pair-window", "0")
+        if not emergency:
+            (self.bundle / "coap" / "emergency").unlink()
         self.running = {}
         common = ["--run", run, "--same-user"]
         self.commands = {"clinicd": ["clinicd", "--dir", self.dir, "--listen", "127.0.0.1", "--port", "0"],

@@ -319,6 +319,10 @@ static void test_words(void)
 {
 	for (unsigned i = 0; i <= REFUSAL_LAST; i++)
 		CHECK(refusal_text((enum refusal)i)[0] != '\0');
+	/* each field has its words */
+	for (unsigned key = 0; key < CONFIG_FIELDS; key++)
+		CHECK(!strstr(refusal_text((enum refusal)(REFUSAL_FIELD + key)),
+			      "does not know"));
 	CHECK_INT(refusal_of_field("heartbeat"), REFUSAL_FIELD + 6);
 	CHECK_INT(refusal_of_field("format version"), REFUSAL_FIELD);
 	CHECK_INT(refusal_of_field("change of the utc offset"), REFUSAL_FIELD + 11);
