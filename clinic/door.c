@@ -184,7 +184,8 @@ bool door_changes(enum door_op op)
 
 size_t door_page_rows(enum door_op op)
 {
-	return op == DOOR_VISITS || op == DOOR_ORDERS || op == DOOR_WAITING || op == DOOR_TICKETS
+	return op == DOOR_VISITS || op == DOOR_ORDERS || op == DOOR_WAITING ||
+			       op == DOOR_TICKETS
 		       ? DOOR_PAGE_LONG
 		       : DOOR_PAGE;
 }

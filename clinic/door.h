@@ -144,7 +144,8 @@ struct door_request {
 	uint64_t last;
 	uint32_t assignment;
 	uint8_t choice, reason;
-	char words[VISIT_WORDS_MAX]; /* what was found at a visit; a claim's name; a ticket */
+	char words
+		[VISIT_WORDS_MAX]; /* what was found at a visit; a claim's name; a ticket */
 };
 
 /* door_may - may this role do that? Pure. */
@@ -195,12 +196,13 @@ enum door_replace {
 	DOOR_REPLACE_NEEDS_CONFIG = 2, /* the other one is active; nothing was done yet */
 	DOOR_REPLACE_NO_HUB = 3,       /* 'other' is nobody */
 	DOOR_REPLACE_ITSELF = 4,
-	DOOR_REPLACE_NAME = 5,	/* another hub or claim is called so */
-	DOOR_REPLACE_TAKEN = 6, /* another one is its successor, or the other stands in another one's place */
-	DOOR_REPLACE_HERE = 7,	/* the hub of that label is here already */
+	DOOR_REPLACE_NAME = 5, /* another hub or claim is called so */
+	DOOR_REPLACE_TAKEN =
+		6, /* another one is its successor, or the other stands in another one's place */
+	DOOR_REPLACE_HERE = 7,	      /* the hub of that label is here already */
 	DOOR_REPLACE_REFUSED = 8,     /* not in the state it is in */
 	DOOR_REPLACE_HAS_PATIENT = 9, /* the other one has one already */
-	DOOR_REPLACE_USED = 10,	      /* a device measures for the patient of a third one */
+	DOOR_REPLACE_USED = 10, /* a device measures for the patient of a third one */
 };
 
 /* What became of DOOR_WITHDRAW and DOOR_GIVE_AGAIN; the numbers are on the wire. */

@@ -22,8 +22,8 @@ static const char *const fields[CONFIG_FIELDS] = {
 	"its field 'change of the utc offset' is bad",
 	"its field 'signers' is bad",
 	[13] = "its field 'next sealing key' is bad",
-	[14] = "its field 'root' is bad: no root that this hub has says that it is the "
-	       "clinic's",
+	/* no root that this hub has says that it is the clinic's */
+	[14] = "its field 'root' is bad: it is not vouched for",
 	[15] = "its field 'plan' is bad",
 	[16] = "its field 'asking' is bad",
 	[17] = "its field 'quiet hours' is bad",

@@ -1,6 +1,7 @@
 /*
  * fuzz_snapshot.c - a snapshot and its pieces: what is taken is within its limits, and is written again to the same bytes.
  */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

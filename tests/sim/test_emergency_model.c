@@ -255,7 +255,7 @@ static void deliver(struct world *w, struct step *s, struct message m)
 	bool current = m.current;
 
 	if (!m.answer) {
-		m.result = on_request(w, s, &m);
+		m.result = (uint8_t)on_request(w, s, &m);
 		m.answer = true;
 		if (current)
 			w->net = m;
