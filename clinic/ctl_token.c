@@ -311,13 +311,14 @@ static int fill_token(const struct args *a, struct store *store, struct made *m)
 static int read_text(const struct args *a, char ret[static FILE_TEXT_MAX],
 		     size_t *ret_len)
 {
-	FILE *f = strcmp(a->add, "-") == 0 ? stdin : fopen(a->add, "r");
+	bool own = strcmp(a->add, "-") != 0;
+	FILE *f = own ? fopen(a->add, "r") : stdin;
 
 	if (!f)
 		return ctl_complain(CTL_NO_INPUT, "%s cannot be read: %s", a->add,
 				    err_text(file_error(errno)));
 	*ret_len = fread(ret, 1, FILE_TEXT_MAX, f);
-	if (f != stdin)
+	if (own)
 		fclose(f);
 	return CTL_OK;
 }

@@ -12,7 +12,7 @@ import sys
 import time
 
 from household import Home, specs, values
-from rig import Rig, has_said, names
+from rig import Rig, TwinError, has_said, names
 
 NAMES = ['cuff', 'oximeter']
 SIGNERS = [('doc', 'clinician'), ('sec', 'clinic-security'), ('tech', 'technician')]
@@ -238,7 +238,11 @@ def main():
             home = Locked(rig, twin)
             for test in TESTS:
                 print(test.__name__, flush=True)
-                test(home)
+                try:
+                    test(home)
+                except (AssertionError, TwinError):
+                    print(twin.sh('journalctl -b --no-pager -o short-monotonic -n 120 -u "hub*"', check=False), flush=True)
+                    raise
     print('ok')
 
 
