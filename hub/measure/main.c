@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "hub/core/err.h"
@@ -28,6 +27,7 @@
 #include "hub/measure/seen.h"
 #include "hub/measure/texts.h"
 #include "hub/rt/file.h"
+#include "hub/rt/inherited.h"
 #include "hub/rt/ipc.h"
 #include "hub/rt/log.h"
 #include "hub/rt/notify.h"
@@ -307,15 +307,12 @@ static void look_at_hardware(struct measure *m)
 
 /* --- the snapshot --------------------------------------------------------------------------------- */
 
-/* The kernel's log, if the unit gives it to us as standard input (kmsg(4): character device 1:11). */
+/* The kernel's log, if the manager hands it over. It must not keep us waiting. */
 static int open_log(void)
 {
-	struct stat st;
+	int fd = inherited_fd("kernel-log");
 
-	if (fstat(STDIN_FILENO, &st) < 0 || !S_ISCHR(st.st_mode) ||
-	    st.st_rdev != makedev(1, 11) || fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) < 0)
-		return -1;
-	return STDIN_FILENO;
+	return fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 ? fd : -1;
 }
 
 static int sign_snapshot(struct measure *m, uint64_t number)
