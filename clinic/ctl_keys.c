@@ -118,9 +118,17 @@ static bool set_seal(const struct keyring_seal *s, struct config *c)
 	return !same;
 }
 
+static bool is_same_root(const struct config_root *a, const struct config_root *b)
+{
+	return a->only == b->only && a->trust_len == b->trust_len &&
+	       memcmp(a->trust, b->trust, a->trust_len) == 0 &&
+	       a->cross_len == b->cross_len &&
+	       memcmp(a->cross, b->cross, a->cross_len) == 0;
+}
+
 static bool set_root(const struct config_root *root, struct config *c)
 {
-	if (root->trust_len == 0 || memcmp(root, &c->root, sizeof(*root)) == 0)
+	if (root->trust_len == 0 || is_same_root(root, &c->root))
 		return false;
 	c->root = *root;
 	return true;

@@ -115,7 +115,7 @@ static int end_retired(struct door_asking *a, const struct hub *h,
 	struct door_end end = { .was = *h };
 	struct store_counts c = { 0 };
 	struct hub copy = *h;
-	struct order order;
+	struct order order = { 0 };
 	int r = store_life_told(a->store, h, &rq.told);
 
 	if (r == 0)

@@ -182,10 +182,10 @@ static int take_config(struct door_asking *a, struct door_replaced *o,
 static int old_config(struct door_asking *a, const struct door_replaced *o,
 		      struct config *ret)
 {
-	int r = store_config_get(a->store, o->old.id, ret);
+	int r;
 
-	if (r == -ENOENT)
-		memset(ret, 0, sizeof(*ret));
+	memset(ret, 0, sizeof(*ret));
+	r = store_config_get(a->store, o->old.id, ret);
 	if (ret->epoch != o->old.epoch)
 		ret->assignment = 0; /* of its life before */
 	return r == -ENOENT ? 0 : r;
@@ -197,8 +197,10 @@ static int hand_over(struct door_asking *a, struct door_replaced *o, const struc
 	static struct config of, last, c;
 	bool over = o->old.state != HUB_SUSPENDED || o->old.drain.end_ms != 0;
 	struct hub locked;
-	int r = store_config_get(a->store, h->id, &last);
+	int r;
 
+	memset(&last, 0, sizeof(last));
+	r = store_config_get(a->store, h->id, &last);
 	if (r == 0 && last.epoch == h->epoch && last.assignment != 0) {
 		o->was_over = over;
 		r = over ? 0 : stop(o, DOOR_REPLACE_HAS_PATIENT, "");

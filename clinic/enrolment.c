@@ -369,7 +369,7 @@ static bool is_twice(const struct enrolment *row, const struct enrolment_key *k)
 
 	if (k->there && is_device(row, k->spki))
 		return true;
-	for (size_t i = 0; k->there && i < sizeof(all) / sizeof(*all); i++)
+	for (size_t i = 0; k->there && i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i] != k && is_key(all[i], k->spki))
 			return true;
 	return false;

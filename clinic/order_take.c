@@ -265,7 +265,8 @@ static int check_new(struct taking *t, const struct command *c)
 		return r;
 	if (c->counter != next)
 		return refuse(t, ORDER_USED, next, 0);
-	if (c->not_after_s < now_s || c->not_after_s > now_s + ORDER_VALID_MAX_MIN * 60)
+	if (c->not_after_s < now_s ||
+	    c->not_after_s > now_s + ORDER_VALID_MAX_MIN * INT64_C(60))
 		return refuse(t, ORDER_BAD_TIME, 0, 0);
 	return 0;
 }

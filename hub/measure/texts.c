@@ -19,13 +19,14 @@
 #include "hub/rt/file.h"
 
 enum {
-	KIB = 1024,
 	SMALL_MAX = 4096, /* of a file that says one thing */
-	LARGE_MAX = 64 * KIB,
+	LARGE_MAX = 65536,
 	FILES_MAX = 512, /* that are named once */
 	SHORT_HASH = 4,
 	KMSG_RECORD_MAX = 8192,
 };
+
+#define KIB ((size_t)1024)
 
 /* The text at hand: its place in the pool. */
 struct out {
