@@ -223,7 +223,7 @@ static int hand_over(struct door_asking *a, struct door_replaced *o, const struc
 int door_answer_replace(struct door_asking *a, struct writer *w)
 {
 	struct door_replaced o = { .result = DOOR_REPLACE_DONE };
-	struct hub h;
+	struct hub h = { 0 };
 	int r = store_hub_lock(a->store, a->rq->name, &o.old);
 
 	if (r == 0)
