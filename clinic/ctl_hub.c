@@ -319,7 +319,7 @@ static void say_enrol(const struct args *a)
 
 	if (folder_read_conf(a->dir, &conf, why) == 0 && conf.enrol == 0)
 		printf("  its certificate ENDS in two years, and nobody here renews it: "
-		       "put enrol = %u into\n"
+		       "put enrol = %d into\n"
 		       "  clinic.conf, and start clinicd anew\n",
 		       OWN_TRUST_ENROL_PORT);
 }

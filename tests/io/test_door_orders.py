@@ -9,7 +9,6 @@ import json
 import pathlib
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import unittest

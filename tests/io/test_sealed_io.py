@@ -14,7 +14,6 @@ import socket
 import struct
 import sys
 import time
-import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests" / "io")]

@@ -117,7 +117,9 @@ static void fill_health(struct msg_health *h)
 	h->trouble = ENROL_TROUBLE_LAST;
 	h->path = (struct path_quality){ PATH_TRIP_MAX_MS, PATH_REQUESTS_MAX,
 					 PATH_REQUESTS_MAX };
-	h->escrow = (struct escrow_sealed){ true, 7, { 1, [ESCROW_SEALED_LEN - 1] = 2 } };
+	h->escrow = (struct escrow_sealed){ .there = true, .lock_epoch = 7 };
+	h->escrow.bytes[0] = 1;
+	h->escrow.bytes[ESCROW_SEALED_LEN - 1] = 2;
 	h->trigger_count = HEALTH_TRIGGERS_MAX;
 	for (size_t i = 0; i < HEALTH_TRIGGERS_MAX; i++)
 		h->triggers[i] =

@@ -39,7 +39,7 @@ static struct status largest(void)
 		.challenged = true,
 		.lock_epoch = UINT32_MAX,
 		.path = { PATH_TRIP_MAX_MS, PATH_REQUESTS_MAX, PATH_REQUESTS_MAX },
-		.escrow = { true, UINT32_MAX, { 1, [ESCROW_SEALED_LEN - 1] = 2 } },
+		.escrow = { .there = true, .lock_epoch = UINT32_MAX, .bytes = { 1, 2 } },
 		.software = "10.20.300-rc.40",
 		.device_count = STATUS_DEVICES_MAX
 	};
