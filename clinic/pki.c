@@ -346,9 +346,9 @@ int pki_make_root(const char *clinic, int64_t now_ms, struct pki_pair *ret)
 
 int pki_make_next_root(const char *clinic, int64_t now_ms, struct pki_pair *ret)
 {
+	/* cppcheck-suppress ctuuninitvar ; where it goes, not what is there */
 	const struct next_root arg = { clinic, ret };
 
-	/* cppcheck-suppress ctuuninitvar ; where it goes, not what is there */
 	return make_pair(NULL, now_ms, PKI_ROOT_DAYS, fill_next_root, &arg, ret);
 }
 

@@ -201,7 +201,7 @@ static void fill_more(struct msg *m)
 						 ANCHOR_BYTES_MAX,
 						 ANCHOR_BYTES_MAX - ENROLMENT_PIECE_MAX,
 						 ENROLMENT_PIECE_MAX,
-						 { 1, [ENROLMENT_PIECE_MAX - 1] = 2 } };
+						 { 1, 2 } };
 	else if (m->kind == MSG_IDENTITY)
 		m->identity = (struct msg_identity){
 			IDENTITY_LEVEL_WITHHELD - 1, UINT32_MAX, true, { 8, 9 }
