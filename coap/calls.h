@@ -8,4 +8,4 @@
 
 #include "hub/rt/sandbox.h"
 
-static const int coap_calls[] = { SANDBOX_OWN_FILES, SANDBOX_END };
+static const int hub_coap_calls[] = { SANDBOX_OWN_FILES, SANDBOX_END };

@@ -51,7 +51,7 @@ static int confine(const struct options *o)
 {
 	enum { DNS_PORT = 53 };
 	const struct sandbox s = {
-		.calls = coap_calls,
+		.calls = hub_coap_calls,
 		.sockets = SANDBOX_UNIX | SANDBOX_INET,
 		.threads = true,
 		.tcp_port = DNS_PORT,

@@ -293,7 +293,7 @@ static int set_up(const struct args *a)
 static int confine(const struct args *a)
 {
 	const struct sandbox s = {
-		.calls = coap_calls,
+		.calls = hub_coap_calls,
 		.places = { { a->state_dir, LANDLOCK_WRITE },
 			    /* a ticket is erased there, where the unit lets it */
 			    { a->boot_dir, LANDLOCK_WRITE } },

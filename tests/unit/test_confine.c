@@ -86,10 +86,10 @@ static int run(const struct sandbox_program *p, const struct seccomp_data *d)
 		case BPF_JMP | BPF_JEQ | BPF_K: at += a == f->k ? f->jt : f->jf; break;
 		case BPF_JMP | BPF_JGE | BPF_K: at += a >= f->k ? f->jt : f->jf; break;
 		case BPF_RET | BPF_K: return (int)f->k;
-		default: CHECK(!"another instruction");
+		default: CHECK(false); /* another instruction */
 		}
 	}
-	CHECK(!"the end without an answer");
+	CHECK(false); /* the end without an answer */
 	return 0;
 }
 
