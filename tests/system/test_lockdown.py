@@ -160,7 +160,7 @@ class Cable:
     """The technician at the serial line."""
 
     def __init__(self, twin):
-        twin.sh('ln -sfn ttyS1 /dev/hub-console; systemctl restart hub-console.service', seconds=120)
+        twin.sh('chown hub-console /dev/ttyS1; ln -sfn ttyS1 /dev/hub-console; systemctl restart hub-console.service', seconds=120)
         self.twin, self.end, self.said = twin, twin.cable(), ''
         self.end.setblocking(False)
         self.type('')
