@@ -212,7 +212,7 @@ def test_console(home):
         cable.type(line)
         cable.until('more>')
     said = cable.ask(lines[-1])
-    want('the token opens a session', '\nOK' in said)
+    want(f'the token opens a session: {said!r}', '\nOK' in said)
     seen = [cable.ask(verb) for verb in ('help', 'diagnose')]
     print('  ' + seen[1].replace('\r', '').replace('\n', '\n  '))
     for device in (0, 1):

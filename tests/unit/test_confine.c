@@ -55,10 +55,10 @@ static const struct sandbox ble = { .calls = ble_calls, .sockets = SANDBOX_UNIX 
 static const struct sandbox bondinfo = { .calls = bondinfo_calls,
 					 .sockets = SANDBOX_UNIX | SANDBOX_BLUETOOTH };
 static const struct sandbox store = { .calls = store_calls, .sockets = SANDBOX_UNIX };
-static const struct sandbox coap = { .calls = coap_calls,
+static const struct sandbox coap = { .calls = hub_coap_calls,
 				     .sockets = SANDBOX_UNIX | SANDBOX_INET,
 				     .threads = true };
-static const struct sandbox setup = { .calls = coap_calls };
+static const struct sandbox setup = { .calls = hub_coap_calls };
 static const struct sandbox hubd = { .calls = hubd_calls, .sockets = SANDBOX_UNIX };
 static const struct sandbox measure = { .calls = measure_calls, .sockets = SANDBOX_UNIX };
 static const struct sandbox console = { .calls = console_calls, .sockets = SANDBOX_UNIX };
