@@ -46,7 +46,7 @@ static int64_t used_since_ms(const char *dir)
 
 	return files_path(dir, ROOT_OLD_CRT, path) < 0 || stat(path, &st) != 0
 		       ? 0
-		       : (int64_t)st.st_mtime * 1000;
+		       : (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 }
 
 /* What enrolment has issued is signed by its CA, which the root in use has certified, too. */
