@@ -126,7 +126,7 @@ hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-measure: what is loaded, what is exposed, what runs that should not
 measure_pure := $(addprefix hub/measure/,handing.o procfs.o survey.o)
-measure := $(measure_pure) $(addprefix hub/measure/,hardware.o scan.o seen.o texts.o) $(core) $(rt) $(crypto)
+measure := $(measure_pure) $(addprefix hub/measure/,folder.o hardware.o scan.o seen.o texts.o) $(core) $(rt) $(crypto)
 hub_measure := hub/measure/main.o $(measure)
 hub_measure_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 

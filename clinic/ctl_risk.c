@@ -267,11 +267,6 @@ static int load_evidence(const struct args *a, struct store *store, struct hub *
 	struct opening_key key;
 	int r = store_hub_by_name(store, a->hub, ret_hub);
 
-	if (r == -ENOENT)
-		return ctl_complain(
-			CTL_NO_INPUT,
-			"there is no hub '%s' in %s; 'clinicctl status %s' lists them",
-			a->hub, a->dir, a->dir);
 	if (r < 0)
 		return ctl_store_failed(a->dir, a->hub, r);
 	r = ctl_load_key(a->dir, &key);

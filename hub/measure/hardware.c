@@ -3,7 +3,6 @@
  */
 #include "hub/measure/hardware.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,23 +13,13 @@
 
 #include "hub/core/cbor.h"
 #include "hub/crypto/crypto.h"
+#include "hub/measure/folder.h"
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
 
 enum { VERSION = 1, FIELDS = 4, TEXT_MAX = 512 };
 
 static const char file_name[] = "hardware";
-
-static bool read_text(int dir, const char *name, char *buf, size_t cap, size_t *ret)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int n = fd < 0 ? -errno : file_read_all(fd, (uint8_t *)buf, cap);
-
-	if (fd >= 0)
-		close(fd);
-	*ret = n > 0 ? (size_t)n : 0;
-	return n > 0;
-}
 
 static void short_hash(const char *text, size_t len, uint8_t ret[static HARDWARE_ID_LEN])
 {
@@ -43,19 +32,23 @@ static void short_hash(const char *text, size_t len, uint8_t ret[static HARDWARE
 /* --- USB ------------------------------------------------------------------------------------------ */
 
 /* Which port, which kind, which one. */
-static void add_usb(struct hardware *h, int dir, const char *port)
+static void add_usb(void *arg, int dir, const char *port)
 {
 	static const char *const names[] = { "idVendor", "idProduct", "serial" };
+	struct hardware *h = arg;
 	char text[TEXT_MAX];
-	size_t len = strlen(port), n;
+	size_t len = strlen(port);
 
 	if (len > sizeof(text) / 4 || h->usb_count == HARDWARE_USB_MAX)
 		return;
 	memcpy(text, port, len);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		int n;
+
 		text[len++] = '\0';
-		if (read_text(dir, names[i], text + len, sizeof(text) / 4, &n))
-			len += n;
+		n = folder_read(dir, names[i], text + len, sizeof(text) / 4);
+		if (n > 0)
+			len += (size_t)n;
 		else if (i == 0)
 			return; /* an interface of a device, not a device */
 	}
@@ -70,25 +63,9 @@ static int by_bytes(const void *a, const void *b)
 static void read_usb(const char *sys, struct hardware *h)
 {
 	char path[PATH_MAX];
-	struct dirent *entry;
-	DIR *d;
 
 	(void)snprintf(path, sizeof(path), "%s/bus/usb/devices", sys);
-	d = opendir(path);
-	if (!d)
-		return;
-	while ((entry = readdir(d)) != NULL) {
-		int dir;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		dir = openat(dirfd(d), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (dir < 0)
-			continue;
-		add_usb(h, dir, entry->d_name);
-		close(dir);
-	}
-	closedir(d);
+	folder_each(path, add_usb, h);
 	qsort(h->usb, h->usb_count, HARDWARE_ID_LEN, by_bytes);
 }
 
@@ -104,16 +81,15 @@ static bool read_id(const char *root, const char *name,
 {
 	int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char text[TEXT_MAX];
-	bool there;
-	size_t n = 0;
+	int n;
 
 	if (dir < 0)
 		return false;
-	there = read_text(dir, name, text, sizeof(text), &n);
+	n = folder_read(dir, name, text, sizeof(text));
 	close(dir);
-	if (there)
-		short_hash(text, n, ret);
-	return there;
+	if (n > 0)
+		short_hash(text, (size_t)n, ret);
+	return n > 0;
 }
 
 void hardware_read(const char *sys, const char *proc, struct hardware *ret)

@@ -3,7 +3,6 @@
  */
 #include "hub/measure/texts.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,15 +13,14 @@
 #include <unistd.h>
 
 #include "hub/crypto/crypto.h"
+#include "hub/measure/folder.h"
 #include "hub/measure/procfs.h"
 #include "hub/measure/scan.h"
-#include "hub/rt/file.h"
 
 enum {
 	SMALL_MAX = 4096, /* of a file that says one thing */
 	LARGE_MAX = 65536,
 	FILES_MAX = 512, /* that are named once */
-	SHORT_HASH = 4,
 	KMSG_RECORD_MAX = 8192,
 };
 
@@ -84,21 +82,10 @@ static void make_room(struct out *o, size_t more)
 
 /* --- files ---------------------------------------------------------------------------------------- */
 
-/* Returns the length, or an error: there is nothing then. */
-static int read_at(int dir, const char *name, char *buf, size_t cap)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int n = fd < 0 ? -errno : file_read_all(fd, (uint8_t *)buf, cap);
-
-	if (fd >= 0)
-		close(fd);
-	return n;
-}
-
 static void put_file(struct out *o, int dir, const char *name)
 {
 	char *buf = malloc(LARGE_MAX);
-	int n = buf ? read_at(dir, name, buf, LARGE_MAX) : -ENOMEM;
+	int n = buf ? folder_read(dir, name, buf, LARGE_MAX) : -ENOMEM;
 
 	if (n > 0)
 		put(o, buf, (size_t)n);
@@ -125,61 +112,50 @@ static bool find_value(const char *buf, size_t len, const char *key, const char 
 }
 
 /* One thing in a line of others. */
+static void put_found(struct out *o, const char *buf, size_t len, const char *key,
+		      const char *shown)
+{
+	const char *value;
+	size_t n;
+
+	if (!find_value(buf, len, key, &value, &n))
+		return;
+	putf(o, " %s=", shown);
+	put(o, value, n);
+}
+
 static void put_value(struct out *o, int dir, const char *name, const char *key)
 {
 	char buf[SMALL_MAX];
-	int n = read_at(dir, name, buf, sizeof(buf));
-	const char *value;
-	size_t len;
+	int n = folder_read(dir, name, buf, sizeof(buf));
 
-	if (n <= 0 || !find_value(buf, (size_t)n, key, &value, &len))
-		return;
-	putf(o, " %s=", *key ? key : name);
-	put(o, value, len);
-}
-
-typedef void entry_fn(struct out *o, int dir, const char *name);
-
-/* Calls fn for each entry of a folder that is a folder. */
-static void each_in(struct out *o, const char *path, entry_fn *fn)
-{
-	DIR *d = opendir(path);
-	struct dirent *entry;
-
-	if (!d)
-		return;
-	while ((entry = readdir(d)) != NULL) {
-		int dir;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		dir = openat(dirfd(d), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (dir < 0)
-			continue;
-		fn(o, dir, entry->d_name);
-		close(dir);
-	}
-	closedir(d);
+	if (n > 0)
+		put_found(o, buf, (size_t)n, key, *key ? key : name);
 }
 
 /* --- what is shown -------------------------------------------------------------------------------- */
 
-static void put_process(struct out *o, int dir, const char *name)
+static void put_process(void *arg, int dir, const char *name)
 {
 	static const char *const keys[] = { "Name",   "State",	    "PPid",
 					    "Uid",    "VmRSS",	    "Threads",
 					    "CapEff", "NoNewPrivs", "Seccomp" };
+	char buf[SMALL_MAX];
+	struct out *o = arg;
+	int n;
 
 	if (name[strspn(name, "0123456789")] != '\0')
 		return;
 	putf(o, "%s", name);
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		put_value(o, dir, "status", keys[i]);
+	n = folder_read(dir, "status", buf, sizeof(buf));
+	for (size_t i = 0; n > 0 && i < sizeof(keys) / sizeof(*keys); i++)
+		put_found(o, buf, (size_t)n, keys[i], keys[i]);
 	put(o, "\n", 1);
 }
 
-static void put_service(struct out *o, int dir, const char *name)
+static void put_service(void *arg, int dir, const char *name)
 {
+	struct out *o = arg;
 	size_t len = strlen(name);
 
 	if (len < 8 || strcmp(name + len - 8, ".service") != 0)
@@ -198,7 +174,7 @@ static void put_serial(struct out *o, int dir)
 {
 	uint8_t hash[SHA256_LEN];
 	char buf[SMALL_MAX];
-	int n = read_at(dir, "serial", buf, sizeof(buf));
+	int n = folder_read(dir, "serial", buf, sizeof(buf));
 
 	if (n <= 0)
 		return;
@@ -206,8 +182,10 @@ static void put_serial(struct out *o, int dir)
 	putf(o, " serial=%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3]);
 }
 
-static void put_usb(struct out *o, int dir, const char *name)
+static void put_usb(void *arg, int dir, const char *name)
 {
+	struct out *o = arg;
+
 	putf(o, "%s", name);
 	put_value(o, dir, "idVendor", "");
 	put_value(o, dir, "idProduct", "");
@@ -336,13 +314,13 @@ static void end(struct texts *t, const char *name, const struct out *o)
 }
 
 static void take_folder(struct texts *t, const char *name, size_t cap, const char *root,
-			const char *path, entry_fn *fn)
+			const char *path, folder_fn *fn)
 {
 	struct out o = begin(t, cap);
 	char full[PATH_MAX];
 
 	(void)snprintf(full, sizeof(full), "%s%s", root, path);
-	each_in(&o, full, fn);
+	folder_each(full, fn, &o);
 	end(t, name, &o);
 }
 

@@ -146,7 +146,8 @@ class Root(unittest.TestCase):
         self.assertIn("home", self.keys("drop", code=1))
         w.pass_days(test_renewal_io.LIFE_DAYS + 10)
         w.switch_on()
-        w.pass_s(3700)
+        w.wait("it is refused", lambda: "what=handshake" in w.log("hubd"))
+        w.pass_s(3700)  # an hour of refusals, which begins with the first of them
         w.hurry("the renewal", lambda: w.renewed(before))
         self.one_more()
         self.in_use()
