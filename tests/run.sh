@@ -11,7 +11,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 export here folder
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-export logs
+mkdir "$logs/tmp"
+TMPDIR=$logs/tmp # what a test that was killed leaves goes with the rest
+export logs TMPDIR
 
 # shellcheck disable=SC2016 # expanded by the inner shell
 printf '%s\n' "$@" | xargs -P "${JOBS:-4}" -I NAME sh -c '

@@ -79,7 +79,8 @@ static bool make_namespaces(void)
 	put_text(path, "nameserver 127.0.0.1\n");
 	if (mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL))
 		return false;
-	put_text(path, "nameserver 127.0.0.1\n");
+	put_text("/etc/resolv.conf", "nameserver 127.0.0.1\n");
+	unlink(path);
 	set_link();
 	return true;
 }

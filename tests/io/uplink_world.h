@@ -497,10 +497,12 @@ __attribute__((unused)) static void make_world(struct world *w, unsigned batches
 
 __attribute__((unused)) static void end_world(struct world *w)
 {
-	static const char *const files[] = { "identity.crt",	   "identity.key",
-					     "root.crt",	   "page",
-					     "hub-store-hub-coap", "hubd-hub-coap",
-					     "store-coap",	   "hubd-coap" };
+	static const char *const files[] = {
+		"identity.crt", "identity.key",	      "root.crt",
+		"page",		"hub-store-hub-coap", "hubd-hub-coap",
+		"store-coap",	"hubd-coap",	      "device",
+		"device.copy"
+	};
 
 	end(&w->coap, SIGTERM);
 	end(&w->server, SIGTERM);
