@@ -194,7 +194,7 @@ test_hub_window := $(hubd_pure) $(core)
 test_status := $(hubd_pure) $(core)
 test_triggers := $(hubd_parts)
 test_look := $(hubd_pure) $(core)
-UNIT_HUBD := look triggers
+UNIT_HUBD := look triggers signed_first
 test_peripherals := $(hubd_parts)
 test_settings := $(hubd_parts)
 test_sqlcipher_wolf := $(db)
@@ -243,6 +243,8 @@ test_anchor := coap/anchor.o hub/crypto/trust_sign.o $(clinic)
 test_enrol_words := coap/enrol_words.o $(enroller) coap/identity.o $(clinic)
 test_command := $(hubd_parts)
 test_token := $(hubd_parts)
+test_signed_first := $(hubd_parts)
+$(O)/tests/unit/test_signed_first: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,command_decode access_token_decode config_decode)
 test_endpoints := hub/endpoints.o
 test_timefloor := hub/timefloor.o $(core)
 test_clinic_store := $(clinic)

@@ -23,7 +23,8 @@
  *   INV-5 Level 4 is not reachable from here: two signatures of two roles (command.h).
  *   INV-6 A release names hub, lock epoch and nonce (command.h, lockdown.h; challenger.h, token_open.h).
  *   INV-7 A cause raises the level in the turn in which it is heard; a disk that takes nothing does not keep it from that.
- *   INV-8 Signals have a fixed form (MSG_INCIDENT). A process that reports what it cannot see counts as TRIGGER_IPC.
+ *   INV-8 Signals have a fixed form (MSG_INCIDENT, struct trigger_signal). A process that reports what it cannot see counts as
+ *         TRIGGER_IPC. Of what people sign nothing but the frame is read before its signature is good (tests/unit/test_signed_first.c).
  *   INV-9 Orders name one hub (hub/core/command.h).
  *
  * Level 3 takes two measurements that do not depend on each other: different things, seen by different processes. One process
@@ -43,6 +44,13 @@ enum {
 };
 
 #define BIT(role) (1u << (role))
+
+_Static_assert(sizeof(struct trigger_signal) == TRIGGER_SIGNAL_LEN &&
+		       sizeof(struct mono) + sizeof(enum trigger) + sizeof(enum role) +
+				       3 * sizeof(uint32_t) + sizeof(uint16_t) +
+				       sizeof(bool) + sizeof(uint8_t) ==
+			       TRIGGER_SIGNAL_LEN,
+	       "INV-8: numbers, and no room for anything else");
 
 static const unsigned anybody =
 	BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP) | BIT(ROLE_HUBD);
@@ -302,46 +310,61 @@ static bool is_measurable(enum trigger id)
 	return id == TRIGGER_CODE || id == TRIGGER_IPC || id == TRIGGER_SOCKET;
 }
 
-static void signal_one(struct triggers *t, const struct trigger_row *r, uint16_t peer,
-		       enum role by, uint32_t count, uint32_t lock_epoch, struct mono now)
+static void signal_one(struct triggers *t, const struct trigger_row *r,
+		       const struct trigger_signal *s)
 {
 	bool last = r->end == TRIGGER_END_RELEASE;
-	struct trigger_bucket *b = find_or_add(t, r->id, peer, last ? (uint8_t)by : 0);
-	uint64_t at = powered(t, now);
+	struct trigger_bucket *b =
+		find_or_add(t, r->id, s->peer, last ? (uint8_t)s->by : 0);
+	uint64_t at = powered(t, s->at);
 	bool over;
 
 	if (is_measurable(r->id))
 		t->clean = 0;
 	if (!b)
 		return;
-	if (last && is_over(b) && b->lock_epoch < lock_epoch)
+	if (last && is_over(b) && b->lock_epoch < s->next_epoch)
 		empty(b); /* seen while the release of the first one is being written */
-	over = fill(b, count, at);
+	over = fill(b, s->count, at);
 	t->dirty = true;
 	t->effect |= r->to == LOCKDOWN_NORMAL;
 	if (!over)
 		return;
-	b->lock_epoch = lock_epoch;
+	b->lock_epoch = s->next_epoch;
 	b->over_ms = at ? at : 1;
 	t->effect = true;
 	t->urgent |= last;
 }
 
+static void take_signal(struct triggers *t, struct trigger_signal s)
+{
+	const struct trigger_row *r = trigger_row(s.id);
+
+	t->lock_epoch = s.lock_epoch;
+	t->watched = s.watched;
+	tidy(t, powered(t, s.at));
+	if (!r || !(r->seen_by & BIT(s.by))) {
+		r = row_for(TRIGGER_IPC);
+		s.peer = (uint16_t)s.by;
+		s.by = ROLE_HUBD;
+	}
+	if (s.count > 0)
+		signal_one(t, r, &s);
+}
+
 void triggers_on_signal(struct triggers *t, enum trigger id, uint16_t peer, enum role by,
 			uint32_t count, const struct lockdown *l, struct mono now)
 {
-	const struct trigger_row *r = trigger_row(id);
+	const struct trigger_signal s = { .at = now,
+					  .id = id,
+					  .by = by,
+					  .count = count,
+					  .lock_epoch = lockdown_lock_epoch(l),
+					  .next_epoch = lockdown_next_epoch(l),
+					  .peer = peer,
+					  .watched = lockdown_is_watched(l) };
 
-	t->lock_epoch = lockdown_lock_epoch(l);
-	t->watched = lockdown_is_watched(l);
-	tidy(t, powered(t, now));
-	if (!r || !(r->seen_by & BIT(by))) {
-		r = row_for(TRIGGER_IPC);
-		peer = (uint16_t)by;
-		by = ROLE_HUBD;
-	}
-	if (count > 0)
-		signal_one(t, r, peer, by, count, lockdown_next_epoch(l), now);
+	take_signal(t, s);
 }
 
 void triggers_on_good(struct triggers *t, enum trigger id, uint16_t peer, struct mono now)
@@ -374,7 +397,9 @@ void triggers_init(struct triggers *t, const struct triggers_held *held,
 		t->base_ms -= held->mono_ms < now.ms ? held->mono_ms : now.ms;
 	memcpy(t->held.boot, boot, LOCKDOWN_BOOT_LEN);
 	if (held && !here && !held->stopped)
-		signal_one(t, row_for(TRIGGER_POWER), 0, ROLE_HUBD, 1, 0, now);
+		signal_one(t, row_for(TRIGGER_POWER),
+			   &(struct trigger_signal){
+				   .at = now, .by = ROLE_HUBD, .count = 1 });
 	for (size_t i = 0; i < t->held.bucket_count; i++)
 		if (t->held.buckets[i].lock_epoch > t->lock_epoch)
 			t->held.buckets[i].lock_epoch = t->lock_epoch;

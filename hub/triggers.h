@@ -73,6 +73,24 @@ enum {
 		1000, /* and so often while one has an effect: the powered-on time */
 };
 
+/*
+ * All that the machine hears of one thing that was seen (INV-8): 32 octets of numbers. Whatever a device, a server or somebody at
+ * the line has sent stays with the process that saw it.
+ */
+struct trigger_signal {
+	struct mono at;
+	enum trigger
+		id; /* or a number that there is not: as of one who may not report it */
+	enum role by;
+	uint32_t count;
+	uint32_t lock_epoch, next_epoch; /* lockdown_lock_epoch, lockdown_next_epoch */
+	uint16_t peer;
+	bool watched; /* lockdown_is_watched */
+	uint8_t none; /* 0 */
+};
+
+enum { TRIGGER_SIGNAL_LEN = 32 };
+
 /* What two measurements call for; and one, while a release from level 3 is watched. */
 enum { TRIGGERS_TWO = LOCKDOWN_SEALED };
 

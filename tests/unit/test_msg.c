@@ -699,5 +699,22 @@ static void test_garbage(void)
 	}
 }
 
+/* INV-8: what a process reports to hubd of what it saw is numbers, of one length; nothing that was sent to it fits in. */
+static void test_incident(void)
+{
+	const struct msg_incident want = { INCIDENT_CODE, 0xfffe, UINT32_MAX };
+	uint8_t b[MSG_BYTES_MAX];
+	struct msg m = { .kind = MSG_INCIDENT, .incident = want };
+	int n = msg_encode(&m, b, sizeof(b));
+
+	CHECK_INT(n, 2 + 2 + 2 + 4); /* version, kind, what, subject, count */
+	CHECK_INT(msg_decode(b, (size_t)n, &m), 0);
+	CHECK_MEM(&m.incident, &want, sizeof(want));
+	memset(b + n, 0, sizeof(b) - (size_t)n);
+	for (size_t len = 0; len <= sizeof(b); len++)
+		CHECK_INT(msg_decode(b, len, &m), len == (size_t)n ? 0 : -EBADMSG);
+}
+
 TEST_MAIN("msg", test_round_trip, test_fields, test_version_and_kind, test_ranges,
-	  test_device_ranges, test_text_with_zero, test_table, test_words, test_garbage)
+	  test_device_ranges, test_text_with_zero, test_table, test_words, test_garbage,
+	  test_incident)
