@@ -109,13 +109,14 @@ coap_pure := coap/anchors.o coap/block.o coap/fetch.o coap/forward.o coap/forwar
 coap_shared := coap/identity.o coap/library.o coap/mend.o coap/tune.o $(core) $(rt) $(crypto)
 coap_server := $(addprefix coap/,block.o block_body.o replies.o requests.o respond.o server.o)
 # a hub's certificates: its files, the questions to the clinic
-enrolling := $(addprefix coap/,anchor.o anchor_next.o enrol_client.o enrolling.o enrolling_root.o enrolling_talk.o identity_chain.o identity_cert.o identity_file.o identity_pem.o identity_store.o) hub/crypto/csr_make.o hub/crypto/trust_cross.o hub/crypto/trust_sign.o
+identity := $(addprefix coap/,identity_cert.o identity_change.o identity_disk.o identity_file.o identity_forget.o identity_pem.o identity_store.o identity_wrap.o)
+enrolling := $(identity) $(addprefix coap/,anchor.o anchor_next.o enrol_client.o enrolling.o enrolling_root.o enrolling_talk.o identity_chain.o) hub/crypto/csr_make.o hub/crypto/trust_cross.o hub/crypto/trust_sign.o
 coap := $(coap_pure) $(enrolling) hub/rt/resolve.o $(addprefix coap/,client.o report.o route.o uplink.o uplink_enrol.o uplink_peers.o) $(coap_shared)
 hub_coap := coap/main.o $(coap)
 hub_coap_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-client.a $(crypto_libs)
 
 # hub-setup: device key, clinic.trust and label, before hub-coap runs
-setup := $(addprefix coap/,anchor.o enrol.o identity.o identity_cert.o identity_file.o identity_pem.o identity_store.o setup.o) $(addprefix hub/crypto/,csr_make.o ticket_sign.o trust_sign.o) $(core) $(rt) $(crypto)
+setup := $(identity) $(addprefix coap/,anchor.o enrol.o identity.o setup.o) $(addprefix hub/crypto/,csr_make.o ticket_sign.o trust_sign.o) $(core) $(rt) $(crypto)
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
@@ -253,7 +254,7 @@ test_life := clinic/life.o
 test_store_life := $(clinic)
 test_enrolment := clinic/enrolment.o clinic/life.o
 test_csr_make := hub/crypto/csr_make.o coap/identity.o $(core) $(rt) $(crypto)
-test_identity_store := coap/enrol.o coap/identity_cert.o coap/identity_file.o coap/identity_pem.o coap/identity_store.o hub/crypto/csr_make.o coap/identity.o $(clinic)
+test_identity_store := $(identity) coap/enrol.o hub/crypto/csr_make.o coap/identity.o $(clinic)
 test_identity_chain := coap/identity.o coap/identity_chain.o $(clinic)
 test_setup := $(setup) $(clinic)
 test_enroller := $(enroller) coap/identity.o $(clinic)
