@@ -244,6 +244,8 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_CONSOLE_ASK:
 	case MSG_CONSOLE_ANSWER:
 	case MSG_CONSOLE_CABLE:
+	case MSG_EXPORT:
+	case MSG_EXPORTED:
 	case MSG_LINK_FACTS: break; /* the table lets none of them come here */
 	}
 }

@@ -53,6 +53,8 @@ static const char *const labels[CONSOLE_LABEL_LAST + 1] = {
 	[CONSOLE_LABEL_UPTIME] = "running for",
 	[CONSOLE_LABEL_ERROR] = "wrong by",
 	[CONSOLE_LABEL_TEST] = "measure now: it is a test for",
+	[CONSOLE_LABEL_WRITTEN] = "records written",
+	[CONSOLE_LABEL_BYTES] = "bytes",
 };
 
 static const char *const words[CONSOLE_WORD_LAST + 1] = {
@@ -153,6 +155,12 @@ static const struct {
 	[CONSOLE_WHY_RETIRING] = { "retired", "set this hub up anew" },
 	[CONSOLE_WHY_ROLE] = { "not-your-role",
 			       "ask the clinic for a token of somebody who may" },
+	[CONSOLE_WHY_NO_STICK] = { "no-stick", "plug in a USB stick with FAT or exFAT, "
+					       "type it again" },
+	[CONSOLE_WHY_STICK_FULL] = { "stick-full",
+				     "take another stick, or make room on this one" },
+	[CONSOLE_WHY_NOTHING] = { "nothing-to-export",
+				  "the clinic has all: pull the stick" },
 };
 
 struct out {

@@ -76,7 +76,10 @@ enum console_label {
 	CONSOLE_LABEL_UPTIME = 39,
 	CONSOLE_LABEL_ERROR = 40,
 	CONSOLE_LABEL_TEST = 41, /* what is measured is a test for so long */
-	CONSOLE_LABEL_LAST = CONSOLE_LABEL_TEST,
+	/* on a stick: records, octets */
+	CONSOLE_LABEL_WRITTEN = 42,
+	CONSOLE_LABEL_BYTES = 43,
+	CONSOLE_LABEL_LAST = CONSOLE_LABEL_BYTES,
 };
 
 /* Our own words; their texts stand in hub/console/format.c. */
@@ -173,7 +176,12 @@ enum console_why {
 	CONSOLE_WHY_ROLE = 15,	   /* somebody of this role may not */
 	CONSOLE_WHY_UNKNOWN = 16,  /* no such verb */
 	CONSOLE_WHY_RETIRING = 17, /* the hub is retired, or about to be */
-	CONSOLE_WHY_LAST = CONSOLE_WHY_RETIRING,
+	/* of an export */
+	CONSOLE_WHY_NO_STICK =
+		18, /* none is in a port, or no file system that is known is on it */
+	CONSOLE_WHY_STICK_FULL = 19,
+	CONSOLE_WHY_NOTHING = 20, /* to write */
+	CONSOLE_WHY_LAST = CONSOLE_WHY_NOTHING,
 };
 
 /* Ends a session, or says that it ended by itself. */

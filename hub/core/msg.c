@@ -1146,6 +1146,37 @@ static void get_console_cable(struct in *in, struct msg *m)
 	m->console_cable.senses = get_bool(in);
 }
 
+static void put_export(struct writer *w, const struct msg *m)
+{
+	write_be32(w, m->export.ask);
+	write_u8(w, (uint8_t)m->export.what);
+}
+
+static void get_export(struct in *in, struct msg *m)
+{
+	m->export.ask = read_be32(&in->r);
+	m->export.what = (enum export_what)get_u8_max(in, EXPORT_WHAT_LAST);
+}
+
+static void put_exported(struct writer *w, const struct msg *m)
+{
+	write_be32(w, m->exported.ask);
+	write_u8(w, (uint8_t)m->exported.state);
+	write_be64(w, m->exported.records);
+	write_be64(w, m->exported.bytes);
+}
+
+static void get_exported(struct in *in, struct msg *m)
+{
+	struct msg_exported *v = &m->exported;
+
+	v->ask = read_be32(&in->r);
+	v->state = (enum export_state)get_u8_max(in, EXPORT_STATE_LAST);
+	v->records = read_be64(&in->r);
+	v->bytes = read_be64(&in->r);
+	in->bad |= v->state == EXPORT_STATE_NONE;
+}
+
 static void put_audit(struct writer *w, const struct msg *m)
 {
 	const struct audit_event *v = &m->audit;
@@ -1328,6 +1359,8 @@ static const struct row {
 	{ MSG_CONSOLE_CABLE, BIT(ROLE_CONSOLE), BIT(ROLE_HUBD), put_console_cable,
 	  get_console_cable },
 	{ MSG_AUDIT, BIT(ROLE_HUBD), BIT(ROLE_STORE), put_audit, get_audit },
+	{ MSG_EXPORT, BIT(ROLE_HUBD), BIT(ROLE_STORE), put_export, get_export },
+	{ MSG_EXPORTED, BIT(ROLE_STORE), BIT(ROLE_HUBD), put_exported, get_exported },
 	{ MSG_INCIDENT,
 	  BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP) | BIT(ROLE_MEASURE),
 	  BIT(ROLE_HUBD), put_incident, get_incident },

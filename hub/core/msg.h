@@ -113,6 +113,9 @@ enum msg_kind {
 	MSG_CONSOLE_CABLE = 0x72,
 	/* hubd -> hub-store: what people did, for the audit log */
 	MSG_AUDIT = 0x73,
+	/* hubd -> hub-store: write records to a stick; and how far that is */
+	MSG_EXPORT = 0x74,
+	MSG_EXPORTED = 0x75,
 };
 
 /* One captured value is named by (instance, capture): instance is drawn at random when hub-ble
@@ -466,6 +469,36 @@ struct msg_snapshot_taken {
 	bool whole; /* all that belongs to the snapshot is, hub-store's own part too */
 };
 
+/* What is written to a stick. The numbers are on the wire and in the file (carried.h). */
+enum export_what {
+	EXPORT_NONE = 0, /* no more of it */
+	EXPORT_EVIDENCE = 1,
+	EXPORT_QUEUE = 2,
+	EXPORT_WHAT_LAST = EXPORT_QUEUE,
+};
+
+struct msg_export {
+	uint32_t ask; /* comes back in the answer */
+	enum export_what what;
+};
+
+enum export_state {
+	EXPORT_STATE_NONE = 0,
+	EXPORT_WORKING = 1, /* now and then, as long as it does */
+	EXPORT_DONE = 2,    /* it is on the stick, and would survive that it is pulled */
+	EXPORT_NO_STICK = 3,
+	EXPORT_STICK_FULL = 4,
+	EXPORT_FAILED = 5,
+	EXPORT_NOTHING = 6, /* there is nothing to write */
+	EXPORT_STATE_LAST = EXPORT_NOTHING,
+};
+
+struct msg_exported {
+	uint32_t ask;
+	enum export_state state;
+	uint64_t records, bytes; /* so far */
+};
+
 /* UTC as the clinic said it, tied to the monotonic clock. */
 struct msg_time {
 	struct mono at;
@@ -714,6 +747,8 @@ struct msg {
 		struct msg_console_answer console_answer;
 		struct msg_console_cable console_cable;
 		struct audit_event audit;
+		struct msg_export export;
+		struct msg_exported exported;
 		struct msg_time time;
 		struct msg_incident incident;
 		struct msg_status status;
