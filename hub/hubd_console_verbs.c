@@ -157,6 +157,7 @@ static enum console_why why_of(enum token_result r)
 	case TOKEN_OTHER_HUB:
 	case TOKEN_BAD_CODE:
 	case TOKEN_BAD_SHARE: return CONSOLE_WHY_TOKEN;
+	case TOKEN_BAD_ROLE: return CONSOLE_WHY_ROLE;
 	case TOKEN_BAD_LEVEL: return CONSOLE_WHY_LEVEL;
 	case TOKEN_SECOND_MISSING: return CONSOLE_WHY_SECOND;
 	case TOKEN_TOO_EARLY: return CONSOLE_WHY_EARLY;
@@ -175,8 +176,7 @@ static struct session_grant grant_of(const struct token_grant *g)
 		.seconds = g->token.seconds,
 		.technician = g->token.technician,
 		.signatures = g->count ? (uint8_t)token_signatures(g) : 1,
-		.own = g->count == 1 && g->persons[0] == g->token.technician &&
-		       g->roles[0] == SIGNER_TECHNICIAN,
+		.own = token_is_own(g),
 		.voice = g->count == 0,
 		.level = g->token.level,
 	};

@@ -32,6 +32,7 @@ const char *token_result_text(enum token_result r)
 	case TOKEN_DIFFERENT: return "different";
 	case TOKEN_OTHER_HUB: return "other-hub";
 	case TOKEN_OTHER_CHALLENGE: return "other-challenge";
+	case TOKEN_BAD_ROLE: return "bad-role";
 	case TOKEN_BAD_CODE: return "bad-code";
 	case TOKEN_BAD_LEVEL: return "bad-level";
 	case TOKEN_SECOND_MISSING: return "second-missing";
@@ -54,6 +55,7 @@ bool token_result_counts(enum token_result r)
 	case TOKEN_DIFFERENT:
 	case TOKEN_OTHER_HUB:
 	case TOKEN_OTHER_CHALLENGE:
+	case TOKEN_BAD_ROLE:
 	case TOKEN_BAD_CODE:
 	case TOKEN_BAD_SHARE: return true;
 	case TOKEN_GOOD:
@@ -84,16 +86,33 @@ static enum token_result open_part(const struct config *c, const struct command_
 	return TOKEN_GOOD;
 }
 
+bool token_is_own(const struct token_grant *g)
+{
+	return g->count == 1 && g->roles[0] == SIGNER_TECHNICIAN &&
+	       g->persons[0] == g->token.technician;
+}
+
+/* Whoever is at the hub is let in by somebody else: two technicians do not do that for each other. */
+static bool is_let_in(const struct token_grant *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (g->roles[i] != SIGNER_TECHNICIAN)
+			return true;
+	return false;
+}
+
 /* For this hub, this lock epoch, this nonce: what it names must be what is out. */
 static enum token_result judge(const struct config *c, const struct challenge *out,
-			       const struct access_token *t)
+			       const struct token_grant *g)
 {
+	const struct access_token *t = &g->token;
+
 	if (memcmp(t->hub, c->hub, HUB_ID_LEN) != 0)
 		return TOKEN_OTHER_HUB;
 	if (t->lock_epoch != out->lock_epoch ||
 	    !crypto_equal(t->nonce, out->nonce, CHALLENGE_NONCE_LEN))
 		return TOKEN_OTHER_CHALLENGE;
-	return TOKEN_GOOD;
+	return is_let_in(g) || token_is_own(g) ? TOKEN_GOOD : TOKEN_BAD_ROLE;
 }
 
 enum token_result token_open(const struct config *c, const struct challenge *out,
@@ -119,7 +138,7 @@ enum token_result token_open(const struct config *c, const struct challenge *out
 		return TOKEN_BAD_FORM;
 	g.count = o.count;
 	*ret = g;
-	return judge(c, out, &g.token);
+	return judge(c, out, &g);
 }
 
 unsigned token_signatures(const struct token_grant *g)

@@ -19,11 +19,12 @@ enum token_result {
 	TOKEN_DIFFERENT,      /* two signatures over two things */
 	TOKEN_OTHER_HUB,
 	TOKEN_OTHER_CHALLENGE, /* another lock epoch or nonce */
-	TOKEN_BAD_CODE,	       /* of those that are read out */
-	TOKEN_BAD_LEVEL,       /* there is nothing to release, or not to there */
-	TOKEN_SECOND_MISSING,  /* a second signature, of another role */
-	TOKEN_TOO_EARLY,       /* not long enough at this level */
-	TOKEN_NOT_CLEAN, /* two clean measurements, ten minutes apart, are missing */
+	TOKEN_BAD_ROLE, /* technicians alone signed it, and not the one at the hub for himself */
+	TOKEN_BAD_CODE,	      /* of those that are read out */
+	TOKEN_BAD_LEVEL,      /* there is nothing to release, or not to there */
+	TOKEN_SECOND_MISSING, /* a second signature, of another role */
+	TOKEN_TOO_EARLY,      /* not long enough at this level */
+	TOKEN_NOT_CLEAN,      /* two clean measurements, ten minutes apart, are missing */
 	TOKEN_BAD_SHARE, /* the server share is missing, or is not that of this hub */
 	TOKEN_BUSY,	 /* something else is being written, or cannot be: again */
 	TOKEN_RETIRING,
@@ -45,8 +46,7 @@ struct token_grant {
 /*
  * token_open - verify and parse what was pasted.
  *
- * c     the config in use: whose signature counts
- * hub   of this hub
+ * c     the config in use: whose signature counts, and for which hub
  * out   the challenge that is out
  *
  * Returns TOKEN_GOOD with ret written, or what is wrong.
@@ -56,6 +56,9 @@ enum token_result token_open(const struct config *c, const struct challenge *out
 
 /* token_signatures - of how many roles it has a good signature: 0..2. Pure. */
 unsigned token_signatures(const struct token_grant *g);
+
+/* token_is_own - the technician who is at the hub signed it himself, and nobody else did: it grants nothing new. Pure. */
+bool token_is_own(const struct token_grant *g);
 
 /*
  * token_open_code - a code that was read out.

@@ -221,6 +221,8 @@ class Wire(unittest.TestCase):
             cuff.measure()
         own = self.serial
         self.assertEqual(w.login(by="tech")[-1].split(".")[0], "NO not-your-role")
+        self.assertEqual(w.login(by="tech", technician="sec")[-1].split(".")[0], "NO not-your-role")
+        self.fresh()
         self.assertEqual(w.login()[-1], "OK")
         names = [text.removeprefix("verb ") for text in own.ask("help")[:-1]]
         self.assertGreater(len(names), 12)

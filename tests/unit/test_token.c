@@ -255,10 +255,11 @@ static void test_open(void)
 	CHECK_MEM(&g.token, &want, sizeof(want));
 	CHECK_UINT(g.count, 2);
 	CHECK_UINT(token_signatures(&g), 2);
-	CHECK_INT(open_text(&c, &out, token_of_one, &g), TOKEN_GOOD);
-	CHECK_UINT(token_signatures(&g), 1);
-	c.signers[1].role = SIGNER_TECHNICIAN; /* two people, one role */
+	c.signers[1].role = c.signers[0].role =
+		SIGNER_SECURITY; /* two people, one role */
 	CHECK_INT(open_text(&c, &out, token_vector, &g), TOKEN_GOOD);
+	CHECK_UINT(token_signatures(&g), 1);
+	CHECK_INT(open_text(&c, &out, token_of_one, &g), TOKEN_GOOD);
 	CHECK_UINT(token_signatures(&g), 1);
 	c = a_config();
 	out.lock_epoch++;
@@ -275,6 +276,36 @@ static void test_open(void)
 	c = a_config();
 	memcpy(c.signers[1].public, publics[0], SIGNER_PUBLIC_LEN);
 	CHECK_INT(open_text(&c, &out, token_vector, &g), TOKEN_BAD_SIGNATURE);
+}
+
+/* technicians let nobody in, not even another one, or two of them each other. Alone for himself: console_session.h. */
+static void test_technicians(void)
+{
+	struct challenge out = a_challenge();
+	struct config c = a_config();
+	struct token_grant g = { 0 };
+
+	/* person 1 is a technician; it names person 2 as who is at the hub */
+	CHECK_INT(open_text(&c, &out, token_of_one, &g), TOKEN_BAD_ROLE);
+	CHECK(token_result_counts(TOKEN_BAD_ROLE));
+	c.signers[1].role = SIGNER_TECHNICIAN;
+	CHECK_INT(open_text(&c, &out, token_vector, &g), TOKEN_BAD_ROLE);
+	c = a_config();
+	c.signers[0].person = 9;
+	c.signers[1].person = 1;
+	memcpy(c.signers[1].public, publics[0], SIGNER_PUBLIC_LEN);
+	CHECK_INT(open_text(&c, &out, token_of_one, &g), TOKEN_GOOD);
+	CHECK(!token_is_own(&g));
+	g = (struct token_grant){ .token = a_token(),
+				  .count = 1,
+				  .persons = { 2 },
+				  .roles = { SIGNER_TECHNICIAN } };
+	CHECK(token_is_own(&g));
+	g.persons[0] = 1;
+	CHECK(!token_is_own(&g));
+	g.persons[0] = 2;
+	g.count = 2;
+	CHECK(!token_is_own(&g));
 }
 
 /* A signature of an order, or over something else, is none of a token. */
@@ -469,4 +500,5 @@ static void test_verbs(void)
 }
 
 TEST_MAIN("token", start, test_challenge, test_payload, test_one_hub, test_text,
-	  test_open, test_forged, test_code, test_escrow, test_challenger, test_verbs)
+	  test_open, test_technicians, test_forged, test_code, test_escrow,
+	  test_challenger, test_verbs)
