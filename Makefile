@@ -159,7 +159,7 @@ ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
 	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o coap/identity_file.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
-signing := $(addprefix clinic/,fido_file.o fido_key.o fido_talk.o signing.o token.o)
+signing := $(addprefix clinic/,fido_file.o fido_key.o fido_talk.o helper.o signing.o talk.o token.o)
 ctl += $(signing)
 ctl += clinic/ctl_life.o clinic/ctl_replace.o clinic/ctl_retire.o
 # what matters of what is known
@@ -170,7 +170,7 @@ ctl += clinic/remote_lists.o
 clinicctl := clinic/clinicctl.o $(ctl)
 clinicctl_libs = $(core_libs) $(rt_libs) $(db_libs) -lpq -lcjson -lhpdf -lqrencode
 # clinicctl-fido: talks to security keys; the only program with OpenSSL, in libfido2 (adr/0020)
-fido := clinic/fido/key.o clinic/fido/main.o clinic/fido_talk.o $(core)
+fido := clinic/fido/key.o clinic/fido/main.o clinic/fido_talk.o clinic/helper_end.o clinic/talk.o $(core)
 clinicctl_fido := clinic/fido/devices.o $(fido)
 clinicctl_fido_libs = -lfido2 $(core_libs)
 
@@ -670,7 +670,7 @@ fuzz_bondinfo := $(bondinfo_pure) $(core)
 fuzz_config := $(core)
 fuzz_command := hub/command.o $(core)
 fuzz_cose := $(core)
-fuzz_fido := clinic/fido_file.o clinic/fido_talk.o $(clinic)
+fuzz_fido := clinic/fido_file.o clinic/fido_talk.o clinic/talk.o $(clinic)
 fuzz_certs_only := $(core)
 fuzz_csr := hub/crypto/csr.o $(core) $(crypto)
 fuzz_manifest := $(core)

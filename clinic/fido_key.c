@@ -4,105 +4,16 @@
 #include "clinic/fido_key.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "clinic/fido_talk.h"
-#include "clinic/files.h"
+#include "clinic/helper.h"
 #include "clinic/passphrase.h"
 #include "hub/crypto/crypto.h"
 
-static const char program[] = "clinicctl-fido";
-/* from the folder of clinicctl */
-static const char *const places[] = { "", "../libexec/clinic/" };
-
-struct helper {
-	pid_t pid;
-	int fd;
-};
-
-/* --- the program -------------------------------------------------------------------------- */
-
-static int find(char ret[static FILES_PATH_MAX])
-{
-	const char *named = getenv("CLINICCTL_FIDO");
-	char own[FILES_PATH_MAX];
-	ssize_t n;
-
-	if (named && *named) {
-		snprintf(ret, FILES_PATH_MAX, "%s", named);
-		return access(ret, X_OK) == 0 ? 0 : -ENOENT;
-	}
-	n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	if (n <= 0)
-		return -ENOENT;
-	own[n] = '\0';
-	(void)dirname(own);
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (snprintf(ret, FILES_PATH_MAX, "%s/%s%s", own, places[i], program) <
-			    FILES_PATH_MAX &&
-		    access(ret, X_OK) == 0)
-			return 0;
-	return -ENOENT;
-}
-
-/* It gets the socket, and nothing else of what is open here. */
-static int spawn(const char *path, int fd, pid_t *ret)
-{
-	char name[] = "clinicctl-fido";
-	char *argv[] = { name, NULL };
-	posix_spawn_file_actions_t actions;
-	int r;
-
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return -EIO;
-	r = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-	if (r == 0)
-		r = posix_spawn(ret, path, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return r == 0 ? 0 : -EIO;
-}
-
-static int start(struct helper *ret, char why[static FOLDER_WHY_MAX])
-{
-	char path[FILES_PATH_MAX];
-	int pair[2], r = find(path);
-
-	if (r == 0)
-		r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0
-			    ? 0
-			    : -EIO;
-	if (r == 0) {
-		r = spawn(path, pair[1], &ret->pid);
-		close(pair[1]);
-		ret->fd = pair[0];
-		if (r < 0)
-			close(pair[0]);
-	}
-	if (r < 0)
-		snprintf(why, FOLDER_WHY_MAX,
-			 "%s, which talks to security keys, %s: it belongs beside "
-			 "clinicctl, or CLINICCTL_FIDO names it",
-			 program, r == -ENOENT ? "is missing" : "does not start");
-	return r;
-}
-
-static void stop(struct helper *h)
-{
-	int status;
-
-	close(h->fd); /* then it ends by itself */
-	while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
-		;
-}
+static const struct helper_program program = { "clinicctl-fido", "CLINICCTL_FIDO",
+					       "talks to security keys" };
 
 /* --- what it says --------------------------------------------------------------------------- */
 
@@ -194,28 +105,19 @@ static int explain(const struct fido_answer *a, char why[static FOLDER_WHY_MAX])
 	return r;
 }
 
-static bool send_packet(const struct helper *h, const uint8_t *buf, int n)
-{
-	return n > 0 && send(h->fd, buf, (size_t)n, MSG_NOSIGNAL) == n;
-}
-
 static bool hear(const struct helper *h, struct fido_answer *ret)
 {
-	uint8_t buf[FIDO_PACKET_MAX];
-	ssize_t n;
+	uint8_t buf[TALK_PACKET_MAX];
+	int n = helper_hear(h, buf);
 
-	do
-		n = recv(h->fd, buf, sizeof(buf), MSG_TRUNC);
-	while (n < 0 && errno == EINTR);
-	return n > 0 && n <= FIDO_PACKET_MAX &&
-	       fido_answer_decode(buf, (size_t)n, ret) == 0;
+	return n > 0 && fido_answer_decode(buf, (size_t)n, ret) == 0;
 }
 
 /* Without one an empty PIN goes, and the key is left alone. */
 static bool give_pin(const struct helper *h, const struct fido_answer *a)
 {
-	char pin[PASSPHRASE_MAX] = "", what[FIDO_WORDS_MAX + 80];
-	uint8_t buf[FIDO_PACKET_MAX];
+	char pin[PASSPHRASE_MAX] = "", what[TALK_WORDS_MAX + 80];
+	uint8_t buf[TALK_PACKET_MAX];
 	bool ok;
 
 	if (a->tries > 0)
@@ -225,7 +127,7 @@ static bool give_pin(const struct helper *h, const struct fido_answer *a)
 		snprintf(what, sizeof(what), "security key '%s'", a->words);
 	if (passphrase_pin(what, pin) < 0 || strlen(pin) > FIDO_PIN_MAX)
 		crypto_wipe(pin, sizeof(pin));
-	ok = send_packet(h, buf, fido_pin_encode(pin, buf));
+	ok = helper_send(h, buf, talk_pin_encode(pin, buf));
 	crypto_wipe(pin, sizeof(pin));
 	crypto_wipe(buf, sizeof(buf));
 	return ok;
@@ -234,8 +136,8 @@ static bool give_pin(const struct helper *h, const struct fido_answer *a)
 static int talk(const struct helper *h, const struct fido_request *rq, enum fido_say want,
 		struct fido_answer *ret, char why[static FOLDER_WHY_MAX])
 {
-	uint8_t buf[FIDO_PACKET_MAX];
-	bool ok = send_packet(h, buf, fido_request_encode(rq, buf));
+	uint8_t buf[TALK_PACKET_MAX];
+	bool ok = helper_send(h, buf, fido_request_encode(rq, buf));
 
 	while (ok && hear(h, ret)) {
 		if (ret->say == want)
@@ -250,7 +152,7 @@ static int talk(const struct helper *h, const struct fido_request *rq, enum fido
 		else
 			ok = false;
 	}
-	snprintf(why, FOLDER_WHY_MAX, "%s has ended without an answer", program);
+	snprintf(why, FOLDER_WHY_MAX, "%s has ended without an answer", program.name);
 	return -EIO;
 }
 
@@ -258,12 +160,12 @@ static int ask(const struct fido_request *rq, enum fido_say want, struct fido_an
 	       char why[static FOLDER_WHY_MAX])
 {
 	struct helper h;
-	int r = start(&h, why);
+	int r = helper_start(&program, &h, why);
 
 	if (r < 0)
 		return r;
 	r = talk(&h, rq, want, ret, why);
-	stop(&h);
+	helper_stop(&h);
 	return r;
 }
 
@@ -275,7 +177,7 @@ int fido_key_make(const char *user, enum signer_kind kind, struct fido_file *ret
 	int r;
 
 	crypto_random(rq.hash, sizeof(rq.hash));
-	fido_words(user, rq.user);
+	talk_words(user, rq.user);
 	r = ask(&rq, FIDO_SAY_CREDENTIAL, &a, why);
 	if (r < 0)
 		return r;

@@ -18,14 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clinic/talk.h"
 #include "hub/core/cose.h"
 #include "hub/core/fido.h"
 #include "hub/core/signer.h"
 
 enum {
-	FIDO_PACKET_MAX = 2048,
 	FIDO_PIN_MAX = 63, /* octets of UTF-8 (CTAP 2.1, 6.5.1) */
-	FIDO_WORDS_MAX = 64,
 };
 
 enum fido_say {
@@ -62,14 +61,14 @@ struct fido_request {
 	uint8_t hash[FIDO_HASH_LEN];
 	uint8_t credential[FIDO_CREDENTIAL_MAX]; /* to sign with */
 	size_t credential_len;
-	char user[FIDO_WORDS_MAX + 1]; /* of a new credential; the key may show it */
+	char user[TALK_WORDS_MAX + 1]; /* of a new credential; the key may show it */
 };
 
 struct fido_answer {
 	enum fido_say say;
 	enum fido_fault fault;
 	uint8_t tries; /* left, of the PIN; 0: not known */
-	char words[FIDO_WORDS_MAX +
+	char words[TALK_WORDS_MAX +
 		   1]; /* product, or words of libfido2; printable ASCII */
 	uint8_t credential[FIDO_CREDENTIAL_MAX];
 	size_t credential_len;
@@ -80,12 +79,7 @@ struct fido_answer {
 
 /* Each encoder returns the length, or -ENOSPC; each decoder 0, -EBADMSG or -ERANGE. */
 int fido_request_encode(const struct fido_request *rq,
-			uint8_t buf[static FIDO_PACKET_MAX]);
+			uint8_t buf[static TALK_PACKET_MAX]);
 int fido_request_decode(const uint8_t *buf, size_t len, struct fido_request *ret);
-int fido_pin_encode(const char *pin, uint8_t buf[static FIDO_PACKET_MAX]);
-int fido_pin_decode(const uint8_t *buf, size_t len, char ret[static FIDO_PIN_MAX + 1]);
-int fido_answer_encode(const struct fido_answer *a, uint8_t buf[static FIDO_PACKET_MAX]);
+int fido_answer_encode(const struct fido_answer *a, uint8_t buf[static TALK_PACKET_MAX]);
 int fido_answer_decode(const uint8_t *buf, size_t len, struct fido_answer *ret);
-
-/* fido_words - text of a device, as it may be shown: printable ASCII, cut to what fits, '?' for the rest. NULL: "". */
-void fido_words(const char *text, char ret[static FIDO_WORDS_MAX + 1]);

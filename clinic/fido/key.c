@@ -23,7 +23,7 @@ enum { USER_TIMEOUT_MS = 60 * 1000, ASK_TIMEOUT_MS = 5 * 1000, HALF = 32, POINT 
 
 struct key {
 	fido_dev_t *dev;
-	char product[FIDO_WORDS_MAX + 1];
+	char product[TALK_WORDS_MAX + 1];
 };
 
 /* What is done with a key, with a PIN or without; returns a code of libfido2. */
@@ -33,7 +33,7 @@ typedef int key_act_fn(const struct fido_request *rq, struct key *k, const char 
 static void fail(struct fido_answer *a, enum fido_fault fault, const char *words)
 {
 	*a = (struct fido_answer){ .say = FIDO_SAY_FAILED, .fault = fault };
-	fido_words(words, a->words);
+	talk_words(words, a->words);
 }
 
 static uint8_t tries_left(struct key *k)
@@ -88,7 +88,7 @@ static void close_key(struct key *k)
 static bool open_key(const fido_dev_info_t *info, struct key *ret)
 {
 	*ret = (struct key){ .dev = devices_open(info) };
-	fido_words(fido_dev_info_product_string(info), ret->product);
+	talk_words(fido_dev_info_product_string(info), ret->product);
 	if (ret->dev && fido_dev_set_timeout(ret->dev, ASK_TIMEOUT_MS) == FIDO_OK)
 		return true;
 	close_key(ret);

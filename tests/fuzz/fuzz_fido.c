@@ -18,14 +18,14 @@ static void check(bool ok)
 
 static void check_words(const char *words)
 {
-	check(strlen(words) <= FIDO_WORDS_MAX);
+	check(strlen(words) <= TALK_WORDS_MAX);
 	for (; *words; words++)
 		check(*words >= ' ' && *words <= '~');
 }
 
 static void answer(const uint8_t *data, size_t size)
 {
-	uint8_t buf[FIDO_PACKET_MAX];
+	uint8_t buf[TALK_PACKET_MAX];
 	struct fido_answer a, again;
 	int n;
 
@@ -41,7 +41,7 @@ static void answer(const uint8_t *data, size_t size)
 
 static void request(const uint8_t *data, size_t size)
 {
-	uint8_t buf[FIDO_PACKET_MAX];
+	uint8_t buf[TALK_PACKET_MAX];
 	struct fido_request a, again;
 	int n;
 
@@ -59,7 +59,8 @@ static void pin(const uint8_t *data, size_t size)
 {
 	char a[FIDO_PIN_MAX + 1];
 
-	check(fido_pin_decode(data, size, a) != 0 || strlen(a) <= FIDO_PIN_MAX);
+	check(talk_pin_decode(data, size, a, sizeof(a)) != 0 ||
+	      strlen(a) <= FIDO_PIN_MAX);
 }
 
 static void file(const uint8_t *data, size_t size)
