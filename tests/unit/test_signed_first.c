@@ -183,7 +183,7 @@ static struct config a_config(uint64_t version)
 	c.endpoints[0].profile = DTLS_PROFILE_13_CID;
 	c.endpoints[0].pin_count = 1;
 	c.signers[0].person = PERSON;
-	c.signers[0].role = SIGNER_TECHNICIAN;
+	c.signers[0].role = SIGNER_SECURITY;
 	CHECK_INT(p256_public(private, c.signers[0].public), 0);
 	return c;
 }
