@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/core/network.h"
 #include "hub/core/token.h"
 #include "hub/core/verbs.h"
 
@@ -55,6 +56,8 @@ static const char *const labels[CONSOLE_LABEL_LAST + 1] = {
 	[CONSOLE_LABEL_TEST] = "measure now: it is a test for",
 	[CONSOLE_LABEL_WRITTEN] = "records written",
 	[CONSOLE_LABEL_BYTES] = "bytes",
+	[CONSOLE_LABEL_SETTING] = "network",
+	[CONSOLE_LABEL_CONFIRM] = "goes back unless the clinic answers within",
 };
 
 static const char *const words[CONSOLE_WORD_LAST + 1] = {
@@ -121,6 +124,12 @@ static const char *const words[CONSOLE_WORD_LAST + 1] = {
 	[CONSOLE_WORD_BLOCKED + STORE_NO_CONFIG] = "no-config",
 	[CONSOLE_WORD_BLOCKED + STORE_FULL] = "full",
 	[CONSOLE_WORD_BLOCKED + STORE_FAULT] = "fault",
+	[CONSOLE_WORD_NETWORK + NETWORK_DHCP] = "dhcp",
+	[CONSOLE_WORD_NETWORK + NETWORK_STATIC] = "static",
+	[CONSOLE_WORD_TRIAL + NETWORK_NO_TRIAL] = "never-set",
+	[CONSOLE_WORD_TRIAL + NETWORK_ON_TRIAL] = "on-trial",
+	[CONSOLE_WORD_TRIAL + NETWORK_KEPT] = "kept",
+	[CONSOLE_WORD_TRIAL + NETWORK_WENT_BACK] = "went-back",
 };
 
 /* Why not, and what to do next. */
@@ -153,6 +162,9 @@ static const struct {
 	[CONSOLE_WHY_FAILED] = { "failed", "type 'diagnose' and tell the clinic" },
 	[CONSOLE_WHY_UNKNOWN] = { "unknown-verb", "type 'help'" },
 	[CONSOLE_WHY_RETIRING] = { "retired", "set this hub up anew" },
+	[CONSOLE_WHY_TEMPLATE] = { "bad-template",
+				   "ask the clinic for another one for this hub" },
+	[CONSOLE_WHY_OLD] = { "old-template", "ask the clinic for one that is newer" },
 	[CONSOLE_WHY_ROLE] = { "not-your-role",
 			       "ask the clinic for a token of somebody who may" },
 	[CONSOLE_WHY_NO_STICK] = { "no-stick", "plug in a USB stick with FAT or exFAT, "

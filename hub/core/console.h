@@ -79,7 +79,9 @@ enum console_label {
 	/* on a stick: records, octets */
 	CONSOLE_LABEL_WRITTEN = 42,
 	CONSOLE_LABEL_BYTES = 43,
-	CONSOLE_LABEL_LAST = CONSOLE_LABEL_BYTES,
+	CONSOLE_LABEL_SETTING = 44, /* of the network */
+	CONSOLE_LABEL_CONFIRM = 45, /* the clinic has to answer within so long */
+	CONSOLE_LABEL_LAST = CONSOLE_LABEL_CONFIRM,
 };
 
 /* Our own words; their texts stand in hub/console/format.c. */
@@ -136,7 +138,12 @@ enum console_word {
 	/* of storage, this and enum store_blocked */
 	CONSOLE_WORD_BLOCKED = 70,
 	CONSOLE_WORD_BLOCKED_LAST = 73,
-	CONSOLE_WORD_LAST = CONSOLE_WORD_BLOCKED_LAST,
+	/* of the network: this and enum network_kind; what became of the last 'net set': this and enum network_trial */
+	CONSOLE_WORD_NETWORK = 74,
+	CONSOLE_WORD_NETWORK_LAST = 75,
+	CONSOLE_WORD_TRIAL = 76,
+	CONSOLE_WORD_TRIAL_LAST = 79,
+	CONSOLE_WORD_LAST = CONSOLE_WORD_TRIAL_LAST,
 };
 
 /* One of an answer. Those of one row stand on one line. */
@@ -181,7 +188,10 @@ enum console_why {
 		18, /* none is in a port, or no file system that is known is on it */
 	CONSOLE_WHY_STICK_FULL = 19,
 	CONSOLE_WHY_NOTHING = 20, /* to write */
-	CONSOLE_WHY_LAST = CONSOLE_WHY_NOTHING,
+	/* of a template for the network */
+	CONSOLE_WHY_TEMPLATE = 21, /* not good: form, signature, or of another hub */
+	CONSOLE_WHY_OLD = 22,	   /* not newer than the last one */
+	CONSOLE_WHY_LAST = CONSOLE_WHY_OLD,
 };
 
 /* Ends a session, or says that it ended by itself. */
@@ -200,6 +210,7 @@ enum console_end {
 enum console_form {
 	CONSOLE_PASTED = 1,   /* a token */
 	CONSOLE_READ_OUT = 2, /* 20 digits */
+	CONSOLE_TEMPLATE = 3, /* of 'net set': hub/core/network.h */
 };
 
 /* hub-console -> hubd: one line. */
@@ -208,7 +219,7 @@ struct msg_console_ask {
 	uint8_t verb;	 /* enum verb */
 	uint64_t number; /* enum console_form, if there are bytes */
 	uint16_t len;
-	uint8_t bytes[CONSOLE_BYTES_MAX]; /* a token, or digits */
+	uint8_t bytes[CONSOLE_BYTES_MAX]; /* a token, digits, or a template */
 };
 
 /* hubd -> hub-console. Messages of one answer come one after the other; the last has 'more' false. */

@@ -2,7 +2,7 @@
  * token.c - see token.h.
  *
  * Payload: {0: version, 1: hub, 2: lock epoch, 3: nonce, 4: level, 5: verbs, 6: seconds, 7: technician, 8: share or null}, exactly
- * these. CRC-16: polynomial 0x1021, from ffff, not reflected (IBM-3740).
+ * these. CRC-16: paste.h.
  *
  * Invariant (INV-9): there is one hub in a token, of exactly HUB_ID_LEN octets, one nonce, and no verb outside of the table.
  */
@@ -13,6 +13,7 @@
 
 #include "hub/core/base32.h"
 #include "hub/core/cbor.h"
+#include "hub/core/paste.h"
 
 enum token_key {
 	KEY_VERSION = 0,
@@ -27,24 +28,14 @@ enum token_key {
 	KEY_COUNT,
 };
 
-enum { CRC_LEN = 2, LEVEL_RETIRED = 4, LEVEL_GUARDED = 1 };
+enum { CRC_LEN = PASTE_CRC_LEN, LEVEL_RETIRED = 4, LEVEL_GUARDED = 1 };
 
 static const char prefix[] = "HT1:";
 
 _Static_assert(BASE32_LEN(CHALLENGE_LEN) == CHALLENGE_TEXT_LEN, "all of it");
+_Static_assert((int)TOKEN_BYTES_MAX <= (int)PASTE_BYTES_MAX, "room");
+_Static_assert((int)TOKEN_TEXT_MAX == PASTE_TEXT_MAX((int)TOKEN_BYTES_MAX), "the same");
 _Static_assert((int)CHALLENGE_NONCE_LEN == (int)COMMAND_NONCE_LEN, "one kind of nonce");
-
-static uint16_t crc16(const uint8_t *buf, size_t len)
-{
-	unsigned crc = 0xffff;
-
-	for (size_t i = 0; i < len; i++) {
-		crc ^= (unsigned)buf[i] << 8;
-		for (unsigned bit = 0; bit < 8; bit++)
-			crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
-	}
-	return (uint16_t)(crc & 0xffff);
-}
 
 /* --- challenge -------------------------------------------------------------------------------- */
 
@@ -59,7 +50,7 @@ void challenge_encode(const struct challenge *c, uint8_t ret[static CHALLENGE_LE
 	write_u8(&w, c->level);
 	write_bytes(&w, c->digest, CHALLENGE_DIGEST_LEN);
 	write_be32(&w, c->queued);
-	write_be16(&w, crc16(ret, CHALLENGE_LEN - CRC_LEN));
+	write_be16(&w, paste_crc16(ret, CHALLENGE_LEN - CRC_LEN));
 }
 
 int challenge_decode(const uint8_t buf[static CHALLENGE_LEN], struct challenge *ret)
@@ -74,7 +65,7 @@ int challenge_decode(const uint8_t buf[static CHALLENGE_LEN], struct challenge *
 	c.level = read_u8(&r);
 	read_bytes(&r, c.digest, CHALLENGE_DIGEST_LEN);
 	c.queued = read_be32(&r);
-	if (read_be16(&r) != crc16(buf, CHALLENGE_LEN - CRC_LEN))
+	if (read_be16(&r) != paste_crc16(buf, CHALLENGE_LEN - CRC_LEN))
 		return -EBADMSG;
 	if (c.level > LEVEL_RETIRED)
 		return -ERANGE;
@@ -91,33 +82,12 @@ char *challenge_text(const struct challenge *c, char ret[static CHALLENGE_TEXT_M
 	return ret;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* The characters that count, at most cap of them. Returns how many there are. */
-static size_t without_blanks(const char *text, size_t len, bool dashes, char *ret,
-			     size_t cap)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (is_blank(text[i]) || (dashes && text[i] == '-'))
-			continue;
-		if (n < cap)
-			ret[n] = text[i];
-		n++;
-	}
-	return n;
-}
-
 int challenge_parse(const char *text, size_t len, struct challenge *ret)
 {
 	char dense[CHALLENGE_TEXT_LEN];
 	uint8_t buf[CHALLENGE_LEN];
 
-	if (without_blanks(text, len, true, dense, sizeof(dense)) != CHALLENGE_TEXT_LEN)
+	if (paste_dense(text, len, true, dense, sizeof(dense)) != CHALLENGE_TEXT_LEN)
 		return -EMSGSIZE;
 	if (base32_decode(dense, buf, sizeof(buf)))
 		return -EBADMSG;
@@ -231,63 +201,12 @@ int access_token_unframe(const uint8_t *buf, size_t len, struct command_order *r
 
 int access_token_text(const uint8_t *buf, size_t len, char ret[static TOKEN_TEXT_MAX])
 {
-	uint8_t checked[TOKEN_BYTES_MAX + CRC_LEN];
-	size_t chars = BASE32_LEN(len + CRC_LEN);
-	uint16_t crc;
-
-	if (len == 0 || len > TOKEN_BYTES_MAX)
-		return -ERANGE;
-	crc = crc16(buf, len);
-	memcpy(checked, buf, len);
-	checked[len] = (uint8_t)(crc >> 8);
-	checked[len + 1] = (uint8_t)(crc & 0xff);
-	memcpy(ret, prefix, sizeof(prefix) - 1);
-	base32_encode(checked, len + CRC_LEN, ret + sizeof(prefix) - 1);
-	memcpy(ret + sizeof(prefix) - 1 + chars, ".", 2);
-	return (int)(sizeof(prefix) + chars);
-}
-
-/* As far as it goes: letters of either case. */
-static bool begins_right(const char *text, size_t len)
-{
-	for (size_t i = 0; i < sizeof(prefix) - 1 && i < len; i++) {
-		char c = text[i];
-
-		if (c >= 'a' && c <= 'z')
-			c = (char)(c - 'a' + 'A');
-		if (c != prefix[i])
-			return false;
-	}
-	return true;
+	return len > TOKEN_BYTES_MAX ? -ERANGE : paste_text(prefix, buf, len, ret);
 }
 
 int access_token_parse(const char *text, size_t len, uint8_t ret[static TOKEN_BYTES_MAX])
 {
-	static const size_t head = sizeof(prefix) - 1;
-	uint8_t checked[TOKEN_BYTES_MAX + CRC_LEN];
-	char dense[TOKEN_TEXT_MAX];
-	size_t n = without_blanks(text, len, false, dense, sizeof(dense)), bytes;
-
-	if (!begins_right(dense, n))
-		return -ENOTSUP;
-	if (n >= sizeof(dense))
-		return -EMSGSIZE;
-	if (n <= head || dense[n - 1] != '.') {
-		for (size_t i = head; i < n; i++)
-			if (base32_value(dense[i]) < 0)
-				return -EBADMSG;
-		return -EAGAIN;
-	}
-	n -= head + 1;
-	bytes = n * 5 / 8;
-	if (bytes <= CRC_LEN || BASE32_LEN(bytes) != n ||
-	    base32_decode(dense + head, checked, bytes))
-		return -EBADMSG;
-	bytes -= CRC_LEN;
-	if (crc16(checked, bytes) != (checked[bytes] << 8 | checked[bytes + 1]))
-		return -EBADMSG;
-	memcpy(ret, checked, bytes);
-	return (int)bytes;
+	return paste_parse(prefix, text, len, ret, TOKEN_BYTES_MAX);
 }
 
 /* --- code ------------------------------------------------------------------------------------- */
@@ -315,7 +234,7 @@ int token_code_parse(const char *text, size_t len, char ret[static TOKEN_CODE_DI
 {
 	char dense[TOKEN_CODE_DIGITS];
 
-	if (without_blanks(text, len, true, dense, sizeof(dense)) != TOKEN_CODE_DIGITS)
+	if (paste_dense(text, len, true, dense, sizeof(dense)) != TOKEN_CODE_DIGITS)
 		return -EBADMSG;
 	for (size_t i = 0; i < sizeof(dense); i++)
 		if (dense[i] < '0' || dense[i] > '9')
