@@ -20,6 +20,7 @@
 #include "clinic/signing.h"
 #include "clinic/spec.h"
 #include "clinic/store_escrow.h"
+#include "clinic/token_orders.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/escrow.h"
@@ -37,7 +38,8 @@ struct args {
 	const char *dir, *hub, *challenge;
 	const char *as, *key, *technician, *add, *release_key;
 	uint32_t verbs, seconds;
-	long level; /* -1: not said */
+	struct token_orders orders; /* beside the verbs */
+	long level;		    /* -1: not said */
 	bool voice, json, new_key;
 };
 
@@ -112,6 +114,9 @@ static int take_option(int c, struct args *a)
 					   optarg);
 		a->verbs |= VERB_BIT(v);
 		break;
+	case 'P': return token_orders_take(&a->orders, VERB_PAIR, optarg);
+	case 'U': return token_orders_take(&a->orders, VERB_UNPAIR, optarg);
+	case 'R': return token_orders_take(&a->orders, VERB_RETIRE, optarg);
 	default: return ctl_misused(&ctl_token, "token: nothing was made");
 	}
 	return CTL_OK;
@@ -128,6 +133,9 @@ static int parse(int argc, char **argv, struct args *a)
 		{ "level", required_argument, NULL, 'l' },
 		{ "for", required_argument, NULL, 'f' },
 		{ "verb", required_argument, NULL, 'v' },
+		{ "pair", required_argument, NULL, 'P' },
+		{ "unpair", required_argument, NULL, 'U' },
+		{ "retire", required_argument, NULL, 'R' },
 		{ "voice", no_argument, NULL, 'o' },
 		{ "new-key", no_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'j' },
@@ -151,6 +159,14 @@ static int parse(int argc, char **argv, struct args *a)
 	if (!a->voice && !a->add && !a->technician)
 		return ctl_misused(&ctl_token,
 				   "token: --technician says who is at the hub");
+	if (a->orders.count && (a->voice || a->add))
+		return ctl_misused(&ctl_token,
+				   "--pair, --unpair and --retire are for the "
+				   "first signature of a token");
+	if (token_orders_missing(&a->orders, a->verbs))
+		return ctl_misused(&ctl_token, "token: pair, unpair and retire are "
+					       "granted with --pair DEVICE, --unpair "
+					       "DEVICE and --retire drain or discard");
 	if (a->voice && (a->as || a->add || a->key))
 		return ctl_misused(&ctl_token, "--voice signs nothing: without --as, "
 					       "--key and --add");
@@ -300,6 +316,9 @@ static int fill_token(const struct args *a, struct store *store, struct made *m)
 	/* level 1 ends by itself: there is nothing to say of it */
 	t->level = a->level >= 0 ? (uint8_t)a->level : level == 1 ? 0 : level;
 	t->verbs = a->verbs ? a->verbs : usual_verbs();
+	r = token_orders_put(&a->orders, &m->config, a->hub, t);
+	if (r != CTL_OK)
+		return r;
 	if (t->level < level)
 		t->verbs |= VERB_BIT(VERB_RELEASE);
 	t->seconds = a->seconds;
@@ -435,9 +454,21 @@ static int sign(const struct args *a, struct store *store, struct made *m)
 
 /* --- what is shown -------------------------------------------------------------------------------- */
 
+/* At the level that the hub is at, with a button. */
+static unsigned signatures_needed(const struct made *m)
+{
+	unsigned n = 1;
+
+	for (enum verb v = VERB_CHALLENGE; v <= VERB_LAST; v++)
+		if (m->token.verbs & VERB_BIT(v) &&
+		    verb_signatures(verb_row(v), m->challenge.level) > n)
+			n = verb_signatures(verb_row(v), m->challenge.level);
+	return m->challenge.level >= SEALED ? 2 : n;
+}
+
 static bool lacks_second(const struct made *m)
 {
-	return m->challenge.level >= SEALED && m->order.count < 2;
+	return m->order.count < signatures_needed(m);
 }
 
 static void print_lines(const char *text)
@@ -456,10 +487,12 @@ static void show(const struct args *a, const struct made *m)
 			a->hub);
 	if (lacks_second(m))
 		fprintf(stderr,
-			"clinicctl: at level 3 a second signature, of another role, is "
-			"needed: 'clinicctl token %s %s CHALLENGE --as NAME --add FILE' "
+			"clinicctl: a second signature, of another role, is "
+			"needed%s: 'clinicctl token %s %s CHALLENGE --as NAME --add "
+			"FILE' "
 			"with this as FILE\n",
-			a->dir, a->hub);
+			m->challenge.level >= SEALED ? " at level 3" : "", a->dir,
+			a->hub);
 }
 
 static void show_json(const struct args *a, const struct made *m)
@@ -473,9 +506,10 @@ static void show_json(const struct args *a, const struct made *m)
 	for (enum verb v = VERB_CHALLENGE; v <= VERB_LAST; v++)
 		if (m->token.verbs & VERB_BIT(v))
 			json_text_item(in, verb_row(v)->name);
+	token_orders_json(o, &m->token);
 	json_uint(o, "seconds", m->token.seconds);
 	json_text(o, "technician", m->technician);
-	json_uint(o, "signatures_needed", m->challenge.level >= SEALED ? 2 : 1);
+	json_uint(o, "signatures_needed", signatures_needed(m));
 	in = json_array_in(o, "signed_by");
 	for (size_t i = 0; i < m->order.count; i++) {
 		cJSON *one = json_item(in);
@@ -625,8 +659,11 @@ const struct ctl_verb ctl_token = {
 	.what = "answer a hub's challenge: what a technician pastes at its console",
 	.usage =
 		"Usage: clinicctl token DIR HUB CHALLENGE --as NAME --technician NAME\n"
-		"           [--level N] [--verb VERB ...] [--for TIME] [--key FILE]\n"
-		"           [--release-key FILE] [--json]\n"
+		"           [--level N] [--verb VERB ...] [--pair DEVICE] [--unpair "
+		"DEVICE]\n"
+		"           [--retire HOW] [--for TIME] [--key FILE] [--release-key "
+		"FILE]\n"
+		"           [--json]\n"
 		"       clinicctl token DIR HUB CHALLENGE --as NAME --add FILE [--key "
 		"FILE] "
 		"[--json]\n"
@@ -649,6 +686,12 @@ const struct ctl_verb ctl_token = {
 		"  --verb VERB         grant this verb, and no others; default all that "
 		"only "
 		"read\n"
+		"  --pair DEVICE       and pair, for the device of this number in its "
+		"configuration\n"
+		"  --unpair DEVICE     and unpair, for this one\n"
+		"  --retire HOW        and retire: drain, or discard what is unsent; "
+		"wants a second signature,\n"
+		"                      as --verb factory-reset\n"
 		"  --for TIME          the verbs are granted for so long of being on: "
 		"90m, "
 		"4h (default), at\n"

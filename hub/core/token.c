@@ -2,7 +2,7 @@
  * token.c - see token.h.
  *
  * Payload: {0: version, 1: hub, 2: lock epoch, 3: nonce, 4: level, 5: verbs, 6: seconds, 7: technician, 8: share or null}, exactly
- * these. CRC-16: paste.h.
+ * these, and 9: {verb: argument} if there is an order beside a verb. CRC-16: paste.h.
  *
  * Invariant (INV-9): there is one hub in a token, of exactly HUB_ID_LEN octets, one nonce, and no verb outside of the table.
  */
@@ -25,6 +25,7 @@ enum token_key {
 	KEY_SECONDS,
 	KEY_TECHNICIAN,
 	KEY_SHARE,
+	KEY_ORDERS,
 	KEY_COUNT,
 };
 
@@ -96,10 +97,46 @@ int challenge_parse(const char *text, size_t len, struct challenge *ret)
 
 /* --- payload ---------------------------------------------------------------------------------- */
 
+uint32_t access_token_order(const struct access_token *t, enum verb v)
+{
+	for (size_t i = 0; i < t->order_count; i++)
+		if (t->orders[i].verb == v)
+			return t->orders[i].argument;
+	return 0;
+}
+
+static bool orders_good(const struct access_token *t)
+{
+	enum verb before = VERB_NONE;
+
+	if (t->order_count > TOKEN_ORDERS_MAX)
+		return false;
+	for (size_t i = 0; i < t->order_count; i++) {
+		const struct token_order *o = &t->orders[i];
+
+		if (o->verb <= before || !(t->verbs & VERB_BIT(o->verb)) ||
+		    o->argument == 0 || o->argument > verb_order_max(o->verb))
+			return false;
+		before = o->verb;
+	}
+	return true;
+}
+
 static bool values_good(const struct access_token *t)
 {
 	return t->level <= TOKEN_LEVEL_LAST && t->level != LEVEL_GUARDED &&
-	       t->seconds >= 1 && t->seconds <= TOKEN_SECONDS_MAX && t->technician >= 1;
+	       t->seconds >= 1 && t->seconds <= TOKEN_SECONDS_MAX && t->technician >= 1 &&
+	       orders_good(t);
+}
+
+static void put_orders(struct writer *w, const struct access_token *t)
+{
+	cb_put_uint(w, KEY_ORDERS);
+	cb_put_map(w, t->order_count);
+	for (size_t i = 0; i < t->order_count; i++) {
+		cb_put_uint(w, (uint64_t)t->orders[i].verb);
+		cb_put_uint(w, t->orders[i].argument);
+	}
 }
 
 int access_token_encode(const struct access_token *t, uint8_t *buf, size_t cap)
@@ -109,7 +146,7 @@ int access_token_encode(const struct access_token *t, uint8_t *buf, size_t cap)
 	if (!values_good(t) || t->verbs & ~verbs_all())
 		return -ERANGE;
 	writer_init(&w, buf, cap);
-	cb_put_map(&w, KEY_COUNT);
+	cb_put_map(&w, t->order_count ? KEY_COUNT : KEY_ORDERS);
 	cb_put_uint(&w, KEY_VERSION);
 	cb_put_uint(&w, TOKEN_VERSION);
 	cb_put_uint(&w, KEY_HUB);
@@ -131,7 +168,23 @@ int access_token_encode(const struct access_token *t, uint8_t *buf, size_t cap)
 		cb_put_bytes(&w, t->share, sizeof(t->share));
 	else
 		cb_put_null(&w);
+	if (t->order_count)
+		put_orders(&w, t);
 	return writer_len(&w);
+}
+
+static void get_orders(struct cb *c, struct access_token *ret)
+{
+	size_t count = cb_get_map(c, TOKEN_ORDERS_MAX);
+
+	if (!cb_error(c) && count == 0)
+		cb_fail(c, -EBADMSG); /* then the key is left out */
+	for (size_t i = 0; i < count && !cb_error(c); i++) {
+		struct token_order *o = &ret->orders[ret->order_count++];
+
+		o->verb = (enum verb)cb_get_uint_max(c, VERB_LAST);
+		o->argument = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+	}
 }
 
 static void get_field(struct cb *c, unsigned key, struct access_token *ret)
@@ -163,18 +216,21 @@ static void get_field(struct cb *c, unsigned key, struct access_token *ret)
 		if (ret->has_share)
 			cb_get_fixed(c, ret->share, sizeof(ret->share));
 		break;
+	case KEY_ORDERS: get_orders(c, ret); break;
 	}
 }
 
 int access_token_decode(const uint8_t *buf, size_t len, struct access_token *ret)
 {
 	struct access_token t = { 0 };
+	size_t keys;
 	struct cb c;
 
 	cb_init(&c, buf, len);
-	if (cb_get_map(&c, KEY_COUNT) != KEY_COUNT)
+	keys = cb_get_map(&c, KEY_COUNT);
+	if (keys < KEY_ORDERS)
 		cb_fail(&c, -EBADMSG);
-	for (unsigned key = 0; key < KEY_COUNT && !cb_error(&c); key++) {
+	for (unsigned key = 0; key < keys && !cb_error(&c); key++) {
 		if (cb_get_uint(&c) != key)
 			cb_fail(&c, -EBADMSG);
 		get_field(&c, key, &t);

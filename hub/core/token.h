@@ -32,7 +32,8 @@ enum {
 	TOKEN_SECONDS_MAX = 7 * 24 * 3600,
 	TOKEN_SHARE_LEN = 32,				/* in clear */
 	TOKEN_SHARE_WRAPPED_LEN = TOKEN_SHARE_LEN + 28, /* WRAP_OVERHEAD of crypto.h */
-	TOKEN_PAYLOAD_MAX = 144,
+	TOKEN_ORDERS_MAX = 4,
+	TOKEN_PAYLOAD_MAX = 176,
 	TOKEN_SIGNED_MAX = TOKEN_PAYLOAD_MAX + COSE_OVERHEAD_MAX + COSE_FIDO_EXTRA,
 	TOKEN_BYTES_MAX = 1 + COMMAND_SIGNATURES_MAX * (1 + 5 + 3 + TOKEN_SIGNED_MAX),
 	/* HT1:, base32 of the bytes and a CRC-16, the full stop, NUL */
@@ -69,6 +70,12 @@ char *challenge_text(const struct challenge *c, char ret[static CHALLENGE_TEXT_M
  */
 int challenge_parse(const char *text, size_t len, struct challenge *ret);
 
+/* What the clinic orders beside a verb that it grants: verb_order_max() says which. */
+struct token_order {
+	enum verb verb;
+	uint32_t argument; /* 1..verb_order_max(verb) */
+};
+
 struct access_token {
 	uint8_t hub[HUB_ID_LEN];
 	uint32_t lock_epoch;
@@ -80,7 +87,12 @@ struct access_token {
 	uint32_t technician; /* person at the hub: number that the clinic gave, from 1 */
 	bool has_share;	     /* the server share, wrapped (hub/escrow.h): level 3 */
 	uint8_t share[TOKEN_SHARE_WRAPPED_LEN];
+	uint8_t order_count; /* at most one for each verb, by the verbs' numbers */
+	struct token_order orders[TOKEN_ORDERS_MAX];
 };
+
+/* access_token_order - what it orders beside this verb; 0: nothing. Pure. */
+uint32_t access_token_order(const struct access_token *t, enum verb v);
 
 /* access_token_encode - the payload. Returns the length, -ERANGE (our own bug) or -ENOSPC. Pure. */
 int access_token_encode(const struct access_token *t, uint8_t *buf, size_t cap);

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "hub/core/command.h"
+
 enum {
 	L01 = 0x03,
 	L02 = 0x07,
@@ -89,6 +91,13 @@ uint32_t verbs_all(void)
 bool verb_at(const struct verb_row *r, uint8_t level)
 {
 	return level < 8 && r->levels >> level & 1;
+}
+
+uint32_t verb_order_max(enum verb v)
+{
+	if (v == VERB_PAIR || v == VERB_UNPAIR)
+		return UINT16_MAX;
+	return v == VERB_RETIRE ? COMMAND_RETIRE_DISCARD : 0;
 }
 
 unsigned verb_signatures(const struct verb_row *r, uint8_t level)

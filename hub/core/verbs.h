@@ -77,5 +77,12 @@ enum verb verb_named(const char *name);
 uint32_t verbs_all(void);
 /* verb_at - is it there at this level? Pure. */
 bool verb_at(const struct verb_row *r, uint8_t level);
+/*
+ * verb_order_max - with what the clinic orders beside it in the token is 1 to this; 0: it is granted, and nothing more is said.
+ *
+ * pair, unpair: the device's number in the config; retire: enum command_retire. Without its order such a verb is not granted.
+ * Pure.
+ */
+uint32_t verb_order_max(enum verb v);
 /* verb_signatures - of how many people of different roles it needs the signature at this level: 0, 1, 2. Pure. */
 unsigned verb_signatures(const struct verb_row *r, uint8_t level);

@@ -38,6 +38,11 @@ static void payload(const uint8_t *data, size_t size)
 		return;
 	check((t.verbs & ~verbs_all()) == 0 && t.level <= TOKEN_LEVEL_LAST);
 	check(t.seconds >= 1 && t.seconds <= TOKEN_SECONDS_MAX && t.technician >= 1);
+	check(t.order_count <= TOKEN_ORDERS_MAX);
+	for (size_t i = 0; i < t.order_count; i++)
+		check((t.verbs & VERB_BIT(t.orders[i].verb)) &&
+		      access_token_order(&t, t.orders[i].verb) >= 1 &&
+		      t.orders[i].argument <= verb_order_max(t.orders[i].verb));
 	n = access_token_encode(&t, a, sizeof(a));
 	check(n > 0 && access_token_decode(a, (size_t)n, &again) == 0);
 	check(access_token_encode(&again, b, sizeof(b)) == n &&

@@ -160,6 +160,62 @@ static void test_payload(void)
 	ENCODE_REFUSED(verbs, VERB_BIT(VERB_STATUS));
 }
 
+static void check_order_refused(enum verb granted, enum verb v, uint32_t argument)
+{
+	struct access_token t = a_token();
+	uint8_t buf[TOKEN_PAYLOAD_MAX];
+
+	t.verbs = VERB_BIT(granted);
+	t.order_count = 1;
+	t.orders[0] = (struct token_order){ v, argument };
+	CHECK_INT(access_token_encode(&t, buf, sizeof(buf)), -ERANGE);
+}
+
+/* What the clinic orders beside a verb: of a verb that it grants, once each, in their order, and nothing empty. */
+static void test_orders(void)
+{
+	static const uint8_t tail[] = { 0x09, 0xa3, 0x15, 0x19, 0x01, 0x00,
+					0x16, 0x03, 0x18, 0x18, 0x02 };
+	uint8_t buf[TOKEN_PAYLOAD_MAX], bad[TOKEN_PAYLOAD_MAX];
+	struct access_token t = a_token(), back;
+	int n, bare = access_token_encode(&t, buf, sizeof(buf));
+
+	t.verbs |= VERB_BIT(VERB_PAIR) | VERB_BIT(VERB_UNPAIR) | VERB_BIT(VERB_RETIRE);
+	t.order_count = 3;
+	t.orders[0] = (struct token_order){ VERB_PAIR, 256 };
+	t.orders[1] = (struct token_order){ VERB_UNPAIR, 3 };
+	t.orders[2] = (struct token_order){ VERB_RETIRE, COMMAND_RETIRE_DISCARD };
+	n = access_token_encode(&t, buf, sizeof(buf));
+	CHECK(n > (int)sizeof(tail) && bare > 0);
+	CHECK_INT(buf[0], 0xaa);
+	CHECK_MEM(buf + n - sizeof(tail), tail, sizeof(tail));
+	CHECK_INT(access_token_decode(buf, (size_t)n, &back), 0);
+	CHECK_MEM(&back, &t, sizeof(t));
+	CHECK_UINT(access_token_order(&back, VERB_PAIR), 256);
+	CHECK_UINT(access_token_order(&back, VERB_RETIRE), COMMAND_RETIRE_DISCARD);
+	CHECK_UINT(access_token_order(&back, VERB_RELEASE), 0);
+	for (int cut = 0; cut < n; cut++)
+		CHECK(access_token_decode(buf, (size_t)cut, &back) < 0);
+	for (int at = n - (int)sizeof(tail) + 1; at < n; at++) {
+		memcpy(bad, buf, (size_t)n);
+		bad[at] = 0; /* no verb, no argument, no map, not in order */
+		CHECK(access_token_decode(bad, (size_t)n, &back) < 0 ||
+		      at == n - (int)sizeof(tail) + 5); /* it is one */
+	}
+	memcpy(bad, buf, (size_t)n);
+	bad[n - (int)sizeof(tail) + 1] = 0xa0; /* an empty one is left out */
+	CHECK(access_token_decode(bad, (size_t)n - sizeof(tail) + 2, &back) < 0);
+	check_order_refused(VERB_PAIR, VERB_PAIR, 0);
+	check_order_refused(VERB_PAIR, VERB_PAIR, UINT16_MAX + 1);
+	check_order_refused(VERB_PAIR, VERB_UNPAIR, 1);
+	check_order_refused(VERB_RETIRE, VERB_RETIRE, 3);
+	check_order_refused(VERB_REBOOT, VERB_REBOOT, 1);
+	t.orders[1].verb = VERB_PAIR; /* twice */
+	CHECK_INT(access_token_encode(&t, buf, sizeof(buf)), -ERANGE);
+	t.order_count = TOKEN_ORDERS_MAX + 1;
+	CHECK_INT(access_token_encode(&t, buf, sizeof(buf)), -ERANGE);
+}
+
 /* INV-9: what names more than one hub, or a word for all, is no token. */
 static void test_one_hub(void)
 {
@@ -499,6 +555,6 @@ static void test_verbs(void)
 	CHECK(verb_row(VERB_NONE) == NULL);
 }
 
-TEST_MAIN("token", start, test_challenge, test_payload, test_one_hub, test_text,
-	  test_open, test_technicians, test_forged, test_code, test_escrow,
+TEST_MAIN("token", start, test_challenge, test_payload, test_orders, test_one_hub,
+	  test_text, test_open, test_technicians, test_forged, test_code, test_escrow,
 	  test_challenger, test_verbs)
