@@ -195,7 +195,7 @@ test_hub_window := $(hubd_pure) $(core)
 test_status := $(hubd_pure) $(core)
 test_triggers := $(hubd_parts)
 test_look := $(hubd_pure) $(core)
-UNIT_HUBD := look triggers signed_first
+UNIT_HUBD := look orders triggers signed_first
 test_peripherals := $(hubd_parts)
 test_settings := $(hubd_parts)
 test_sqlcipher_wolf := $(db)
@@ -244,6 +244,7 @@ test_anchor := coap/anchor.o hub/crypto/trust_sign.o $(clinic)
 test_enrol_words := coap/enrol_words.o $(enroller) coap/identity.o $(clinic)
 test_command := $(hubd_parts)
 test_token := $(hubd_parts)
+test_orders := $(hubd_parts)
 test_signed_first := $(hubd_parts)
 $(O)/tests/unit/test_signed_first: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,command_decode access_token_decode config_decode)
 test_endpoints := hub/endpoints.o

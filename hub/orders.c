@@ -290,6 +290,7 @@ enum command_retire orders_retire(const struct orders *o)
 void orders_tell_health(const struct orders *o, struct health *h)
 {
 	struct msg_health m = { .command = o->told,
+				.lock_epoch = lockdown_lock_epoch(&o->lockdown),
 				.retiring = lockdown_is_retiring(&o->lockdown) };
 
 	m.challenged = lockdown_challenge(&o->lockdown, &m.lock_epoch, m.nonce);

@@ -694,9 +694,9 @@ struct msg_health {
 	enum enrol_trouble trouble;	   /* that its renewal has, too */
 	struct msg_command_result command; /* the last one */
 	bool retiring;			   /* an order to retire was taken */
-	/* what a release has to name; valid if challenged */
+	uint32_t lock_epoch;		   /* so many releases there were */
+	/* what a release from level 2 has to name beside it, if there is something to name */
 	bool challenged;
-	uint32_t lock_epoch;
 	uint8_t nonce[COMMAND_NONCE_LEN];
 	struct path_quality path;
 	struct escrow_sealed escrow;

@@ -1,0 +1,201 @@
+/*
+ * test_orders.c - hubd's level with its files on a disk: what is told of a lock, and the way out of level 3, with and without
+ * the clinic's word that it holds what ends it.
+ */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+
+#include "hub/core/snapshot.h"
+#include "hub/crypto/crypto.h"
+#include "hub/escrow_file.h"
+#include "hub/lockdown_file.h"
+#include "hub/orders.h"
+#include "hub/rt/file.h"
+#include "hub/rt/rt.h"
+#include "tests/unit/temp_dir.h"
+
+enum { TECH = 7, PEOPLE = 2 };
+
+static char dir[128];
+static uint8_t private[PEOPLE][P256_PRIVATE_LEN];
+static uint8_t release_private[X25519_LEN], release_public[X25519_LEN];
+static struct settings settings;
+static struct timefloor no_floor;
+static struct orders orders;
+
+static void on_level(void *arg, uint8_t level)
+{
+	(void)arg, (void)level;
+}
+
+static void on_test(void *arg, uint32_t ms)
+{
+	(void)arg, (void)ms;
+}
+
+static void on_event(void *arg)
+{
+	(void)arg;
+}
+
+static void on_result(void *arg, const struct msg_command_result *r)
+{
+	(void)arg, (void)r;
+}
+
+static const struct orders_hooks hooks = { on_level, on_test, on_event, on_result,
+					   on_event };
+
+/* The folder is another one each time. lock_epoch: of a hub that was released so often. */
+static void begin(uint32_t lock_epoch)
+{
+	const struct lockdown_held held = { .generation = 1, .lock_epoch = lock_epoch };
+
+	temp_dir_make(dir, sizeof(dir));
+	CHECK_INT(lockdown_file_provision(dir), 0);
+	for (unsigned copy = 0; copy < LOCKDOWN_COPIES; copy++)
+		CHECK_INT(lockdown_file_save(dir, copy, &held), 0);
+}
+
+/* hubd starts, with a config of its clinic. */
+static void start(void)
+{
+	struct config *c = &settings.config;
+
+	CHECK_INT(settings_open(&settings, dir), 0);
+	*c = (struct config){ .hub = { 1 },
+			      .epoch = 3,
+			      .version = 1,
+			      .heartbeat_s = 300,
+			      .has_release = true,
+			      .signer_count = PEOPLE };
+	c->signers[0].role = SIGNER_SECURITY;
+	c->signers[1].role = SIGNER_MANUFACTURER;
+	for (unsigned i = 0; i < PEOPLE; i++) {
+		c->signers[i].person = i + 1;
+		CHECK_INT(p256_public(private[i], c -> signers[i].public), 0);
+	}
+	memcpy(c->release_public, release_public, X25519_LEN);
+	settings.loaded = true;
+	orders_open(&orders, dir, &settings, &no_floor, &hooks, NULL);
+	orders_drain(&orders);
+	orders_on_config(&orders, c);
+}
+
+static void seal_hub(void)
+{
+	orders_on_signal(&orders, TRIGGER_CODE, 1, ROLE_MEASURE, 1);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_QUARANTINED);
+	orders_on_signal(&orders, TRIGGER_AUDIT, 0, ROLE_STORE, 1);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_SEALED);
+	orders_on_measured(&orders, 0, 0);
+}
+
+/* The clinic has what the hub tells of it. */
+static void keep(void)
+{
+	const struct escrow *e = &orders.sealing.escrow;
+
+	CHECK(orders_on_kept(&orders, e->lock_epoch, escrow_name(e->sealed)));
+}
+
+/* What the clinic would put into a token, from what the hub sealed to it. */
+static void add_share(struct access_token *t)
+{
+	const struct escrow_sealed s = sealing_tell(&orders.sealing, LOCKDOWN_SEALED);
+	uint8_t server[TOKEN_SHARE_LEN], key[KEY_LEN];
+
+	CHECK(s.there);
+	CHECK_INT(escrow_unseal(release_private, settings.config.hub,
+				settings.config.epoch, &s, server),
+		  0);
+	escrow_release_key(server, key);
+	escrow_put_share(key, server, t);
+}
+
+/* A new challenge, its answer by two people, and the release. */
+static enum token_result release(bool share)
+{
+	uint8_t payload[TOKEN_PAYLOAD_MAX], cose[PEOPLE][TOKEN_SIGNED_MAX],
+		buf[TOKEN_BYTES_MAX];
+	struct access_token t = { .verbs = VERB_BIT(VERB_RELEASE),
+				  .seconds = TOKEN_SECONDS,
+				  .technician = TECH };
+	struct command_order o = { .count = PEOPLE };
+	struct token_grant g;
+	struct challenge c;
+	int n;
+
+	CHECK(orders_challenge(&orders, 0, &c));
+	memcpy(t.hub, settings.config.hub, sizeof(t.hub));
+	memcpy(t.nonce, c.nonce, sizeof(t.nonce));
+	t.lock_epoch = c.lock_epoch;
+	if (share)
+		add_share(&t);
+	n = access_token_encode(&t, payload, sizeof(payload));
+	CHECK(n > 0);
+	for (unsigned i = 0; i < PEOPLE; i++) {
+		int len = sign1_make(SIGN_CONTEXT_TOKEN, private[i], payload, (size_t)n,
+				     cose[i], sizeof(cose[i]));
+
+		CHECK(len > 0);
+		o.parts[i] = (struct command_part){ i + 1, cose[i], (size_t)len };
+	}
+	n = access_token_frame(&o, buf, sizeof(buf));
+	CHECK(n > 0);
+	CHECK_INT(orders_on_token(&orders, buf, (size_t)n, &g), TOKEN_GOOD);
+	return orders_release(&orders);
+}
+
+static void test_start(void)
+{
+	uint8_t public[P256_PUBLIC_LEN];
+
+	CHECK_INT(crypto_init(), 0);
+	for (unsigned i = 0; i < PEOPLE; i++)
+		p256_generate(private[i], public);
+	x25519_generate(release_private, release_public);
+}
+
+/* Each lock has a number of its own, at level 3 as at level 2: by it hub-measure knows whether it has told what that lock looked like. */
+static void test_number_of_a_lock(void)
+{
+	struct health h;
+
+	begin(4);
+	start();
+	health_init(&h);
+	seal_hub();
+	orders_tell_health(&orders, &h);
+	CHECK_UINT(h.now.lock_epoch, 4);
+	CHECK(!h.now.challenged);
+	CHECK_UINT(snapshot_number(h.now.lock_epoch, orders_level(&orders)), 4 << 3 | 3);
+	temp_dir_remove(dir);
+}
+
+/* The clinic has what ends it: the share is erased, and comes back with the token that carries the clinic's half, to the bit. */
+static void test_sealed_and_kept(void)
+{
+	uint8_t share[ENGINE_SHARE_LEN];
+
+	begin(0);
+	start();
+	memcpy(share, settings.share, sizeof(share));
+	keep();
+	seal_hub();
+	CHECK(!settings.has_share);
+	CHECK(file_is_gone(dir, "engine.share"));
+	CHECK_INT(release(false), TOKEN_BAD_SHARE);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_SEALED);
+	CHECK_INT(release(true), TOKEN_GOOD);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_NORMAL);
+	CHECK(settings.has_share);
+	CHECK_MEM(settings.share, share, sizeof(share));
+	start();
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_NORMAL);
+	CHECK_MEM(settings.share, share, sizeof(share));
+	temp_dir_remove(dir);
+}
+
+TEST_MAIN("orders", test_start, test_number_of_a_lock, test_sealed_and_kept)
