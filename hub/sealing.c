@@ -159,8 +159,8 @@ int sealing_restore(struct sealing *s, const struct access_token *t)
 	uint8_t server[TOKEN_SHARE_LEN], engine[ENGINE_SHARE_LEN];
 	int r;
 
-	if (s->settings->has_share && !s->has)
-		return 0; /* nothing was ever escrowed: it was withheld only */
+	if (s->settings->has_share && !(s->has && s->escrow.kept))
+		return 0; /* the clinic cannot give it back: it was withheld only */
 	if (!s->has || escrow_get_share(s->escrow.release_key, t, server))
 		return -EKEYREJECTED;
 	r = escrow_open(&s->escrow, server, engine);

@@ -40,7 +40,7 @@ const uint8_t *sealing_release_key(const struct sealing *s);
 
 /*
  * sealing_restore - the engine share is on the disk and in the settings again, by the server share that the token carries; nothing if
- * it was there all along.
+ * it was there all along, as the clinic had nothing to give it back with.
  *
  * Returns 0, -EKEYREJECTED (no share, or a wrong one), or -ENOSPC, -EACCES, -EIO: it is as it was.
  */

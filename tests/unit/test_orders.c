@@ -198,4 +198,22 @@ static void test_sealed_and_kept(void)
 	temp_dir_remove(dir);
 }
 
-TEST_MAIN("orders", test_start, test_number_of_a_lock, test_sealed_and_kept)
+/* D6: a hub without a network that sealed itself before the clinic had anything of it. Nothing is erased; two people end it. */
+static void test_sealed_alone(void)
+{
+	uint8_t share[ENGINE_SHARE_LEN];
+
+	begin(0);
+	start();
+	memcpy(share, settings.share, sizeof(share));
+	CHECK(orders.sealing.has);
+	seal_hub();
+	CHECK(settings.has_share);
+	CHECK_INT(release(false), TOKEN_GOOD);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_NORMAL);
+	CHECK_MEM(settings.share, share, sizeof(share));
+	temp_dir_remove(dir);
+}
+
+TEST_MAIN("orders", test_start, test_number_of_a_lock, test_sealed_and_kept,
+	  test_sealed_alone)
