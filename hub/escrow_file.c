@@ -86,6 +86,20 @@ int escrow_file_load(const char *dir, struct escrow *ret)
 	return r;
 }
 
+bool escrow_file_holds(const char *dir, const struct escrow *e)
+{
+	uint8_t want[ESCROW_FILE_LEN], buf[ESCROW_FILE_LEN];
+	bool same = true;
+
+	escrow_file_encode(e, want);
+	for (unsigned copy = 0; same && copy < COPIES; copy++)
+		same = file_read(dir, names[copy], buf, sizeof(buf)) == ESCROW_FILE_LEN &&
+		       memcmp(buf, want, sizeof(buf)) == 0;
+	crypto_wipe(want, sizeof(want));
+	crypto_wipe(buf, sizeof(buf));
+	return same;
+}
+
 int escrow_file_save(const char *dir, const struct escrow *e)
 {
 	uint8_t buf[ESCROW_FILE_LEN];

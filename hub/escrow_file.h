@@ -19,5 +19,7 @@ int escrow_file_decode(const uint8_t *buf, size_t len, struct escrow *ret);
 bool escrow_file_exists(const char *dir);
 /* escrow_file_load - the first good copy. Returns 0, -ENOENT (neither is there), or the error of the last. */
 int escrow_file_load(const char *dir, struct escrow *ret);
+/* escrow_file_holds - do both copies say just this? */
+bool escrow_file_holds(const char *dir, const struct escrow *e);
 /* escrow_file_save - Returns 0 when both copies are durable, or -ENOSPC, -EACCES, -EIO. */
 int escrow_file_save(const char *dir, const struct escrow *e);

@@ -81,19 +81,15 @@ static bool draw(struct sealing *s, const struct config *c, uint32_t lock_epoch)
 	return r == 0;
 }
 
-/* What was wrapped is what is erased: a crash of an earlier program, or a bad sector, is seen here and not afterwards. */
-static bool can_erase(const struct sealing *s, const struct config *c)
+/* What was wrapped is what is erased. A copy that went bad, or that a power cut left behind, is written again: with the share
+ * gone there is nothing else. */
+static bool can_erase(struct sealing *s, const struct config *c)
 {
-	struct escrow on_disk;
-	bool same = s->has && s->escrow.kept && c &&
-		    memcmp(s->escrow.hub, c->hub, HUB_ID_LEN) == 0 &&
-		    s->escrow.epoch == c->epoch &&
-		    escrow_file_load(s->dir, &on_disk) == 0 &&
-		    memcmp(on_disk.wrapped, s->escrow.wrapped, ESCROW_WRAPPED_LEN) == 0 &&
-		    memcmp(on_disk.sealed, s->escrow.sealed, ESCROW_SEALED_LEN) == 0;
-
-	crypto_wipe(&on_disk, sizeof(on_disk));
-	return same;
+	return s->has && s->escrow.kept && c &&
+	       memcmp(s->escrow.hub, c->hub, HUB_ID_LEN) == 0 &&
+	       s->escrow.epoch == c->epoch &&
+	       (escrow_file_holds(s->dir, &s->escrow) ||
+		(save(s, &s->escrow) == 0 && escrow_file_holds(s->dir, &s->escrow)));
 }
 
 static void erase(struct sealing *s)
@@ -164,7 +160,9 @@ int sealing_restore(struct sealing *s, const struct access_token *t)
 	if (!s->has || escrow_get_share(s->escrow.release_key, t, server))
 		return -EKEYREJECTED;
 	r = escrow_open(&s->escrow, server, engine);
-	if (r == 0 && !s->settings->has_share)
+	/* an erasure that was cut off, or failed, leaves what is no share */
+	if (r == 0 && !(s->settings->has_share &&
+			crypto_equal(s->settings->share, engine, ENGINE_SHARE_LEN)))
 		r = settings_put_share(s->settings, engine);
 	if (r == 0)
 		FAILPOINT("hubd.share.restored");

@@ -215,5 +215,41 @@ static void test_sealed_alone(void)
 	temp_dir_remove(dir);
 }
 
+/* A copy of the escrow that went bad, or that a power cut left old, is written again before the share goes. */
+static void test_both_copies(void)
+{
+	const uint8_t nonsense[] = { 1, 2, 3 };
+
+	begin(0);
+	start();
+	keep();
+	CHECK_INT(file_replace(dir, "escrow-b", nonsense, sizeof(nonsense)), 0);
+	seal_hub();
+	CHECK(!settings.has_share);
+	CHECK_INT(file_replace(dir, "escrow-a", nonsense, sizeof(nonsense)), 0);
+	start();
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_SEALED);
+	orders_on_measured(&orders, 0, 0);
+	CHECK_INT(release(true), TOKEN_GOOD);
+	CHECK(settings.has_share);
+	temp_dir_remove(dir);
+}
+
+/* What is in the place of the share is not it: an erasure that was cut off, or that failed, leaves zeros. */
+static void test_cut_off_erasure(void)
+{
+	uint8_t share[ENGINE_SHARE_LEN], zeros[ENGINE_SHARE_LEN] = { 0 };
+
+	begin(0);
+	start();
+	memcpy(share, settings.share, sizeof(share));
+	keep();
+	seal_hub();
+	CHECK_INT(settings_put_share(&settings, zeros), 0);
+	CHECK_INT(release(true), TOKEN_GOOD);
+	CHECK_MEM(settings.share, share, sizeof(share));
+	temp_dir_remove(dir);
+}
+
 TEST_MAIN("orders", test_start, test_number_of_a_lock, test_sealed_and_kept,
-	  test_sealed_alone)
+	  test_sealed_alone, test_both_copies, test_cut_off_erasure)
