@@ -18,6 +18,7 @@
 #include "clinic/keyring.h"
 #include "clinic/root_change.h"
 #include "hub/crypto/crypto.h"
+#include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
 
 enum what {
@@ -156,18 +157,28 @@ static int change(void *arg, struct store *store, struct config *c)
 
 struct behind {
 	struct wanted *wanted;
+	struct wanted *
+		after; /* a hub that was told this already was waited for before; or NULL */
 	unsigned all, count;
 	char names[BEHIND_MAX][HUB_NAME_MAX + 1];
 };
+
+static bool has(const struct wanted *w, const struct config *c)
+{
+	struct config copy = *c;
+	bool has = !bring(w, &copy);
+
+	crypto_wipe(&copy, sizeof(copy)); /* passkeys */
+	return has;
+}
 
 /* Signed is not known: it counts what the hub says that it has in use. */
 static int look(void *arg, const struct hub *h, const struct config *c)
 {
 	struct behind *b = arg;
-	struct config copy = *c;
-	bool behind = bring(b->wanted, &copy) || h->config_used < c->version;
+	bool behind = (!has(b->wanted, c) || h->config_used < c->version) &&
+		      !(b->after && has(b->after, c));
 
-	crypto_wipe(&copy, sizeof(copy));
 	b->all++;
 	if (behind && b->count < BEHIND_MAX)
 		snprintf(b->names[b->count], sizeof(b->names[0]), "%s", h->name);
@@ -175,9 +186,10 @@ static int look(void *arg, const struct hub *h, const struct config *c)
 	return CTL_OK;
 }
 
-static int find_behind(const char *dir, struct wanted *w, struct behind *ret)
+static int find_behind(const char *dir, struct wanted *w, struct wanted *after,
+		       struct behind *ret)
 {
-	*ret = (struct behind){ .wanted = w };
+	*ret = (struct behind){ .wanted = w, .after = after };
 	return ctl_fleet_each(dir, look, ret);
 }
 
@@ -190,15 +202,15 @@ static void print_names(FILE *to, const struct behind *b)
 	fputc('\n', to);
 }
 
-/* A hub that was not told would take nobody for the clinic. */
-static int check_known(const struct args *a, const char *risk)
+/* A hub that was not told would take nobody for the clinic. after: as struct behind. */
+static int check_known(const struct args *a, const char *risk, struct wanted *after)
 {
 	struct wanted w = { 0 };
 	struct behind b = { .count = 0 };
 	int r = load_wanted(a->dir, &w);
 
 	if (r == CTL_OK)
-		r = find_behind(a->dir, &w, &b);
+		r = find_behind(a->dir, &w, after, &b);
 	if (r != CTL_OK || b.count == 0)
 		return r;
 	fprintf(stderr,
@@ -356,15 +368,15 @@ static int drop_root(const struct args *a)
 			"keys drop: there is no key of before; 'clinicctl keys "
 			"show %s' says how far each change is",
 			a->dir);
-	r = check_known(a, "they have the root before only");
+	r = load_wanted(a->dir, &w);
+	w.root.only = true;
+	if (r == CTL_OK)
+		r = check_known(a, "they have the root before only", &w);
 	if (r == CTL_OK)
 		r = ctl_root_unrenewed(a->dir, a->anyway);
 	if (r == CTL_OK)
-		r = load_wanted(a->dir, &w);
-	if (r != CTL_OK)
-		return r;
-	w.root.only = true;
-	r = sync_fleet(a->dir, &w);
+		r = sync_fleet(a->dir, &w);
+	FAILPOINT("clinicctl.keys.told");
 	if (r == CTL_OK)
 		r = done(root_change_drop(a->dir, why), why);
 	if (r == CTL_OK)
@@ -385,7 +397,7 @@ static int use(const struct args *a)
 		return use_root(a);
 	if (a->what == WHAT_SERVER &&
 	    keyring_step(a->dir, KEYRING_SERVER) == KEYRING_ANNOUNCED)
-		r = check_known(a, "they would not find the clinic any more");
+		r = check_known(a, "they would not find the clinic any more", NULL);
 	if (r != CTL_OK)
 		return r;
 	r = a->what == WHAT_SEAL ? keyring_seal_use(a->dir, why)
@@ -440,12 +452,22 @@ static int check_old_ca(const struct args *a)
 			    days, OLD_CA_DAYS);
 }
 
+static int drop_server(const struct args *a)
+{
+	struct wanted w = { 0 };
+	int r = load_wanted(a->dir, &w);
+
+	w.count = 1;
+	if (r == CTL_OK)
+		r = check_known(a, "they would not find the clinic any more", &w);
+	return r == CTL_OK ? sync_fleet(a->dir, &w) : r;
+}
+
 /* Hubs first: the file is what says that they may still know the key. */
 static int drop(const struct args *a)
 {
 	char why[FOLDER_WHY_MAX];
-	struct wanted w = { 0 };
-	int r = CTL_OK;
+	int r;
 
 	if (a->what == WHAT_ROOT)
 		return drop_root(a);
@@ -462,13 +484,8 @@ static int drop(const struct args *a)
 	if (a->what == WHAT_ENROL)
 		r = check_old_ca(a);
 	else
-		r = check_known(a, "they would not find the clinic any more");
-	if (r == CTL_OK && a->what == WHAT_SERVER)
-		r = load_wanted(a->dir, &w);
-	if (r == CTL_OK && a->what == WHAT_SERVER) {
-		w.count = 1;
-		r = sync_fleet(a->dir, &w);
-	}
+		r = drop_server(a);
+	FAILPOINT("clinicctl.keys.told");
 	if (r == CTL_OK)
 		r = done(keyring_drop(a->dir, (enum keyring_pair)a->what, why), why);
 	if (r == CTL_OK)
@@ -568,7 +585,7 @@ static int show(const struct args *a)
 	int r = load_wanted(a->dir, &w);
 
 	if (r == CTL_OK)
-		r = find_behind(a->dir, &w, &b);
+		r = find_behind(a->dir, &w, NULL, &b);
 	if (r == CTL_OK && a->json)
 		print_json(a, &w, &b);
 	else if (r == CTL_OK)

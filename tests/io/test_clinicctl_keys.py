@@ -143,6 +143,23 @@ class Server(Clinic):
         self.ctl(0, "keys", "next", self.dir, "server")
         self.assertEqual(len(self.pins()), 2)
 
+    def test_drop_cut_short(self):
+        """Hubs that a run before has told already are not asked once more: 'do the same again' is enough."""
+        for what in ("server", "root"):
+            self.ctl(0, "keys", "next", self.dir, what)
+            self.ctl(0, "keys", "use", self.dir, what, "--anyway")
+            self.assertIn("have not said", self.ctl(1, "keys", "drop", self.dir, what).stderr)
+            self.assertTrue(self.killed("clinicctl.keys.told", "keys", "drop", self.dir, what, "--anyway"))
+            self.assertEqual(self.show()[what]["state"], "used")
+            version = self.config()["version"]
+            again = self.ctl(0 if what == "server" else 1, "keys", "drop", self.dir, what)
+            self.assertNotIn("have not said", again.stderr)
+            if what == "root":  # another question, of the certificate of a hub that was added by hand
+                self.assertIn("certificate of: kitchen", again.stderr)
+                self.ctl(0, "keys", "drop", self.dir, what, "--anyway")
+            self.assertEqual((self.show()[what]["state"], self.config()["version"]), ("one", version))
+            self.assertEqual(self.show()["behind_names"], ["kitchen"])  # it has said nothing yet
+
     def test_usage(self):
         for args in ((), ("look",), ("show",), ("next", self.dir), ("next", self.dir, "colour"), ("use", self.dir, "seal", "more"),
                      ("show", self.dir, "--colour"), ("back", self.dir, "seal"), ("drop", self.dir, "seal")):
