@@ -336,12 +336,13 @@ static int list(int argc, char **argv)
 	return CTL_OK;
 }
 
-static int remove_locked(const struct args *a, struct store *store)
+static int remove_locked(const struct args *a, struct store *store,
+			 unsigned *ret_withdrawn)
 {
 	int r = store_begin(store);
 
 	if (r == 0)
-		r = store_signer_remove(store, a->name, ctl_now_ms());
+		r = store_signer_remove(store, a->name, ctl_now_ms(), ret_withdrawn);
 	if (r == 0)
 		r = store_commit(store);
 	store_rollback(store);
@@ -352,6 +353,7 @@ static int remove_locked(const struct args *a, struct store *store)
 
 static int remove_signer(int argc, char **argv)
 {
+	unsigned withdrawn = 0;
 	struct store *store;
 	struct args a;
 	int r = parse(argc, argv, 2, &a);
@@ -360,19 +362,25 @@ static int remove_signer(int argc, char **argv)
 		r = open_store(&a, &store);
 	if (r != CTL_OK)
 		return r;
-	r = remove_locked(&a, store);
+	r = remove_locked(&a, store, &withdrawn);
 	store_close(store);
 	if (r == CTL_OK && a.json) {
 		cJSON *o = json_object();
 
 		json_text(o, "name", a.name);
 		json_bool(o, "removed", true);
+		json_uint(o, "orders_withdrawn", withdrawn);
 		json_print(o);
-	} else if (r == CTL_OK)
+	} else if (r == CTL_OK) {
 		printf("'%s' signs nothing more here. A hub obeys that key until it has "
 		       "a "
 		       "new configuration:\n'clinicctl signer give %s HUB', for each.\n",
 		       a.name, a.dir);
+		if (withdrawn > 0)
+			printf("Orders of that signature that no hub had answered: %u. "
+			       "They are not sent any more.\n",
+			       withdrawn);
+	}
 	return r;
 }
 

@@ -66,14 +66,41 @@ int store_signer_add(struct store *s, struct signer_row *row)
 	return sql_finish(&q);
 }
 
+/* One that is on its way is not called back: what the hub says of it takes the place of this. */
+static int withdraw_orders(struct store *s, uint32_t person, int64_t now_ms,
+			   unsigned *ret)
+{
+	struct sql_query q;
+	unsigned n = 0;
+	int r;
+
+	sql_start(s->db, &q,
+		  "UPDATE hub_order SET result = ?2, result_ms = ?3"
+		  " WHERE (person = ?1 OR person_2 = ?1) AND result = 0"
+		  " AND not_after_s >= ?4 RETURNING counter");
+	sql_bind_int(&q, 1, person);
+	sql_bind_int(&q, 2, COMMAND_WITHDRAWN);
+	sql_bind_int(&q, 3, now_ms);
+	sql_bind_int(&q, 4, now_ms / 1000);
+	while (sql_row(&q))
+		n++;
+	r = sql_end(&q);
+	if (r == 0)
+		*ret = n;
+	return r;
+}
+
 /* His name stays with his orders; another may have it afterwards. */
-int store_signer_remove(struct store *s, const char *name, int64_t now_ms)
+int store_signer_remove(struct store *s, const char *name, int64_t now_ms,
+			unsigned *ret_withdrawn)
 {
 	struct signer_row row = { 0 };
 	char kept[SIGNER_NAME_MAX + 32];
 	struct sql_query q;
 	int r = store_signer_by_name(s, name, &row);
 
+	if (r == 0)
+		r = withdraw_orders(s, row.signer.person, now_ms, ret_withdrawn);
 	if (r < 0)
 		return r;
 	snprintf(kept, sizeof(kept), "%s (removed, %u)", row.name, row.signer.person);

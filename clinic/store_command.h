@@ -26,8 +26,16 @@ struct signer_row {
 
 /* store_signer_add - the number of the person is given here. Returns also -EEXIST (name or key), -ENOSPC (SIGNERS_MAX). */
 int store_signer_add(struct store *s, struct signer_row *row);
-/* store_signer_remove - no config that is signed from now on has him. -ENOENT: there is none of this name. */
-int store_signer_remove(struct store *s, const char *name, int64_t now_ms);
+/*
+ * store_signer_remove - no config that is signed from now on has him, and no hub gets an order of his that it has not answered: he is
+ * removed because his key is in other hands, maybe, and a hub obeys it until its next config.
+ *
+ * ret_withdrawn   how many orders that is; only on success
+ *
+ * Returns 0, or an error of store.h; -ENOENT: there is none of this name.
+ */
+int store_signer_remove(struct store *s, const char *name, int64_t now_ms,
+			unsigned *ret_withdrawn);
 /* By name, or by number; -ENOENT. */
 int store_signer_by_name(struct store *s, const char *name, struct signer_row *ret);
 int store_signer_by_person(struct store *s, uint32_t person, struct signer_row *ret);

@@ -265,6 +265,9 @@ const char *command_result_text(enum command_result r)
 	case COMMAND_RETIRING: return "the hub is being retired";
 	case COMMAND_NOT_CLEAN:
 		return "two clean measurements, ten minutes apart, are missing";
+	case COMMAND_WITHDRAWN:
+		return "not sent: somebody who had signed it was removed from the "
+		       "signers";
 	case COMMAND_RESULT_LAST: break;
 	}
 	return "for a reason that this program does not know";

@@ -131,6 +131,8 @@ enum command_result {
 	COMMAND_TOO_EARLY = 28,	     /* not long enough locked */
 	COMMAND_RETIRING = 29,	     /* it is retired, or about to be */
 	COMMAND_NOT_CLEAN = 30, /* a measurement locked it: two clean ones are missing */
+	COMMAND_WITHDRAWN =
+		62, /* no hub's answer: its clinic does not send it, a signer of it was removed */
 	COMMAND_RESULT_LAST = 63,
 };
 

@@ -147,6 +147,20 @@ class Orders(Clinic):
         self.assertIn("does not know you", self.order(self.tom, "test", "tech", want=1))
         self.assertEqual(self.orders(), [])
 
+    def test_orders_of_who_was_removed(self):
+        """What a stolen key has signed goes to no hub once it is known as stolen, and nobody is led to sign it, too."""
+        self.order(self.tom, "lock", "tech", "--level", "3")
+        self.order(self.tom, "reboot", "tech")
+        self.order(self.tom, "lock", "tech", "--level", "3")
+        self.ctl(0, "command", "sign", self.ann, "kitchen", 3, "--as", "doc")
+        self.order(self.ann, "lock", "doc")
+        done = json.loads(self.ctl(0, "signer", "remove", self.dir, "tech", "--json").stdout)
+        self.assertEqual(done["orders_withdrawn"], 3)
+        self.assertEqual([o["state"] for o in self.orders()], ["refused"] * 3 + ["waits-for-hub"])
+        self.assertIn("was removed from the signers", self.ctl(0, "command", "list", self.ann, "kitchen").stdout)
+        self.assertEqual(self.waiting(self.ann), [])
+        self.assertIn("waits for no signature", self.ctl(1, "command", "sign", self.ann, "kitchen", 1, "--as", "doc").stderr)
+
     def test_brake(self):
         """After three hubs the security officer is needed, whoever asks from wherever."""
         for name in ("a", "bb", "ccc"):
