@@ -126,8 +126,8 @@ hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_consol
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-measure: what is loaded, what is exposed, what runs that should not
-measure_pure := $(addprefix hub/measure/,handing.o procfs.o survey.o)
-measure := $(measure_pure) $(addprefix hub/measure/,folder.o hardware.o scan.o seen.o texts.o) $(core) $(rt) $(crypto)
+measure_pure := $(addprefix hub/measure/,handing.o procfs.o survey.o words.o)
+measure := $(measure_pure) $(addprefix hub/measure/,drops.o folder.o hardware.o scan.o seen.o texts.o) $(core) $(rt) $(crypto)
 hub_measure := hub/measure/main.o $(measure)
 hub_measure_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
@@ -690,6 +690,7 @@ fuzz_trusted := $(hubd_parts)
 fuzz_trust_cross := $(addprefix hub/crypto/,trust_cross.o trust_sign.o) $(core) $(crypto)
 fuzz_risk := $(risk) clinic/json.o $(core) $(crypto)
 fuzz_procfs := $(measure_pure) $(core)
+fuzz_drops := hub/measure/drops.o $(measure_pure) $(core) $(rt)
 fuzz_console := $(console_pure) $(core)
 fuzz_door := $(door) coap/identity.o $(clinic)
 fuzz_reply := $(coap_pure) $(core)
@@ -709,7 +710,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs risk enrol_words trust_cross trusted fido
+FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs drops risk enrol_words trust_cross trusted fido
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)

@@ -21,6 +21,7 @@
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/measure/calls.h"
+#include "hub/measure/drops.h"
 #include "hub/measure/handing.h"
 #include "hub/measure/hardware.h"
 #include "hub/measure/scan.h"
@@ -62,6 +63,8 @@ struct measure {
 	struct handing handing;
 	struct hardware hardware;
 	struct hardware_change changed; /* since the last look */
+	struct drops drops;
+	bool has_drops;
 	struct mono give_up_at;
 };
 
@@ -305,6 +308,35 @@ static void look_at_hardware(struct measure *m)
 			m->changed.card, m->changed.boot);
 }
 
+/* Counted by the kernel, so that it is true without a second look. What was told and cannot be read is not told again: a card that
+ * fails is not an intruder. */
+static void look_at_drops(struct measure *m)
+{
+	struct survey s = { .e = &m->now };
+	uint64_t packets[DROPS_COUNTERS];
+	struct drops told;
+	int r = drops_read(m->options.run_dir, &m->drops);
+
+	m->has_drops = r == 0;
+	if (r) {
+		log_warn("drops-unread", "error=\"%s\" do=\"look at hub-drops.service\"",
+			 err_text(r));
+		return;
+	}
+	memcpy(m->drops.boot, m->now.boot, sizeof(m->drops.boot));
+	r = drops_load(m->options.state_dir, &told);
+	if (r && r != -ENOENT) {
+		log_warn("drops-told-unread",
+			 "error=\"%s\" do=\"nothing: it is counted from now on\"",
+			 err_text(r));
+		return;
+	}
+	drops_since(r ? NULL : &told, &m->drops, packets);
+	for (size_t i = 0; i < DROPS_COUNTERS; i++)
+		if (packets[i])
+			survey_dropped(&s, drops_name(i), drops_uid(i), packets[i]);
+}
+
 /* --- the snapshot --------------------------------------------------------------------------------- */
 
 /* The kernel's log, if the manager hands it over. It must not keep us waiting. */
@@ -396,6 +428,8 @@ static void finish(struct measure *m)
 	/* hubd knows of the change */
 	if (hardware_save(m->options.state_dir, &m->hardware))
 		log_warn("hardware-not-saved", "do=\"nothing: it is told again\"");
+	if (m->has_drops && drops_save(m->options.state_dir, &m->drops))
+		log_warn("drops-not-saved", "do=\"nothing: they are told again\"");
 	rt_stop(m->rt);
 }
 
@@ -426,6 +460,7 @@ static void conclude(struct measure *m)
 {
 	int r;
 
+	look_at_drops(m);
 	m->earlier = m->now; /* what the incident is of */
 	look_at_hardware(m);
 	r = sign(m);

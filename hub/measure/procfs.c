@@ -6,55 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "hub/core/hex.h"
-
-/* What is left of a line. */
-struct text {
-	const char *p, *end;
-	bool bad;
-};
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static void skip_spaces(struct text *t)
-{
-	while (t->p < t->end && is_space(*t->p))
-		t->p++;
-}
-
-/* The next word; empty and bad if there is none. */
-static struct text word(struct text *t)
-{
-	struct text w;
-
-	skip_spaces(t);
-	w = (struct text){ t->p, t->p, false };
-	while (t->p < t->end && !is_space(*t->p))
-		t->p++;
-	w.end = t->p;
-	t->bad |= w.p == w.end;
-	return w;
-}
-
-static uint64_t number(struct text *t, struct text w, unsigned base)
-{
-	uint64_t v = 0;
-
-	if (w.p == w.end || w.end - w.p > 20)
-		t->bad = true;
-	for (; w.p < w.end && !t->bad; w.p++) {
-		int digit = hex_digit(*w.p);
-
-		t->bad |= digit < 0 || (unsigned)digit >= base ||
-			  v > (UINT64_MAX - (unsigned)digit) / base;
-		if (!t->bad)
-			v = v * base + (unsigned)digit;
-	}
-	return t->bad ? 0 : v;
-}
+#include "hub/measure/words.h"
 
 static bool begins(const char *p, size_t len, const char *with)
 {
@@ -69,18 +21,6 @@ static bool cut_end(const char *p, size_t *len, const char *end)
 		return false;
 	*len -= n;
 	return true;
-}
-
-const char *procfs_line(const char **at, const char *end, size_t *ret_len)
-{
-	const char *line = *at, *stop;
-
-	if (line >= end)
-		return NULL;
-	stop = memchr(line, '\n', (size_t)(end - line));
-	*ret_len = (size_t)((stop ? stop : end) - line);
-	*at = stop ? stop + 1 : end;
-	return line;
 }
 
 /* --- maps ---------------------------------------------------------------------------------------- */
@@ -127,19 +67,19 @@ static enum mapping_kind kind_of(struct mapping *m)
 
 int procfs_mapping(const char *line, size_t len, struct mapping *ret)
 {
-	struct text t = { line, line + len, false };
-	struct text range = word(&t), mode = word(&t);
+	struct words t = { line, line + len, false };
+	struct words range = words_next(&t), mode = words_next(&t);
 	struct mapping m = { 0 };
 
-	(void)word(&t); /* offset */
-	(void)word(&t); /* device */
-	m.inode = number(&t, word(&t), 10);
+	(void)words_next(&t); /* offset */
+	(void)words_next(&t); /* device */
+	m.inode = words_number(&t, words_next(&t), 10);
 	if (t.bad || mode.end - mode.p != 4 ||
 	    !memchr(range.p, '-', (size_t)(range.end - range.p)))
 		return -EBADMSG;
 	m.writable = mode.p[1] == 'w';
 	m.executable = mode.p[2] == 'x';
-	skip_spaces(&t);
+	words_skip(&t);
 	m.path = t.p;
 	m.path_len = (size_t)(t.end - t.p);
 	m.kind = kind_of(&m);
@@ -149,7 +89,7 @@ int procfs_mapping(const char *line, size_t len, struct mapping *ret)
 
 /* --- status -------------------------------------------------------------------------------------- */
 
-static void copy_name(struct text v, char ret[static PROCFS_NAME_MAX + 1])
+static void copy_name(struct words v, char ret[static PROCFS_NAME_MAX + 1])
 {
 	size_t n = 0;
 
@@ -163,12 +103,12 @@ static void copy_name(struct text v, char ret[static PROCFS_NAME_MAX + 1])
 }
 
 /* The text behind "NAME:" and its spaces. */
-static bool value_of(const char *line, size_t len, const char *name, struct text *ret)
+static bool value_of(const char *line, size_t len, const char *name, struct words *ret)
 {
 	if (!begins(line, len, name))
 		return false;
-	*ret = (struct text){ line + strlen(name), line + len, false };
-	skip_spaces(ret);
+	*ret = (struct words){ line + strlen(name), line + len, false };
+	words_skip(ret);
 	return true;
 }
 
@@ -177,23 +117,23 @@ int procfs_status(const char *text, size_t len, struct process_status *ret)
 	struct process_status s = { .kernel = true };
 	bool uid = false, capabilities = false, bad = false;
 	const char *at = text, *line;
-	struct text v;
+	struct words v;
 	size_t n;
 
-	while ((line = procfs_line(&at, text + len, &n)) != NULL) {
+	while ((line = words_line(&at, text + len, &n)) != NULL) {
 		if (value_of(line, n, "Name:", &v)) {
 			copy_name(v, s.name);
 		} else if (value_of(line, n, "Uid:", &v)) {
-			(void)word(&v); /* real */
-			s.uid = (uint32_t)number(&v, word(&v), 10);
+			(void)words_next(&v); /* real */
+			s.uid = (uint32_t)words_number(&v, words_next(&v), 10);
 			uid = true;
 		} else if (value_of(line, n, "CapEff:", &v)) {
-			s.capabilities = number(&v, word(&v), 16);
+			s.capabilities = words_number(&v, words_next(&v), 16);
 			capabilities = true;
 		} else if (value_of(line, n, "NoNewPrivs:", &v)) {
-			s.no_new_privileges = number(&v, word(&v), 10) == 1;
+			s.no_new_privileges = words_number(&v, words_next(&v), 10) == 1;
 		} else if (value_of(line, n, "Seccomp:", &v)) {
-			s.seccomp = (uint8_t)number(&v, word(&v), 10);
+			s.seccomp = (uint8_t)words_number(&v, words_next(&v), 10);
 		} else if (begins(line, n, "VmSize:")) {
 			s.kernel = false; /* it has memory of its own */
 			continue;
@@ -213,7 +153,7 @@ int procfs_status(const char *text, size_t len, struct process_status *ret)
 enum { TCP_TIME_WAIT_STATE = 0x06, TCP_LISTEN_STATE = 0x0A };
 
 /* "0100007F:1F90": the part behind the colon. */
-static uint16_t port_of(struct text *t, struct text w)
+static uint16_t port_of(struct words *t, struct words w)
 {
 	const char *colon = memchr(w.p, ':', (size_t)(w.end - w.p));
 	uint64_t v;
@@ -223,24 +163,24 @@ static uint16_t port_of(struct text *t, struct text w)
 		return 0;
 	}
 	w.p = colon + 1;
-	v = number(t, w, 16);
+	v = words_number(t, w, 16);
 	t->bad |= v > UINT16_MAX;
 	return (uint16_t)v;
 }
 
-static int internet_socket(enum socket_table table, struct text t,
+static int internet_socket(enum socket_table table, struct words t,
 			   struct open_socket *ret)
 {
 	uint16_t port, peer;
 	uint64_t state, uid;
 
-	(void)word(&t); /* number of the line */
-	port = port_of(&t, word(&t));
-	peer = port_of(&t, word(&t));
-	state = number(&t, word(&t), 16);
+	(void)words_next(&t); /* number of the line */
+	port = port_of(&t, words_next(&t));
+	peer = port_of(&t, words_next(&t));
+	state = words_number(&t, words_next(&t), 16);
 	for (int i = 0; i < 3; i++)
-		(void)word(&t); /* queues, timer, retransmissions */
-	uid = number(&t, word(&t), 10);
+		(void)words_next(&t); /* queues, timer, retransmissions */
+	uid = words_number(&t, words_next(&t), 10);
 	if (t.bad || uid > UINT32_MAX)
 		return -EBADMSG;
 	if (peer == 0 && (table == SOCKETS_TCP ? state != TCP_LISTEN_STATE : port == 0))
@@ -251,13 +191,13 @@ static int internet_socket(enum socket_table table, struct text t,
 	return 1;
 }
 
-static int bluetooth_socket(struct text t, struct open_socket *ret)
+static int bluetooth_socket(struct words t, struct open_socket *ret)
 {
 	uint64_t uid;
 
 	for (int i = 0; i < 4; i++)
-		(void)word(&t); /* sk, references, memory read and written */
-	uid = number(&t, word(&t), 10);
+		(void)words_next(&t); /* sk, references, memory read and written */
+	uid = words_number(&t, words_next(&t), 10);
 	if (t.bad || uid > UINT32_MAX)
 		return -EBADMSG;
 	*ret = (struct open_socket){ 0, (uint32_t)uid, false };
@@ -267,9 +207,9 @@ static int bluetooth_socket(struct text t, struct open_socket *ret)
 int procfs_socket(enum socket_table table, const char *line, size_t len,
 		  struct open_socket *ret)
 {
-	struct text t = { line, line + len, false };
+	struct words t = { line, line + len, false };
 
-	skip_spaces(&t);
+	words_skip(&t);
 	if (begins(t.p, (size_t)(t.end - t.p), "sl ") ||
 	    begins(t.p, (size_t)(t.end - t.p), "sk "))
 		return 0;
@@ -279,8 +219,8 @@ int procfs_socket(enum socket_table table, const char *line, size_t len,
 
 int procfs_module(const char *line, size_t len, const char **ret)
 {
-	struct text t = { line, line + len, false };
-	struct text name = word(&t);
+	struct words t = { line, line + len, false };
+	struct words name = words_next(&t);
 
 	if (t.bad || name.end - name.p > 63)
 		return -EBADMSG;

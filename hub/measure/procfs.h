@@ -68,6 +68,3 @@ int procfs_socket(enum socket_table table, const char *line, size_t len,
 
 /* procfs_module - a line of /proc/modules: its name, borrowed, '-' never in it. Returns its length, or -EBADMSG. */
 int procfs_module(const char *line, size_t len, const char **ret);
-
-/* procfs_line - the next line of a text: *at goes behind it. Returns NULL at the end. */
-const char *procfs_line(const char **at, const char *end, size_t *ret_len);

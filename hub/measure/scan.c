@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "hub/crypto/crypto.h"
+#include "hub/measure/words.h"
 #include "hub/rt/file.h"
 
 enum {
@@ -74,7 +75,7 @@ static int each_line(struct scan *s, const char *path, line_fn *fn, unsigned arg
 		total += (size_t)n;
 		end = s->chunk + held + (size_t)n;
 		while (memchr(at, '\n', (size_t)(end - at)) &&
-		       (line = procfs_line(&at, end, &len)) != NULL) {
+		       (line = words_line(&at, end, &len)) != NULL) {
 			if (!cut)
 				fn(s, line, len, arg);
 			cut = false;

@@ -56,10 +56,17 @@ static struct evidence_finding *place(struct evidence *e, bool hub)
 	return NULL;
 }
 
+static void add(struct survey *s, const struct evidence_finding *f)
+{
+	struct evidence_finding *at = place(s->e, f->hub);
+
+	if (at)
+		*at = *f;
+}
+
 static void find(struct survey *s, enum finding_kind kind, const char *path, size_t len)
 {
 	struct evidence_finding f = { .kind = kind, .hub = s->hub, .count = 1 };
-	struct evidence_finding *at;
 
 	memcpy(f.name, s->name, sizeof(f.name));
 	copy_path(path, len, f.path);
@@ -70,9 +77,7 @@ static void find(struct survey *s, enum finding_kind kind, const char *path, siz
 			return;
 		}
 	}
-	at = place(s->e, f.hub);
-	if (at)
-		*at = f;
+	add(s, &f);
 }
 
 size_t survey_hub_findings(const struct evidence *e)
@@ -273,4 +278,17 @@ void survey_socket(struct survey *s, enum socket_table table,
 	snprintf(text, sizeof(text), "%s %s%u uid %u", table_text(table),
 		 socket->talks ? "to " : "", socket->port, socket->uid);
 	find(s, socket->talks ? FINDING_TALKS : FINDING_LISTENS, text, strlen(text));
+}
+
+void survey_dropped(struct survey *s, const char *name, uint32_t uid, uint64_t packets)
+{
+	struct evidence_finding f = { .kind = FINDING_TALKS,
+				      .hub = true,
+				      .confirmed = true };
+
+	f.count = packets < UINT32_MAX ? (uint32_t)packets : UINT32_MAX;
+	snprintf(f.name, sizeof(f.name), "%s", name);
+	snprintf(f.path, sizeof(f.path), "dropped uid %u", uid);
+	s->e->findings_seen++;
+	add(s, &f);
 }

@@ -62,6 +62,9 @@ void survey_module(struct survey *s, const char *name, size_t len,
 void survey_socket(struct survey *s, enum socket_table table,
 		   const struct open_socket *socket);
 
+/* survey_dropped - the packet filter has dropped so many packets of a user of the hub's: no second look is needed for that. */
+void survey_dropped(struct survey *s, const char *name, uint32_t uid, uint64_t packets);
+
 /* survey_hub_findings - how many are in processes of the hub's own. */
 size_t survey_hub_findings(const struct evidence *e);
 

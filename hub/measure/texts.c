@@ -16,6 +16,7 @@
 #include "hub/measure/folder.h"
 #include "hub/measure/procfs.h"
 #include "hub/measure/scan.h"
+#include "hub/measure/words.h"
 
 enum {
 	SMALL_MAX = 4096, /* of a file that says one thing */
@@ -99,7 +100,7 @@ static bool find_value(const char *buf, size_t len, const char *key, const char 
 	const char *at = buf, *line;
 	size_t n, k = strlen(key);
 
-	while ((line = procfs_line(&at, buf + len, &n)) != NULL) {
+	while ((line = words_line(&at, buf + len, &n)) != NULL) {
 		if (n < k || memcmp(line, key, k) != 0)
 			continue;
 		for (line += k, n -= k; n > 0 && strchr(" \t:", *line); line++)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hub/measure/procfs.h"
+#include "hub/measure/words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (procfs_status((const char *)data, size, &s) == 0)
 		for (const char *p = s.name; *p; p++)
 			check(*p >= ' ' && *p <= '~');
-	while ((line = procfs_line(&at, end, &len)) != NULL) {
+	while ((line = words_line(&at, end, &len)) != NULL) {
 		check(line + len <= end && !memchr(line, '\n', len));
 		check_line(line, len);
 	}

@@ -26,7 +26,7 @@ MAY_EXECUTE, EXPOSED, HUB = 1, 2, 4
 INCIDENT, STATUS, EVIDENCE, TAKEN, SNAPSHOT, SNAPSHOT_TAKEN = 0x40, 0x41, 0x60, 0x61, 0x62, 0x63
 AHEAD = 16
 CODE, SOCKET = 12, 16
-UNOWNED, CHANGED, DELETED, MEMFD, ANONYMOUS, WRITABLE, LISTENS = 1, 2, 3, 4, 5, 6, 9
+UNOWNED, CHANGED, DELETED, MEMFD, ANONYMOUS, WRITABLE, LISTENS, TALKS = 1, 2, 3, 4, 5, 6, 9, 11
 BASE, PROGRAM, LIBRARY = 0, 1, 2  # components
 folder = os.path.abspath(sys.argv[1])
 
@@ -389,6 +389,68 @@ def test_open_port(w):
     finally:
         listener.kill()
         listener.wait()
+
+
+def drop(w, **packets):
+    """The file of hub-drops.service, with so many packets of these; '_' stands for '-'."""
+    names = ('hub-ble', 'hub-store', 'hub-coap', 'hubd', 'hub-measure', 'hub-console', 'other-out', 'refused-in')
+    text = ''.join(f'\tcounter {n} {{\n\t\tpackets {packets.get(n.replace("-", "_"), 0)} bytes 1\n\t}}\n' for n in names)
+    with open(os.path.join(w.run, 'drops'), 'w', encoding='ascii') as f:
+        f.write(f'table inet hub {{\n{text}}}\n')
+
+
+def test_dropped_packets(w):
+    """T16: what a user of the hub's sent and the filter dropped, once; others' packets are not the hub's."""
+    def measured(*want):
+        e, incidents, code = w.measure()
+        expect(code, 0, 'exit')
+        expect([(f[3], f[4], f[2]) for f in e.findings if (f[0], f[1]) == (TALKS, 3)], list(want), 'findings')
+        expect([(i[0], i[2]) for i in incidents if i[0] == SOCKET], [(SOCKET, len(want))] if want else [], 'incidents')
+        expect(w.measured[1], len(want), 'findings as hubd hears of them')
+
+    drop(w, other_out=4, refused_in=7)
+    measured()
+    drop(w, hub_ble=3, hub_coap=1, other_out=5)
+    measured(('hub-ble', 'dropped uid 951', 3), ('hub-coap', 'dropped uid 953', 1))
+    drop(w, hub_ble=3, hub_coap=1)
+    measured()
+    drop(w, hub_ble=5, hub_coap=1)
+    measured(('hub-ble', 'dropped uid 951', 2))
+    drop(w, hub_ble=1)  # the filter was loaded anew
+    measured(('hub-ble', 'dropped uid 951', 1))
+    # nobody took it: it is told again
+    drop(w, hub_ble=4)
+    process = subprocess.Popen([os.path.join(folder, 'hub-measure'), '--state', w.state, '--run', w.run, '--image',
+                                w.image, '--same-user'], stderr=subprocess.DEVNULL, preexec_fn=die_with_us)
+    links, pieces = {}, {}
+    while not pieces:
+        w.serve(links, pieces, [], False)
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    for link in links.values():
+        link.close()
+    measured(('hub-ble', 'dropped uid 951', 3))
+
+
+def test_dropped_unread(w):
+    """What the filter's file does not say, and what was told and is damaged, is nobody's deed."""
+    def measured():
+        e, incidents, code = w.measure()
+        expect((code, [i for i in incidents if i[0] == SOCKET]), (0, []), 'exit and incidents')
+        clean(e)
+
+    drop(w, hub_ble=3)
+    with open(os.path.join(w.run, 'drops'), 'r+', encoding='ascii') as f:
+        f.truncate(60)
+    measured()
+    expect('drops-unread' in w.log, True, 'it says so')
+    drop(w, hub_ble=3)
+    with open(os.path.join(w.state, 'drops'), 'wb') as f:
+        f.write(b'damaged')
+    measured()
+    expect('drops-told-unread' in w.log, True, 'it says so')
+    measured()
+    expect('drops-told-unread' in w.log, False, 'it is mended')
 
 
 def test_not_taken(w):

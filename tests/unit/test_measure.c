@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "hub/core/cursor.h"
+#include "hub/measure/drops.h"
 #include "hub/measure/survey.h"
 
 static struct mapping parse(const char *line)
@@ -329,6 +330,104 @@ static void test_talkers(void)
 	}
 }
 
+/* --- what the packet filter dropped --------------------------------------------------------------- */
+
+/* As nft 1.1.3 prints it, with what others sent among the hub's. */
+#define COUNTER(name, packets)                                                           \
+	"\tcounter " name " {\n\t\tpackets " packets " bytes 77\n\t}\n"
+#define FIRST_FIVE                                                                       \
+	COUNTER("hub-ble", "3")                                                          \
+	COUNTER("hub-store", "0")                                                        \
+	COUNTER("hub-coap", "18446744073709551615")                                      \
+	COUNTER("other-out", "9") COUNTER("hubd", "0") COUNTER("hub-measure", "1")
+static const char filter[] = "table inet hub {\n" FIRST_FIVE COUNTER("hub-console", "4")
+	COUNTER("refused-in", "12") "}\n";
+
+static void test_drops(void)
+{
+	static const char *const bad[] = {
+		"",
+		"table inet hub {\n}\n",
+		FIRST_FIVE,
+		FIRST_FIVE "\tcounter hub-console {\n",
+		FIRST_FIVE COUNTER("hub-console", "-1"),
+		FIRST_FIVE COUNTER("hub-console", "18446744073709551616"),
+		FIRST_FIVE COUNTER("hub-console", ""),
+		FIRST_FIVE COUNTER("hub-consoles", "1"),
+		FIRST_FIVE COUNTER("hub-ble", "3") COUNTER("hub-console", "1"),
+		FIRST_FIVE "packets 1 bytes 1\n",
+	};
+	static const uint64_t want[DROPS_COUNTERS] = { 3, 0, UINT64_MAX, 0, 1, 4 };
+	struct drops d = { .boot = { 7 } };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		CHECK_INT(drops_parse(bad[i], strlen(bad[i]), &d), -EBADMSG);
+		CHECK_UINT(d.packets[0], 0);
+	}
+	CHECK_INT(drops_parse(filter, sizeof(filter) - 1, &d), 0);
+	CHECK_MEM(d.packets, want, sizeof(want));
+	CHECK_UINT(d.boot[0], 7);
+	CHECK_STR(drops_name(0), "hub-ble");
+	CHECK_UINT(drops_uid(DROPS_COUNTERS - 1), 956);
+}
+
+static void test_drops_since(void)
+{
+	struct drops told = { .boot = { 1 }, .packets = { 5, 5, 5 } };
+	struct drops now = { .boot = { 1 }, .packets = { 5, 7, 2 } };
+	uint64_t n[DROPS_COUNTERS];
+
+	drops_since(&told, &now, n);
+	CHECK_UINT(n[0], 0);
+	CHECK_UINT(n[1], 2);
+	CHECK_UINT(n[2], 2); /* the filter was loaded anew */
+	CHECK_UINT(n[3], 0);
+	drops_since(NULL, &now, n); /* never looked before */
+	CHECK_UINT(n[0], 5);
+	now.boot[0] = 2; /* counted from 0 since it started */
+	drops_since(&told, &now, n);
+	CHECK_UINT(n[0], 5);
+	CHECK_UINT(n[1], 7);
+}
+
+static void test_drops_bytes(void)
+{
+	struct drops d = { .boot = { 1, 2, 3 }, .packets = { 0, UINT64_MAX, 1 } }, back;
+	uint8_t buf[DROPS_BYTES_MAX];
+	int n = drops_encode(&d, buf, sizeof(buf));
+
+	CHECK(n > 0);
+	CHECK_INT(drops_decode(buf, (size_t)n, &back), 0);
+	CHECK_MEM(&back, &d, sizeof(d));
+	for (int i = 0; i < n; i++) {
+		CHECK(drops_decode(buf, (size_t)i, &back) < 0);
+		CHECK_INT(drops_encode(&d, buf, (size_t)i), -ENOSPC);
+	}
+	memset(&d.packets, 0xff, sizeof(d.packets));
+	CHECK(drops_encode(&d, buf, sizeof(buf)) > 0);
+	buf[1] = 2;
+	CHECK_INT(drops_decode(buf, sizeof(buf), &back), -ENOTSUP);
+}
+
+/* A fact at once, and never pushed out by what is found elsewhere. */
+static void test_dropped(void)
+{
+	struct survey s;
+
+	survey_begin(&s, &e, 2000000000);
+	survey_dropped(&s, "hub-ble", 951, 3);
+	survey_dropped(&s, "hub-coap", 953, UINT64_MAX);
+	CHECK_UINT(survey_hub_findings(&e), 2);
+	CHECK_INT(e.findings[0].kind, FINDING_TALKS);
+	CHECK(finding_is_socket(e.findings[0].kind));
+	CHECK(e.findings[0].confirmed);
+	CHECK_UINT(e.findings[0].count, 3);
+	CHECK_STR(e.findings[0].name, "hub-ble");
+	CHECK_STR(e.findings[0].path, "dropped uid 951");
+	CHECK_UINT(e.findings[1].count, UINT32_MAX);
+	CHECK_UINT(e.findings_seen, 2);
+}
+
 /* --- bytes --------------------------------------------------------------------------------------- */
 
 static void test_bytes(void)
@@ -394,4 +493,5 @@ static void test_largest(void)
 }
 
 TEST_MAIN("measure", test_mappings, test_garbage, test_status, test_sockets, test_image,
-	  test_survey, test_room, test_listeners, test_talkers, test_bytes, test_largest)
+	  test_survey, test_room, test_listeners, test_talkers, test_drops,
+	  test_drops_since, test_drops_bytes, test_dropped, test_bytes, test_largest)
