@@ -20,6 +20,7 @@
 #include "hub/crypto/crypto.h"
 #include "hub/hubd_inside.h"
 #include "hub/lockdown_file.h"
+#include "hub/rt/file.h"
 #include "hub/rt/log.h"
 #include "hub/rt/notify.h"
 #include "hub/rt/sandbox.h"
@@ -370,6 +371,20 @@ static void provision_level(struct hubd *h)
 			err_text(r));
 }
 
+/* Without the share the hub goes on as at level 2: that takes no reading away. Without the folder there is nothing to go on with. */
+static int open_settings(struct hubd *h)
+{
+	const char *dir = h->options.state_dir;
+	int r = settings_open(&h->settings, dir);
+
+	if (r == 0 || r == -EACCES || !file_exists(dir, "."))
+		return r;
+	log_err("engine-share",
+		"error=\"%s\" do=\"check the disk; care goes on, state.db stays closed\"",
+		err_text(r));
+	return 0;
+}
+
 static int confine(const struct options *o)
 {
 	const struct sandbox s = {
@@ -392,7 +407,7 @@ int main(int argc, char **argv)
 		      &h.options);
 	log_init("hubd");
 	if (crypto_init() || lockdown_file_renew(h.options.state_dir) ||
-	    settings_open(&h.settings, h.options.state_dir)) {
+	    open_settings(&h)) {
 		log_err("start",
 			"state=%s error=\"cannot be opened\" do=\"check that the "
 			"directory exists and is ours\"",

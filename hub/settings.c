@@ -114,12 +114,10 @@ int settings_open(struct settings *s, const char *dir)
 
 	*s = (struct settings){ .dir = dir };
 	r = open_share(s);
-	if (r)
-		return r;
 	s->loaded = read_config(s, "config.good", buf, &len, &s->config, &why) == 0;
 	s->has_proven = read_config(s, "config.proven", buf, &len, &s->proven, &why) == 0;
 	forget_foreign(s);
-	return 0;
+	return r;
 }
 
 /* From now on it is the one in use. */

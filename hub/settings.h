@@ -41,7 +41,8 @@ struct settings {
 /*
  * settings_open - the engine share (made if there is none, and no escrow of one) and config.good, if there is one.
  *
- * Returns 0, or -EIO, -EMSGSIZE (share damaged), -ENOSPC.
+ * Returns 0, or what is wrong with the share, which is not there then: -EMSGSIZE (damaged; it is never replaced), -EIO, -EACCES,
+ * -ENOSPC. The config is there all the same.
  */
 int settings_open(struct settings *s, const char *dir);
 

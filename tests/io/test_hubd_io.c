@@ -287,7 +287,9 @@ static void test_damaged_files(void)
 
 	CHECK_INT(file_replace(state_dir, "peripherals", nonsense, 3), 0);
 	CHECK_INT(file_replace(state_dir, "window", nonsense, 3), 0);
-	restart_hubd();
+	CHECK_INT(file_replace(state_dir, "engine.share", nonsense, 3), 0);
+	restart_hubd(); /* hub-ble has its config: readings are taken */
+	CHECK_INT(file_remove(state_dir, "engine.share"), 0);
 	CHECK(!heard.config.pins[1].known);
 	CHECK(file_exists(state_dir, "peripherals.bad"));
 	say(STATUS_ADAPTER, 1, 0);

@@ -141,6 +141,8 @@ static void test_damaged_share(void)
 
 	CHECK_INT(file_replace(dir, "engine.share", (const uint8_t *)"short", 5), 0);
 	CHECK_INT(settings_open(&s, dir), -EMSGSIZE); /* never replaced silently */
+	CHECK(!s.has_share);
+	CHECK(s.loaded);
 }
 
 static void test_end(void)
