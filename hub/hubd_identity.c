@@ -19,7 +19,8 @@ static const char *const files[] = { "identity.share", "identity.share.copy" };
 
 enum { FILES = sizeof(files) / sizeof(*files) };
 
-static bool read_share(struct hubd *h, const char *file)
+/* Returns whether it is there; *lost: it is not known whether it could be. */
+static bool read_share(struct hubd *h, const char *file, bool *lost)
 {
 	uint8_t share[IDENTITY_SHARE_LEN];
 	int n = file_read(h->options.state_dir, file, share, sizeof(share));
@@ -31,17 +32,24 @@ static bool read_share(struct hubd *h, const char *file)
 		log_err("identity-share", "file=%s error=\"%s\"", file,
 			err_text(n < 0 ? n : -EMSGSIZE));
 	crypto_wipe(share, sizeof(share));
+	*lost |= n < 0 && n != -ENOENT && n != -EMSGSIZE;
 	return good;
 }
 
-/* One that cannot be written is not given: hub-coap would wrap its key under what nobody knows after a power cut. */
+/*
+ * One that cannot be written is not given: hub-coap would wrap its key under what nobody knows after a power cut. One that cannot be
+ * read is not made anew: with it that key would be lost. Until it can be, hub-coap has what it has at level 3.
+ */
 void hubd_open_identity(struct hubd *h)
 {
-	bool there[FILES] = { read_share(h, files[0]), false };
+	bool lost = false;
+	bool there[FILES] = { read_share(h, files[0], &lost), false };
 	int r = 0;
 
-	there[1] = !there[0] ? read_share(h, files[1])
+	there[1] = !there[0] ? read_share(h, files[1], &lost)
 			     : file_exists(h->options.state_dir, files[1]);
+	if (!there[0] && !there[1] && lost)
+		return;
 	if (!there[0] && !there[1])
 		crypto_random(h->identity_share, sizeof(h->identity_share));
 	for (size_t i = 0; r == 0 && i < FILES; i++)
