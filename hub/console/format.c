@@ -57,6 +57,7 @@ static const char *const labels[CONSOLE_LABEL_LAST + 1] = {
 	[CONSOLE_LABEL_WRITTEN] = "records written",
 	[CONSOLE_LABEL_BYTES] = "bytes",
 	[CONSOLE_LABEL_SETTING] = "network",
+	[CONSOLE_LABEL_WINDOW] = "switch the device on: it can be paired for",
 	[CONSOLE_LABEL_CONFIRM] = "goes back unless the clinic answers within",
 };
 
@@ -167,6 +168,10 @@ static const struct {
 	[CONSOLE_WHY_OLD] = { "old-template", "ask the clinic for one that is newer" },
 	[CONSOLE_WHY_ROLE] = { "not-your-role",
 			       "ask the clinic for a token of somebody who may" },
+	[CONSOLE_WHY_PAIRED] = { "already-paired",
+				 "type 'unpair' and its 8 digits first" },
+	[CONSOLE_WHY_DEVICE] = { "no-such-device", "type 'ble list': the digits are of "
+						   "this session" },
 	[CONSOLE_WHY_NO_STICK] = { "no-stick", "plug in a USB stick with FAT or exFAT, "
 					       "type it again" },
 	[CONSOLE_WHY_STICK_FULL] = { "stick-full",

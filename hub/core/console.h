@@ -81,7 +81,8 @@ enum console_label {
 	CONSOLE_LABEL_BYTES = 43,
 	CONSOLE_LABEL_SETTING = 44, /* of the network */
 	CONSOLE_LABEL_CONFIRM = 45, /* the clinic has to answer within so long */
-	CONSOLE_LABEL_LAST = CONSOLE_LABEL_CONFIRM,
+	CONSOLE_LABEL_WINDOW = 46,  /* for pairing, open for so long */
+	CONSOLE_LABEL_LAST = CONSOLE_LABEL_WINDOW,
 };
 
 /* Our own words; their texts stand in hub/console/format.c. */
@@ -191,7 +192,10 @@ enum console_why {
 	/* of a template for the network */
 	CONSOLE_WHY_TEMPLATE = 21, /* not good: form, signature, or of another hub */
 	CONSOLE_WHY_OLD = 22,	   /* not newer than the last one */
-	CONSOLE_WHY_LAST = CONSOLE_WHY_OLD,
+	/* of pair and unpair */
+	CONSOLE_WHY_PAIRED = 23, /* it is */
+	CONSOLE_WHY_DEVICE = 24, /* none of these digits */
+	CONSOLE_WHY_LAST = CONSOLE_WHY_DEVICE,
 };
 
 /* Ends a session, or says that it ended by itself. */
