@@ -154,8 +154,8 @@ static unsigned needs(const struct console_session *s, const struct verb_row *r,
 	return r->button && !s->has_button ? 2 : n;
 }
 
-static enum console_why judge(const struct console_session *s, enum verb v, uint8_t level,
-			      struct mono now)
+enum console_why session_judge(const struct console_session *s, enum verb v,
+			       uint8_t level, struct mono now)
 {
 	const struct verb_row *r = verb_row(v);
 	unsigned n;
@@ -182,7 +182,7 @@ enum console_why session_may(struct console_session *s, enum verb v, uint8_t lev
 			     struct mono now, bool *ret_button)
 {
 	const struct verb_row *r = verb_row(v);
-	enum console_why why = judge(s, v, level, now);
+	enum console_why why = session_judge(s, v, level, now);
 
 	if (s->open)
 		s->touched = now;
@@ -199,7 +199,7 @@ enum console_why session_may(struct console_session *s, enum verb v, uint8_t lev
 bool session_lists(const struct console_session *s, enum verb v, uint8_t level,
 		   struct mono now)
 {
-	return judge(s, v, level, now) == CONSOLE_WHY_NONE;
+	return session_judge(s, v, level, now) == CONSOLE_WHY_NONE;
 }
 
 bool session_on_button(struct console_session *s, struct mono now)

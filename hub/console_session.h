@@ -79,7 +79,10 @@ enum console_why session_on_grant(struct console_session *s,
 enum console_why session_may(struct console_session *s, enum verb v, uint8_t level,
 			     struct mono now, bool *ret_button);
 
-/* session_lists - does 'help' name it? As session_may, and nothing changes. */
+/* session_judge - what session_may would say, and nothing changes: also when the button was pressed, as the level may be another. */
+enum console_why session_judge(const struct console_session *s, enum verb v,
+			       uint8_t level, struct mono now);
+/* session_lists - does 'help' name it? As session_judge. */
 bool session_lists(const struct console_session *s, enum verb v, uint8_t level,
 		   struct mono now);
 

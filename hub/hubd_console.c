@@ -298,13 +298,27 @@ static void forget_waiting(struct hubd *h)
 	explicit_bzero(&h->console.waiting, sizeof(h->console.waiting));
 }
 
+/* What waits will not be done. */
+static void refuse_waiting(struct hubd *h, enum console_why why)
+{
+	if (h->console.waiting.verb != VERB_NONE)
+		refuse(h, &h->console.waiting, why);
+	forget_waiting(h);
+}
+
 static void on_pressed(struct hubd *h)
 {
 	struct hubd_console *c = &h->console;
+	enum console_why why;
 
 	if (!session_on_button(&c->session, rt_mono()))
 		return;
-	carry_out(h, &c->waiting);
+	why = session_judge(&c->session, (enum verb)c->waiting.verb,
+			    orders_level(&h->orders), rt_mono());
+	if (why == CONSOLE_WHY_NONE)
+		carry_out(h, &c->waiting);
+	else
+		refuse(h, &c->waiting, why);
 	forget_waiting(h);
 	arm(h);
 }
@@ -346,6 +360,13 @@ static int open_button(const struct hubd *h)
 
 /* --- what happens ------------------------------------------------------------------------------------ */
 
+/* It is closed: of what waited for the button, too, nothing comes. */
+static void end_session(struct hubd *h, enum console_end e)
+{
+	tell_end(h, e);
+	refuse_waiting(h, CONSOLE_WHY_LOGIN);
+}
+
 static void on_timer(void *arg)
 {
 	struct hubd *h = arg;
@@ -353,12 +374,10 @@ static void on_timer(void *arg)
 	struct mono now = rt_mono();
 	enum console_end e = session_over(&c->session, orders_level(&h->orders), now);
 
-	if (session_button_over(&c->session, now)) {
-		refuse(h, &c->waiting, CONSOLE_WHY_BUTTON);
-		forget_waiting(h);
-	}
+	if (session_button_over(&c->session, now))
+		refuse_waiting(h, CONSOLE_WHY_BUTTON);
 	if (e != CONSOLE_END_NONE)
-		tell_end(h, e);
+		end_session(h, e);
 	tell_wrong(h);
 	if (c->reboots && mono_reached(now, c->reboot_at)) {
 		c->reboots = false;
@@ -371,9 +390,8 @@ static void on_cable(struct hubd *h, const struct msg_console_cable *m)
 {
 	enum console_end e = session_on_cable(&h->console.session, m->there, m->senses);
 
-	forget_waiting(h);
 	if (e != CONSOLE_END_NONE)
-		tell_end(h, e);
+		end_session(h, e);
 	arm(h);
 }
 

@@ -20,6 +20,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests" / "io")]
 config_io = importlib.import_module("test_config_io")
 command_io = importlib.import_module("test_command_io")
+lockdown_io = importlib.import_module("test_lockdown_io")
+sealed_io = importlib.import_module("test_sealed_io")
 from serial_line import PROMPT, Serial  # noqa: E402
 
 BAD = ("signature", "no-form", "other-hub", "any-hub", "other-epoch", "other-nonce", "unknown", "verbs", "twice")
@@ -160,6 +162,22 @@ class Wire(unittest.TestCase):
                 w.press()
             got += self.serial.prompt()
         return [text for text in got.decode().replace("\r", "").split("\n")[1:-1] if text]
+
+    def test_another_level_with_button(self):
+        """What one person may ask is not done when the hub is at level 3 by the time that the button is pressed."""
+        w, run = self.world, self.world.top / "run"
+        self.assertEqual(w.login(verbs="reboot")[-1], "OK")
+        self.serial.send(b"reboot\r")
+        self.serial.until(lambda got: b"Press the button" in got)
+        radio, measure = lockdown_io.Radio(run), sealed_io.Measure(run)
+        self.addCleanup(radio.socket.close)
+        self.addCleanup(measure.socket.close)
+        radio.break_rules()
+        measure.finds()
+        w.wait("level 3", lambda: "lockdown level=3" in w.log("hubd"))
+        w.press()
+        self.assertIn(b"NO second-person", self.serial.prompt())
+        self.assertIn("level 3 sealed", self.serial.ask("status"))
 
     def test_bad_tokens(self):
         """A-20, A-21, A-36: a used one, one for another challenge, another hub, two names for one key: refused; they delay, and count as T1."""

@@ -276,6 +276,10 @@ static void test_button(void)
 	CHECK(!session_on_button(&s, at(21 * SECOND)));
 	CHECK(session_button_over(&s, at(21 * SECOND)));
 	CHECK(!session_button_over(&s, at(21 * SECOND)));
+	/* what was asked below level 3 is judged anew when the button is pressed there */
+	CHECK_INT(session_judge(&s, VERB_REBOOT, 2, at(21 * SECOND)), CONSOLE_WHY_NONE);
+	CHECK_INT(session_judge(&s, VERB_REBOOT, 3, at(21 * SECOND)), CONSOLE_WHY_SECOND);
+	CHECK_INT(session_judge(&s, VERB_REBOOT, 4, at(21 * SECOND)), CONSOLE_WHY_LEVEL);
 	/* with the cable the wish is gone */
 	CHECK_INT(session_may(&s, VERB_REBOOT, 0, at(22 * SECOND), &button),
 		  CONSOLE_WHY_NONE);
