@@ -256,7 +256,19 @@ static void tidy(struct triggers *t, uint64_t now)
 	}
 }
 
-/* Who makes room: never what only a release ends. */
+/* The older one of two causes that are the same thing, seen by the same process: alone the other one calls for as much. */
+static size_t twin(const struct triggers *t)
+{
+	const struct trigger_bucket *b = t->held.buckets;
+
+	for (size_t i = 0; i < t->held.bucket_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (b[i].id == b[j].id && b[i].by == b[j].by)
+				return b[i].lock_epoch < b[j].lock_epoch ? i : j;
+	return BEYOND;
+}
+
+/* Who makes room: of what only a release ends nothing but a twin. */
 static size_t least(const struct triggers *t)
 {
 	size_t found = BEYOND;
@@ -268,7 +280,7 @@ static size_t least(const struct triggers *t)
 		    (found == BEYOND || b->empty_ms < t->held.buckets[found].empty_ms))
 			found = i;
 	}
-	return found;
+	return found == BEYOND ? twin(t) : found;
 }
 
 static struct trigger_bucket *find(struct triggers *t, enum trigger id, uint16_t peer,
@@ -283,7 +295,7 @@ static struct trigger_bucket *find(struct triggers *t, enum trigger id, uint16_t
 	return NULL;
 }
 
-/* Returns NULL if there is no room: then as many causes as that hold the level already. */
+/* Returns NULL if there is no room: then as many different causes as that hold the level already. */
 static struct trigger_bucket *find_or_add(struct triggers *t, enum trigger id,
 					  uint16_t peer, uint8_t by)
 {

@@ -350,6 +350,11 @@ static void test_room(void)
 	drain(2000);
 	CHECK(slow(TRIGGER_CASE));
 	CHECK_UINT(lockdown_level(&l), LOCKDOWN_QUARANTINED);
+	/* one process that fills the table with its own does not keep another one from being heard */
+	see(TRIGGER_CODE, 1, 2001);
+	CHECK(slow(TRIGGER_CASE) && slow(TRIGGER_CODE));
+	drain(2001);
+	CHECK_UINT(lockdown_level(&l), LOCKDOWN_SEALED);
 }
 
 static void test_told(void)
