@@ -13,6 +13,7 @@
 #include "clinic/hub_list.h"
 #include "clinic/keyfile.h"
 #include "clinic/root_change.h"
+#include "clinic/store_person.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 
@@ -82,27 +83,74 @@ static unsigned name_unrenewed(const char *dir, struct store *store,
 	return n;
 }
 
+struct people {
+	int64_t since_ms;
+	unsigned count;
+};
+
+/* Who asks from elsewhere has a certificate that the root itself has signed, and nothing renews it. */
+static int name_person(void *arg, const struct person *p)
+{
+	struct people *l = arg;
+
+	if (!p->has_key || p->revoked_ms != 0 || p->added_ms >= l->since_ms)
+		return 0;
+	if (l->count == 0)
+		fputs("clinicctl: the root before has signed the certificate of the "
+		      "person:",
+		      stderr);
+	if (l->count < NAMED_MAX)
+		fprintf(stderr, "%s %s", l->count ? "," : "", p->name);
+	l->count++;
+	return 0;
+}
+
+static int name_people(const char *dir, struct store *store, unsigned *ret)
+{
+	struct people l = { .since_ms = used_since_ms(dir) };
+	int r = store_person_each(store, name_person, &l);
+
+	if (l.count > NAMED_MAX)
+		fprintf(stderr, " and %u more", l.count - NAMED_MAX);
+	if (l.count)
+		fputc('\n', stderr);
+	*ret = l.count;
+	return r;
+}
+
+/* Hubs first: their certificates become new ones by waiting. */
+static int refuse_drop(unsigned hubs)
+{
+	if (hubs)
+		return ctl_complain(
+			CTL_FAILED,
+			"nothing was changed: they could not connect until they "
+			"have renewed it. Wait for that, or say --anyway");
+	return ctl_complain(CTL_FAILED,
+			    "nothing was changed: clinicd would not know them any more. "
+			    "Make each of them another folder ('person revoke', 'person "
+			    "add' with another name), or say --anyway");
+}
+
 int ctl_root_unrenewed(const char *dir, bool anyway)
 {
 	char why[FOLDER_WHY_MAX];
 	struct hub_list l = { 0 };
 	struct store *store;
-	unsigned n = 0;
+	unsigned hubs = 0, people = 0;
 	int r = folder_open_store(dir, &store, why);
 
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
 	r = hub_list_load(store, &l);
 	if (r >= 0)
-		n = name_unrenewed(dir, store, &l);
+		hubs = name_unrenewed(dir, store, &l);
+	if (r >= 0 && (hubs == 0 || anyway))
+		r = name_people(dir, store, &people);
 	hub_list_free(&l);
 	store_close(store);
 	if (r < 0)
-		return ctl_complain(CTL_FAILED, "the hubs could not be read: %s",
-				    err_text(r));
-	if (n == 0 || anyway)
-		return CTL_OK;
-	return ctl_complain(CTL_FAILED,
-			    "nothing was changed: they could not connect until they "
-			    "have renewed it. Wait for that, or say --anyway");
+		return ctl_complain(CTL_FAILED, "%s/%s could not be read: %s", dir,
+				    FILES_DB, err_text(r));
+	return hubs + people == 0 || anyway ? CTL_OK : refuse_drop(hubs);
 }

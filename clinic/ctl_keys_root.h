@@ -13,8 +13,8 @@
 int ctl_root_next(const char *dir, FILE *say);
 
 /*
- * ctl_root_unrenewed - hubs whose certificate the root before has signed itself, as 'hub add' does: they could not connect when it
- * is dropped. Returns CTL_OK if there is none, or CTL_FAILED after naming them.
+ * ctl_root_unrenewed - hubs whose certificate the root before has signed itself, as 'hub add' does, and people who ask from
+ * elsewhere: they could not connect when it is dropped. Returns CTL_OK if there is none, or CTL_FAILED after naming them.
  *
  * anyway   they are named, and CTL_OK
  */

@@ -4,8 +4,10 @@
 #include "clinic/root_change.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "clinic/files.h"
 #include "clinic/keyfile.h"
@@ -95,14 +97,28 @@ static int read_root(const char *dir, const struct set *s, struct pki_pair *ret,
 
 /* --- the certificates below it ------------------------------------------------------------------ */
 
+/* A certificate of before says by its file's time since when it is one: it is to say so afterwards, too. */
+static void keep_time(const char *dir, const char *name, const struct stat *was)
+{
+	const struct timespec times[] = { was->st_atim, was->st_mtim };
+	char path[FILES_PATH_MAX];
+
+	if (files_path(dir, name, path) == 0)
+		(void)utimensat(AT_FDCWD, path, times,
+				0); /* or it is waited for longer */
+}
+
 static int certify(const char *dir, const struct pki_pair *root, const char *key,
 		   const char *crt, const char *dns, int64_t now_ms,
 		   char why[static FOLDER_WHY_MAX])
 {
+	char path[FILES_PATH_MAX];
 	struct pki_pair pair;
+	struct stat was;
 	int r;
 
-	if (!file_exists(dir, crt) || !file_exists(dir, key))
+	if (!file_exists(dir, key) || files_path(dir, crt, path) < 0 ||
+	    stat(path, &was) != 0)
 		return 0;
 	r = folder_read_text(dir, key, pair.key, sizeof(pair.key), why);
 	if (r < 0)
@@ -114,31 +130,33 @@ static int certify(const char *dir, const struct pki_pair *root, const char *key
 			 dir, crt, err_text(r));
 	else
 		r = put(dir, crt, pair.cert, strlen(pair.cert), why);
+	if (r == 0)
+		keep_time(dir, crt, &was);
 	crypto_wipe(&pair, sizeof(pair));
 	return r;
 }
 
+/* Those before, too: hubs have certificates of the CA before for weeks. */
 static int certify_all(const char *dir, const struct pki_pair *root, int64_t now_ms,
 		       char why[static FOLDER_WHY_MAX])
 {
+	static const struct {
+		const char *key, *crt;
+		bool server;
+	} below[] = {
+		{ FILES_SERVER_KEY, FILES_SERVER_CRT, true },
+		{ "server-next.key", "server-next.crt", true },
+		{ "server-old.key", "server-old.crt", true },
+		{ FILES_ENROL_KEY, FILES_ENROL_CRT, false },
+		{ "enrol-next.key", "enrol-next.crt", false },
+		{ "enrol-old.key", "enrol-old.crt", false },
+	};
 	struct conf conf;
 	int r = folder_read_conf(dir, &conf, why);
 
-	if (r == 0)
-		r = certify(dir, root, FILES_SERVER_KEY, FILES_SERVER_CRT, conf.name,
-			    now_ms, why);
-	if (r == 0)
-		r = certify(dir, root, "server-next.key", "server-next.crt", conf.name,
-			    now_ms, why);
-	if (r == 0)
-		r = certify(dir, root, "server-old.key", "server-old.crt", conf.name,
-			    now_ms, why);
-	if (r == 0)
-		r = certify(dir, root, FILES_ENROL_KEY, FILES_ENROL_CRT, NULL, now_ms,
-			    why);
-	if (r == 0)
-		r = certify(dir, root, "enrol-next.key", "enrol-next.crt", NULL, now_ms,
-			    why);
+	for (size_t i = 0; r == 0 && i < sizeof(below) / sizeof(*below); i++)
+		r = certify(dir, root, below[i].key, below[i].crt,
+			    below[i].server ? conf.name : NULL, now_ms, why);
 	return r;
 }
 

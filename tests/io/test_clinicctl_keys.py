@@ -213,11 +213,49 @@ class Root(Clinic):
         self.add(name="hall", out=self.top / "second")
         self.assertEqual((self.top / "second/coap/root.crt").read_bytes(), (self.dir / "root.crt").read_bytes())
 
+    def test_hubs_of_the_ca_before(self):
+        """The other change is not at its end: certificates of the CA before are good for weeks, below the next root, too."""
+        self.ctl(0, "keys", "next", self.dir, "enrol")
+        self.ctl(0, "keys", "use", self.dir, "enrol")
+        key = self.files("enrol-old.key")
+        then = (self.dir / "enrol-old.crt").stat().st_mtime - 86400
+        os.utime(self.dir / "enrol-old.crt", (then, then))
+        self.ctl(0, "keys", "next", self.dir, "root")
+        self.ctl(0, "keys", "use", self.dir, "root")
+        self.assertEqual(self.files("enrol-old.key"), key)
+        subprocess.run(["openssl", "verify", "-x509_strict", "-CAfile", self.dir / "root.crt", self.dir / "enrol-old.crt"],
+                       check=True, capture_output=True)
+        self.assertIn("until 1 days ago", self.ctl(1, "keys", "drop", self.dir, "enrol").stderr)
+
     def test_there_is_none(self):
         for verb in ("use", "back"):
             self.ctl(66, "keys", verb, self.dir, "root")
         self.ctl(64, "keys", "drop", self.dir, "root")
         self.ctl(66, "keys", "next", self.top, "root")
+
+
+class People(Base):
+    """A clinic without hubs."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+
+    def test_people_elsewhere(self):
+        """The certificate of who asks from elsewhere is of the root before: 'drop' names them first."""
+        for name in ("ann", "sue"):
+            self.ctl(0, "person", "add", self.dir, name, "--role", "clinician", "--out", self.top / name, "--port", 1)
+        self.ctl(0, "person", "add", self.dir, "tom", "--role", "technician", "--login", "daemon")
+        self.ctl(0, "person", "revoke", self.dir, "sue")
+        self.ctl(0, "keys", "next", self.dir, "root")
+        self.ctl(0, "keys", "use", self.dir, "root")
+        self.ctl(0, "person", "add", self.dir, "eve", "--role", "auditor", "--out", self.top / "eve", "--port", 1)
+        refused = self.ctl(1, "keys", "drop", self.dir, "root").stderr
+        self.assertIn("certificate of the person: ann\n", refused)
+        self.assertIn("Make each of them another folder", refused)
+        said = self.ctl(0, "keys", "drop", self.dir, "root", "--anyway").stderr
+        self.assertIn("certificate of the person: ann\n", said)
+        self.assertEqual(list(self.dir.glob("root-old*")), [])
 
 
 class Enrol(Clinic):
