@@ -417,6 +417,9 @@ explore_shared := $(addprefix tests/explore/,record.o disk.o settings.o work_que
 explore_libs = $(addprefix -Wl$(comma)--wrap=,$(explore_wraps)) $(core_libs) $(rt_libs) $(db_libs)
 $(eval $(call link,tests/explore/explore,$(addprefix tests/explore/,explore.o controls.o cut.o) $(explore_shared),explore_libs))
 $(eval $(call link,tests/explore/faults,tests/explore/faults.o $(explore_shared),explore_libs))
+# what is confirmed is synced, on both sides: one run of each
+$(eval $(call link,tests/explore/test_ack_order,tests/explore/test_ack_order.o $(explore_shared) $(clinic),test_ack_order_libs))
+test_ack_order_libs = $(explore_libs) -lpq
 # power cuts below the file system, in a guest; and a hub-store with a setting changed behind its back
 block := $(addprefix tests/block/,ledger.o peers.o peers_clinic.o) $(core) $(rt) $(crypto)
 test_block_libs = $(core_libs) $(rt_libs) $(crypto_libs)
@@ -463,7 +466,7 @@ need-%:
 	$(Q)rootfs/host/need.sh $*
 
 # ---- checking -------------------------------------------------------------------------------------
-FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO)) net/test_path
+FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO)) net/test_path explore/test_ack_order
 FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io ticket_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
 FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py

@@ -19,7 +19,7 @@
  *         only. Its cause is durable before the level: a power cut between the two raises it at the next start. A cause
  *         belongs to the lock epoch in which it was seen: the release of that one ends it. What is seen while a release
  *         is being written belongs to the epoch after it, and locks anew.
- *   INV-4 Values become durable before they are confirmed: hub-store's, at every level alike.
+ *   INV-4 Values become durable before they are confirmed: hub-store's, at every level alike (tests/explore/test_ack_order.c).
  *   INV-5 Level 4 is not reachable from here: two signatures of two roles (command.h).
  *   INV-6 A release names hub, lock epoch and nonce (command.h, lockdown.h; challenger.h, token_open.h).
  *   INV-7 A cause raises the level in the turn in which it is heard; a disk that takes nothing does not keep it from that.

@@ -394,8 +394,11 @@ static void print_tally(const struct job *j, const struct tally *t, uint64_t ms)
 static long run_job(const struct job *j)
 {
 	uint64_t start = now_ms();
-	const char *wrong = cut_record(j, verbose);
+	const char *wrong;
 	struct tally t;
+
+	record_ignore_unsynced(j->control != NULL);
+	wrong = cut_record(j, verbose);
 
 	memset(shares, 0, JOBS_MAX * sizeof(*shares));
 	if (wrong) {

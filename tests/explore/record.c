@@ -43,6 +43,9 @@ static struct {
 	size_t root_len;
 	struct name names[RECORD_NAMES_MAX];
 	size_t name_count;
+	/* by number of the file: bytes; operations when the last sync brought some to the disk */
+	uint64_t unsynced[RECORD_FILES_MAX];
+	size_t synced[RECORD_FILES_MAX];
 	struct spoil spoil;
 	unsigned forgot;
 	bool moved;
@@ -144,6 +147,18 @@ static void *grow(void *p, size_t need, size_t *room, size_t size)
 	return p;
 }
 
+static void note_sync(const struct op *o)
+{
+	if (o->kind == OP_WRITE)
+		rec.unsynced[o->file] += o->len;
+	else if (o->kind == OP_SIZE)
+		rec.unsynced[o->file] += RECORD_PADDING_MAX;
+	else if (o->kind == OP_SYNC && rec.unsynced[o->file] > 0)
+		rec.synced[o->file] = rec.log->count;
+	if (o->kind == OP_SYNC || o->kind == OP_CREATE)
+		rec.unsynced[o->file] = 0;
+}
+
 static struct op *log_add(enum op_kind kind, int file)
 {
 	struct log *l = rec.log;
@@ -152,6 +167,8 @@ static struct op *log_add(enum op_kind kind, int file)
 	l->ops = grow(l->ops, l->count + 1, &l->room, sizeof(*l->ops));
 	o = &l->ops[l->count++];
 	*o = (struct op){ .kind = kind, .file = file };
+	if (kind != OP_WRITE)
+		note_sync(o);
 	return o;
 }
 
@@ -168,7 +185,47 @@ static void log_write(int file, uint64_t off, const void *bytes, size_t len)
 	o->off = off;
 	o->len = len;
 	o->at = l->used;
+	note_sync(o);
 	l->used += len;
+}
+
+/* The index of a WAL that several processes share: made anew when it is missing, nothing is promised of it. */
+static bool is_index(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 4 && strcmp(name + len - 4, "-shm") == 0;
+}
+
+static bool ignores_unsynced;
+
+void record_ignore_unsynced(bool ignore)
+{
+	ignores_unsynced = ignore;
+}
+
+const char *record_unsynced(const char *prefix)
+{
+	for (size_t i = 0; rec.log && !ignores_unsynced && i < rec.name_count; i++) {
+		const struct name *n = &rec.names[i];
+
+		if (n->file >= 0 && rec.unsynced[n->file] >= RECORD_PADDING_MAX &&
+		    !is_index(n->name) && strncmp(n->name, prefix, strlen(prefix)) == 0)
+			return n->name;
+	}
+	return NULL;
+}
+
+bool record_synced_since(const char *prefix, size_t position)
+{
+	for (size_t i = 0; rec.log && !ignores_unsynced && i < rec.name_count; i++) {
+		const struct name *n = &rec.names[i];
+
+		if (n->file >= 0 && rec.synced[n->file] > position &&
+		    strncmp(n->name, prefix, strlen(prefix)) == 0)
+			return true;
+	}
+	return !rec.log || ignores_unsynced;
 }
 
 void log_reset(struct log *l)
@@ -330,6 +387,8 @@ static void begin(struct log *l, const char *dir)
 	fds_ready = true;
 	rec.log = l;
 	rec.name_count = 0;
+	memset(rec.unsynced, 0, sizeof(rec.unsynced));
+	memset(rec.synced, 0, sizeof(rec.synced));
 	rec.root_len = strlen(dir);
 	if (rec.root_len >= ROOT_BYTES)
 		give_up("path too long");
@@ -381,6 +440,7 @@ void record_continue(struct log *l, const struct log *from, size_t point, const 
 		if (o->kind == OP_CREATE)
 			l->files = o->file + 1;
 		take_name(o);
+		note_sync(o);
 	}
 	l->bytes = grow(l->bytes, l->used, &l->size, 1);
 	memcpy(l->bytes, from->bytes, l->used);
@@ -846,10 +906,19 @@ int __wrap_mkdir(const char *path, mode_t mode)
 	return __wrap_mkdirat(AT_FDCWD, path, mode);
 }
 
+static bool is_index_of(int file)
+{
+	for (size_t i = 0; i < rec.name_count; i++)
+		if (rec.names[i].file == file)
+			return is_index(rec.names[i].name);
+	return false;
+}
+
 /* Writes through a mapping would not be seen. */
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
-	if (file_of(fd) >= 0 && (prot & PROT_WRITE) && (flags & MAP_SHARED))
+	if (file_of(fd) >= 0 && (prot & PROT_WRITE) && (flags & MAP_SHARED) &&
+	    !is_index_of(file_of(fd)))
 		give_up("a writable mapping");
 	return __real_mmap64(addr, len, prot, flags, fd, off);
 }

@@ -21,6 +21,8 @@ enum {
 	RECORD_FILES_MAX = 1024, /* in one log, also those that are gone */
 	RECORD_NAMES_MAX = 64,	 /* at one time */
 	RECORD_MARKS_MAX = 65536,
+	/* behind a commit SQLite fills up its last sector, syncs, and then ends the frame that it has begun to fill with */
+	RECORD_PADDING_MAX = 4096,
 };
 
 enum op_kind {
@@ -63,6 +65,17 @@ void record_continue(struct log *l, const struct log *from, size_t point,
 		     const char *dir);
 void record_stop(void);
 void log_reset(struct log *l); /* empty, memory is kept */
+/*
+ * record_unsynced - a file whose name begins so and which holds something that no sync has brought to the disk:
+ * RECORD_PADDING_MAX bytes or more.
+ *
+ * Of what was written since record_start. Returns its name, valid until the next call that is recorded; NULL: there is none.
+ */
+const char *record_unsynced(const char *prefix);
+/* record_synced_since - was anything written to such a file and synced after so many operations? */
+bool record_synced_since(const char *prefix, size_t position);
+/* record_ignore_unsynced - for controls that take syncs away, and are to be found by what is lost: from here on all is synced. */
+void record_ignore_unsynced(bool ignore);
 void log_free(struct log *l);
 
 /* record_mark - something was promised, or may happen from here on. Returns the number of operations so far. */

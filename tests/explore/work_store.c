@@ -9,6 +9,8 @@
  *   1. Its signature is good and every seal opens to a capture that was offered.
  *   2. No number is ever given to two bodies, no capture comes under two numbers.
  *   3. What the clinic has acknowledged, and the store has taken over, does not come again.
+ *   And to each answer to hub-ble while no call has failed (INV-4): since the capture was offered queue or spool were written and
+ *   synced, and nothing of them waits for a sync. What a file that is set aside, or made in advance, waits for is no reading.
  * And after a power cut, when all has been handed over and acknowledged:
  *   4. A capture that was told durable is at the clinic; or, without space, is one of those given up.
  *   5. Each number that was ever given is a record or a tombstone at the clinic.
@@ -94,6 +96,23 @@ static struct {
 
 /* --- what hub-store says ---------------------------------------------------------------------- */
 
+/* INV-4. */
+static void check_order(uint64_t capture, position offered)
+{
+	const char *file = record_unsynced("queue-");
+
+	file = file ? file : record_unsynced("spool-");
+	if (fault_hit())
+		return;
+	if (file)
+		hub.bad = WRONG("INV-4: capture %llu is confirmed before the sync of %s",
+				(unsigned long long)capture, file);
+	else if (!record_synced_since("queue-", offered) &&
+		 !record_synced_since("spool-", offered))
+		hub.bad = WRONG("INV-4: capture %llu is confirmed and was not written",
+				(unsigned long long)capture);
+}
+
 static void on_durable(struct world *w, const struct msg_durable *m)
 {
 	struct capture_fact *c = &w->capture[m->capture];
@@ -104,6 +123,8 @@ static void on_durable(struct world *w, const struct msg_durable *m)
 		return;
 	}
 	hub.refused |= !m->durable;
+	if (m->durable)
+		check_order(m->capture, c->offered);
 	if (m->durable && c->durable == POSITION_NEVER)
 		c->durable = position_now();
 }

@@ -157,7 +157,7 @@ static void meter_report(const uint8_t *req)
 	m.running = true;
 }
 
-/* Nothing goes that is not durable, and nothing that was there before the hub. */
+/* INV-4: nothing goes that is not durable; and nothing that was there before the hub. */
 static void meter_delete(const uint8_t *req)
 {
 	size_t kept = 0;

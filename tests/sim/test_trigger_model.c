@@ -15,8 +15,8 @@
  *   day of a release from level 3;
  *   the engine share (hub/sealing.c) is on the disk whenever the next start would be below level 3, and is not when a turn at level
  *   3 is over.
- * INV-4, 8 and 9 are not of this machine: tests/unit/test_token.c has the last, and hub/core/msg.c's parser takes no signal of
- * another form. Variants that are broken on purpose must be found.
+ * INV-4, 8 and 9 are not of this machine: tests/explore/test_ack_order.c, tests/unit/test_signed_first.c and test_msg.c, test_token.c and
+ * test_command.c have them. Variants that are broken on purpose must be found.
  */
 #include "tests/unit/test.h"
 

@@ -1070,7 +1070,7 @@ static int send_anew(void *arg)
 	return 0;
 }
 
-/* Killed between COMMIT and reply, and killed before COMMIT: sent again, stored once. */
+/* INV-4: killed between COMMIT and reply, and killed before COMMIT: sent again, stored once. */
 static void kill_at(const char *point, unsigned want_before)
 {
 	struct batch b;

@@ -211,7 +211,8 @@ static uint64_t records(struct clinic *c, unsigned home)
 
 /* --- what a group does --------------------------------------------------------------- */
 
-/* Nobody sees anything of it before; one COMMIT; each has its own answer, the second of a hub knows of the first. */
+/* INV-4: nobody sees anything of it before, and no answer is there; one COMMIT; each has its own answer, the second of a hub knows of
+ * the first. */
 static void test_together(void)
 {
 	struct clinic c, other;
