@@ -17,7 +17,14 @@
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
 
-enum { VERSION = 1, FIELDS = 4, TEXT_MAX = 512 };
+enum {
+	VERSION = 1,
+	FIELDS = 4,
+	TEXT_MAX = 512,
+	/* of a port's name, and of each of its values behind a NUL */
+	PORT_MAX = 128,
+	VALUE_MAX = (TEXT_MAX - PORT_MAX) / 3 - 1,
+};
 
 static const char file_name[] = "hardware";
 
@@ -39,14 +46,14 @@ static void add_usb(void *arg, int dir, const char *port)
 	char text[TEXT_MAX];
 	size_t len = strlen(port);
 
-	if (len > sizeof(text) / 4 || h->usb_count == HARDWARE_USB_MAX)
+	if (len > PORT_MAX || h->usb_count == HARDWARE_USB_MAX)
 		return;
 	memcpy(text, port, len);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		int n;
 
 		text[len++] = '\0';
-		n = folder_read(dir, names[i], text + len, sizeof(text) / 4);
+		n = folder_read(dir, names[i], text + len, VALUE_MAX);
 		if (n > 0)
 			len += (size_t)n;
 		else if (i == 0)

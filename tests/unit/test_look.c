@@ -36,9 +36,16 @@ static void test_locked(void)
 	CHECK_UINT(n, sizeof(want) / sizeof(*want));
 	/* a higher level begins anew, a release ends it */
 	CHECK(due_at(&l, 3, 300));
+	CHECK(due_at(&l, 3, 311));
+	/* down to 2 by a release: it goes on as before */
+	CHECK(!due_at(&l, 2, 312));
+	CHECK(due_at(&l, 2, 322));
+	CHECK(!due_at(&l, 2, 333));
 	CHECK(!due_at(&l, 0, 400));
 	CHECK(!due_at(&l, 0, 4000));
+	/* another lock */
 	CHECK(due_at(&l, 2, 4001));
+	CHECK(due_at(&l, 2, 4012));
 }
 
 TEST_MAIN("look", test_normal, test_locked)

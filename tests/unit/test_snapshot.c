@@ -278,6 +278,8 @@ static void test_long_log(void)
 	CHECK_INT(texts_take(path, path, log[0], &image, &t), 0);
 	x = named(&t, "kernel-log");
 	CHECK(x && x->cut > 0 && x->len <= SNAPSHOT_TEXT_MAX);
+	CHECK(x->bytes[0] >= '1' &&
+	      x->bytes[0] <= '9'); /* a line's begin, not its rest */
 	CHECK(says(&t, "kernel-log", "\n99 000"));
 	CHECK(!says(&t, "kernel-log", "\n1 000"));
 	CHECK_UINT(x->len + x->cut, 10 * 903 + 90 * 904);
@@ -325,9 +327,20 @@ static void test_hardware(void)
 	hardware_read(sys, proc, &now);
 	c = hardware_compare(&before, &now);
 	CHECK(c.card && c.boot);
-	/* not known is not changed */
+	/* each on its own */
+	back = now;
+	memcpy(back.boot, before.boot, sizeof(back.boot));
+	c = hardware_compare(&before, &back);
+	CHECK(c.card && !c.boot);
+	back = before;
+	memcpy(back.boot, now.boot, sizeof(back.boot));
+	c = hardware_compare(&before, &back);
+	CHECK(!c.card && c.boot);
+	/* not known is not changed, then or now */
 	now.has_card = now.has_boot = false;
 	c = hardware_compare(&before, &now);
+	CHECK(!c.card && !c.boot);
+	c = hardware_compare(&now, &before);
 	CHECK(!c.card && !c.boot);
 	n = hardware_encode(&now, buf, sizeof(buf));
 	CHECK(n > 0);
@@ -339,5 +352,32 @@ static void test_hardware(void)
 	CHECK_INT(system(cmd), 0); /* NOLINT: the same */
 }
 
-TEST_MAIN("snapshot", test_hardware, test_number, test_bytes, test_refused, test_pieces,
-	  test_handing, test_texts, test_long_log)
+/* Names and values as long as they may be, and longer. */
+static void test_long_usb(void)
+{
+	char name[160], path[240], value[300], sys[80], cmd[96];
+	struct hardware h;
+
+	make_tree();
+	(void)snprintf(sys, sizeof(sys), "%s/sys", root);
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (int len = 120; len < 136; len++) {
+		memset(name, 'n', sizeof(name));
+		for (const char *const *of =
+			     (const char *const[]){ "idVendor", "idProduct", "serial",
+						    NULL };
+		     *of; of++) {
+			(void)snprintf(path, sizeof(path), "sys/bus/usb/devices/%.*s/%s",
+				       len, name, *of);
+			put(path, value);
+		}
+	}
+	hardware_read(sys, sys, &h);
+	CHECK(h.usb_count > 1 && h.usb_count < 16);
+	(void)snprintf(cmd, sizeof(cmd), "rm -r %s", root);
+	CHECK_INT(system(cmd), 0); /* NOLINT: the same */
+}
+
+TEST_MAIN("snapshot", test_hardware, test_long_usb, test_number, test_bytes, test_refused,
+	  test_pieces, test_handing, test_texts, test_long_log)
