@@ -238,7 +238,8 @@ int store_record_each(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		      store_record_fn *fn, void *arg);
 /*
  * store_record_page - the same, only those behind (epoch, seq), at most 'most' of them; store_kind_page: of this epoch and
- * this kind.
+ * this kind, which is one of a hub's own account (reading_is_hubs): also what is held and not decided about, for that is what a
+ * decision about a sealed hub is made from.
  */
 int store_record_page(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 		      uint32_t epoch, uint64_t seq, unsigned most, store_record_fn *fn,

@@ -72,12 +72,16 @@ int store_kind_page(struct store *s, const uint8_t hub[static HUB_ID_LEN], uint3
 
 	sql_start(s->db, &q,
 		  "SELECT " RECORD_COLUMNS " FROM record WHERE hub_id = ?1"
-		  " AND epoch = ?2 AND seq > ?3 AND kind = ?4 ORDER BY seq LIMIT ?5");
+		  " AND epoch = ?2 AND seq > ?3 AND kind = ?4 UNION ALL"
+		  " SELECT " RECORD_COLUMNS " FROM quarantine WHERE hub_id = ?1"
+		  " AND epoch = ?2 AND seq > ?3 AND kind = ?4 AND reason > ?6"
+		  " AND verdict = 0 ORDER BY seq LIMIT ?5");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
 	sql_bind_int(&q, 2, epoch);
 	sql_bind_int(&q, 3, (int64_t)seq);
 	sql_bind_int(&q, 4, kind);
 	sql_bind_int(&q, 5, most);
+	sql_bind_int(&q, 6, QUARANTINE_RECOVERED);
 	return walk_records(&q, hub, fn, arg);
 }
 

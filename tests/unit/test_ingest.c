@@ -721,6 +721,53 @@ static void test_emergency(void)
 	tear_down();
 }
 
+static int note_seq(void *arg, const struct sealed *rec)
+{
+	*(uint64_t *)arg |= UINT64_C(1) << rec->record.seq;
+	return 0;
+}
+
+/* A bit for each piece of evidence, by number. */
+static uint64_t evidence(void)
+{
+	uint64_t bits = 0;
+
+	CHECK_INT(store_kind_page(t.store, t.hub.id, EPOCH, 0, READING_EVIDENCE, 10,
+				  note_seq, &bits),
+		  0);
+	return bits;
+}
+
+/* What a sealed hub says of itself is held as all else is; who decides about it must see it before. */
+static void test_evidence_of_sealed(void)
+{
+	struct held_choice c = { .verdict = HELD_DISCARDED, .journal = 1 };
+	struct held_done done;
+	struct batch b;
+
+	set_up();
+	b = empty_batch();
+	add(&b, 1, "one");
+	b.records[0].kind = READING_EVIDENCE;
+	send(&b);
+	CHECK_UINT(evidence(), 1 << 1);
+	b.flags = BATCH_SUSPECT | BATCH_SEALED;
+	b.records[0].seq = 2;
+	send(&b);
+	CHECK_UINT(t.note.held, 1);
+	CHECK_UINT(evidence(), 1 << 1 | 1 << 2);
+	release_held();
+	CHECK_UINT(evidence(), 1 << 1 | 1 << 2);
+	b.records[0].seq = 3;
+	send(&b);
+	CHECK_UINT(evidence(), 1 << 1 | 1 << 2 | 1 << 3);
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_held_settle(t.store, t.hub.id, &c, &done), 0);
+	CHECK_INT(store_commit(t.store), 0);
+	CHECK_UINT(evidence(), 1 << 1 | 1 << 2);
+	tear_down();
+}
+
 /* A locked hub is filed with its mark; a sealed one is held; both as far as they say so. */
 static void test_suspect(void)
 {
@@ -1342,23 +1389,41 @@ static void test_audit_key(void)
 int main(int argc, char **argv)
 {
 	static test_fn *const tests[] = {
-		test_stored,	      test_status,
-		test_config_version,  test_small_reply,
-		test_duplicate,	      test_conflict,
-		test_out_of_order,    test_many_islands,
-		test_tombstones,      test_record_and_tombstone,
-		test_bad_tombstone,   test_many_tombstones,
-		test_random_order,    test_foreign,
-		test_states,	      test_suspended,
-		test_suspect,	      test_emergency,
-		test_row_changes,     test_window,
-		test_bad_signature,   test_damaged,
-		test_signed_nonsense, test_largest,
-		test_behind,	      test_older,
-		test_locked,	      test_broken_store,
-		test_killed,	      test_store_files,
-		test_checkpoint,      test_checkpoint_rollback,
-		test_checkpoint_bad,  test_checkpoint_not_committed,
+		test_stored,
+		test_status,
+		test_config_version,
+		test_small_reply,
+		test_duplicate,
+		test_conflict,
+		test_out_of_order,
+		test_many_islands,
+		test_tombstones,
+		test_record_and_tombstone,
+		test_bad_tombstone,
+		test_many_tombstones,
+		test_random_order,
+		test_foreign,
+		test_states,
+		test_suspended,
+		test_suspect,
+		test_emergency,
+		test_evidence_of_sealed,
+		test_row_changes,
+		test_window,
+		test_bad_signature,
+		test_damaged,
+		test_signed_nonsense,
+		test_largest,
+		test_behind,
+		test_older,
+		test_locked,
+		test_broken_store,
+		test_killed,
+		test_store_files,
+		test_checkpoint,
+		test_checkpoint_rollback,
+		test_checkpoint_bad,
+		test_checkpoint_not_committed,
 		test_audit_key,
 	};
 
