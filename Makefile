@@ -673,6 +673,8 @@ $(foreach t,$(decoder_fuzz),$(eval fuzz_$(t) := $$(ble_pure) $$(core)))
 fuzz_bondinfo := $(bondinfo_pure) $(core)
 fuzz_config := $(core)
 fuzz_command := hub/command.o $(core)
+# with its files and a disk that fails
+fuzz_lockdown := $(hubd_parts)
 fuzz_cose := $(core)
 fuzz_fido := clinic/fido_file.o clinic/fido_talk.o clinic/talk.o $(clinic)
 fuzz_certs_only := $(core)
@@ -713,7 +715,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs drops risk enrol_words trust_cross trusted fido
+FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label lockdown msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs drops risk enrol_words trust_cross trusted fido
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)
