@@ -261,15 +261,15 @@ static bool may_say(enum role by, enum status_what what)
 	case STATUS_SIGNAL: return by == ROLE_BLE;
 	case STATUS_ANCHOR:
 	case STATUS_ENDPOINTS:
+	case STATUS_UPLINK:
 	case STATUS_PATH: return by == ROLE_COAP;
+	case STATUS_SAVED:
+	case STATUS_BLOCKED:
+	case STATUS_DELIVERED:
 	case STATUS_ESCROW:
 	case STATUS_RETIRED: return by == ROLE_STORE;
 	case STATUS_MEASURED: return false;
-	case STATUS_NONE:
-	case STATUS_SAVED:
-	case STATUS_BLOCKED:
-	case STATUS_UPLINK:
-	case STATUS_DELIVERED: break;
+	case STATUS_NONE: break;
 	}
 	return true;
 }

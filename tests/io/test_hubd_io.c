@@ -615,7 +615,7 @@ static bool is_locked(void)
 static void test_breach(void)
 {
 	CHECK(!is_locked());
-	say(STATUS_ENDPOINTS, 9, 0); /* hub-ble knows nothing of it */
+	say(STATUS_DELIVERED, 0, 7); /* hub-ble knows nothing of it */
 	UNTIL(is_locked());
 	UNTIL(file_exists(state_dir, "restart-ble"));
 	CHECK(file_is_gone(state_dir, "restart-store"));
