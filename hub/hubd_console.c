@@ -58,7 +58,7 @@ audit(struct hubd *h, enum audit_kind kind, enum audit_outcome outcome, uint64_t
 	log_info("console", "event=\"%s\" detail=\"%s\"", audit_kind_text(kind),
 		 e.detail);
 	if (c->audit_count == CONSOLE_AUDITS_MAX) {
-		c->audits_lost++; /* hub-store is away: the log says so by itself */
+		c->audits_lost++; /* hub-store is away; it hears how many they were */
 		return;
 	}
 	c->audits[c->audit_count++] = e;
@@ -469,7 +469,15 @@ void hubd_end_console(struct hubd *h)
 
 void hubd_console_on_store(struct hubd *h)
 {
+	struct hubd_console *c = &h->console;
+	uint32_t lost = c->audits_lost;
+
 	send_audits(h);
+	if (lost == 0 || c->audit_count > 0)
+		return;
+	c->audits_lost = 0;
+	audit(h, AUDIT_CONSOLE_SESSION, AUDIT_MINOR_FAILURE, lost,
+	      "%" PRIu32 " records had no place while hub-store was away", lost);
 }
 
 void hubd_console_on_status(struct hubd *h, const struct msg_status *s)

@@ -163,6 +163,16 @@ class Wire(unittest.TestCase):
             got += self.serial.prompt()
         return [text for text in got.decode().replace("\r", "").split("\n")[1:-1] if text]
 
+    def test_records_without_hub_store(self):
+        """What was done while hub-store was away is told it afterwards, and how much of it had no place."""
+        w = self.world
+        self.assertEqual(w.login(verbs="version")[-1], "OK")
+        w.kill("hub-store")
+        for _ in range(20):
+            self.assertEqual(self.serial.ask("version")[-1], "OK")
+        w.start("hub-store")
+        w.wait("it is told", lambda: any(detail == "4 records had no place while hub-store was away" for _, detail in w.audit()))
+
     def test_another_level_with_button(self):
         """What one person may ask is not done when the hub is at level 3 by the time that the button is pressed."""
         w, run = self.world, self.world.top / "run"
