@@ -56,7 +56,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
 core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o der.o enrolled.o envelope.o err.o evidence.o fido.o image.o \
-	hex.o label.o limits.o manifest.o msg.o network.o paste.o reading.o refusal.o schedule.o signer.o snapshot.o status.o ticket.o time.o token.o trust.o verbs.o)
+	hex.o kind.o label.o limits.o manifest.o msg.o network.o paste.o reading.o refusal.o schedule.o signer.o snapshot.o status.o ticket.o time.o token.o trust.o verbs.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
 rt := $(addprefix hub/rt/,clock.o failpoint.o file.o inherited.o ipc.o log.o notify.o options.o rt.o landlock.o sandbox.o sandbox_calls.o)
@@ -75,7 +75,7 @@ ble_decoders := $(addprefix ble/,bas.o bcs.o bls.o cgm.o clock.o crc.o dis.o dts
 ble_pure := $(ble_decoders) $(addprefix ble/,backlog.o bucket.o capture.o choose.o crashes.o doctor.o objects.o \
 	pairing.o pairing_answer.o pairing_window.o parting.o racp.o revive.o session.o traits.o verify.o)
 ble := $(ble_pure) $(addprefix ble/,agent.o bluez.o bluez_call.o bluez_purge.o bluez_watch.o bondlink.o bus.o devices.o \
-	devices_fence.o devices_health.o devices_info.o devices_link.o devices_memory.o devices_steps.o devices_value.o gattapp.o handover.o \
+	devices_fence.o devices_health.o devices_info.o devices_link.o devices_memory.o devices_steps.o devices_unpair.o devices_value.o gattapp.o handover.o \
 	props.o report.o) $(core) $(rt)
 hub_ble := ble/main.o $(ble)
 hub_ble_libs = $(core_libs) $(rt_libs) -lsystemd
@@ -122,7 +122,7 @@ hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
 hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o pattern.o plan.o repeat.o timefloor.o triggers.o window.o)
 hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
-hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_verbs.o hubd_enrol.o hubd_identity.o hubd_light.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
+hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_change.o hubd_console_verbs.o hubd_enrol.o hubd_identity.o hubd_light.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-measure: what is loaded, what is exposed, what runs that should not

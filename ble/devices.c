@@ -368,6 +368,7 @@ static void run(void *arg)
 		devices_tell_health(ds, i, now);
 	}
 	tell_window(ds);
+	devices_tell_unpaired(ds);
 	if (ds->stopping)
 		sooner(&next, ds->stop_by);
 	rt_timer_set(ds->timer, next);
@@ -548,6 +549,7 @@ void devices_set(struct devices *ds, const struct msg_ble_config *c)
 	}
 	pairing_set_devices(&ds->pairing, found, ds->count);
 	bluez_set_devices(ds->bluez, found, ds->count);
+	devices_unpair_again(ds);
 }
 
 static bool is_same(const struct devices *ds, const struct msg_ble_config *c)
@@ -707,6 +709,7 @@ static const struct report_handlers report_handlers = {
 	.window = on_window,
 	.test = on_test,
 	.fence = devices_on_fence,
+	.unpair = devices_on_unpair,
 };
 
 /* What the process before this one died of, if a decoder was at work. */

@@ -92,6 +92,7 @@ struct device {
 	struct device_pin pin;
 	struct peripheral who; /* with the address that counts, configured or found */
 	bool has_addr;
+	bool unpairs; /* hubd waits until its bond is gone */
 	const struct traits *traits;
 	struct session session;
 	struct clock_track clock;
@@ -192,6 +193,15 @@ void devices_set(struct devices *ds, const struct msg_ble_config *c);
 
 /* devices_fence.c. hubd asks for a step of the hand-over. */
 void devices_on_fence(void *arg, const struct msg_fence *ask);
+
+/* --- devices_unpair.c --- */
+
+/* hubd wants the bond of device 'num' gone. */
+void devices_on_unpair(void *arg, uint16_t num);
+/* After a configuration: what is under way is begun anew. */
+void devices_unpair_again(struct devices *ds);
+/* In each turn: whose bond is gone now. */
+void devices_tell_unpaired(struct devices *ds);
 /* One turn of it. Returns whether the radio shall be on. */
 bool devices_part(struct devices *ds);
 /* May devices connect? Not during a hand-over; while there is no patient only in a pairing window. */

@@ -43,7 +43,8 @@
  *   5. A bond without passkey only where the configuration says just_works.
  *   6. One operation at a time; a failing device waits 10 s, doubled up to 10 minutes.
  *   7. A bond is removed only if it was not found good, if a repair of exactly this device
- *      was ordered, or if it turned out to be another device than configured.
+ *      was ordered, or that it be forgotten (pairing_unpair), or if it turned out to be
+ *      another device than configured.
  *
  * Pure: events and 'now' in, actions out.
  */
@@ -261,6 +262,15 @@ void pairing_set_traits(struct pairing *p, size_t device, const struct traits *t
  * for a window of one device.
  */
 void pairing_on_window(struct pairing *p, const struct msg_window *w, struct mono now);
+
+/*
+ * pairing_unpair - hubd has somebody's order that the bond of this device goes; no window is needed.
+ *
+ * configured   its address is; else the one that was found is forgotten, too: PAIRING_RELEASE
+ */
+void pairing_unpair(struct pairing *p, size_t device, bool configured);
+/* pairing_is_unpaired - it has no bond, and none is being removed. */
+bool pairing_is_unpaired(const struct pairing *p, size_t device);
 
 /* Facts may be told again when nothing changed. */
 void pairing_on_facts(struct pairing *p, size_t device, struct pairing_facts facts,

@@ -71,6 +71,33 @@ void pairing_condemn(struct pairing_device *d, enum pairing_reason reason,
 	d->strength = LINK_UNKNOWN;
 }
 
+void pairing_unpair(struct pairing *p, size_t device, bool configured)
+{
+	struct pairing_device *d;
+
+	if (device >= p->count)
+		return;
+	d = &p->devices[device];
+	d->condemned = true;
+	d->finished = d->testing = d->announce = d->identified = d->proven = false;
+	d->in_window = d->forget = d->heard = false;
+	d->strength = LINK_UNKNOWN;
+	d->reason = PAIRING_REASON_NONE;
+	d->failures = 0;
+	d->not_before = d->remove_at = (struct mono){ 0 };
+	if (configured)
+		return;
+	d->has_addr = false;
+	d->adopted = true;
+}
+
+bool pairing_is_unpaired(const struct pairing *p, size_t device)
+{
+	const struct pairing_device *d = &p->devices[device];
+
+	return device < p->count && !d->condemned && !d->adopted && !d->facts.bonded;
+}
+
 /* The agent or the search could not be had: try again later, for all devices. */
 static void on_no_search(struct pairing *p, struct mono now)
 {

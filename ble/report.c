@@ -139,6 +139,8 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 		r->h.test(r->arg, &m->test);
 	else if (m->kind == MSG_FENCE)
 		r->h.fence(r->arg, &m->fence);
+	else if (m->kind == MSG_UNPAIR)
+		r->h.unpair(r->arg, m->unpair.num);
 }
 
 static void on_violation(void *arg, struct ipc *link, unsigned count)

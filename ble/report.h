@@ -18,6 +18,7 @@ struct report_handlers {
 	void (*window)(void *arg, const struct msg_window *window);
 	void (*test)(void *arg, const struct msg_test *test);
 	void (*fence)(void *arg, const struct msg_fence *fence);
+	void (*unpair)(void *arg, uint16_t num);
 };
 
 /* report_new - Returns 0 with *ret, or what ipc_connect says. h is copied. */

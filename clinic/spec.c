@@ -11,6 +11,7 @@
 
 #include "clinic/store.h"
 #include "hub/core/hex.h"
+#include "hub/core/kind.h"
 #include "hub/core/time.h"
 
 enum {
@@ -19,17 +20,6 @@ enum {
 	USER_MAX = 254,
 	OFFSET_MIN = -720,
 	OFFSET_MAX = 840,
-};
-
-static const struct {
-	const char *name;
-	enum reading_kind kind;
-} kinds[] = {
-	{ "bp", READING_BLOOD_PRESSURE },    { "weight", READING_WEIGHT },
-	{ "scale", READING_WEIGHT },	     { "glucose", READING_GLUCOSE },
-	{ "spo2", READING_OXIMETRY },	     { "temp", READING_TEMPERATURE },
-	{ "hr", READING_HEART_RATE_STREAM }, { "cgm", READING_CGM },
-	{ "ghs", READING_GENERIC },
 };
 
 static const char why_kind[] = "the kind comes first: bp, weight (or scale), glucose, "
@@ -177,13 +167,8 @@ static const char *parse_option(const char *text, bool seen[static OPTIONS],
 
 static const char *parse_kind(const char *text, struct config_device *ret)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		if (strcmp(text, kinds[i].name) == 0) {
-			ret->kind = kinds[i].kind;
-			return NULL;
-		}
-	}
-	return why_kind;
+	ret->kind = kind_named(text);
+	return ret->kind == READING_NONE ? why_kind : NULL;
 }
 
 static const char *check_device(const struct config_device *d)
@@ -216,10 +201,9 @@ int spec_parse_device(char *text, struct config_device *ret, const char **ret_wh
 
 static const char *kind_text(enum reading_kind kind)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (kinds[i].kind == kind)
-			return kinds[i].name;
-	return "?";
+	const char *name = kind_name(kind);
+
+	return name ? name : "?";
 }
 
 /* What follows the address; a serial number of 32 is the longest of it. */

@@ -105,8 +105,8 @@ static bool says_retired(const struct batch *b)
 }
 
 /*
- * What was ordered was taken back here, but the hub had come to its end before it heard of that: there is no way back from level 4,
- * and it erases itself. So its word decides, and here it is retired, too.
+ * Two people have ordered it at the hub's console; or what was ordered was taken back here, but the hub had come to its end before it
+ * heard of that: there is no way back from level 4, and it erases itself. So its word decides, and here it is retired, too.
  */
 static int follow(struct store *s, struct hub *h, const struct batch *b, int64_t now_ms)
 {
@@ -115,8 +115,8 @@ static int follow(struct store *s, struct hub *h, const struct batch *b, int64_t
 		.act = JOURNAL_RETIRE,
 		.at_ms = now_ms,
 		.who = "clinicd",
-		.why = "the hub says that it has retired: what took the "
-		       "order back came too late"
+		.why = "the hub says that it has retired: two people have "
+		       "ordered it there, or what took the order back came too late"
 	};
 	int r;
 

@@ -117,6 +117,8 @@ static void on_device(struct health_device *d, const struct msg_status *s)
 	case STATUS_ESCROW:
 	case STATUS_MEASURED:
 	case STATUS_RETIRED:
+	case STATUS_RESET_REFUSED:
+	case STATUS_UNPAIRED:
 	case STATUS_LIMITS:
 	case STATUS_WINDOW: break;
 	}

@@ -19,7 +19,11 @@
 #include "hub/rt/inherited.h"
 #include "hub/rt/log.h"
 
-enum { BUTTON_PATH_MAX = 128 };
+enum {
+	BUTTON_PATH_MAX = 128,
+	REBOOT_MS = 1000,
+	LATER_MS = 25 * 1000, /* hub-console waits a little longer */
+};
 
 /* --- the audit log -------------------------------------------------------------------------- */
 
@@ -125,6 +129,8 @@ static void arm(struct hubd *h)
 
 	if (c->reboots && c->reboot_at.ms < at.ms)
 		at = c->reboot_at;
+	if (c->later && c->later_until.ms < at.ms)
+		at = c->later_until;
 	rt_timer_set(c->timer, at);
 }
 
@@ -197,8 +203,16 @@ static void carry_out(struct hubd *h, const struct msg_console_ask *a)
 {
 	struct console_page p = begin_page(h, a->ask);
 	bool told = is_told(h, a);
-	enum console_why why = console_do(h, a, &p);
+	enum console_why why;
 
+	p.number = a->number;
+	why = console_do(h, a, &p);
+	if (why == CONSOLE_WHY_NONE && p.later) {
+		h->console.later = true;
+		h->console.later_ask = *a;
+		h->console.later_until = mono_add(rt_mono(), LATER_MS);
+		return;
+	}
 	if (told)
 		audit_verb(h, a, why);
 	end_page(&p, why);
@@ -211,6 +225,23 @@ static void refuse(struct hubd *h, const struct msg_console_ask *a, enum console
 	if (is_told(h, a))
 		audit_verb(h, a, why);
 	end_page(&p, why);
+}
+
+void console_done(struct hubd *h, enum verb v, enum console_why why)
+{
+	struct hubd_console *c = &h->console;
+
+	if (!c->later || (enum verb)c->later_ask.verb != v)
+		return;
+	c->later = false;
+	refuse(h, &c->later_ask, why);
+}
+
+void console_reboot(struct hubd *h)
+{
+	h->console.reboots = true;
+	h->console.reboot_at = mono_add(rt_mono(), REBOOT_MS);
+	arm(h);
 }
 
 static void wait_for_button(struct hubd *h, const struct msg_console_ask *a)
@@ -268,6 +299,8 @@ static void judge(struct hubd *h, const struct msg_console_ask *a)
 		session_may(&h->console.session, v, orders_level(&h->orders),
 			    h->console.asked, &button);
 
+	if (why == CONSOLE_WHY_NONE && h->console.later)
+		why = CONSOLE_WHY_BUSY;
 	if (why != CONSOLE_WHY_NONE)
 		refuse(h, a, why);
 	else if (button)
@@ -376,6 +409,8 @@ static void on_timer(void *arg)
 
 	if (session_button_over(&c->session, now))
 		refuse_waiting(h, CONSOLE_WHY_BUTTON);
+	if (c->later && mono_reached(now, c->later_until))
+		console_on_late(h, (enum verb)c->later_ask.verb);
 	if (e != CONSOLE_END_NONE)
 		end_session(h, e);
 	tell_wrong(h);
@@ -390,6 +425,7 @@ static void on_cable(struct hubd *h, const struct msg_console_cable *m)
 {
 	enum console_end e = session_on_cable(&h->console.session, m->there, m->senses);
 
+	h->console.later &= m->there; /* it goes on; nobody is told */
 	if (e != CONSOLE_END_NONE)
 		end_session(h, e);
 	arm(h);

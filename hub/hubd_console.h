@@ -13,6 +13,7 @@
 
 #include "hub/console_session.h"
 #include "hub/core/msg.h"
+#include "hub/token_open.h"
 
 struct hubd;
 
@@ -29,7 +30,12 @@ struct hubd_console {
 	struct msg_console_ask waiting;
 	struct mono asked;		/* the line that is being answered */
 	uint8_t salt[CONSOLE_SALT_LEN]; /* of the hashes of this session */
-	bool reboots;			/* once the answer is out */
+	/* the last verb's answer comes when another process has done it: until then at most */
+	bool later;
+	struct msg_console_ask later_ask;
+	struct mono later_until;
+	uint16_t unpairing; /* number of the device whose bond hub-ble removes; 0: none */
+	bool reboots;	    /* once the answer is out */
 	struct mono reboot_at;
 	/* what others told last */
 	bool store_told, uplink_told, connected, unsent_told;
@@ -47,6 +53,8 @@ struct console_page {
 	struct hubd *h;
 	struct msg m;
 	uint8_t row;
+	uint64_t number; /* argument of the verb, as hub-console says it (typed.h) */
+	bool later;	 /* it is begun: console_done follows, and the answer then */
 };
 
 /* page_row - what follows stands on a line of its own. page_add - one value. */
@@ -58,8 +66,28 @@ void page_word(struct console_page *p, enum console_label label, enum console_wo
 /* console_ended - the session is closed: nothing of it stays, and the audit log hears why. */
 void console_ended(struct hubd *h, enum console_end e);
 
+/*
+ * console_done - what was begun by this verb is done, or why not: the answer. Nothing if nobody waits for it.
+ */
+void console_done(struct hubd *h, enum verb v, enum console_why why);
+/* console_reboot - the machine starts anew when the answer is out. */
+void console_reboot(struct hubd *h);
+
+/* --- hubd_console_change.c: pair, unpair, factory-reset, retire ------------------------------ */
+
+enum console_why console_pair(struct hubd *h, struct console_page *p);
+enum console_why console_unpair(struct hubd *h, struct console_page *p);
+enum console_why console_factory_reset(struct hubd *h, struct console_page *p);
+enum console_why console_retire(struct hubd *h, struct console_page *p);
+/* console_on_late - a verb's answer did not come: what it began is not gone on with. */
+void console_on_late(struct hubd *h, enum verb v);
+
 /* --- hubd_console_verbs.c: what verbs do -------------------------------------------------- */
 
+/* console_why_of - of a token: it was no good, or what it allows could not be done. */
+enum console_why console_why_of(enum token_result r);
+/* console_device_hash - the same device has the same eight digits as long as the session lasts, and other ones in the next. */
+uint32_t console_device_hash(struct hubd *h, uint16_t num);
 /* console_offered - verbs that are built: a set of VERB_BIT. */
 uint32_t console_offered(void);
 /*

@@ -23,7 +23,6 @@ enum {
 	HASH_WORDS = 8,
 	BLE_LEVEL_LAST = 2, /* as the row of 'ble list' */
 	TEST_MS = 5 * 60 * 1000,
-	REBOOT_MS = 1000,
 };
 
 /* --- before a login ---------------------------------------------------------------------------- */
@@ -143,7 +142,7 @@ static enum console_why do_logout(struct hubd *h, struct console_page *p)
 
 /* --- tokens ------------------------------------------------------------------------------------- */
 
-static enum console_why why_of(enum token_result r)
+enum console_why console_why_of(enum token_result r)
 {
 	switch (r) {
 	case TOKEN_GOOD: return CONSOLE_WHY_NONE;
@@ -169,10 +168,21 @@ static enum console_why why_of(enum token_result r)
 	return CONSOLE_WHY_BUSY;
 }
 
+/* A verb that wants the clinic's order is granted with it only. */
+static uint32_t granted(const struct access_token *t)
+{
+	uint32_t verbs = t->verbs;
+
+	for (enum verb v = VERB_CHALLENGE; v <= VERB_LAST; v++)
+		if (verb_order_max(v) > 0 && access_token_order(t, v) == 0)
+			verbs &= ~VERB_BIT(v);
+	return verbs;
+}
+
 static struct session_grant grant_of(const struct token_grant *g)
 {
 	return (struct session_grant){
-		.verbs = g->token.verbs,
+		.verbs = granted(&g->token),
 		.seconds = g->token.seconds,
 		.technician = g->token.technician,
 		.signatures = g->count ? (uint8_t)token_signatures(g) : 1,
@@ -211,7 +221,7 @@ enum console_why console_login(struct hubd *h, const struct msg_console_ask *a,
 	if (token_result_counts(r))
 		session_on_wrong(&c->session, rt_mono());
 	if (r != TOKEN_GOOD)
-		return why_of(r);
+		return console_why_of(r);
 	grant = grant_of(&g);
 	crypto_wipe(&g, sizeof(g));
 	why = session_on_grant(&c->session, &grant, rt_mono());
@@ -227,7 +237,7 @@ enum console_why console_login(struct hubd *h, const struct msg_console_ask *a,
 
 static enum console_why do_release(struct hubd *h, struct console_page *p)
 {
-	enum console_why why = why_of(orders_release(&h->orders));
+	enum console_why why = console_why_of(orders_release(&h->orders));
 
 	hubd_arm_orders(h);
 	if (why == CONSOLE_WHY_NONE)
@@ -389,8 +399,7 @@ static enum console_why do_queue(struct hubd *h, struct console_page *p)
 
 /* --- devices ----------------------------------------------------------------------------------------- */
 
-/* The same device has the same eight digits as long as the session lasts, and other ones in the next. */
-static uint32_t device_hash(struct hubd *h, uint16_t num)
+uint32_t console_device_hash(struct hubd *h, uint16_t num)
 {
 	uint8_t in[CONSOLE_SALT_LEN + 2 + PERIPHERAL_ADDR_LEN] = { 0 }, out[SHA256_LEN];
 	struct device_pin pins[CONFIG_DEVICES_MAX];
@@ -433,7 +442,8 @@ static enum console_why do_ble_list(struct hubd *h, struct console_page *p)
 		const struct health_device *d = &h->health.now.devices[i];
 
 		page_row(p);
-		page_add(p, CONSOLE_LABEL_DEVICE, CONSOLE_HASH8, device_hash(h, d->num));
+		page_add(p, CONSOLE_LABEL_DEVICE, CONSOLE_HASH8,
+			 console_device_hash(h, d->num));
 		page_word(p, CONSOLE_LABEL_STATE,
 			  d->told ? (enum console_word)(CONSOLE_WORD_UNBONDED +
 							(unsigned)d->state)
@@ -454,7 +464,7 @@ static enum console_why do_ble_rssi(struct hubd *h, struct console_page *p)
 	for (size_t i = 0; i < h->health.now.device_count; i++) {
 		page_row(p);
 		page_add(p, CONSOLE_LABEL_DEVICE, CONSOLE_HASH8,
-			 device_hash(h, h->health.now.devices[i].num));
+			 console_device_hash(h, h->health.now.devices[i].num));
 		add_signal(p, &h->health.now.devices[i]);
 	}
 	return CONSOLE_WHY_NONE;
@@ -493,8 +503,7 @@ static enum console_why do_diagnose(struct hubd *h, struct console_page *p)
 static enum console_why do_reboot(struct hubd *h, struct console_page *p)
 {
 	(void)p;
-	h->console.reboots = true;
-	h->console.reboot_at = mono_add(rt_mono(), REBOOT_MS);
+	console_reboot(h);
 	return CONSOLE_WHY_NONE;
 }
 
@@ -504,14 +513,26 @@ static const struct {
 	enum verb verb;
 	verb_fn *fn;
 } table[] = {
-	{ VERB_CHALLENGE, do_challenge }, { VERB_STATUS, do_status },
-	{ VERB_VERSION, do_version },	  { VERB_LEVEL, do_level },
-	{ VERB_RISK, do_risk },		  { VERB_SBOM_HASH, do_sbom_hash },
-	{ VERB_SELFTEST, do_selftest },	  { VERB_NET_CHECK, do_net_check },
-	{ VERB_BLE_LIST, do_ble_list },	  { VERB_BLE_RSSI, do_ble_rssi },
-	{ VERB_BLE_TEST, do_ble_test },	  { VERB_QUEUE, do_queue },
-	{ VERB_DIAGNOSE, do_diagnose },	  { VERB_REBOOT, do_reboot },
-	{ VERB_RELEASE, do_release },	  { VERB_LOGOUT, do_logout },
+	{ VERB_CHALLENGE, do_challenge },
+	{ VERB_STATUS, do_status },
+	{ VERB_VERSION, do_version },
+	{ VERB_LEVEL, do_level },
+	{ VERB_RISK, do_risk },
+	{ VERB_SBOM_HASH, do_sbom_hash },
+	{ VERB_SELFTEST, do_selftest },
+	{ VERB_NET_CHECK, do_net_check },
+	{ VERB_BLE_LIST, do_ble_list },
+	{ VERB_BLE_RSSI, do_ble_rssi },
+	{ VERB_BLE_TEST, do_ble_test },
+	{ VERB_QUEUE, do_queue },
+	{ VERB_DIAGNOSE, do_diagnose },
+	{ VERB_REBOOT, do_reboot },
+	{ VERB_PAIR, console_pair },
+	{ VERB_UNPAIR, console_unpair },
+	{ VERB_FACTORY_RESET, console_factory_reset },
+	{ VERB_RETIRE, console_retire },
+	{ VERB_RELEASE, do_release },
+	{ VERB_LOGOUT, do_logout },
 	{ VERB_HELP, do_help },
 };
 

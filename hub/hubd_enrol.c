@@ -71,9 +71,10 @@ void hubd_send_root(struct hubd *h)
 
 void hubd_send_leaving(struct hubd *h)
 {
+	enum command_retire how = orders_retire(&h->orders);
 	const struct msg m = { .kind = MSG_LEAVING,
-			       .leaving.leaving =
-				       orders_retire(&h->orders) != COMMAND_RETIRE_NONE };
+			       .leaving.leaving = how == COMMAND_RETIRE_DRAIN ||
+						  how == COMMAND_RETIRE_DISCARD };
 
 	hubd_send(h->coap, &m);
 }

@@ -45,7 +45,7 @@ struct hubd {
 	uint8_t identity_share[IDENTITY_SHARE_LEN];
 	int config_error;		 /* last one said, so that it is said once */
 	struct orders orders;		 /* the level of the lockdown is there */
-	enum command_retire told_retire; /* to hub-store */
+	enum command_retire told_retire; /* to hub-store and hub-coap */
 	struct mono test_until;
 	bool ends; /* the machine is to start anew */
 	struct peripherals peripherals;
@@ -162,7 +162,12 @@ void hubd_on_breach(struct hubd *h, enum role by);
 void hubd_on_good(struct hubd *h, const struct msg_status *s);
 /* Has the hub measured, if that is due now. */
 void hubd_look(struct hubd *h);
-/* hub-store has nothing more to deliver: at level 4 the machine starts anew, and is reset before any of us runs. */
+/* Whether there is an order to retire or to reset, to hub-store and hub-coap, if that has changed. */
+void hubd_tell_retire(struct hubd *h);
+/* hub-store has asked for no reset: so many are unsent. */
+void hubd_on_reset_refused(struct hubd *h, uint64_t unsent);
+/* hub-store has asked for the reset: at level 4, or when two people at the hub have ordered one, the machine starts anew, and is reset
+ * before any of us runs. */
 void hubd_on_retired(struct hubd *h);
 
 /* --- hubd_enrol.c ----------------------------------------------------------------------------- */
@@ -187,6 +192,10 @@ void hubd_console_on_store(struct hubd *h);
 void hubd_console_on_status(struct hubd *h, const struct msg_status *s);
 /* The level has changed. */
 void hubd_console_on_level(struct hubd *h);
+/* What hub-store says to a factory reset: so many are unsent; 0: it is asked for. */
+void hubd_console_on_reset(struct hubd *h, uint64_t unsent);
+/* The bond of a device is gone. */
+void hubd_console_on_unpaired(struct hubd *h, uint64_t num);
 /* The machine starts anew. */
 void hubd_reboot(struct hubd *h);
 /* Readings of this time are tests; the light says which hub it is. */

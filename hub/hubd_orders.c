@@ -64,15 +64,20 @@ static void begin_reboot(void *arg)
 	hubd_reboot(arg);
 }
 
+void hubd_tell_retire(struct hubd *h)
+{
+	if (orders_retire(&h->orders) == h->told_retire)
+		return;
+	hubd_send_config(h, h->store);
+	hubd_send_leaving(h);
+}
+
 static void tell_result(void *arg, const struct msg_command_result *r)
 {
 	struct hubd *h = arg;
 	const struct msg m = { .kind = MSG_COMMAND_RESULT, .command_result = *r };
 
-	if (orders_retire(&h->orders) != h->told_retire) {
-		hubd_send_config(h, h->store);
-		hubd_send_leaving(h);
-	}
+	hubd_tell_retire(h);
 	hubd_tell_health(h);
 	hubd_send(h->coap, &m);
 }
@@ -167,6 +172,7 @@ void hubd_on_orders_timer(void *arg)
 	struct hubd *h = arg;
 
 	orders_drain(&h->orders);
+	hubd_tell_retire(h);
 	hubd_tell_health(h);
 	hubd_arm_orders(h);
 }
@@ -185,8 +191,28 @@ void hubd_look(struct hubd *h)
 		log_err("look-file", "error=\"%s\" do=\"check the disk\"", err_text(r));
 }
 
+/* Some are still unsent: nothing of it is done. */
+static void void_reset(struct hubd *h, uint64_t unsent)
+{
+	orders_void_reset(&h->orders);
+	hubd_tell_retire(h);
+	hubd_arm_orders(h);
+	hubd_console_on_reset(h, unsent);
+}
+
+void hubd_on_reset_refused(struct hubd *h, uint64_t unsent)
+{
+	if (orders_is_resetting(&h->orders))
+		void_reset(h, unsent);
+}
+
 void hubd_on_retired(struct hubd *h)
 {
+	if (orders_is_resetting(&h->orders)) {
+		FAILPOINT("hubd.retired");
+		hubd_console_on_reset(h, 0);
+		return;
+	}
 	if (orders_level(&h->orders) < LOCKDOWN_RETIRED)
 		return;
 	log_warn("retired", "note=\"the machine starts anew, in factory state\"");

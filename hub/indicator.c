@@ -99,6 +99,8 @@ void indicator_on_status(struct indicator *i, const struct msg_status *s, struct
 	case STATUS_ESCROW:
 	case STATUS_MEASURED:
 	case STATUS_RETIRED:
+	case STATUS_RESET_REFUSED:
+	case STATUS_UNPAIRED:
 	case STATUS_LIMITS: /* see repeat.h */
 	case STATUS_WINDOW: /* hubd says itself what became of it */ break;
 	}

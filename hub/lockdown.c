@@ -2,7 +2,8 @@
  * lockdown.c - see lockdown.h.
  *
  *   IDLE   -> WRITES  a command that is taken, in lockdown_on_command; a level to be raised, in lockdown_raise, or lowered by
- *                     what was brought to the hub, in lockdown_on_token
+ *                     what was brought to the hub, in lockdown_on_token; the hub's end, in lockdown_on_retire and
+ *                     lockdown_on_reset, or that this one was refused, in lockdown_void_reset
  *   WRITES -> ACTS    both copies are durable, in lockdown_on_saved
  *   ACTS   -> WRITES  what was done once is noted as done, in next_act
  *   ACTS   -> TELLS   in next_act
@@ -22,7 +23,8 @@
  *      though its people may order it has used its counter up, too: it is not done later.
  *   4. (INV-6) A release names hub, lock epoch and nonce; the nonce dies with its use, with the lock epoch, with the process, and
  *      after a time of the machine being on.
- *   5. (INV-5) RETIRED is reached by two signatures of two roles only, LOCKDOWN_RETIRE_S later.
+ *   5. (INV-5) RETIRED is reached by two signatures of two roles only, LOCKDOWN_RETIRE_S later if they came from afar. A factory
+ *      reset of a hub that is locked takes the same two; it leaves the level as it is, for whom it does not come to pass.
  *   6. An order to retire is void with one that cancels it, which one role may give, as long as it has not taken effect.
  *   7. A disk that takes nothing cannot keep a level from being raised: it is handed out, and written when that is possible.
  */
@@ -131,7 +133,7 @@ static struct command_place place(const struct lockdown *l, int64_t utc_s)
 									: 0,
 				   .utc_s = utc_s,
 				   .level = lockdown_level(l),
-				   .retiring = lockdown_is_retiring(l),
+				   .retiring = l->held.how != COMMAND_RETIRE_NONE,
 				   .challenged = nonce_good(l),
 				   .lock_epoch = l->held.lock_epoch,
 				   .dwelt = age_ms(l) >= LOCKDOWN_DWELL_MS,
@@ -262,7 +264,7 @@ bool lockdown_dwelt(const struct lockdown *l)
 
 bool lockdown_can_release(const struct lockdown *l)
 {
-	return !busy(l) && !lockdown_is_retiring(l) &&
+	return !busy(l) && l->held.how == COMMAND_RETIRE_NONE &&
 	       lockdown_level(l) < LOCKDOWN_RETIRED;
 }
 
@@ -286,6 +288,66 @@ bool lockdown_on_token(struct lockdown *l, uint8_t level, struct mono now)
 		l->next.unsealed_ms = now.ms;
 	}
 	l->challenged = false;
+	tell(l, 0, COMMAND_NOTHING);
+	write_both(l);
+	return true;
+}
+
+/* An order to it that came from afar is done with it. */
+static void retire(struct lockdown *l)
+{
+	bool ordered = lockdown_is_retiring(l) && l->next.verb == COMMAND_RETIRE;
+
+	set_level(l, LOCKDOWN_RETIRED);
+	if (ordered)
+		l->next.result = COMMAND_DONE;
+	tell(l, ordered ? l->next.counter : 0, ordered ? COMMAND_DONE : COMMAND_NOTHING);
+}
+
+/* INV-5, whatever the caller has looked at. */
+static bool two_roles(const enum signer_role *roles, size_t count)
+{
+	return count == 2 && roles[0] != roles[1] && roles[0] != SIGNER_NONE &&
+	       roles[1] != SIGNER_NONE;
+}
+
+bool lockdown_on_retire(struct lockdown *l, enum command_retire how,
+			const enum signer_role *roles, size_t count, struct mono now)
+{
+	l->now = now;
+	if (busy(l) || lockdown_level(l) >= LOCKDOWN_RETIRED ||
+	    !two_roles(roles, count) ||
+	    (how != COMMAND_RETIRE_DRAIN && how != COMMAND_RETIRE_DISCARD))
+		return false;
+	l->next = l->held;
+	l->next.how = how;
+	l->next.retire_s = 0;
+	retire(l);
+	write_both(l);
+	return true;
+}
+
+bool lockdown_on_reset(struct lockdown *l, const enum signer_role *roles, size_t count,
+		       struct mono now)
+{
+	l->now = now;
+	if (!lockdown_can_release(l) || !two_roles(roles, count))
+		return false;
+	l->next = l->held;
+	l->next.how = COMMAND_RETIRE_RESET;
+	l->next.retire_s = 0;
+	tell(l, 0, COMMAND_NOTHING);
+	write_both(l);
+	return true;
+}
+
+bool lockdown_void_reset(struct lockdown *l, struct mono now)
+{
+	l->now = now;
+	if (busy(l) || !lockdown_is_resetting(l))
+		return false;
+	l->next = l->held;
+	l->next.how = COMMAND_RETIRE_NONE;
 	tell(l, 0, COMMAND_NOTHING);
 	write_both(l);
 	return true;
@@ -321,11 +383,7 @@ void lockdown_on_time(struct lockdown *l, int64_t utc_s, struct mono now)
 	    lockdown_level(l) >= LOCKDOWN_RETIRED)
 		return;
 	l->next = l->held;
-	set_level(l, LOCKDOWN_RETIRED);
-	if (l->next.verb == COMMAND_RETIRE) {
-		l->next.result = COMMAND_DONE;
-		tell(l, l->next.counter, COMMAND_DONE);
-	}
+	retire(l);
 	write_both(l);
 }
 
@@ -461,7 +519,12 @@ bool lockdown_command(const struct lockdown *l, uint64_t *ret_counter,
 
 bool lockdown_is_retiring(const struct lockdown *l)
 {
-	return l->held.how != COMMAND_RETIRE_NONE;
+	return l->held.how != COMMAND_RETIRE_NONE && l->held.how != COMMAND_RETIRE_RESET;
+}
+
+bool lockdown_is_resetting(const struct lockdown *l)
+{
+	return l->held.how == COMMAND_RETIRE_RESET;
 }
 
 enum command_retire lockdown_how(const struct lockdown *l)

@@ -44,8 +44,8 @@ struct lockdown_held {
 	uint64_t counter;
 	enum command_verb verb;
 	enum command_result result;
-	enum command_retire how; /* an order to retire was taken: */
-	int64_t retire_s;	 /* it takes effect then, UTC */
+	enum command_retire how; /* an order to retire was taken, or RESET: */
+	int64_t retire_s;	 /* it takes effect then, UTC; of RESET: 0 */
 	uint32_t
 		unsealed; /* lock epoch that the last release from level 3 began; 0: there was none */
 	uint64_t unsealed_ms; /* then; or the start of a boot after it */
@@ -152,11 +152,30 @@ bool lockdown_on_refused(struct lockdown *l, uint64_t counter, enum command_resu
  */
 bool lockdown_on_token(struct lockdown *l, uint8_t level, struct mono now);
 
+/*
+ * lockdown_on_retire - two people at the hub end its life at this clinic: the level is RETIRED at once, as an order to retire makes
+ * it later; one that is there takes effect with it.
+ *
+ * how     DRAIN or DISCARD
+ * roles   of those whose signatures are good
+ *
+ * Returns false if nothing can be begun now, it is retired already, or they are not two of two roles: it is as if it had not come.
+ */
+bool lockdown_on_retire(struct lockdown *l, enum command_retire how,
+			const enum signer_role *roles, size_t count, struct mono now);
+/*
+ * lockdown_on_reset - the same of a factory reset: from now on the hub is not locked against one (lockdown_file.h); the level stays.
+ * An order to retire that is there is not touched, and then this is refused. lockdown_void_reset: it does not come to it.
+ */
+bool lockdown_on_reset(struct lockdown *l, const enum signer_role *roles, size_t count,
+		       struct mono now);
+bool lockdown_void_reset(struct lockdown *l, struct mono now);
+
 /* Long enough at this level for a release? */
 bool lockdown_dwelt(const struct lockdown *l);
 /* lockdown_is_settled - nothing is being written, nor could be written last. */
 bool lockdown_is_settled(const struct lockdown *l);
-/* lockdown_can_release - nothing is being written, and no order to retire was taken. */
+/* lockdown_can_release - nothing is being written, and no order to retire or to reset was taken. */
 bool lockdown_can_release(const struct lockdown *l);
 
 /* lockdown_on_measured - what triggers_is_clean says: without it no release is taken from afar. */
@@ -195,7 +214,9 @@ uint8_t lockdown_level(const struct lockdown *l);
 bool lockdown_command(const struct lockdown *l, uint64_t *ret_counter,
 		      enum command_result *ret);
 bool lockdown_is_retiring(const struct lockdown *l);
-/* lockdown_how - what the order to retire says that becomes of what is unsent; NONE: there is no such order. */
+/* lockdown_is_resetting - two people have ordered a factory reset, and it is not done or refused yet. */
+bool lockdown_is_resetting(const struct lockdown *l);
+/* lockdown_how - what the order to retire says that becomes of what is unsent, or RESET; NONE: there is no such order. */
 enum command_retire lockdown_how(const struct lockdown *l);
 /* lockdown_challenge - what a release has to name now. Returns false if there is nothing to release. */
 bool lockdown_challenge(const struct lockdown *l, uint32_t *ret_lock_epoch,

@@ -48,7 +48,7 @@ static bool values_good(const struct lockdown_held *h)
 {
 	return h->level <= LOCKDOWN_RETIRED && h->counter <= INT64_MAX &&
 	       h->verb <= COMMAND_VERB_LAST && h->result <= COMMAND_RESULT_LAST &&
-	       h->how <= COMMAND_RETIRE_DISCARD && h->retire_s >= 0;
+	       h->how <= COMMAND_RETIRE_LAST && h->retire_s >= 0;
 }
 
 int lockdown_file_decode(const uint8_t *buf, size_t len, struct lockdown_held *ret)

@@ -8,7 +8,7 @@
  * program was of before there were levels, is not: nothing has happened to it. The third file tells them apart; it is
  * written when both copies are there, or one was found, and stays until a factory reset.
  *
- * 'lockdown-locked' says that a factory reset is not to begin: level 2 or above, and no order to retire. It is there before a
+ * 'lockdown-locked' says that a factory reset is not to begin: level 2 or above, and no order to retire or of two people at the hub to reset it. It is there before a
  * copy says so, and goes when none does; so a power cut before hub-store has heard of the level (storage/reset_rule.h) leads to
  * no reset, behind which nobody would be known who may release this hub. hub-store-reset.service looks for it.
  */
@@ -34,7 +34,7 @@ int lockdown_file_provision(const char *dir);
 
 /*
  * lockdown_file_renew - after a factory reset, when there is no engine share and no escrow of one, and before settings_open makes one: both copies at
- * NORMAL, with the next lock epoch, if one of them says that an order to retire was taken, for two people have ended what was
+ * NORMAL, with the next lock epoch, if one of them says that an order to retire or to reset was taken, for two people have ended what was
  * before. Else they stay: a reset by button does not lower the level.
  *
  * Returns 0, or an error of lockdown_file_save: nothing may go on, for nobody would do it later.

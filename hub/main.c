@@ -70,6 +70,7 @@ static void save_again(struct hubd *h)
 	fence_again(&h->fence);
 	hubd_drain_fence(h);
 	orders_again(&h->orders);
+	hubd_tell_retire(h);
 	hubd_arm_orders(h);
 }
 
@@ -227,6 +228,10 @@ static void on_status(struct hubd *h, const struct msg_status *s)
 		hubd_on_anchor(h, s);
 	else if (s->what == STATUS_RETIRED)
 		hubd_on_retired(h);
+	else if (s->what == STATUS_UNPAIRED && s->b == 1)
+		hubd_console_on_unpaired(h, s->a);
+	else if (s->what == STATUS_RESET_REFUSED)
+		hubd_on_reset_refused(h, s->a);
 	else if (s->what == STATUS_ESCROW && s->a <= UINT32_MAX)
 		(void)orders_on_kept(&h->orders, (uint32_t)s->a, s->b);
 	else if (s->what == STATUS_MEASURED)
@@ -252,6 +257,7 @@ static bool may_say(enum role by, enum status_what what)
 	case STATUS_ADAPTER:
 	case STATUS_DEVICE:
 	case STATUS_WINDOW:
+	case STATUS_UNPAIRED:
 	case STATUS_REASON:
 	case STATUS_SEEN:
 	case STATUS_READING:
@@ -267,6 +273,7 @@ static bool may_say(enum role by, enum status_what what)
 	case STATUS_BLOCKED:
 	case STATUS_DELIVERED:
 	case STATUS_ESCROW:
+	case STATUS_RESET_REFUSED:
 	case STATUS_RETIRED: return by == ROLE_STORE;
 	case STATUS_MEASURED: return false;
 	case STATUS_NONE: break;

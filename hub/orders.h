@@ -113,6 +113,20 @@ enum token_result orders_on_code(struct orders *o,
 
 /* orders_release - lower the level as the token or code says that was taken last. TOKEN_GOOD: it is done, and durable. */
 enum token_result orders_release(struct orders *o);
+/* orders_order - what the token that was taken last orders beside this verb (verb_order_max); 0: nothing, or it is over. */
+uint32_t orders_order(const struct orders *o, enum verb v);
+/*
+ * orders_retire_here - level 4 at once, as the token orders (T18, INV-5). orders_reset_here - a factory reset is ordered, durable: hub-store
+ * hears of it as orders_retire says, and answers. orders_void_reset - that was a refusal.
+ *
+ * TOKEN_GOOD, or TOKEN_NO_CHALLENGE, _SECOND_MISSING, _RETIRING, _BUSY; of a reset at level 2 and above also _NOT_CLEAN: what locked
+ * the hub would lock it again, when nobody is known who may release it.
+ */
+enum token_result orders_retire_here(struct orders *o);
+enum token_result orders_reset_here(struct orders *o);
+void orders_void_reset(struct orders *o);
+/* As lockdown_is_resetting. */
+bool orders_is_resetting(const struct orders *o);
 /* orders_forget_grant - the session is over. */
 void orders_forget_grant(struct orders *o);
 

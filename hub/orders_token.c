@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hub/crypto/crypto.h"
+#include "hub/rt/failpoint.h"
 #include "hub/rt/log.h"
 #include "hub/rt/rt.h"
 
@@ -152,6 +153,90 @@ enum token_result orders_release(struct orders *o)
 	orders_forget_grant(o);
 	orders_drain(o);
 	return lockdown_level(&o->lockdown) == to ? TOKEN_GOOD : TOKEN_BUSY;
+}
+
+/* --- the hub's end, ordered at the hub ------------------------------------------------------------ */
+
+uint32_t orders_order(const struct orders *o, enum verb v)
+{
+	const struct token_grant *g = &o->grant;
+
+	if (!o->granted || g->token.lock_epoch != lockdown_lock_epoch(&o->lockdown))
+		return 0;
+	return access_token_order(&g->token, v);
+}
+
+static enum token_result judge_end(const struct orders *o, enum verb v)
+{
+	const struct token_grant *g = &o->grant;
+
+	if (!o->granted || g->token.lock_epoch != lockdown_lock_epoch(&o->lockdown) ||
+	    !(g->token.verbs & VERB_BIT(v)))
+		return TOKEN_NO_CHALLENGE;
+	if (token_signatures(g) < 2)
+		return TOKEN_SECOND_MISSING;
+	if (lockdown_level(&o->lockdown) >= LOCKDOWN_RETIRED)
+		return TOKEN_RETIRING;
+	return lockdown_is_settled(&o->lockdown) ? TOKEN_GOOD : TOKEN_BUSY;
+}
+
+enum token_result orders_retire_here(struct orders *o)
+{
+	const struct token_grant *g = &o->grant;
+	enum token_result r = judge_end(o, VERB_RETIRE);
+	uint32_t how = orders_order(o, VERB_RETIRE);
+
+	if (r == TOKEN_GOOD && how == 0)
+		r = TOKEN_NO_CHALLENGE;
+	if (r == TOKEN_GOOD && !lockdown_on_retire(&o->lockdown, (enum command_retire)how,
+						   g->roles, g->count, rt_mono()))
+		r = TOKEN_BUSY;
+	log_warn("retire", "how=%" PRIu32 " result=%s", how, token_result_text(r));
+	if (r != TOKEN_GOOD)
+		return r;
+	orders_drain(o);
+	return lockdown_level(&o->lockdown) >= LOCKDOWN_RETIRED ? TOKEN_GOOD : TOKEN_BUSY;
+}
+
+static enum token_result judge_reset(const struct orders *o)
+{
+	enum token_result r = judge_end(o, VERB_FACTORY_RESET);
+
+	if (r != TOKEN_GOOD)
+		return r;
+	if (lockdown_how(&o->lockdown) != COMMAND_RETIRE_NONE)
+		return TOKEN_RETIRING;
+	return lockdown_level(&o->lockdown) >= LOCKDOWN_QUARANTINED &&
+			       !triggers_is_clean(&o->triggers, 1)
+		       ? TOKEN_NOT_CLEAN
+		       : TOKEN_GOOD;
+}
+
+enum token_result orders_reset_here(struct orders *o)
+{
+	const struct token_grant *g = &o->grant;
+	enum token_result r = judge_reset(o);
+
+	if (r == TOKEN_GOOD &&
+	    !lockdown_on_reset(&o->lockdown, g->roles, g->count, rt_mono()))
+		r = TOKEN_BUSY;
+	log_warn("reset-ordered", "result=%s", token_result_text(r));
+	if (r != TOKEN_GOOD)
+		return r;
+	orders_drain(o);
+	FAILPOINT("hubd.reset.ordered");
+	return orders_is_resetting(o) ? TOKEN_GOOD : TOKEN_BUSY;
+}
+
+void orders_void_reset(struct orders *o)
+{
+	if (lockdown_void_reset(&o->lockdown, rt_mono()))
+		orders_drain(o);
+}
+
+bool orders_is_resetting(const struct orders *o)
+{
+	return lockdown_is_resetting(&o->lockdown);
 }
 
 void orders_forget_grant(struct orders *o)

@@ -333,6 +333,18 @@ int peripherals_note(struct peripherals *p, const struct config *c,
 	return r < 0 ? r : 1;
 }
 
+int peripherals_forget(struct peripherals *p, uint16_t num)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->entries[i].num != num)
+			p->entries[kept++] = p->entries[i];
+	p->unsaved |= kept < p->count;
+	p->count = kept;
+	return peripherals_save(p);
+}
+
 void peripherals_assign(struct peripherals *p, const struct config *c)
 {
 	if (p->epoch == c->epoch && p->assignment == c->assignment)

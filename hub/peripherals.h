@@ -66,6 +66,13 @@ int peripherals_note(struct peripherals *p, const struct config *c,
 		     const struct msg_bonded *bonded);
 
 /*
+ * peripherals_forget - the bond of this device is gone: its pin, too, durably.
+ *
+ * Returns 0, also if there was none, or what file_replace says; the change is in force, peripherals_save tries again.
+ */
+int peripherals_forget(struct peripherals *p, uint16_t num);
+
+/*
  * peripherals_assign - a configuration is in force: entries of another assignment or epoch are forgotten.
  *
  * Written with the next peripherals_save.

@@ -9,6 +9,9 @@
 
 enum { FILE_VERSION = 1, FILE_ITEMS = 3 };
 
+/* Of windows that are opened here: never the clinic's, which count from 1; and another one each time, for hub-ble knows the last. */
+#define HERE_FIRST (UINT32_C(1) << 31)
+
 static bool running(const struct window *w)
 {
 	return w->order.id && w->ends.ms != MONO_NEVER.ms;
@@ -37,13 +40,16 @@ static void start(struct window *w, struct mono now)
 static void forget_order(struct window *w)
 {
 	w->order = (struct config_window){ .id = 0 };
+	w->here = false;
 	w->ends = MONO_NEVER;
 }
 
 static void serve(struct window *w, enum window_state how)
 {
-	w->served = (struct window_served){ w->epoch, w->order.id };
-	w->changed = true;
+	if (!w->here) {
+		w->served = (struct window_served){ w->epoch, w->order.id };
+		w->changed = true;
+	}
 	say(w, w->order.id, how);
 	forget_order(w);
 }
@@ -66,7 +72,7 @@ void window_on_config(struct window *w, uint32_t epoch, const struct config_wind
 		w->changed = true;
 	}
 	served = epoch == w->served.epoch && order->id <= w->served.id;
-	if (w->order.id && epoch == w->epoch && order->id == w->order.id)
+	if (!w->here && w->order.id && epoch == w->epoch && order->id == w->order.id)
 		return; /* the one that we have: only a new id is a new order */
 	if (is_open(w))
 		say(w, w->order.id, 0);
@@ -85,6 +91,20 @@ void window_on_level(struct window *w, uint8_t level, struct mono now)
 	start(w, now);
 	if (is_open(w) != was_open)
 		say(w, w->order.id, is_open(w) ? WINDOW_OPEN : 0);
+}
+
+bool window_on_console(struct window *w, uint16_t device, uint16_t minutes,
+		       struct mono now)
+{
+	if (w->order.id || !w->usable || w->level >= WINDOW_LEVEL)
+		return false;
+	w->here = true;
+	w->order =
+		(struct config_window){ .id = HERE_FIRST | (uint32_t)(now.ms & INT32_MAX),
+					.device = device,
+					.minutes = minutes };
+	start(w, now);
+	return true;
 }
 
 void window_on_adapter(struct window *w, bool usable, struct mono now)

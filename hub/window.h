@@ -12,10 +12,12 @@
  *   OPEN  -> READY  at WINDOW_LEVEL and above, in window_on_level; time runs on
  *   any   -> IDLE   when hub-ble says how it ended, in window_on_status; when time is up, in window_on_time;
  *                   when the config no longer orders it, in window_on_config
+ *   IDLE  -> OPEN   somebody at the hub opens one, in window_on_console; the next config closes it
  *
  * Invariants
  *   1. A window that ended by itself is served: remembered before anything else is done, and never opened again,
  *      not after a restart or a power cut either. One that had not ended opens again, with its whole time.
+ *      One that was opened at the hub is in no memory but this: after a restart there is none.
  *   2. hub-ble is told of a window only below WINDOW_LEVEL, and of one window at a time.
  *   3. If it cannot be known which windows were served, the one that is ordered then counts as served.
  *
@@ -63,6 +65,7 @@ struct window {
 	bool changed; /* served is to be remembered */
 	uint32_t epoch;
 	struct config_window order; /* id 0: none, or served */
+	bool here;		    /* it was opened at the hub */
 	struct mono ends;	    /* MONO_NEVER: its time has not begun */
 	uint8_t level;
 	bool usable;   /* hub-ble is there and has an adapter */
@@ -77,6 +80,15 @@ void window_init(struct window *w, const struct window_served *served);
 void window_on_config(struct window *w, uint32_t epoch, const struct config_window *order,
 		      struct mono now);
 void window_on_level(struct window *w, uint8_t level, struct mono now);
+/*
+ * window_on_console - somebody at the hub, whom the clinic lets, opens one for this device.
+ *
+ * minutes   1..CONFIG_WINDOW_MIN_MAX
+ *
+ * Returns false: one is open or ordered, hub-ble cannot, or the level forbids it.
+ */
+bool window_on_console(struct window *w, uint16_t device, uint16_t minutes,
+		       struct mono now);
 /* hub-ble says whether it has an adapter that can be used. */
 void window_on_adapter(struct window *w, bool usable, struct mono now);
 /* hub-ble came or went: it has no adapter until it says so, and knows of no window. */

@@ -5,7 +5,8 @@
  * have, unless two people have ordered it to be given up, and not while the hub is locked: the level does not fall by a
  * button. Runs at a start, before any of the hub's processes.
  *
- *   reset       somebody asks for it: who held the button, root, or hub-store at the end of an order to retire. Empty
+ *   reset       somebody asks for it: who held the button, root, or hub-store, at the end of an order to retire or when two people
+ *               at the hub have ordered it. Empty
  *   resetting   the same file under another name: it was decided, and there is no way back
  *
  *   asked -> begun     not locked, and nothing unsent or to be given up by order, in reset_decide

@@ -9,7 +9,7 @@
 
 enum reset_rule {
 	RESET_RULE_NONE = 0,
-	RESET_RULE_LOCKED, /* level 2 or above, and no order to retire: there is none by button */
+	RESET_RULE_LOCKED, /* level 2 or above, and no order to retire or, by two people at the hub, to reset: there is none by button */
 	RESET_RULE_DISCARD, /* two people have ordered that what is unsent is given up */
 };
 

@@ -229,6 +229,7 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_COMMAND:
 	case MSG_COMMAND_RESULT:
 	case MSG_TEST:
+	case MSG_UNPAIR:
 	case MSG_VERDICT:
 	case MSG_ANCHOR:
 	case MSG_LEAVING:
@@ -278,6 +279,7 @@ void store_on_link(struct store *s, enum role peer, bool up, struct mono now)
 	if (peer == ROLE_HUBD) {
 		s->news.saved = true;
 		s->news.retired = s->retiring.asked;
+		s->retiring.refused = false; /* another hubd may not have heard of it */
 	}
 	if (peer == ROLE_HUBD)
 		store_flush_reports(s);

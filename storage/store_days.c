@@ -23,7 +23,7 @@ static bool look_at_time(const struct store *s, struct mono now, struct days_now
 	memcpy(ret->boot, s->boot, sizeof(ret->boot));
 	ret->wall = days_wall(s->has_time ? &s->time : NULL, now, rt_wall());
 	return s->can_sign && s->has_config && s->has_owner && !s->foreign && !s->full &&
-	       !s->broken && ret->highest > 0 && s->config.level < LEVEL_RETIRED &&
+	       !s->broken && ret->highest > 0 && !store_ends(s) &&
 	       !intake_holds(&s->intake) && records_has_queue(s->records) &&
 	       !records_is_spooling(s->records);
 }

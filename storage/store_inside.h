@@ -41,6 +41,8 @@ struct report {
 /* What hubd is to hear, as it is then: not each change. */
 struct hubd_news {
 	bool state, saved, delivered, retired;
+	uint64_t
+		refused; /* unsent records, which a reset that was ordered would lose; 0: nothing to say */
 	struct mono again_at; /* its socket was full */
 };
 
@@ -85,8 +87,9 @@ struct retiring {
 	struct mono rule_again_at, again_at;
 	bool empty; /* the clinic has all, */
 	struct mono empty_since;
-	bool asked;  /* for the reset, since the start */
-	bool looked; /* for one that a lock stands in the way of, since the start */
+	bool asked;   /* for the reset, since the start */
+	bool refused; /* the one that two people at the hub have ordered */
+	bool looked;  /* for one that a lock stands in the way of, since the start */
 };
 
 /* What the clinic is told of hub and devices. Fields are private to store_status.c; all zero at first. */
@@ -233,6 +236,8 @@ void store_run_fence(struct store *s);
 void store_retire_open(struct store *s);
 /* At level 4, until the clinic has been told of the last number, what was given up waits like a reading. */
 bool store_retire_waits(struct store *s);
+/* Nothing is taken any more: level 4, or a factory reset that was ordered at the hub and is not refused. */
+bool store_ends(const struct store *s);
 /* In each turn, after what came was committed. */
 void store_run_retire(struct store *s, struct mono now);
 struct mono store_retire_deadline(const struct store *s);

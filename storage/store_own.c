@@ -10,8 +10,8 @@ _Static_assert((int)OWN_GROUP_MAX <= (int)QUEUE_GROUP_MAX, "one commit");
 bool store_own_ready(const struct store *s)
 {
 	return s->can_sign && s->has_config && s->has_owner && !s->foreign && !s->full &&
-	       !s->broken && s->config.level < LEVEL_RETIRED &&
-	       !intake_holds(&s->intake) && records_ready(s->records);
+	       !s->broken && !store_ends(s) && !intake_holds(&s->intake) &&
+	       records_ready(s->records);
 }
 
 static int seal_one(struct store *s, enum reading_kind kind, uint64_t seq,

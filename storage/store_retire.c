@@ -1,5 +1,6 @@
 /*
- * store_retire.c - hub-store's part of an order to retire, and of the level in a factory reset.
+ * store_retire.c - hub-store's part of an order to retire, of a factory reset that two people at the hub have ordered, and of the
+ * level in a reset.
  *
  *   waits -> drains    level 4: no reading is taken any more, in store_update_blocked
  *   drains             what is unsent is delivered; with DISCARD it becomes tombstones, in discard, and these are delivered
@@ -8,6 +9,9 @@
  *
  * A clinic that answers no more when it has all may have retired this hub and lost the answer on the way: after LAST_WORD_MS
  * nothing is waited for.
+ *
+ * A reset that is ordered at the hub (COMMAND_RETIRE_RESET) waits for nothing: from then on no reading is taken, and either all is at
+ * the clinic, then it is asked for, or it is refused, then readings are taken again. Without the order what it asked for is void.
  *
  * Must never: ask for a reset while a number is neither at the clinic nor named to it.
  */
@@ -102,6 +106,13 @@ static bool has_tombstones(struct store *s)
 	return records_tombstones(s->records, 1, gone, &count) != 0 || count > 0;
 }
 
+bool store_ends(const struct store *s)
+{
+	return s->has_config &&
+	       (s->config.level >= LEVEL_RETIRED ||
+		(s->config.retire == COMMAND_RETIRE_RESET && !s->retiring.refused));
+}
+
 bool store_retire_waits(struct store *s)
 {
 	return s->has_config && s->config.level >= LEVEL_RETIRED && has_tombstones(s);
@@ -134,6 +145,67 @@ static bool is_done(struct store *s, struct mono now)
 	       mono_since(now, t->empty_since) >= LAST_WORD_MS;
 }
 
+static int ask_reset(struct store *s)
+{
+	struct retiring *t = &s->retiring;
+	int r = file_replace(s->dir, RESET_ASKED, (const uint8_t *)"", 0);
+
+	FAILPOINT("store.retire.asked");
+	t->asked = r == 0;
+	s->news.retired = t->asked;
+	return r;
+}
+
+/* What the clinic lacks; 1 also if it cannot be told, as something is just being kept. */
+static uint64_t count_unsent(struct store *s)
+{
+	uint64_t n = records_unsent(s->records);
+
+	return n > 0 ? n : 1;
+}
+
+/* Begun, refused, or not decided: the disk. */
+static void run_reset(struct store *s, struct mono now)
+{
+	struct retiring *t = &s->retiring;
+	int r = 0;
+
+	if (t->asked || t->refused || t->rule != RESET_RULE_NONE ||
+	    !mono_reached(now, t->again_at))
+		return;
+	FAILPOINT("store.reset.ordered");
+	if (is_empty(s)) {
+		r = ask_reset(s);
+	} else {
+		t->refused = true;
+		s->news.refused = count_unsent(s);
+	}
+	if (t->asked)
+		log_warn("reset",
+			 "note=\"two people have ordered it at the hub: it is "
+			 "reset to factory state at its next start, which is now\"");
+	if (t->refused)
+		log_warn("reset-refused",
+			 "unsent=%" PRIu64 " do=\"let the hub reach its clinic until "
+			 "nothing waits any more, then ask again; nothing was changed\"",
+			 s->news.refused);
+	if (r < 0)
+		log_err("reset-later", "error=\"%s\"", err_text(r));
+	t->again_at = r < 0 ? mono_add(now, RETRY_MS) : now;
+}
+
+/* It was cancelled: what was asked once must not happen weeks later. */
+static void forget_reset(struct store *s)
+{
+	struct retiring *t = &s->retiring;
+
+	t->refused = false;
+	if (!t->asked || s->config.level >= LEVEL_RETIRED)
+		return;
+	if (file_remove(s->dir, RESET_ASKED) == 0)
+		t->asked = s->news.retired = false;
+}
+
 void store_run_retire(struct store *s, struct mono now)
 {
 	struct retiring *t = &s->retiring;
@@ -142,6 +214,10 @@ void store_run_retire(struct store *s, struct mono now)
 	if (!s->has_config)
 		return;
 	keep_rule(s, now);
+	if (s->config.retire != COMMAND_RETIRE_RESET)
+		forget_reset(s);
+	else if (s->config.level < LEVEL_RETIRED)
+		run_reset(s, now);
 	if (s->config.level < LEVEL_RETIRED || t->asked ||
 	    !mono_reached(now, t->again_at))
 		return;
@@ -149,10 +225,7 @@ void store_run_retire(struct store *s, struct mono now)
 		r = discard(s);
 	if (r == 0 && is_done(s, now)) {
 		FAILPOINT("store.retire.drained");
-		r = file_replace(s->dir, RESET_ASKED, (const uint8_t *)"", 0);
-		FAILPOINT("store.retire.asked");
-		t->asked = r == 0;
-		s->news.retired = t->asked;
+		r = ask_reset(s);
 	}
 	if (t->asked)
 		log_warn("retired", "note=\"the clinic has all; the hub is reset to "
@@ -170,5 +243,5 @@ struct mono store_retire_deadline(const struct store *s)
 		return MONO_NEVER;
 	if ((int)rule_of(&s->config) != t->rule)
 		return t->rule_again_at;
-	return s->config.level >= LEVEL_RETIRED && !t->asked ? t->again_at : MONO_NEVER;
+	return store_ends(s) && !t->asked ? t->again_at : MONO_NEVER;
 }

@@ -26,7 +26,7 @@ static bool send_status(struct store *s, enum status_what what, uint64_t a, uint
 
 static bool has_news(const struct hubd_news *n)
 {
-	return n->state || n->saved || n->delivered || n->retired;
+	return n->state || n->saved || n->delivered || n->retired || n->refused > 0;
 }
 
 void store_tell_hubd(struct store *s, struct mono now)
@@ -45,6 +45,8 @@ void store_tell_hubd(struct store *s, struct mono now)
 		n->delivered = false;
 	if (n->retired && send_status(s, STATUS_RETIRED, 0, 0))
 		n->retired = false;
+	if (n->refused && send_status(s, STATUS_RESET_REFUSED, n->refused, 0))
+		n->refused = 0;
 	n->again_at = has_news(n) ? mono_add(now, NEWS_RETRY_MS) : (struct mono){ 0 };
 }
 
@@ -146,7 +148,7 @@ static enum store_blocked find_blocked(const struct store *s)
 {
 	if (s->foreign || s->broken)
 		return STORE_FAULT;
-	if (!s->has_config || s->config.level >= LEVEL_RETIRED)
+	if (!s->has_config || store_ends(s))
 		return STORE_NO_CONFIG;
 	if (!s->has_owner || !records_ready(s->records))
 		return STORE_FAULT;

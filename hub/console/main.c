@@ -171,7 +171,7 @@ static void on_line(struct console *c)
 	t = typed_parse(c->line.text);
 	switch (t.kind) {
 	case TYPED_NOTHING: note(c, FORMAT_UNKNOWN); break;
-	case TYPED_VERB: ask(c, t.verb, 0, NULL, 0); break;
+	case TYPED_VERB: ask(c, t.verb, t.number, NULL, 0); break;
 	case TYPED_TOKEN:
 		c->token_verb = t.verb;
 		add_token(c, t.rest);

@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { NAME_MAX_CHARS = 24 };
+#include "hub/core/hex.h"
+#include "hub/core/kind.h"
+
+enum { NAME_MAX_CHARS = 24, HASH8_DIGITS = 8 };
 
 static const char *skip_spaces(const char *p)
 {
@@ -62,6 +65,35 @@ static enum verb take_verb(const char *text, const char **ret_rest)
 	return two != VERB_NONE ? two : one;
 }
 
+/* "bp". */
+static bool get_kind(const char *rest, uint64_t *ret)
+{
+	char name[NAME_MAX_CHARS] = "";
+	bool fits = true;
+	const char *end = take_word(rest, name, &fits);
+
+	*ret = fits && !*end ? (uint64_t)kind_named(name) : READING_NONE;
+	return *ret != READING_NONE;
+}
+
+/* "1a2b3c4d". */
+static bool get_hash8(const char *rest, uint64_t *ret)
+{
+	char digits[NAME_MAX_CHARS] = "";
+	bool fits = true;
+	const char *end = take_word(rest, digits, &fits);
+
+	*ret = 0;
+	if (!fits || *end || strlen(digits) != HASH8_DIGITS)
+		return false;
+	for (const char *p = digits; *p; p++) {
+		if (hex_digit(*p) < 0)
+			return false;
+		*ret = *ret << 4 | (uint64_t)hex_digit(*p);
+	}
+	return true;
+}
+
 static bool takes_code(enum verb v)
 {
 	return v == VERB_RELEASE || v == VERB_DIAGNOSE || v == VERB_EXPORT_EVIDENCE;
@@ -91,6 +123,10 @@ struct typed typed_parse(const char *text)
 	else if (takes_code(t.verb) && *t.rest &&
 		 token_code_parse(t.rest, strlen(t.rest), t.code) == 0)
 		t.kind = TYPED_CODE;
+	else if (t.verb == VERB_PAIR)
+		t.kind = get_kind(t.rest, &t.number) ? TYPED_VERB : TYPED_NOTHING;
+	else if (t.verb == VERB_UNPAIR)
+		t.kind = get_hash8(t.rest, &t.number) ? TYPED_VERB : TYPED_NOTHING;
 	else if (t.verb != VERB_LOGIN && !*t.rest)
 		t.kind = TYPED_VERB;
 	return t;

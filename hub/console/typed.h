@@ -14,7 +14,7 @@
 
 enum typed_kind {
 	TYPED_NOTHING = 0,
-	TYPED_VERB,
+	TYPED_VERB,  /* with .number, if it takes an argument */
 	TYPED_TOKEN, /* a verb, and from .rest on the begin of a token */
 	TYPED_CODE,  /* a verb with .code */
 };
@@ -24,6 +24,8 @@ struct typed {
 	enum verb verb;
 	const char *rest; /* borrowed from the line */
 	char code[TOKEN_CODE_DIGITS + 1];
+	/* of pair: enum reading_kind; of unpair: the 8 digits */
+	uint64_t number;
 };
 
 /* typed_parse - text is a line of line.h, ended with NUL. */

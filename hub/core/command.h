@@ -44,6 +44,9 @@ enum command_retire {
 	COMMAND_RETIRE_NONE = 0,
 	COMMAND_RETIRE_DRAIN = 1,   /* what is unsent is delivered first */
 	COMMAND_RETIRE_DISCARD = 2, /* it is given up, with a tombstone for each */
+	/* no order to retire, and of no command: two people at the hub have ordered a factory reset (hub/lockdown.h) */
+	COMMAND_RETIRE_RESET = 3,
+	COMMAND_RETIRE_LAST = COMMAND_RETIRE_RESET,
 };
 
 struct command {

@@ -219,9 +219,10 @@ enum console_form {
 
 /* hub-console -> hubd: one line. */
 struct msg_console_ask {
-	uint32_t ask;	 /* comes back in the answer */
-	uint8_t verb;	 /* enum verb */
-	uint64_t number; /* enum console_form, if there are bytes */
+	uint32_t ask; /* comes back in the answer */
+	uint8_t verb; /* enum verb */
+	uint64_t
+		number; /* enum console_form, if there are bytes; else the argument (typed.h) */
 	uint16_t len;
 	uint8_t bytes[CONSOLE_BYTES_MAX]; /* a token, digits, or a template */
 };

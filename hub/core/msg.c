@@ -780,7 +780,7 @@ static void get_store_config(struct in *in, struct msg *m)
 	v->seal_key_id = read_u8(&in->r);
 	read_bytes(&in->r, v->seal_public, SEAL_PUBLIC_LEN);
 	v->level = get_u8_max(in, 4);
-	v->retire = (enum command_retire)get_u8_max(in, COMMAND_RETIRE_DISCARD);
+	v->retire = (enum command_retire)get_u8_max(in, COMMAND_RETIRE_LAST);
 	v->has_share = get_bool(in);
 	read_bytes(&in->r, v->share, ENGINE_SHARE_LEN);
 	in->bad |= v->epoch == 0;
@@ -1060,6 +1060,17 @@ static void get_snapshot_taken(struct in *in, struct msg *m)
 	m->snapshot_taken.whole = get_bool(in);
 }
 
+static void put_unpair(struct writer *w, const struct msg *m)
+{
+	write_be16(w, m->unpair.num);
+}
+
+static void get_unpair(struct in *in, struct msg *m)
+{
+	m->unpair.num = read_be16(&in->r);
+	in->bad |= m->unpair.num == 0;
+}
+
 static void put_console_ask(struct writer *w, const struct msg *m)
 {
 	const struct msg_console_ask *v = &m->console_ask;
@@ -1337,6 +1348,7 @@ static const struct row {
 	  get_command_result },
 	{ MSG_LEAVING, BIT(ROLE_HUBD), BIT(ROLE_COAP), put_leaving, get_leaving },
 	{ MSG_TEST, BIT(ROLE_HUBD), BIT(ROLE_BLE), put_test, get_test },
+	{ MSG_UNPAIR, BIT(ROLE_HUBD), BIT(ROLE_BLE), put_unpair, get_unpair },
 	{ MSG_FENCE, BIT(ROLE_HUBD), BIT(ROLE_BLE) | BIT(ROLE_STORE), put_fence,
 	  get_fence },
 	{ MSG_FENCED, BIT(ROLE_BLE) | BIT(ROLE_STORE), BIT(ROLE_HUBD), put_fence,

@@ -97,6 +97,8 @@ enum msg_kind {
 	MSG_TEST = 0x46,
 	/* hubd -> hub-coap: an order to retire is there, or is not any more */
 	MSG_LEAVING = 0x47,
+	/* hubd -> hub-ble: the bond of one device is to go; STATUS_UNPAIRED follows */
+	MSG_UNPAIR = 0x48,
 	/* hub-ble -> hub-bondinfo, and its answer */
 	MSG_LINK_ASK = 0x50,
 	MSG_LINK_FACTS = 0x51,
@@ -260,6 +262,10 @@ struct msg_window {
 	uint16_t device; /* 0: each that has no bond */
 	uint32_t ms_left;
 	bool repair;
+};
+
+struct msg_unpair {
+	uint16_t num;
 };
 
 struct msg_bonded {
@@ -580,7 +586,11 @@ enum status_what {
 	/* of hub-coap, a: the first 8 octets of the SHA-256 of the root that it holds its clinic by; b: 1 another one beside it,
 	 * 2 that one alone, on trial */
 	STATUS_ANCHOR = 20,
-	STATUS_WHAT_LAST = STATUS_ANCHOR,
+	/* of hub-ble, a: local number; b: 1 there is no bond with it any more, as hubd wanted, 0 not yet */
+	STATUS_UNPAIRED = 21,
+	/* of hub-store: no reset is asked for, though two people have ordered one; a: unsent records, b: 0 */
+	STATUS_RESET_REFUSED = 22,
+	STATUS_WHAT_LAST = STATUS_RESET_REFUSED,
 };
 
 enum {
@@ -729,6 +739,7 @@ struct msg {
 		struct msg_command command;
 		struct msg_command_result command_result;
 		struct msg_test test;
+		struct msg_unpair unpair;
 		struct msg_health health;
 		struct msg_fence fence; /* also of MSG_FENCED */
 		struct msg_enrolment enrolment;

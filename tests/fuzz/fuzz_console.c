@@ -8,6 +8,7 @@
 #include "hub/console/format.h"
 #include "hub/console/line.h"
 #include "hub/console/typed.h"
+#include "hub/core/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,6 +36,8 @@ static void check_typed(const char *text)
 		return;
 	check(verb_row(t.verb) != NULL);
 	check(t.kind != TYPED_TOKEN || (t.rest >= text && t.rest < text + strlen(text)));
+	check(t.verb != VERB_PAIR || config_kind_good((enum reading_kind)t.number));
+	check(t.verb != VERB_UNPAIR || t.number <= UINT32_MAX);
 	check(t.kind != TYPED_CODE || strspn(t.code, "0123456789") == TOKEN_CODE_DIGITS);
 }
 

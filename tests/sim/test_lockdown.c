@@ -345,6 +345,25 @@ static void pass_day(struct world *w, enum write_end end)
 	drain(w, end);
 }
 
+/* Two people at the hub end it; one, or two of one role, do not (INV-5). */
+static void retire_here(struct world *w, enum write_end end)
+{
+	static const enum signer_role one_role[] = { SIGNER_SECURITY, SIGNER_SECURITY },
+				      two_roles[] = { SIGNER_SECURITY,
+						      SIGNER_MANUFACTURER };
+	const struct mono now = { w->ms };
+
+	must(!lockdown_on_retire(&w->l, COMMAND_RETIRE_DRAIN, one_role, 2, now) &&
+		     !lockdown_on_retire(&w->l, COMMAND_RETIRE_DRAIN, two_roles, 1, now),
+	     "retired by one role");
+	if (lockdown_on_retire(&w->l, COMMAND_RETIRE_DRAIN, two_roles, 2, now)) {
+		w->retire_due = w->two_roles = true;
+		must(lockdown_level(&w->l) == LOCKDOWN_RETIRED, "not retired");
+	}
+	note_level(w);
+	drain(w, end);
+}
+
 static void pass_half_hour(struct world *w)
 {
 	w->ms += LOCKDOWN_DWELL_MS;
@@ -357,7 +376,8 @@ enum {
 	STEP_START = ORDERS * WRITE_ENDS, /* x WRITE_ENDS */
 	STEP_AGAIN = STEP_START + WRITE_ENDS,
 	STEP_DAY = STEP_AGAIN + WRITE_ENDS,
-	STEP_HALF_HOUR = STEP_DAY + WRITE_ENDS,
+	STEP_RETIRE = STEP_DAY + WRITE_ENDS,
+	STEP_HALF_HOUR = STEP_RETIRE + WRITE_ENDS,
 	STEP_CUT,
 	STEP_REBOOT, /* a cut, and another boot */
 	STEP_DAMAGE, /* x LOCKDOWN_COPIES */
@@ -392,10 +412,14 @@ static bool step(struct world *w, unsigned n)
 			return false;
 		lockdown_again(&w->l);
 		drain(w, end);
-	} else if (n < STEP_HALF_HOUR) {
+	} else if (n < STEP_RETIRE) {
 		if (!w->up || !lockdown_is_retiring(&w->l))
 			return false;
 		pass_day(w, end);
+	} else if (n < STEP_HALF_HOUR) {
+		if (!w->up || lockdown_level(&w->l) == LOCKDOWN_RETIRED)
+			return false;
+		retire_here(w, end);
 	} else if (n == STEP_HALF_HOUR) {
 		if (!w->up || w->half_hours)
 			return false;

@@ -869,10 +869,48 @@ static void test_random_life(void)
 	check_closed(&w);
 }
 
+/* Its bond goes outside of a window, and nobody else's; so does the address that was found for it. */
+static void test_unpair(void)
+{
+	struct world w = start_closed(three, 3);
+
+	tell(&w, CUFF, true, true);
+	tell(&w, SCALE, true, true);
+	w.good[CUFF] = w.good[SCALE] = true;
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	CHECK(!pairing_is_unpaired(&w.p, CUFF) && pairing_is_unpaired(&w.p, METER));
+	w.good[CUFF] = false;
+	pairing_unpair(&w.p, CUFF, true);
+	CHECK_INT(next(&w), PAIRING_REMOVE);
+	CHECK(!pairing_is_unpaired(&w.p, CUFF));
+	done(&w, -EIO); /* tried again */
+	CHECK(!pairing_is_unpaired(&w.p, CUFF));
+	check_closed(&w);
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	w.now += PAIRING_BACKOFF_MIN_MS;
+	expect(&w, PAIRING_REMOVE);
+	check_closed(&w);
+	CHECK(pairing_is_unpaired(&w.p, CUFF) && !pairing_is_unpaired(&w.p, SCALE));
+	tell(&w, CUFF, true, false); /* it advertises on */
+	check_closed(&w);
+	/* no object: there is nothing to remove, and its address is given back */
+	w.adopted[METER] = true;
+	pairing_unpair(&w.p, METER, false);
+	CHECK(!pairing_is_unpaired(&w.p, METER));
+	expect(&w, PAIRING_RELEASE);
+	check_closed(&w);
+	CHECK(pairing_is_unpaired(&w.p, METER));
+	pairing_unpair(&w.p, 3, true); /* nobody */
+	check_closed(&w);
+	/* and it can be paired again */
+	order(&w, 1, 1, false);
+	expect(&w, PAIRING_AGENT_ON);
+}
+
 TEST_MAIN("pairing_window", test_outside_window, test_untidy, test_good,
 	  test_no_test_reading, test_served_once, test_order_resets, test_close_fails,
 	  test_window_ids, test_nothing_wanted, test_two_devices, test_two_tests,
 	  test_repair, test_repair_not_done, test_config_after_window, test_candidate,
 	  test_two_candidates, test_ambiguous, test_not_candidates, test_candidate_fails,
 	  test_candidate_again, test_no_search_again, test_window_ends_anywhere,
-	  test_random_life)
+	  test_random_life, test_unpair)

@@ -108,11 +108,34 @@ static void check_typed(const char *text, enum typed_kind kind, enum verb verb)
 		CHECK_INT(t.verb, verb);
 }
 
+static void check_argument(const char *text, enum verb verb, uint64_t number)
+{
+	struct typed t = typed_parse(text);
+
+	CHECK_INT(t.kind, TYPED_VERB);
+	CHECK_INT(t.verb, verb);
+	CHECK_UINT(t.number, number);
+}
+
 static void test_typed(void)
 {
 	for (enum verb v = VERB_CHALLENGE; v <= VERB_LAST; v++)
-		if (v != VERB_LOGIN)
+		if (v != VERB_LOGIN && v != VERB_PAIR && v != VERB_UNPAIR)
 			check_typed(verb_row(v)->name, TYPED_VERB, v);
+	check_argument("pair bp", VERB_PAIR, READING_BLOOD_PRESSURE);
+	check_argument(" Pair  SCALE ", VERB_PAIR, READING_WEIGHT);
+	check_argument("unpair 00000000", VERB_UNPAIR, 0);
+	check_argument("unpair 1A2b3c4d", VERB_UNPAIR, 0x1a2b3c4d);
+	check_typed("pair", TYPED_NOTHING, VERB_NONE);
+	check_typed("pair cuff", TYPED_NOTHING, VERB_NONE);
+	check_typed("pair bp bp", TYPED_NOTHING, VERB_NONE);
+	check_typed("pair all", TYPED_NOTHING, VERB_NONE);
+	check_typed("unpair", TYPED_NOTHING, VERB_NONE);
+	check_typed("unpair 1a2b3c4", TYPED_NOTHING, VERB_NONE);
+	check_typed("unpair 1a2b3c4d5", TYPED_NOTHING, VERB_NONE);
+	check_typed("unpair 1a2b3c4g", TYPED_NOTHING, VERB_NONE);
+	check_typed("unpair 1a2b 3c4d", TYPED_NOTHING, VERB_NONE);
+	check_typed("factory-reset now", TYPED_NOTHING, VERB_NONE);
 	check_typed("  BLE   List ", TYPED_VERB, VERB_BLE_LIST);
 	check_typed("login", TYPED_NOTHING, VERB_NONE);
 	check_typed("status now", TYPED_NOTHING, VERB_NONE);

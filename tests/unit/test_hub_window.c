@@ -385,6 +385,58 @@ static void test_advice(void)
 		CHECK(strlen(advice_window((enum window_state)s)) > 10);
 }
 
+/* One that is opened at the hub: no other one is open, it is in no memory, and a config ends it. */
+static void test_opened_here(void)
+{
+	static const struct window_served one = { 1, 1 };
+	uint32_t id;
+
+	begin(&one);
+	config(&first);
+	CHECK(!window_on_console(&w, 3, 10, now)); /* hub-ble cannot */
+	adapter(true);
+	level(2);
+	CHECK(!window_on_console(&w, 3, 10, now));
+	level(1);
+	CHECK(window_on_console(&w, 3, 10, now));
+	CHECK(!window_on_console(&w, 2, 10, now));
+	drain();
+	CHECK_UINT(did.told, 1);
+	CHECK_UINT(did.tell.device, 3);
+	CHECK_UINT(did.tell.ms_left, 10 * MINUTE);
+	CHECK(!did.tell.repair);
+	CHECK_INT(did.state, WINDOW_OPEN);
+	id = did.tell.id;
+	CHECK(id > UINT16_MAX);
+	window_on_ble(&w);
+	adapter(true);
+	CHECK_UINT(did.tell.id, id); /* told again */
+	status(id, WINDOW_DONE);
+	CHECK_UINT(did.remembered, 0);
+	CHECK_INT(did.state, WINDOW_DONE);
+	CHECK_UINT(did.tell.id, 0);
+	now.ms++;
+	CHECK(window_on_console(&w, 3, 10, now));
+	drain();
+	CHECK(did.tell.id != id); /* hub-ble takes no id twice */
+	now.ms += 10 * MINUTE;
+	drain();
+	CHECK_INT(did.state, WINDOW_OVER);
+	CHECK_UINT(did.remembered, 0);
+	CHECK(window_on_console(&w, 3, 10, now));
+	drain();
+	config(&second);
+	CHECK_UINT(did.tell.id, second.id);
+	CHECK(!window_on_console(&w, 3, 10, now)); /* the clinic's is open */
+	status(second.id, WINDOW_DONE);
+	CHECK_UINT(did.served.id, second.id);
+	CHECK(window_on_console(&w, 3, 10, now));
+	drain();
+	config(&none); /* a hand-over closes it */
+	CHECK_UINT(did.tell.id, 0);
+	CHECK_UINT(did.remembered, 0);
+}
+
 TEST_MAIN("hub_window", test_opens, test_done, test_time_is_up, test_ble_comes_back,
 	  test_restart, test_doubt, test_levels, test_orders_change, test_random_run,
-	  test_file, test_advice)
+	  test_file, test_advice, test_opened_here)

@@ -28,6 +28,7 @@ static const enum msg_kind kinds[] = {
 	MSG_CONSOLE_CABLE, MSG_AUDIT,
 	MSG_EXPORT,	   MSG_EXPORTED,
 	MSG_ANCHOR,	   MSG_LEAVING,
+	MSG_UNPAIR,
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -196,6 +197,8 @@ static void fill_more(struct msg *m)
 		};
 	else if (m->kind == MSG_LEAVING)
 		m->leaving.leaving = true;
+	else if (m->kind == MSG_UNPAIR)
+		m->unpair.num = 7;
 	else if (m->kind == MSG_ANCHOR)
 		m->anchor = (struct msg_anchor){ true,
 						 CONFIG_TRUST_MAX,
@@ -547,7 +550,8 @@ static void test_ranges(void)
 	TAKEN(MSG_LINK_FACTS, link_facts.key_size, 0);
 	REFUSED(MSG_STATUS, status.what, (enum status_what)(STATUS_WHAT_LAST + 1));
 	TAKEN(MSG_STATUS, status.what, STATUS_WHAT_LAST);
-	REFUSED(MSG_STORE_CONFIG, store_config.retire, (enum command_retire)3);
+	REFUSED(MSG_STORE_CONFIG, store_config.retire, (enum command_retire)4);
+	TAKEN(MSG_STORE_CONFIG, store_config.retire, COMMAND_RETIRE_RESET);
 	REFUSED(MSG_HEALTH, health.level, 5);
 	REFUSED(MSG_HEALTH, health.light, 16);
 	REFUSED(MSG_HEALTH, health.devices[0].num, 0);
@@ -655,6 +659,11 @@ static void test_table(void)
 	CHECK(!msg_allowed(MSG_ANCHOR, ROLE_COAP, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_ANCHOR, ROLE_HUBD, ROLE_STORE));
 	CHECK(through(sample(MSG_LEAVING)).leaving.leaving);
+	CHECK_UINT(through(sample(MSG_UNPAIR)).unpair.num, 7);
+	REFUSED(MSG_UNPAIR, unpair.num, 0);
+	CHECK(msg_allowed(MSG_UNPAIR, ROLE_HUBD, ROLE_BLE) &&
+	      !msg_allowed(MSG_UNPAIR, ROLE_HUBD, ROLE_STORE) &&
+	      !msg_allowed(MSG_UNPAIR, ROLE_COAP, ROLE_BLE));
 	CHECK(!msg_allowed(MSG_LEAVING, ROLE_COAP, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_IDENTITY, ROLE_COAP, ROLE_HUBD));
 	CHECK(!msg_allowed(MSG_IDENTITY, ROLE_HUBD, ROLE_STORE));
@@ -681,7 +690,7 @@ static void test_table(void)
 				allowed += msg_allowed(kinds[k], all[f], all[t]);
 	/* as many as docs/MESSAGES.md lists: one way each, MEMORY, FENCE, FENCED and SIGN_KEYS two, STATUS, INCIDENT
 	 * and TIME four */
-	CHECK_UINT(allowed, 33 + 4 * 2 + 3 * 4);
+	CHECK_UINT(allowed, 34 + 4 * 2 + 3 * 4);
 }
 
 static void test_words(void)

@@ -114,19 +114,18 @@ static void add_share(struct access_token *t)
 	escrow_put_share(key, server, t);
 }
 
-/* A new challenge, its answer by two people, and the release. */
-static enum token_result release(bool share)
+/* A new challenge, and its answer by so many people. */
+static void paste(struct access_token t, bool share, unsigned people)
 {
 	uint8_t payload[TOKEN_PAYLOAD_MAX], cose[PEOPLE][TOKEN_SIGNED_MAX],
 		buf[TOKEN_BYTES_MAX];
-	struct access_token t = { .verbs = VERB_BIT(VERB_RELEASE),
-				  .seconds = TOKEN_SECONDS,
-				  .technician = TECH };
-	struct command_order o = { .count = PEOPLE };
+	struct command_order o = { .count = people };
 	struct token_grant g;
 	struct challenge c;
 	int n;
 
+	t.seconds = TOKEN_SECONDS;
+	t.technician = TECH;
 	CHECK(orders_challenge(&orders, 0, &c));
 	memcpy(t.hub, settings.config.hub, sizeof(t.hub));
 	memcpy(t.nonce, c.nonce, sizeof(t.nonce));
@@ -135,7 +134,7 @@ static enum token_result release(bool share)
 		add_share(&t);
 	n = access_token_encode(&t, payload, sizeof(payload));
 	CHECK(n > 0);
-	for (unsigned i = 0; i < PEOPLE; i++) {
+	for (unsigned i = 0; i < people; i++) {
 		int len = sign1_make(SIGN_CONTEXT_TOKEN, private[i], payload, (size_t)n,
 				     cose[i], sizeof(cose[i]));
 
@@ -145,6 +144,12 @@ static enum token_result release(bool share)
 	n = access_token_frame(&o, buf, sizeof(buf));
 	CHECK(n > 0);
 	CHECK_INT(orders_on_token(&orders, buf, (size_t)n, &g), TOKEN_GOOD);
+}
+
+/* By two. */
+static enum token_result release(bool share)
+{
+	paste((struct access_token){ .verbs = VERB_BIT(VERB_RELEASE) }, share, PEOPLE);
 	return orders_release(&orders);
 }
 
@@ -251,5 +256,103 @@ static void test_cut_off_erasure(void)
 	temp_dir_remove(dir);
 }
 
+static const struct access_token for_reset = { .verbs = VERB_BIT(VERB_FACTORY_RESET) };
+static const struct access_token for_retire = {
+	.verbs = VERB_BIT(VERB_RETIRE),
+	.order_count = 1,
+	.orders = { { VERB_RETIRE, COMMAND_RETIRE_DISCARD } }
+};
+
+static bool is_marked(void)
+{
+	return file_exists(dir, "lockdown-locked");
+}
+
+/* INV-5: level 4 by two roles only; by the verb and the order of the token only; at once, and for good. */
+static void test_retired_here(void)
+{
+	begin(0);
+	start();
+	CHECK_INT(orders_retire_here(&orders), TOKEN_NO_CHALLENGE);
+	paste(for_retire, false, 1);
+	CHECK_INT(orders_retire_here(&orders), TOKEN_SECOND_MISSING);
+	paste(for_reset, false, PEOPLE);
+	CHECK_INT(orders_retire_here(&orders), TOKEN_NO_CHALLENGE);
+	paste((struct access_token){ .verbs = VERB_BIT(VERB_RETIRE) }, false, PEOPLE);
+	CHECK_INT(orders_retire_here(&orders), TOKEN_NO_CHALLENGE);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_NORMAL);
+	CHECK_INT(orders_retire(&orders), COMMAND_RETIRE_NONE);
+	settings.config.signers[1].role = SIGNER_SECURITY; /* two people, one role */
+	paste(for_retire, false, PEOPLE);
+	CHECK_INT(orders_retire_here(&orders), TOKEN_SECOND_MISSING);
+	settings.config.signers[1].role = SIGNER_MANUFACTURER;
+	paste(for_retire, false, PEOPLE);
+	CHECK_UINT(orders_order(&orders, VERB_RETIRE), COMMAND_RETIRE_DISCARD);
+	CHECK_INT(orders_retire_here(&orders), TOKEN_GOOD);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_RETIRED);
+	CHECK_INT(orders_retire(&orders), COMMAND_RETIRE_DISCARD);
+	CHECK(!is_marked()); /* the reset at its end may come */
+	start();
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_RETIRED);
+	CHECK_INT(orders_retire(&orders), COMMAND_RETIRE_DISCARD);
+	temp_dir_remove(dir);
+}
+
+/* A reset that two people order unlocks nothing but itself: the level stays, over a start, too; void, the mark is back. */
+static void test_reset_here(void)
+{
+	begin(4);
+	start();
+	orders_on_signal(&orders, TRIGGER_CODE, 1, ROLE_MEASURE, 1);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_QUARANTINED);
+	CHECK(is_marked());
+	paste(for_reset, false, 1);
+	CHECK_INT(orders_reset_here(&orders), TOKEN_SECOND_MISSING);
+	paste(for_retire, false, PEOPLE);
+	CHECK_INT(orders_reset_here(&orders), TOKEN_NO_CHALLENGE);
+	paste(for_reset, false, PEOPLE);
+	CHECK_INT(orders_reset_here(&orders), TOKEN_NOT_CLEAN);
+	CHECK(is_marked());
+	orders_on_measured(&orders, 0, 0);
+	CHECK_INT(orders_reset_here(&orders), TOKEN_GOOD);
+	CHECK(orders_is_resetting(&orders) && !is_marked());
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_QUARANTINED);
+	CHECK_INT(orders_reset_here(&orders), TOKEN_RETIRING);
+	start();
+	CHECK(orders_is_resetting(&orders) && !is_marked());
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_QUARANTINED);
+	orders_void_reset(&orders);
+	CHECK(!orders_is_resetting(&orders) && is_marked());
+	start();
+	CHECK(!orders_is_resetting(&orders) && is_marked());
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_QUARANTINED);
+	temp_dir_remove(dir);
+}
+
+/* What is left of it when the reset has erased the rest: the level begins anew, behind two people, and not without them. */
+static void test_after_the_reset(void)
+{
+	for (int ordered = 0; ordered < 2; ordered++) {
+		begin(4);
+		start();
+		seal_hub();
+		if (ordered) {
+			paste(for_reset, false, PEOPLE);
+			CHECK_INT(orders_reset_here(&orders), TOKEN_GOOD);
+		}
+		(void)file_remove(dir, "engine.share");
+		(void)file_remove(dir, "escrow-a");
+		(void)file_remove(dir, "escrow-b");
+		CHECK_INT(lockdown_file_renew(dir), 0);
+		start();
+		CHECK_UINT(orders_level(&orders),
+			   ordered ? LOCKDOWN_NORMAL : LOCKDOWN_SEALED);
+		CHECK_INT(is_marked(), !ordered);
+		CHECK(!orders_is_resetting(&orders));
+		temp_dir_remove(dir);
+	}
+}
+
 TEST_MAIN("orders", test_start, test_number_of_a_lock, test_sealed_and_kept,
-	  test_sealed_alone, test_both_copies, test_cut_off_erasure)
+	  test_sealed_alone, test_both_copies, test_cut_off_erasure, test_retired_here,
+	  test_reset_here, test_after_the_reset)

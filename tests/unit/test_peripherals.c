@@ -377,6 +377,25 @@ static void test_part_for_ble(void)
 	temp_dir_remove(dir);
 }
 
+static void test_forget(void)
+{
+	struct config c = three();
+	struct msg_bonded cuff = bonded(1, 1), scale = bonded(2, 7);
+
+	open_new();
+	cuff.pin.addr_type = ADDR_RANDOM;
+	CHECK_INT(peripherals_note(&p, &c, &cuff), 1);
+	CHECK_INT(peripherals_note(&p, &c, &scale), 1);
+	CHECK_INT(peripherals_forget(&p, 9), 0);
+	CHECK_INT(peripherals_forget(&p, 2), 0);
+	CHECK_INT(peripherals_open(&p, dir), 0); /* after a restart */
+	peripherals_pins(&p, &c, pins);
+	CHECK(pins[0].known && !pins[1].known);
+	scale.pin.addr[0] = 8; /* another one in its place */
+	CHECK_INT(peripherals_note(&p, &c, &scale), 1);
+	temp_dir_remove(dir);
+}
+
 TEST_MAIN("peripherals", test_note, test_each_field_is_a_change, test_refused, test_void,
 	  test_damaged, test_no_disk, test_bytes, test_garbage, test_assignment,
-	  test_part_for_ble)
+	  test_part_for_ble, test_forget)

@@ -18,7 +18,7 @@ enum { DAY_MS = 24 * 3600 * 1000 };
 static char dir[64];
 static struct store *store;
 static struct mono now;
-static unsigned durable, retired; /* told */
+static unsigned durable, retired, refused; /* told */
 static struct msg_store_config config;
 
 static int on_send(void *arg, enum role to, const struct msg *m)
@@ -29,6 +29,11 @@ static int on_send(void *arg, enum role to, const struct msg *m)
 	if (m->kind == MSG_STATUS && m->status.what == STATUS_RETIRED) {
 		CHECK_INT(to, ROLE_HUBD);
 		retired++;
+	}
+	if (m->kind == MSG_STATUS && m->status.what == STATUS_RESET_REFUSED) {
+		CHECK_INT(to, ROLE_HUBD);
+		CHECK(m->status.a > 0);
+		refused++;
 	}
 	return 0;
 }
@@ -47,7 +52,7 @@ static void open_store(void)
 {
 	const struct store_host host = { NULL, on_send };
 
-	durable = retired = 0;
+	durable = retired = refused = 0;
 	store = store_new(dir, &host, now);
 	CHECK(store);
 	store_on_link(store, ROLE_BLE, true, now);
@@ -194,5 +199,75 @@ static void test_rule(void)
 	stop();
 }
 
+static void try_to_measure(void)
+{
+	struct msg m = { .kind = MSG_RAW,
+			 .raw = { .instance = 6,
+				  .capture = 1,
+				  .assignment = 1,
+				  .kind = READING_BLOOD_PRESSURE,
+				  .characteristic = 0x2A35,
+				  .peripheral = { .num = 1 },
+				  .link = LINK_SC_AUTHENTICATED,
+				  .raw_len = 7,
+				  .raw = { 0, 120, 0, 80, 0, 90, 0 } } };
+	unsigned before = durable;
+
+	store_on_message(store, &m, now);
+	run_for(3000);
+	CHECK_UINT(durable, before);
+}
+
+/* Two people at a locked hub: nothing is unsent, so it is asked for at once, and no reading comes in between; again after a start. */
+static void test_reset_is_asked_for(void)
+{
+	start();
+	order(3, COMMAND_RETIRE_NONE);
+	CHECK_INT(reset_rule_load(dir), RESET_RULE_LOCKED);
+	order(3, COMMAND_RETIRE_RESET);
+	CHECK_INT(reset_rule_load(dir), RESET_RULE_NONE);
+	CHECK(is_asked());
+	CHECK_UINT(retired, 1);
+	CHECK_UINT(refused, 0);
+	try_to_measure();
+	store_free(store);
+	open_store();
+	order(3, COMMAND_RETIRE_RESET);
+	CHECK_UINT(retired, 1);
+	/* it is void: what was asked for does not happen weeks later */
+	order(3, COMMAND_RETIRE_NONE);
+	CHECK(!is_asked());
+	CHECK_INT(reset_rule_load(dir), RESET_RULE_LOCKED);
+	order(0, COMMAND_RETIRE_NONE);
+	measure();
+	stop();
+}
+
+/* Something is unsent: refused, once, and the hub measures on. */
+static void test_reset_is_refused(void)
+{
+	start();
+	order(0, COMMAND_RETIRE_NONE);
+	measure();
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK(!is_asked());
+	CHECK_UINT(retired, 0);
+	CHECK_UINT(refused, 1);
+	run_for(DAY_MS);
+	CHECK(!is_asked());
+	CHECK_UINT(refused, 1);
+	measure(); /* it is not blocked by what was refused */
+	/* another hubd that has not heard of it */
+	store_on_link(store, ROLE_HUBD, false, now);
+	store_on_link(store, ROLE_HUBD, true, now);
+	run_for(1000);
+	CHECK_UINT(refused, 2);
+	order(0, COMMAND_RETIRE_NONE);
+	order(0, COMMAND_RETIRE_RESET); /* said anew, answered anew */
+	CHECK_UINT(refused, 3);
+	CHECK(!is_asked());
+	stop();
+}
+
 TEST_MAIN("store_retire", test_last_word_is_lost, test_never_with_something_left,
-	  test_rule)
+	  test_rule, test_reset_is_asked_for, test_reset_is_refused)
