@@ -159,8 +159,8 @@ ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
 	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o coap/identity_file.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
-signing := $(addprefix clinic/,fido_file.o fido_key.o fido_talk.o helper.o signing.o talk.o token.o)
-ctl += $(signing)
+signing := $(addprefix clinic/,fido_file.o fido_key.o fido_talk.o helper.o pkcs11_file.o pkcs11_key.o pkcs11_talk.o signing.o talk.o)
+ctl += $(signing) clinic/ctl_signer_key.o
 ctl += clinic/ctl_life.o clinic/ctl_replace.o clinic/ctl_retire.o
 # what matters of what is known
 risk := $(addprefix clinic/,debian_version.o risk.o risk_feed.o risk_image.o risk_vex.o)
@@ -174,7 +174,11 @@ fido := clinic/fido/key.o clinic/fido/main.o clinic/fido_talk.o clinic/helper_en
 clinicctl_fido := clinic/fido/devices.o $(fido)
 clinicctl_fido_libs = -lfido2 $(core_libs)
 
-PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl clinicctl-fido
+# clinicctl-pkcs11: loads the modules of those who make tokens, which no other program does (adr/0022)
+clinicctl_pkcs11 := $(addprefix clinic/pkcs11/,fault.o key.o login.o main.o object.o slot.o uri.o) clinic/helper_end.o clinic/pkcs11_talk.o clinic/talk.o $(core)
+clinicctl_pkcs11_libs = -lp11-kit $(core_libs)
+
+PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl clinicctl-fido clinicctl-pkcs11
 
 # ---- tests: one line says what each is made of -----------------------------------------------------
 # unit: pure modules or one module in a temporary directory, milliseconds
@@ -448,12 +452,21 @@ $(O)/tests/net/shift.so: tests/net/shift.c | deps
 	@[ "$(V)" = 1 ] || echo "  LD $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
 
+# a module of a token that is odd
+$(O)/tests/io/odd_module.so: tests/io/odd_module.c | deps
+	$(Q)mkdir -p $(@D)
+	@[ "$(V)" = 1 ] || echo "  LD $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
+
 $(O)/%.o: %.c | deps
 	$(Q)mkdir -p $(@D)
 	@[ "$(V)" = 1 ] || echo "  CC $<"
 	$(Q)$(CROSS_COMPILE)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# where Debian has the headers, which include each other from there
+$(O)/clinic/pkcs11/%.o $(O)/tests/io/odd_module.o $(O)/tests/io/odd_module.so: ALL_CFLAGS += -isystem /usr/include/p11-kit-1
 
 deps: need-build
 	$(Q)rootfs/deps/deps.sh build $(ARCH)
@@ -475,11 +488,11 @@ FAST_SCRIPTS += io/test_door_orders.py io/test_door_records.py io/test_door_visi
 FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_lockdown_io.py io/test_sealed_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
-FAST_SCRIPTS += io/test_fido_io.py
+FAST_SCRIPTS += io/test_fido_io.py io/test_pkcs11_io.py
 FAST_SCRIPTS += io/test_console_session.py
 fast-programs: $(O)/tests/net/feed
 
-fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres net/shift.so)
+fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres io/odd_module.so net/shift.so)
 
 # unit, io and sim under ASan and UBSan; leaks are looked for in the programs that may be traced
 check-fast: need-build need-check deps
@@ -677,6 +690,7 @@ fuzz_command := hub/command.o $(core)
 fuzz_lockdown := $(hubd_parts)
 fuzz_cose := $(core)
 fuzz_fido := clinic/fido_file.o clinic/fido_talk.o clinic/talk.o $(clinic)
+fuzz_pkcs11 := clinic/pkcs11_file.o clinic/pkcs11_talk.o clinic/talk.o $(core) $(rt)
 fuzz_certs_only := $(core)
 fuzz_csr := hub/crypto/csr.o $(core) $(crypto)
 fuzz_manifest := $(core)
@@ -720,6 +734,7 @@ FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)
 FUZZ_SECONDS ?= 60
+FUZZ += pkcs11
 
 $(foreach t,$(filter-out $(FUZZ_LIBCOAP),$(FUZZ)),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),test_libs)))
 $(foreach t,$(FUZZ_LIBCOAP),$(eval $(call link,tests/fuzz/fuzz_$(t),tests/fuzz/fuzz_$(t).o $(fuzz_$(t)),fuzz_libcoap_libs)))
@@ -749,10 +764,11 @@ install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-store-reset hu
 	install -d $(DESTDIR)$(PREFIX)/lib/hub
 	$(Q){ $(foreach p,$(notdir $(filter $(O)/%,$^)),echo $(p) $(notdir $(filter %.a,$($(call under,$(p))_libs)));) } >$(DESTDIR)$(PREFIX)/lib/hub/linked
 
-install-clinic: $(O)/clinicd $(O)/clinicctl $(O)/clinicctl-fido
+install-clinic: $(addprefix $(O)/,clinicd clinicctl clinicctl-fido clinicctl-pkcs11)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -s $(O)/clinicd $(O)/clinicctl $(DESTDIR)$(PREFIX)/bin
-	install -D -s $(O)/clinicctl-fido $(DESTDIR)$(PREFIX)/libexec/clinic/clinicctl-fido
+	install -d $(DESTDIR)$(PREFIX)/libexec/clinic
+	install -s $(O)/clinicctl-fido $(O)/clinicctl-pkcs11 $(DESTDIR)$(PREFIX)/libexec/clinic
 	install -m644 clinic/clinicctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -D -m644 clinic/clinicctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/clinicctl
 	install -m644 clinic/clinicd.8 hub/console/hub-console.8 $(DESTDIR)$(PREFIX)/share/man/man8/

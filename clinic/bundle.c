@@ -252,12 +252,13 @@ int bundle_sign(const char *dir, const struct config *c,
 	}
 	r = signing_sign1(key, SIGN_CONTEXT_CONFIG, payload, (size_t)len, cose,
 			  BUNDLE_COSE_MAX);
-	signing_close(key);
-	crypto_wipe(payload, sizeof(payload));
 	if (r < 0)
 		snprintf(why, FOLDER_WHY_MAX,
 			 "the hub's configuration could not be signed with %s: %s",
-			 signing_used() ? signing_used() : FILES_CONFIG_KEY, err_text(r));
+			 signing_used() ? signing_used() : FILES_CONFIG_KEY,
+			 *signing_why(key) ? signing_why(key) : err_text(r));
+	signing_close(key);
+	crypto_wipe(payload, sizeof(payload));
 	return r;
 }
 

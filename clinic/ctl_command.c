@@ -131,7 +131,8 @@ const struct ctl_verb ctl_command = {
 		 "lists those of all hubs\nthat need one, with the roles that would "
 		 "do.\n\n"
 		 "  --as NAME   the signer, one of 'clinicctl signer list'\n"
-		 "  --key FILE  the signer's private key; default signer-NAME.key in "
+		 "  --key FILE  the signer's key: a file, or pkcs11:...; default "
+		 "signer-NAME.key in "
 		 "DIR\n"
 		 "  --json      one object on one line for each order, for programs\n",
 	.parts = parts,

@@ -56,7 +56,9 @@ void order_key_name(const char *signer, char ret[static ORDER_KEY_NAME_MAX]);
 
 #define ORDER_ARGS_HELP                                                                  \
 	"  --as NAME        the signer, one of 'clinicctl signer list'\n"                \
-	"  --key FILE       the signer's private key; default signer-NAME.key in DIR\n"  \
+	"  --key FILE       the signer's key: a file, or pkcs11:... (RFC 7512); "        \
+	"default\n"                                                                      \
+	"                   signer-NAME.key in DIR\n"                                    \
 	"  --reason TEXT    why; kept with the order\n"                                  \
 	"  --valid MINUTES  after so long the hub does not do it any more; default a\n"  \
 	"                   day, at most 10080\n"                                        \

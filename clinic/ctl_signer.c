@@ -11,25 +11,20 @@
 #include "clinic/ctl_config_ask.h"
 #include "clinic/ctl_decide.h"
 #include "clinic/ctl_order.h"
-#include "clinic/fido_key.h"
+#include "clinic/ctl_signer_key.h"
 #include "clinic/folder.h"
 #include "clinic/json.h"
+#include "clinic/signing.h"
 #include "clinic/spec.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 
 struct args {
-	const char *dir, *name, *role, *public;
-	bool fido2, touch_only;
+	const char *dir, *name, *role;
+	struct signer_key key;
 	bool json;
 };
-
-/* What a new credential is to be. */
-static enum signer_kind wanted_kind(const struct args *a)
-{
-	return a->touch_only ? SIGNER_FIDO2 : SIGNER_FIDO2_VERIFIED;
-}
 
 static int parse(int argc, char **argv, int operands, struct args *a)
 {
@@ -38,6 +33,8 @@ static int parse(int argc, char **argv, int operands, struct args *a)
 		{ "public", required_argument, NULL, 'p' },
 		{ "fido2", no_argument, NULL, 'f' },
 		{ "touch-only", no_argument, NULL, 't' },
+		{ "pkcs11", required_argument, NULL, 'P' },
+		{ "new-key", no_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -47,9 +44,11 @@ static int parse(int argc, char **argv, int operands, struct args *a)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'r': a->role = optarg; break;
-		case 'p': a->public = optarg; break;
-		case 'f': a->fido2 = true; break;
-		case 't': a->touch_only = true; break;
+		case 'p': a->key.public = optarg; break;
+		case 'f': a->key.fido2 = true; break;
+		case 't': a->key.touch_only = true; break;
+		case 'P': a->key.pkcs11 = optarg; break;
+		case 'n': a->key.new_key = true; break;
 		case 'j': a->json = true; break;
 		default: return ctl_misused(&ctl_signer, "signer: nothing was changed");
 		}
@@ -71,92 +70,6 @@ static int open_store(const struct args *a, struct store **ret)
 
 /* --- add ------------------------------------------------------------------------------------------ */
 
-/* A point, or a credential of a security key, which says its kind, too. */
-static int read_public(const char *path, struct signer *ret)
-{
-	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX], why[FOLDER_WHY_MAX];
-	struct fido_file fido = { 0 };
-	int r;
-
-	if (strlen(path) >= sizeof(copy))
-		return ctl_misused(&ctl_signer, "--public '%s' is too long", path);
-	r = fido_file_read_path(path, &fido, why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s", why);
-	if (r > 0) {
-		ret->kind = fido.kind;
-		memcpy(ret->public, fido.public, sizeof(ret->public));
-		return CTL_OK;
-	}
-	snprintf(copy, sizeof(copy), "%s", path);
-	snprintf(base, sizeof(base), "%s", basename(copy));
-	snprintf(copy, sizeof(copy), "%s", path);
-	r = file_read(dirname(copy), base, ret->public, SIGNER_PUBLIC_LEN);
-	if (r != SIGNER_PUBLIC_LEN || ret->public[0] != 4)
-		return ctl_complain(
-			r < 0 ? ctl_exit_code(r) : CTL_NO_INPUT, "%s: %s", path,
-			r < 0 ? err_text(r)
-			      : "neither a P-256 point of 65 bytes (04, x, y) nor a "
-				"credential of a security key");
-	return CTL_OK;
-}
-
-/* In the place of a private key: what the security key needs to sign as him. */
-static int make_credential(const struct args *a, const char *dir, const char *name,
-			   const char *user, struct fido_file *ret)
-{
-	char why[FOLDER_WHY_MAX];
-	int r;
-
-	if (!file_is_gone(dir, name))
-		return ctl_complain(CTL_CANT_CREATE,
-				    "%s/%s is there already; nothing was changed", dir,
-				    name);
-	r = fido_key_make(user, wanted_kind(a), ret, why);
-	if (r < 0)
-		return ctl_complain(ctl_exit_code(r), "%s; nothing was changed", why);
-	r = fido_file_write(dir, name, ret);
-	return r < 0 ? ctl_complain(CTL_CANT_CREATE, "%s/%s could not be written: %s",
-				    dir, name, err_text(r))
-		     : CTL_OK;
-}
-
-static int make_fido(const struct args *a, struct signer *ret)
-{
-	char name[ORDER_KEY_NAME_MAX];
-	struct fido_file f = { 0 };
-	int r;
-
-	order_key_name(a->name, name);
-	r = make_credential(a, a->dir, name, a->name, &f);
-	if (r != CTL_OK)
-		return r;
-	ret->kind = f.kind;
-	memcpy(ret->public, f.public, sizeof(ret->public));
-	return CTL_OK;
-}
-
-/* His key is made here and lies beside the clinic's own; he may take it with him. The file goes first: a row without a key
- * would let nobody sign, a key without a row nobody obeys. */
-static int make_key(const struct args *a, uint8_t ret[static SIGNER_PUBLIC_LEN])
-{
-	uint8_t private[P256_PRIVATE_LEN];
-	char name[ORDER_KEY_NAME_MAX];
-	int r;
-
-	order_key_name(a->name, name);
-	if (!file_is_gone(a->dir, name))
-		return ctl_complain(CTL_CANT_CREATE,
-				    "%s/%s is there already; nothing was changed", a->dir,
-				    name);
-	p256_generate(private, ret);
-	r = file_replace(a->dir, name, private, sizeof(private));
-	crypto_wipe(private, sizeof(private));
-	return r < 0 ? ctl_complain(CTL_CANT_CREATE, "%s/%s could not be written: %s",
-				    a->dir, name, err_text(r))
-		     : CTL_OK;
-}
-
 static int put(struct store *s, struct signer_row *row)
 {
 	int r = store_begin(s);
@@ -169,14 +82,20 @@ static int put(struct store *s, struct signer_row *row)
 	return r;
 }
 
-static void print_row(const struct signer_row *row, bool json)
+/* Where the key is that signs as this person, as far as the folder dir knows. */
+static void print_row(const struct signer_row *row, const char *dir, bool json)
 {
+	char name[ORDER_KEY_NAME_MAX], uri[PKCS11_URI_MAX + 1];
+	enum signing_place place;
 	cJSON *o;
 
+	order_key_name(row->name, name);
+	place = signing_place(dir, name, &row->signer, uri);
 	if (!json) {
-		printf("  %-3u %-16s %-14s %s\n", row->signer.person,
+		printf("  %-3u %-16s %-14s %-16s %s%s%s\n", row->signer.person,
 		       signer_role_text(row->signer.role),
-		       signer_kind_text(row->signer.kind), row->name);
+		       signer_kind_text(row->signer.kind), row->name,
+		       signing_place_text(place), *uri ? " " : "", uri);
 		return;
 	}
 	o = json_object();
@@ -186,48 +105,68 @@ static void print_row(const struct signer_row *row, bool json)
 	json_text(o, "kind", signer_kind_text(row->signer.kind));
 	json_hex(o, "public", row->signer.public, sizeof(row->signer.public));
 	json_int(o, "added_ms", row->added_ms);
+	json_text(o, "key", signing_place_text(place));
+	if (*uri)
+		json_text(o, "uri", uri);
 	json_print(o);
 }
 
-static int add_row(const struct args *a, struct store *store, struct signer_row *row)
+static void print_added(const struct args *a, const struct signer_row *row,
+			const char *name, const char *uri)
 {
-	char name[ORDER_KEY_NAME_MAX];
-	int r = a->public  ? read_public(a->public, &row->signer)
-		: a->fido2 ? make_fido(a, &row->signer)
-			   : make_key(a, row->signer.public);
-
-	if (r != CTL_OK)
-		return r;
-	r = put(store, row);
-	order_key_name(a->name, name);
-	if (r < 0 && !a->public)
-		(void)file_remove(a->dir, name); /* it is good for nothing */
-	if (r == -EEXIST)
-		return ctl_complain(CTL_CANT_CREATE,
-				    "there is a signer of this name or with this key "
-				    "already; nothing was changed");
-	if (r == -ENOSPC)
-		return ctl_complain(CTL_CANT_CREATE, "there are %d signers already",
-				    SIGNERS_MAX);
-	if (r < 0)
-		return ctl_store_failed(a->dir, NULL, r);
-	if (a->json) {
-		print_row(row, true);
-		return CTL_OK;
-	}
 	printf("'%s' may sign orders as %s, number %u.\n", row->name,
 	       signer_role_text(row->signer.role), row->signer.person);
-	if (a->fido2)
+	if (a->key.fido2)
 		printf("His security key signs with %s/%s: neither of them signs without "
 		       "the other.\n",
 		       a->dir, name);
-	else if (!a->public)
+	else if (*uri)
+		printf("His token signs; %s/%s says with which key, and is no secret:\n  "
+		       "%s\n",
+		       a->dir, name, uri);
+	else if (!a->key.public)
 		printf("The private key is %s/%s: it belongs into that person's hands "
 		       "alone.\n",
 		       a->dir, name);
 	printf("Hubs that are added from now on obey; tell the others: 'clinicctl signer "
 	       "give %s HUB'.\n",
 	       a->dir);
+}
+
+static int complain_put(const struct args *a, int r)
+{
+	const char *made = a->key.new_key ? "; the token has the new key" : "";
+
+	if (r == -EEXIST)
+		return ctl_complain(CTL_CANT_CREATE,
+				    "there is a signer of this name or with this key "
+				    "already; nothing was changed%s",
+				    made);
+	if (r == -ENOSPC)
+		return ctl_complain(CTL_CANT_CREATE, "there are %d signers already%s",
+				    SIGNERS_MAX, made);
+	return ctl_store_failed(a->dir, NULL, r);
+}
+
+/* The file goes first: a row without a key would let nobody sign, a key without a row nobody obeys. */
+static int add_row(const struct args *a, struct store *store, struct signer_row *row)
+{
+	char name[ORDER_KEY_NAME_MAX], uri[PKCS11_URI_MAX + 1];
+	int r;
+
+	order_key_name(a->name, name);
+	r = signer_key_get(&a->key, a->dir, name, &row->signer, uri, sizeof(uri));
+	if (r != CTL_OK)
+		return r;
+	r = put(store, row);
+	if (r < 0 && !a->key.public)
+		(void)file_remove(a->dir, name); /* it is good for nothing */
+	if (r < 0)
+		return complain_put(a, r);
+	if (a->json)
+		print_row(row, a->dir, true);
+	else
+		print_added(a, row, name, uri);
 	return CTL_OK;
 }
 
@@ -250,11 +189,10 @@ static int add(int argc, char **argv)
 		return ctl_misused(&ctl_signer,
 				   "--role is clinician, technician, clinic-security or "
 				   "manufacturer");
-	if ((a.fido2 && a.public) || (a.touch_only && !a.fido2))
-		return ctl_misused(
-			&ctl_signer,
-			"--fido2 makes a credential on a security key, --public "
-			"names one that is there; --touch-only goes with --fido2");
+	r = signer_key_check(&a.key);
+	if (r != CTL_OK)
+		return r;
+	a.key.user = a.name;
 	snprintf(row.name, sizeof(row.name), "%s", a.name);
 	row.added_ms = ctl_now_ms();
 	r = open_store(&a, &store);
@@ -268,8 +206,8 @@ static int add(int argc, char **argv)
 /* At the person's own machine, without the clinic's folder. */
 static int credential(int argc, char **argv)
 {
-	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX];
-	struct fido_file f = { 0 };
+	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX], uri[PKCS11_URI_MAX + 1];
+	struct signer made = { 0 };
 	struct args a;
 	int r = parse(argc, argv, 1, &a);
 
@@ -280,23 +218,28 @@ static int credential(int argc, char **argv)
 	snprintf(copy, sizeof(copy), "%s", a.dir);
 	snprintf(base, sizeof(base), "%s", basename(copy));
 	snprintf(copy, sizeof(copy), "%s", a.dir);
-	r = make_credential(&a, dirname(copy), base, base, &f);
+	a.key.fido2 = !a.key.pkcs11;
+	a.key.user = base;
+	r = signer_key_check(&a.key);
+	if (r == CTL_OK)
+		r = signer_key_get(&a.key, dirname(copy), base, &made, uri, sizeof(uri));
 	if (r != CTL_OK)
 		return r;
 	if (a.json) {
 		cJSON *o = json_object();
 
 		json_text(o, "file", a.dir);
-		json_text(o, "kind", signer_kind_text(f.kind));
-		json_hex(o, "public", f.public, sizeof(f.public));
+		json_text(o, "kind", signer_kind_text(made.kind));
+		json_hex(o, "public", made.public, sizeof(made.public));
+		if (*uri)
+			json_text(o, "uri", uri);
 		json_print(o);
 		return CTL_OK;
 	}
-	printf("%s is made: with it your security key signs ('--key %s'). It is no "
-	       "secret; "
-	       "the clinic needs\na copy: 'clinicctl signer add DIR NAME --role ROLE "
+	printf("%s is made: with it your %s signs ('--key %s'). It is no secret; the "
+	       "clinic needs\na copy: 'clinicctl signer add DIR NAME --role ROLE "
 	       "--public %s'.\n",
-	       a.dir, a.dir, a.dir);
+	       a.dir, *uri ? "token" : "security key", a.dir, a.dir);
 	return CTL_OK;
 }
 
@@ -330,7 +273,7 @@ static int list(int argc, char **argv)
 	if (r != CTL_OK)
 		return r;
 	for (size_t i = 0; i < n; i++)
-		print_row(&rows[i], a.json);
+		print_row(&rows[i], a.dir, a.json);
 	if (n == 0 && !a.json)
 		printf("  nobody may sign orders: 'clinicctl signer add'\n");
 	return CTL_OK;
@@ -441,9 +384,10 @@ const struct ctl_verb ctl_signer = {
 	.what = "the people whose orders hubs obey",
 	.usage =
 		"Usage: clinicctl signer add DIR NAME --role ROLE [--public FILE | "
-		"--fido2 [--touch-only]]\n"
-		"         [--json]\n"
-		"       clinicctl signer credential FILE [--touch-only] [--json]\n"
+		"--fido2 [--touch-only] |\n"
+		"         --pkcs11 URI [--new-key]] [--json]\n"
+		"       clinicctl signer credential FILE [--touch-only | --pkcs11 URI "
+		"[--new-key]] [--json]\n"
 		"       clinicctl signer list DIR [--json]\n"
 		"       clinicctl signer remove DIR NAME [--json]\n"
 		"       clinicctl signer give DIR HUB [--json]\n"
@@ -451,8 +395,10 @@ const struct ctl_verb ctl_signer = {
 		"knows those that are\n"
 		"in its configuration: 'give' signs a new one with the list as it is "
 		"now. 'credential'\n"
-		"makes a credential on the security key that is plugged in, for 'add "
-		"--public' elsewhere.\n\n"
+		"makes a credential on the security key that is plugged in, or names a "
+		"token's key, for\n"
+		"'add --public' elsewhere. 'list' says where each key is, as far as DIR "
+		"knows.\n\n"
 		"  --role ROLE    clinician, technician, clinic-security or "
 		"manufacturer; two signatures\n"
 		"                 count as two if the roles differ\n"
@@ -465,6 +411,10 @@ const struct ctl_verb ctl_signer = {
 		"                 is touched for each signature, after its PIN or with a "
 		"finger it knows\n"
 		"  --touch-only   a touch is enough: whoever has key and file can sign\n"
+		"  --pkcs11 URI   the person signs with a P-256 key of a token (card, "
+		"HSM), which is there\n"
+		"                 now: 'pkcs11:token=LABEL;object=LABEL', RFC 7512\n"
+		"  --new-key      it is made in the token, under this name\n"
 		"  --json         one object on one line for each, for programs\n",
 	.parts = parts,
 };

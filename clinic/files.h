@@ -12,7 +12,7 @@
  *   seal-N.key, *-next.*, *-old.*   keys that change, see keyring.h; of the root also root.trust and root-cross.crt (root_files.h)
  *   release.key, release.pub release authority: hubs seal what ends level 3 to it, as seal.key
  *   signer-NAME.key          of a person who may sign orders, if it was made here: P-256 scalar; or which
- *                            credential of his security key signs (fido_file.h)
+ *                            credential of his security key (fido_file.h) or key of his token (pkcs11_file.h) signs
  *   store.key                database key and salt
  *   door.conf                a person's folder only: where clinicd's door is (person_folder.h)
  *   clinic.db                the database (and clinic.db-wal, clinic.db-shm)

@@ -24,6 +24,11 @@ const char *passphrase_from(const char *path)
 	return before;
 }
 
+bool passphrase_is_file(void)
+{
+	return file != NULL;
+}
+
 /* A line without its end. */
 static int read_line(int fd, char ret[static PASSPHRASE_MAX])
 {

@@ -4,12 +4,15 @@
  * passphrase.h - what a person types to use a key. It is asked for on the terminal, not on standard input, with echo off; or
  * read from a file that was named before.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { PASSPHRASE_MAX = 256, PASSPHRASE_MIN = 8 };
 
 /* passphrase_from - the file from now on, borrowed; its first line. NULL: the terminal. Returns what it was before. */
 const char *passphrase_from(const char *path);
+/* passphrase_is_file - is one named? */
+bool passphrase_is_file(void);
 
 /*
  * passphrase_get - what: for whom it is, "clinic/config.key".

@@ -35,7 +35,7 @@ shift 2
 jobs=${LINT_JOBS:-$(nproc)}
 cache=${HUB_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/telehealth-hub}/lint
 hub_folders='hub ble coap storage clinic'
-include="-std=gnu17 -D_GNU_SOURCE -DHUB_VERSION=\"lint\" -I. -isystem $deps/include"
+include="-std=gnu17 -D_GNU_SOURCE -DHUB_VERSION=\"lint\" -I. -isystem $deps/include -isystem /usr/include/p11-kit-1"
 
 # ours KIND...: our files of these kinds, also those that are not committed yet
 ours() {
@@ -158,6 +158,7 @@ libraries_of() {
 	clinicd) echo 'libcbor libuv libpq' ;;
 	clinicctl) echo 'libcbor libuv libcjson libpq libqrencode libhpdf(-[0-9.]+)?' ;;
 	clinicctl-fido) echo 'libcbor libfido2' ;;
+	clinicctl-pkcs11) echo 'libcbor libp11-kit' ;;
 	*) return 1 ;;
 	esac
 }
@@ -175,13 +176,13 @@ foreign_symbols() {
 	clinicd) echo "$none" ;;
 	# TLS to a clinicd elsewhere (clinic/wire.c)
 	clinicctl) echo "$none|coap_" ;;
-	clinicctl-fido) echo "$none|sqlite3_|coap_|wc_|wolfSSL_" ;;
+	clinicctl-fido | clinicctl-pkcs11) echo "$none|sqlite3_|coap_|wc_|wolfSSL_" ;;
 	esac
 }
 
 check_libraries() {
 	bad=0
-	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl clinicctl-fido; do
+	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl clinicctl-fido clinicctl-pkcs11; do
 		file=$out/lint-gcc/$program
 		[ -f "$file" ] || { echo "no $file"; return 1; }
 		may=$(libraries_of "$program" | tr ' ' '|')
@@ -196,7 +197,7 @@ check_libraries() {
 # every program that is shipped, also the patched bluetoothd where it was built
 check_hardening() {
 	programs=
-	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl; do
+	for program in hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl clinicctl-fido clinicctl-pkcs11; do
 		programs="$programs $out/lint-gcc/$program"
 	done
 	# shellcheck disable=SC2086 # a list of words on purpose
@@ -216,7 +217,7 @@ coap3/ coap/
 sqlite3\.h storage/
 systemd/ ble/
 wolfssl/ hub/crypto/|coap/|storage/sqlcipher_wolf\.c|clinic/pki\.c|clinic/wire\.c|clinic/keyfile\.c
-p11-kit-1/ clinic/token\.c
+p11-kit/ clinic/pkcs11/
 fido\.h> clinic/fido/
 cbor\.h hub/core/
 cjson/ clinic/

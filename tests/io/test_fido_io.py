@@ -78,7 +78,7 @@ class Wire(unittest.TestCase):
     def test_what_clinicctl_says(self):
         """The list says of what kind a signer is; a key of another one is told before anything is ordered."""
         w = self.world
-        self.assertRegex(w.ctl("signer", "list", w.dir), r"technician +fido2-verified +pin\n")
+        self.assertRegex(w.ctl("signer", "list", w.dir), r"technician +fido2-verified +pin +elsewhere\n")
         plain, said = w.dir / "signer-pin.key", ("lock", w.dir, "home", "--as", "pin", "--reason", "x", "--key")
         self.assertIn("on the list with 'fido2-verified', and this is 'key'", w.ctl(*said, plain, code=1))
         self.assertIn("is missing: it belongs", w.ctl(*said, w.top / "pin.fido", code=66, environment={"CLINICCTL_FIDO": "/nonexistent"}))

@@ -224,8 +224,8 @@ class Token(Clinic):
     def test_what_is_not_there(self):
         key = "pkcs11:token=Ann's card;object=config"
         self.assertIn("does not take this PIN", self.with_key(1, key, pin=self.good).stderr)
-        self.assertIn("no private EC key 'none'", self.with_key(66, "pkcs11:token=Ann's card;object=none").stderr)
-        self.assertIn("no token 'Ann'", self.with_key(66, "pkcs11:token=Ann;object=config").stderr)
+        self.assertIn("no private EC key", self.with_key(66, "pkcs11:token=Ann's card;object=none").stderr)
+        self.assertIn("no token is there", self.with_key(66, "pkcs11:token=Ann;object=config").stderr)
         self.assertIn("cannot be loaded", self.with_key(66, key, env={"CLINICCTL_PKCS11": "/nonexistent.so"}).stderr)
         self.assertIn("needs its PIN", self.window(77, "--key", key, env=self.env).stderr)
         other = self.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
@@ -233,10 +233,9 @@ class Token(Clinic):
         self.assertIn("more than one", self.with_key(66, key).stderr)
 
     def test_names_that_are_none(self):
-        for bad in ("pkcs11:", "pkcs11:token=x", "pkcs11:object=x", "pkcs11:token=;object=x", "pkcs11:token=%;object=x",
-                    "pkcs11:token=%4;object=x", "pkcs11:token=%zz;object=x", "pkcs11:token=%00;object=x",
-                    "pkcs11:token=" + "t" * 33 + ";object=x", "pkcs11:token=x;object=" + "o" * 65, "pkcs11:token=x;object=x;slot-id=1"):
-            self.assertIn("not of the form", self.with_key(1, bad).stderr, bad)
+        for bad in ("pkcs11:", "pkcs11:token=%;object=x", "pkcs11:token=%4;object=x", "pkcs11:token=%zz;object=x",
+                    "pkcs11:token=" + "t" * 33 + ";object=x", "pkcs11:token=" + "t" * 600, "pkcs11:token=x;object=x;nothing=1"):
+            self.assertIn("the form is", self.with_key(1, bad).stderr, bad)
 
 
 if __name__ == "__main__":
