@@ -23,8 +23,6 @@ static const struct {
 	{ "signer", "add", "it says whom hubs obey" },
 	{ "signer", "remove", "it says whom hubs obey" },
 	{ "person", "", "it says who may ask from elsewhere" },
-	{ "token", "",
-	  "the clinic's release key signs it, and no clinicd needs that key" },
 	{ "evidence", "", "it opens with the clinic's keys what a hub sealed" },
 	{ "risk", "", "it reads the evidence and the signers' keys that lie there" },
 };

@@ -4,14 +4,14 @@
  * Nothing here reaches a hub by itself: what is printed is carried there by a person. Level 3 needs the release authority's
  * private key, which opens what the hub sealed to it (hub/escrow.h), and the signatures of two roles.
  */
+#include "clinic/ctl_token.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clinic/ctl.h"
-#include "clinic/ctl_decide.h"
 #include "clinic/ctl_order.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
@@ -19,8 +19,6 @@
 #include "clinic/keyring.h"
 #include "clinic/signing.h"
 #include "clinic/spec.h"
-#include "clinic/store_escrow.h"
-#include "clinic/token_orders.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/escrow.h"
@@ -31,31 +29,9 @@ enum {
 	QUARANTINED = 2,
 	LINE_CHARS = 64,
 	CODE_GROUP = 4,
-	FILE_TEXT_MAX = 4096
-};
-
-struct args {
-	const char *dir, *hub, *challenge;
-	const char *as, *key, *technician, *add, *release_key;
-	uint32_t verbs, seconds;
-	struct token_orders orders; /* beside the verbs */
-	long level;		    /* -1: not said */
-	bool voice, json, new_key;
-};
-
-/* What is made. */
-struct made {
-	struct challenge challenge;
-	struct hub hub;
-	struct config config; /* that the hub has, or will have: whom it knows */
-	struct access_token token;
-	struct command_order order;
-	uint8_t cose[COMMAND_SIGNATURES_MAX][TOKEN_SIGNED_MAX];
-	char names[COMMAND_SIGNATURES_MAX][SIGNER_NAME_MAX + 1];
-	enum signer_role roles[COMMAND_SIGNATURES_MAX];
-	char technician[SIGNER_NAME_MAX + 1];
-	char text[TOKEN_TEXT_MAX];
-	bool shareless; /* level 3, and the clinic has nothing of this hub's to open */
+	FILE_TEXT_MAX = 4096,
+	WORDS_MAX = 256,
+	TOKEN_WHY_MAX = 100
 };
 
 /* --- the command line ----------------------------------------------------------------------------- */
@@ -81,7 +57,7 @@ static int get_seconds(const char *text, uint32_t *ret)
 	return 0;
 }
 
-static int take_option(int c, struct args *a)
+static int take_option(int c, struct token_args *a)
 {
 	enum verb v;
 
@@ -94,6 +70,8 @@ static int take_option(int c, struct args *a)
 	case 'o': a->voice = true; break;
 	case 'j': a->json = true; break;
 	case 'n': a->new_key = true; break;
+	case 'y': a->by.why = optarg; break;
+	case 'b': a->by.who = optarg; break;
 	case 'l':
 		if (spec_parse_number(optarg, 0, QUARANTINED, &a->level) < 0 ||
 		    a->level == 1)
@@ -122,7 +100,7 @@ static int take_option(int c, struct args *a)
 	return CTL_OK;
 }
 
-static int parse(int argc, char **argv, struct args *a)
+static int parse(int argc, char **argv, struct token_args *a)
 {
 	static const struct option options[] = {
 		{ "as", required_argument, NULL, 'a' },
@@ -138,12 +116,14 @@ static int parse(int argc, char **argv, struct args *a)
 		{ "retire", required_argument, NULL, 'R' },
 		{ "voice", no_argument, NULL, 'o' },
 		{ "new-key", no_argument, NULL, 'n' },
+		{ "reason", required_argument, NULL, 'y' },
+		{ "by", required_argument, NULL, 'b' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, r = CTL_OK;
 
-	*a = (struct args){ .level = -1, .seconds = TOKEN_SECONDS };
+	*a = (struct token_args){ .level = -1, .seconds = TOKEN_SECONDS };
 	while (r == CTL_OK && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		r = take_option(c, a);
 	if (r != CTL_OK ||
@@ -152,6 +132,12 @@ static int parse(int argc, char **argv, struct args *a)
 	a->dir = argv[optind];
 	if (a->new_key)
 		return CTL_OK;
+	if ((a->by.why && !ctl_is_line(a->by.why, TOKEN_WHY_MAX)) ||
+	    (a->by.who && !ctl_is_line(a->by.who, JOURNAL_WHO_MAX)))
+		return ctl_misused(&ctl_token,
+				   "--reason and --by are one line each, of at most %d "
+				   "and %d bytes",
+				   TOKEN_WHY_MAX, JOURNAL_WHO_MAX);
 	a->hub = argv[optind + 1];
 	a->challenge = argv[optind + 2];
 	if (!a->voice && !a->as)
@@ -177,7 +163,7 @@ static int parse(int argc, char **argv, struct args *a)
 	return CTL_OK;
 }
 
-static int read_challenge(const struct args *a, struct challenge *ret)
+static int read_challenge(const struct token_args *a, struct challenge *ret)
 {
 	switch (challenge_parse(a->challenge, strlen(a->challenge), ret)) {
 	case 0: return CTL_OK;
@@ -195,86 +181,16 @@ static int read_challenge(const struct args *a, struct challenge *ret)
 
 /* --- what the clinic knows ------------------------------------------------------------------------ */
 
-static int find_hub(const struct args *a, struct store *store, struct made *m)
-{
-	int r = store_hub_by_name(store, a->hub, &m->hub);
-
-	if (r < 0)
-		return ctl_store_failed(a->dir, a->hub, r);
-	if (memcmp(m->hub.id, m->challenge.hub, CHALLENGE_HUB_LEN) != 0)
-		return ctl_complain(CTL_FAILED,
-				    "the challenge is not of hub '%s': the technician "
-				    "stands before another one; nothing was made",
-				    a->hub);
-	r = store_config_get(store, m->hub.id, &m->config);
-	return r < 0 && r != -ENOENT ? ctl_store_failed(a->dir, a->hub, r) : CTL_OK;
-}
-
-static int find_signer(const struct args *a, struct store *store, const char *name,
-		       struct signer_row *ret)
-{
-	int r = store_signer_by_name(store, name, ret);
-
-	if (r == -ENOENT)
-		return ctl_complain(CTL_NO_INPUT,
-				    "there is no signer '%s'; 'clinicctl signer list %s' "
-				    "shows them",
-				    name, a->dir);
-	return r < 0 ? ctl_store_failed(a->dir, NULL, r) : CTL_OK;
-}
-
-/* A hub obeys whom its config names. */
-static int check_known(const struct args *a, const struct made *m,
-		       const struct signer_row *by)
-{
-	const struct signer *s =
-		signer_find(m->config.signers, m->config.signer_count, by->signer.person);
-
-	if (s && memcmp(s->public, by->signer.public, sizeof(s->public)) == 0)
-		return CTL_OK;
-	return ctl_complain(CTL_FAILED,
-			    "hub '%s' does not know '%s': 'clinicctl signer give %s %s' "
-			    "tells it; nothing was made",
-			    a->hub, by->name, a->dir, a->hub);
-}
-
-static int open_share(const struct args *a, struct store *store, const struct made *m,
-		      uint8_t ret[static TOKEN_SHARE_LEN])
-{
-	uint8_t private[SEAL_PUBLIC_LEN];
-	char why[FOLDER_WHY_MAX];
-	struct escrow_sealed e;
-	int r = store_escrow_get(store, &m->hub, m->challenge.lock_epoch, &e);
-
-	if (r < 0)
-		return r;
-	r = keyring_release_open(a->dir, a->release_key, private, why);
-	if (r < 0) {
-		ctl_complain(ctl_exit_code(r),
-			     "%s; or say where it is with --release-key", why);
-		return -EKEYREJECTED;
-	}
-	r = escrow_unseal(private, m->hub.id, m->hub.epoch, &e, ret);
-	crypto_wipe(private, sizeof(private));
-	if (r < 0)
-		ctl_complain(CTL_FAILED,
-			     "what hub '%s' sealed cannot be opened with this release "
-			     "key: it is of another authority; nothing was made",
-			     a->hub);
-	return r < 0 ? -EKEYREJECTED : 0;
-}
-
-static int add_share(const struct args *a, struct store *store, struct made *m)
+static int add_share(const struct token_args *a, struct token_made *m)
 {
 	uint8_t server[TOKEN_SHARE_LEN], key[KEY_LEN];
-	int r = open_share(a, store, m, server);
+	bool there;
+	int r = token_ask_share(a, m, server, &there);
 
-	if (r == -EKEYREJECTED)
-		return CTL_FAILED;
-	if (r < 0 && r != -ENOENT)
-		return ctl_store_failed(a->dir, a->hub, r);
-	m->shareless = r == -ENOENT;
-	if (r == 0) {
+	if (r != CTL_OK)
+		return r;
+	m->shareless = !there;
+	if (there) {
 		escrow_release_key(server, key);
 		escrow_put_share(key, server, &m->token);
 	}
@@ -296,12 +212,12 @@ static uint32_t usual_verbs(void)
 	return set & verbs_all();
 }
 
-static int fill_token(const struct args *a, struct store *store, struct made *m)
+static int fill_token(const struct token_args *a, struct token_made *m)
 {
 	struct access_token *t = &m->token;
 	struct signer_row who = { 0 };
 	uint8_t level = m->challenge.level;
-	int r = find_signer(a, store, a->technician, &who);
+	int r = token_ask_signer(a, m, a->technician, &who);
 
 	if (r != CTL_OK)
 		return r;
@@ -310,13 +226,13 @@ static int fill_token(const struct args *a, struct store *store, struct made *m)
 				    "hub '%s' is at level %u: there is nothing to lower "
 				    "to %ld; nothing was made",
 				    a->hub, level, a->level);
-	memcpy(t->hub, m->hub.id, sizeof(t->hub));
+	memcpy(t->hub, m->facts.hub.id, sizeof(t->hub));
 	t->lock_epoch = m->challenge.lock_epoch;
 	memcpy(t->nonce, m->challenge.nonce, sizeof(t->nonce));
 	/* level 1 ends by itself: there is nothing to say of it */
 	t->level = a->level >= 0 ? (uint8_t)a->level : level == 1 ? 0 : level;
 	t->verbs = a->verbs ? a->verbs : usual_verbs();
-	r = token_orders_put(&a->orders, &m->config, a->hub, t);
+	r = token_orders_put(&a->orders, &m->facts.config, a->hub, t);
 	if (r != CTL_OK)
 		return r;
 	if (t->level < level)
@@ -324,10 +240,10 @@ static int fill_token(const struct args *a, struct store *store, struct made *m)
 	t->seconds = a->seconds;
 	t->technician = who.signer.person;
 	memcpy(m->technician, who.name, sizeof(m->technician));
-	return level == SEALED && t->level < SEALED ? add_share(a, store, m) : CTL_OK;
+	return level == SEALED && t->level < SEALED ? add_share(a, m) : CTL_OK;
 }
 
-static int read_text(const struct args *a, char ret[static FILE_TEXT_MAX],
+static int read_text(const struct token_args *a, char ret[static FILE_TEXT_MAX],
 		     size_t *ret_len)
 {
 	bool own = strcmp(a->add, "-") != 0;
@@ -348,10 +264,10 @@ static int bad_first(const char *what)
 }
 
 /* What the first one signed is looked at as the hub will. */
-static int take_first(const struct args *a, struct store *store, struct made *m)
+static int take_first(const struct token_args *a, struct token_made *m)
 {
 	static uint8_t bytes[TOKEN_BYTES_MAX];
-	struct signer_row by = { 0 };
+	const struct signer_row *by, *who;
 	char text[FILE_TEXT_MAX];
 	const uint8_t *payload;
 	struct command_order o;
@@ -366,14 +282,14 @@ static int take_first(const struct args *a, struct store *store, struct made *m)
 					      : "is damaged: copy it again");
 	if (access_token_unframe(bytes, (size_t)n, &o) || o.count != 1)
 		return bad_first("is none with one signature");
-	r = store_signer_by_person(store, o.parts[0].person, &by);
-	if (r < 0)
+	by = token_ask_person(m, o.parts[0].person);
+	if (!by)
 		return bad_first("is signed by nobody on the list");
-	if (sign1_open_by(SIGN_CONTEXT_TOKEN, &by.signer, o.parts[0].cose, o.parts[0].len,
-			  &payload, &payload_len) ||
+	if (sign1_open_by(SIGN_CONTEXT_TOKEN, &by->signer, o.parts[0].cose,
+			  o.parts[0].len, &payload, &payload_len) ||
 	    access_token_decode(payload, payload_len, &m->token))
 		return bad_first("has a signature that is not good");
-	if (memcmp(m->token.hub, m->hub.id, HUB_ID_LEN) != 0 ||
+	if (memcmp(m->token.hub, m->facts.hub.id, HUB_ID_LEN) != 0 ||
 	    m->token.lock_epoch != m->challenge.lock_epoch ||
 	    memcmp(m->token.nonce, m->challenge.nonce, CHALLENGE_NONCE_LEN) != 0)
 		return bad_first("answers another challenge");
@@ -381,14 +297,14 @@ static int take_first(const struct args *a, struct store *store, struct made *m)
 	m->order.count = 1;
 	m->order.parts[0] =
 		(struct command_part){ o.parts[0].person, m->cose[0], o.parts[0].len };
-	memcpy(m->names[0], by.name, sizeof(m->names[0]));
-	m->roles[0] = by.signer.role;
-	r = store_signer_by_person(store, m->token.technician, &by);
-	snprintf(m->technician, sizeof(m->technician), "%s", r == 0 ? by.name : "?");
+	memcpy(m->names[0], by->name, sizeof(m->names[0]));
+	m->roles[0] = by->signer.role;
+	who = token_ask_person(m, m->token.technician);
+	snprintf(m->technician, sizeof(m->technician), "%s", who ? who->name : "?");
 	return CTL_OK;
 }
 
-static int add_signature(const struct args *a, struct made *m,
+static int add_signature(const struct token_args *a, struct token_made *m,
 			 const struct signer_row *by)
 {
 	char name[ORDER_KEY_NAME_MAX], why[FOLDER_WHY_MAX];
@@ -425,21 +341,48 @@ static int add_signature(const struct args *a, struct made *m,
 	return CTL_OK;
 }
 
-static int sign(const struct args *a, struct store *store, struct made *m)
+/* "diagnose reboot" */
+static void verbs_text(uint32_t verbs, char *buf, size_t cap)
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (enum verb v = VERB_CHALLENGE; v <= VERB_LAST && n < cap; v++)
+		if (verbs & VERB_BIT(v))
+			n += (size_t)snprintf(buf + n, cap - n, "%s%s", n ? " " : "",
+					      verb_row(v)->name);
+}
+
+/* The second one signs what the first one has chosen: he is told what that is before his key is asked for it. */
+static void print_first(const struct token_args *a, const struct token_made *m)
+{
+	char verbs[WORDS_MAX];
+
+	verbs_text(m->token.verbs, verbs, sizeof(verbs));
+	fprintf(stderr,
+		"clinicctl: '%s' (%s) has signed for hub '%s': from level %u to %u; %s; "
+		"for %u min; '%s' is at the hub\n",
+		m->names[0], signer_role_text(m->roles[0]), a->hub, m->challenge.level,
+		m->token.level, verbs, m->token.seconds / 60, m->technician);
+}
+
+static int sign(const struct token_args *a, struct token_made *m)
 {
 	uint8_t bytes[TOKEN_BYTES_MAX];
 	struct signer_row by = { 0 };
-	int r = find_signer(a, store, a->as, &by), n;
+	int r = token_ask_signer(a, m, a->as, &by), n;
 
 	if (r == CTL_OK)
-		r = check_known(a, m, &by);
+		r = token_ask_known(a, m, &by);
 	if (r == CTL_OK)
-		r = a->add ? take_first(a, store, m) : fill_token(a, store, m);
+		r = a->add ? take_first(a, m) : fill_token(a, m);
 	if (r == CTL_OK && a->add && m->roles[0] == by.signer.role)
 		return ctl_complain(CTL_NO_PERM,
 				    "'%s' has signed as %s: the second signature must be "
 				    "of another role; nothing was signed",
 				    m->names[0], signer_role_text(m->roles[0]));
+	if (r == CTL_OK && a->add)
+		print_first(a, m);
 	if (r == CTL_OK)
 		r = add_signature(a, m, &by);
 	if (r != CTL_OK)
@@ -455,7 +398,7 @@ static int sign(const struct args *a, struct store *store, struct made *m)
 /* --- what is shown -------------------------------------------------------------------------------- */
 
 /* At the level that the hub is at, with a button. */
-static unsigned signatures_needed(const struct made *m)
+static unsigned signatures_needed(const struct token_made *m)
 {
 	unsigned n = 1;
 
@@ -466,7 +409,7 @@ static unsigned signatures_needed(const struct made *m)
 	return m->challenge.level >= SEALED ? 2 : n;
 }
 
-static bool lacks_second(const struct made *m)
+static bool lacks_second(const struct token_made *m)
 {
 	return m->order.count < signatures_needed(m);
 }
@@ -477,7 +420,7 @@ static void print_lines(const char *text)
 		printf("%.*s\n", LINE_CHARS, text + at);
 }
 
-static void show(const struct args *a, const struct made *m)
+static void show(const struct token_args *a, const struct token_made *m)
 {
 	print_lines(m->text);
 	if (m->shareless)
@@ -495,7 +438,7 @@ static void show(const struct args *a, const struct made *m)
 			a->hub);
 }
 
-static void show_json(const struct args *a, const struct made *m)
+static void show_json(const struct token_args *a, const struct token_made *m)
 {
 	cJSON *o = json_object(), *in;
 
@@ -524,7 +467,8 @@ static void show_json(const struct args *a, const struct made *m)
 
 /* --- a code --------------------------------------------------------------------------------------- */
 
-static int code_of(const struct args *a, const struct challenge *c, enum token_code *ret)
+static int code_of(const struct token_args *a, const struct challenge *c,
+		   enum token_code *ret)
 {
 	*ret = a->level == 0 && !a->verbs			     ? TOKEN_CODE_RELEASE
 	       : a->level < 0 && a->verbs == VERB_BIT(VERB_DIAGNOSE) ? TOKEN_CODE_DIAGNOSE
@@ -543,30 +487,36 @@ static int code_of(const struct args *a, const struct challenge *c, enum token_c
 	return CTL_OK;
 }
 
-static int make_code(const struct args *a, struct store *store, const struct made *m)
+static int make_code(const struct token_args *a, const struct token_made *m)
 {
 	uint8_t server[TOKEN_SHARE_LEN], key[KEY_LEN];
 	char code[TOKEN_CODE_DIGITS + 1];
 	enum token_code what;
+	bool there;
 	int r = code_of(a, &m->challenge, &what);
 
+	if (r == CTL_OK)
+		r = token_ask_share(a, m, server, &there);
 	if (r != CTL_OK)
 		return r;
-	r = open_share(a, store, m, server);
-	if (r == -EKEYREJECTED)
-		return CTL_FAILED;
-	if (r == -ENOENT)
+	if (!there)
 		return ctl_complain(CTL_FAILED,
 				    "hub '%s' has not told its release key: it has no "
 				    "configuration with the release authority yet "
 				    "('clinicctl signer give %s %s' makes one)",
 				    a->hub, a->dir, a->hub);
-	if (r < 0)
-		return ctl_store_failed(a->dir, a->hub, r);
 	escrow_release_key(server, key);
 	escrow_code(key, what, &m->challenge, code);
 	crypto_wipe(server, sizeof(server));
 	crypto_wipe(key, sizeof(key));
+	r = token_ask_record(a, m, DOOR_TOKEN_CODE,
+			     what == TOKEN_CODE_RELEASE	   ? "to level 0"
+			     : what == TOKEN_CODE_DIAGNOSE ? "diagnose"
+							   : "export-evidence");
+	if (r != CTL_OK) {
+		crypto_wipe(code, sizeof(code));
+		return r;
+	}
 	if (a->json) {
 		cJSON *o = json_object();
 
@@ -584,7 +534,7 @@ static int make_code(const struct args *a, struct store *store, const struct mad
 
 /* --- the verb ------------------------------------------------------------------------------------- */
 
-static int new_key(const struct args *a)
+static int new_key(const struct token_args *a)
 {
 	char why[FOLDER_WHY_MAX];
 	struct store *store;
@@ -614,15 +564,29 @@ static int new_key(const struct args *a)
 	return CTL_OK;
 }
 
-static int make(const struct args *a, struct store *store, struct made *m)
+static int record_token(const struct token_args *a, const struct token_made *m)
 {
-	int r = find_hub(a, store, m);
+	const char *second = m->order.count > 1 ? m->names[1] : NULL;
+	char verbs[WORDS_MAX], text[JOURNAL_WHY_MAX];
+
+	verbs_text(m->token.verbs, verbs, sizeof(verbs));
+	snprintf(text, sizeof(text), "signed by %s%s%s: level %u to %u, %s, for %s",
+		 m->names[0], second ? " and " : "", second ? second : "",
+		 m->challenge.level, m->token.level, verbs, m->technician);
+	return token_ask_record(a, m, DOOR_TOKEN_SIGNED, text);
+}
+
+static int make(const struct token_args *a, struct token_made *m)
+{
+	int r = token_ask_hub(a, m);
 
 	if (r != CTL_OK)
 		return r;
 	if (a->voice)
-		return make_code(a, store, m);
-	r = sign(a, store, m);
+		return make_code(a, m);
+	r = sign(a, m);
+	if (r == CTL_OK)
+		r = record_token(a, m);
 	if (r == CTL_OK && a->json)
 		show_json(a, m);
 	else if (r == CTL_OK)
@@ -632,10 +596,9 @@ static int make(const struct args *a, struct store *store, struct made *m)
 
 static int run(int argc, char **argv)
 {
-	static struct made m;
+	static struct token_made m;
 	char why[FOLDER_WHY_MAX];
-	struct store *store;
-	struct args a;
+	struct token_args a;
 	int r = parse(argc, argv, &a);
 
 	if (r != CTL_OK)
@@ -645,11 +608,11 @@ static int run(int argc, char **argv)
 	r = read_challenge(&a, &m.challenge);
 	if (r != CTL_OK)
 		return r;
-	r = folder_open_store(a.dir, &store, why);
+	r = remote_open(a.dir, &m.clinic, why);
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
-	r = make(&a, store, &m);
-	store_close(store);
+	r = make(&a, &m);
+	remote_close(m.clinic);
 	crypto_wipe(&m, sizeof(m));
 	return r;
 }
@@ -657,6 +620,7 @@ static int run(int argc, char **argv)
 const struct ctl_verb ctl_token = {
 	.name = "token",
 	.what = "answer a hub's challenge: what a technician pastes at its console",
+	.remote = true,
 	.usage =
 		"Usage: clinicctl token DIR HUB CHALLENGE --as NAME --technician NAME\n"
 		"           [--level N] [--verb VERB ...] [--pair DEVICE] [--unpair "
@@ -669,7 +633,7 @@ const struct ctl_verb ctl_token = {
 		"[--json]\n"
 		"       clinicctl token DIR HUB CHALLENGE --voice [--level 0] [--verb "
 		"VERB]\n"
-		"           [--release-key FILE] [--json]\n"
+		"           [--release-key FILE] [--reason TEXT] [--by NAME] [--json]\n"
 		"       clinicctl token DIR --new-key [--json]\n"
 		"Makes the answer to the challenge that the hub's console shows. It is "
 		"good "
@@ -710,6 +674,11 @@ const struct ctl_verb ctl_token = {
 		"DIR. "
 		"For level 3 and\n"
 		"                      codes\n"
+		"  --reason TEXT       why; with --by NAME it stands in the hub's "
+		"journal, where each token\n"
+		"                      and each code is noted before it is shown\n"
+		"  --by NAME           who reads the code out, or makes the token; "
+		"default the user\n"
 		"  --new-key           make the release authority's key, in a folder "
 		"from "
 		"before there was one\n"

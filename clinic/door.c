@@ -139,6 +139,9 @@ static const struct {
 	[DOOR_TICKETS] = { "tickets", C | T | S | A, false, 0 },
 	[DOOR_TICKET_REVOKE] = { "ticket-revoke", C | T | S, true,
 				 NEEDS(KEY_WHY) | NEEDS(KEY_WORDS) },
+	[DOOR_TOKEN_ESCROW] = { "token-escrow", C | T | S, false, 0 },
+	[DOOR_TOKEN_NOTE] = { "token-note", C | T | S, true,
+			      NEEDS(KEY_WHY) | NEEDS(KEY_CHOICE) },
 };
 
 #undef C

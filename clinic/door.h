@@ -93,7 +93,11 @@ enum door_op {
 	DOOR_REPLACE = 41,
 	DOOR_TICKETS = 42,	 /* 'number' skipped -> [ticket...] */
 	DOOR_TICKET_REVOKE = 43, /* 'words', with 'why' -> [enum ticket_result, ticket] */
-	DOOR_OPS = 44,
+	/* what the hub 'name' sealed to the release authority up to the lock 'number' -> [lock, bytes] or null */
+	DOOR_TOKEN_ESCROW = 44,
+	/* Somebody answers a challenge of the hub 'name': 'choice' (enum door_token), 'number' (its lock), 'why' -> its number */
+	DOOR_TOKEN_NOTE = 45,
+	DOOR_OPS = 46,
 };
 
 /* What a person is at the clinic; the numbers are in the database. */
@@ -203,6 +207,12 @@ enum door_replace {
 	DOOR_REPLACE_REFUSED = 8,     /* not in the state it is in */
 	DOOR_REPLACE_HAS_PATIENT = 9, /* the other one has one already */
 	DOOR_REPLACE_USED = 10, /* a device measures for the patient of a third one */
+};
+
+/* With what a challenge is answered; the numbers are on the wire. */
+enum door_token {
+	DOOR_TOKEN_SIGNED = 1,
+	DOOR_TOKEN_CODE = 2, /* 20 digits that are read out */
 };
 
 /* What became of DOOR_WITHDRAW and DOOR_GIVE_AGAIN; the numbers are on the wire. */

@@ -231,6 +231,8 @@ static answer_fn *const answers[DOOR_OPS] = {
 	[DOOR_REPLACE] = door_answer_replace,
 	[DOOR_TICKETS] = door_answer_tickets,
 	[DOOR_TICKET_REVOKE] = door_answer_ticket_revoke,
+	[DOOR_TOKEN_ESCROW] = door_answer_token_escrow,
+	[DOOR_TOKEN_NOTE] = door_answer_token_note,
 };
 
 static int write_line(const struct door_asking *a, enum door_code code)

@@ -61,6 +61,8 @@ int door_answer_waiting(struct door_asking *a, struct writer *w);
 int door_answer_order(struct door_asking *a, struct writer *w);
 int door_answer_signers(struct door_asking *a, struct writer *w);
 int door_answer_retire_end(struct door_asking *a, struct writer *w);
+int door_answer_token_escrow(struct door_asking *a, struct writer *w);
+int door_answer_token_note(struct door_asking *a, struct writer *w);
 
 /* Answers of door_visit.c; as above. */
 int door_answer_enrol_list(struct door_asking *a, struct writer *w);

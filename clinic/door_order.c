@@ -1,12 +1,13 @@
 /*
- * door_order.c - the part of door_answer.c about orders to a hub: what whoever signs one must know, taking what was signed, and
- * which there are. What is judged is judged by order_take.h; nothing here has a key that signs.
+ * door_order.c - the part of door_answer.c about orders to a hub: what whoever signs one must know, taking what was signed,
+ * which there are, and what is said at a hub instead. What is judged is judged by order_take.h; nothing here has a key that signs.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "clinic/door_inside.h"
 #include "clinic/door_page.h"
+#include "clinic/store_escrow.h"
 
 int door_answer_order_facts(struct door_asking *a, struct writer *w)
 {
@@ -99,4 +100,43 @@ int door_answer_signers(struct door_asking *a, struct writer *w)
 	for (size_t i = 0; i < n; i++)
 		door_put_signer(w, &rows[i]);
 	return 0;
+}
+
+/* It is sealed to the release authority: nothing here can open it. */
+int door_answer_token_escrow(struct door_asking *a, struct writer *w)
+{
+	struct escrow_sealed e = { 0 };
+	struct hub h;
+	int r = store_hub_by_name(a->store, a->rq->name, &h);
+
+	if (r == 0 && a->rq->number > UINT32_MAX)
+		r = -EBADMSG;
+	if (r < 0)
+		return r;
+	r = store_escrow_get(a->store, &h, (uint32_t)a->rq->number, &e);
+	door_put_escrow(w, &e);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* That a code was read out nothing else shows: nobody signs it. */
+int door_answer_token_note(struct door_asking *a, struct writer *w)
+{
+	bool code = a->rq->choice == DOOR_TOKEN_CODE;
+	struct journal_entry e = { .act = code ? JOURNAL_CODE : JOURNAL_TOKEN,
+				   .at_ms = a->now_ms,
+				   .count = a->rq->number };
+	struct hub h;
+	int r;
+
+	if (!code && a->rq->choice != DOOR_TOKEN_SIGNED)
+		return -EBADMSG;
+	r = store_hub_lock(a->store, a->rq->name, &h);
+	memcpy(e.who, a->who, sizeof(e.who));
+	memcpy(e.why, a->rq->why, sizeof(e.why));
+	if (r == 0)
+		r = store_journal_next(a->store, h.id, &e.number);
+	if (r == 0)
+		r = store_journal_add(a->store, h.id, &e);
+	cb_put_uint(w, e.number);
+	return r;
 }

@@ -16,6 +16,7 @@
 #include "clinic/store_visit.h"
 #include "clinic/witness.h"
 #include "hub/core/cbor.h"
+#include "hub/core/msg.h"
 
 /* All that is kept under one name. */
 struct door_known {
@@ -128,6 +129,9 @@ void door_get_waiting(struct cb *c, char ret_hub[static HUB_NAME_MAX + 1],
 		      struct order *ret);
 void door_put_order_facts(struct writer *w, const struct order_facts *f);
 void door_get_order_facts(struct cb *c, struct order_facts *ret);
+/* What a hub sealed to the release authority; without .there: null. */
+void door_put_escrow(struct writer *w, const struct escrow_sealed *e);
+void door_get_escrow(struct cb *c, struct escrow_sealed *ret);
 void door_put_taken(struct writer *w, const struct order_taken *t);
 void door_get_taken(struct cb *c, struct order_taken *ret);
 void door_put_end(struct writer *w, const struct door_end *e);

@@ -18,6 +18,7 @@ enum {
 	CHALLENGE_ITEMS = 2,
 	TAKEN_ITEMS = 4,
 	END_ITEMS = 5,
+	ESCROW_ITEMS = 2,
 };
 
 _Static_assert(DOOR_PAGE_LONG *(ORDER_WHY_MAX + COMMAND_PAYLOAD_MAX + HUB_NAME_MAX +
@@ -230,5 +231,30 @@ void door_get_end(struct cb *c, struct door_end *ret)
 	ret->missing = cb_get_uint(c);
 	ret->discard = cb_get_bool(c);
 	ret->ended = cb_get_bool(c);
+	row_end(c, more);
+}
+
+void door_put_escrow(struct writer *w, const struct escrow_sealed *e)
+{
+	if (!e->there) {
+		cb_put_null(w);
+		return;
+	}
+	cb_put_array(w, ESCROW_ITEMS);
+	cb_put_uint(w, e->lock_epoch);
+	cb_put_bytes(w, e->bytes, sizeof(e->bytes));
+}
+
+void door_get_escrow(struct cb *c, struct escrow_sealed *ret)
+{
+	size_t more;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->there = !cb_take_null(c);
+	if (!ret->there)
+		return;
+	more = row_begin(c, ESCROW_ITEMS);
+	ret->lock_epoch = (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+	cb_get_fixed(c, ret->bytes, sizeof(ret->bytes));
 	row_end(c, more);
 }

@@ -69,6 +69,9 @@ enum journal_act {
 	JOURNAL_LOSE = 35,
 	JOURNAL_FIND = 36,
 	JOURNAL_NEW_LIFE = 37, /* it enrolled again; count: the epoch */
+	/* what a technician brought to it, or was read out; count: its lock */
+	JOURNAL_TOKEN = 38,
+	JOURNAL_CODE = 39,
 };
 
 const char *journal_act_text(enum journal_act a);

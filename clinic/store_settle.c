@@ -29,6 +29,8 @@ const char *journal_act_text(enum journal_act a)
 	case JOURNAL_LOSE: return "lost";
 	case JOURNAL_FIND: return "found";
 	case JOURNAL_NEW_LIFE: return "enrolled-again";
+	case JOURNAL_TOKEN: return "token-made";
+	case JOURNAL_CODE: return "code-read-out";
 	}
 	return "?";
 }

@@ -291,6 +291,7 @@ static void read_assigned(struct cb *c)
 
 static void answer(enum door_op op, const uint8_t *data, size_t size)
 {
+	struct escrow_sealed escrow;
 	struct held_done done;
 	struct cb c;
 
@@ -316,6 +317,8 @@ static void answer(enum door_op op, const uint8_t *data, size_t size)
 		read_visit(&c);
 	} else if (op == DOOR_AUDIT) {
 		read_audit(&c);
+	} else if (op == DOOR_TOKEN_ESCROW) {
+		door_get_escrow(&c, &escrow);
 	} else if (op >= DOOR_ORDER_FACTS && op <= DOOR_SIGNERS) {
 		read_orders(&c, op);
 	} else if (op == DOOR_REPLACE) {

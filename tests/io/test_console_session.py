@@ -7,6 +7,7 @@ Real hubd, hub-store, hub-coap, hub-console and clinicd, as in test_command_io.p
 technician at a pseudo-terminal. Tokens are play_token's: also those that clinicctl would not give.
 """
 import importlib
+import json
 import os
 import pathlib
 import re
@@ -26,6 +27,7 @@ from serial_line import PROMPT, Serial  # noqa: E402
 
 BAD = ("signature", "no-form", "other-hub", "any-hub", "other-epoch", "other-nonce", "unknown", "verbs", "twice")
 CHALLENGE = re.compile(r"^[A-Z2-7]{69}$")
+KEPT_AT = 5  # in the file of the escrow
 
 
 class World(command_io.World):
@@ -120,6 +122,29 @@ class Wire(unittest.TestCase):
         person = re.search(r"opened person=(\d+) token=[0-9a-f]{8}$", w.audit()[0][1]).group(1)
         self.assertEqual([d.split(" why=")[0] for e, d in w.audit()[1:]],
                          [f"queue person={person}", f"ble list person={person}", f"closed person={person} by=logout"])
+
+    def journal(self):
+        """What the clinic has written down of the hub."""
+        w = self.world
+        return [e for e in map(json.loads, w.ctl("held", w.dir, "home", "--journal", "--json").splitlines())]
+
+    def escrow(self):
+        """Has the hub sealed its share to the release authority, and does it know that the clinic has that?"""
+        file = self.world.bundle / "hubd" / "escrow-b"
+        return file.exists() and file.read_bytes()[KEPT_AT] == 1
+
+    def test_code(self):
+        """20 digits let a verb through; who has read them out, of which challenge and why, is kept at the clinic before they are shown."""
+        w = self.world
+        voice = ("token", w.dir, "home", w.challenge(), "--voice", "--verb", "diagnose", "--by", "Ann", "--reason", "by phone")
+        w.wait("what codes are made from is at the clinic", self.escrow)
+        before = len(self.journal())
+        code = w.ctl(*voice, "--json")
+        self.assertRegex(json.loads(code)["code"], "^[0-9]{20}$")
+        kept = self.journal()[before:]
+        self.assertEqual([(e["act"], e["who"]) for e in kept], [("code-read-out", "Ann")])
+        self.assertRegex(kept[0]["why"], "^challenge [0-9a-f]{32} of lock [0-9]+, diagnose: by phone$")
+        self.assertEqual(self.serial.ask("diagnose " + json.loads(code)["code"])[-1], "OK")
 
     def test_release_with_button(self):
         """From a locked hub to a released one, with what clinicctl gives: the challenge, the token, the button. Without it nothing happens."""

@@ -5,6 +5,8 @@ hub obeys such an order: test_command_io.py.
 
     test_door_orders.py [BUILD]      as test_clinicctl.py
 """
+import base64
+import binascii
 import json
 import pathlib
 import socket
@@ -160,6 +162,45 @@ class Orders(Clinic):
         self.assertIn("was removed from the signers", self.ctl(0, "command", "list", self.ann, "kitchen").stdout)
         self.assertEqual(self.waiting(self.ann), [])
         self.assertIn("waits for no signature", self.ctl(1, "command", "sign", self.ann, "kitchen", 1, "--as", "doc").stderr)
+
+    def challenge(self, level):
+        """As the console of a hub shows it, at this level."""
+        hub = json.loads(self.ctl(0, "hub", "show", self.dir, "kitchen", "--json").stdout.splitlines()[0])["hub_id"]
+        data = bytes.fromhex(hub)[:8] + struct.pack(">I16sB8sI", 7, bytes(range(16)), level, bytes(8), 0)
+        return base64.b32encode(data + binascii.crc_hqx(data, 0xffff).to_bytes(2, "big")).decode().rstrip("=")
+
+    def test_token(self):
+        """Two people on two machines answer a challenge; the clinic knows who has, before anything of it is shown."""
+        challenge = self.challenge(3)
+        first = self.ctl(0, "token", self.sue, "kitchen", challenge, "--as", "sec", "--technician", "tech", "--level", "0", "--verb",
+                         "reboot", "--reason", "he called")
+        self.assertIn("never told the clinic what ends level 3", first.stderr)
+        file = self.top / "token"
+        file.write_text(first.stdout)
+        second = self.ctl(0, "token", self.ann, "kitchen", challenge, "--as", "doc", "--add", file, "--json")
+        self.assertRegex(second.stderr, r"'sec' \(clinic-security\) has signed for hub 'kitchen': from level 3 to 0; .*reboot.*; for 240 min; "
+                                        r"'tech' is at the hub")
+        self.assertEqual([s["name"] for s in json.loads(second.stdout)["signed_by"]], ["sec", "doc"])
+        self.assertIn("must be of another role", self.ctl(77, "token", self.dir, "kitchen", challenge, "--as", "tech", "--key",
+                                                          self.tom / "signer-tech.key", "--add", self.second_of("tech2", challenge)).stderr)
+        journal = [json.loads(line) for line in self.ctl(0, "held", self.dir, "kitchen", "--journal", "--json").stdout.splitlines()]
+        nonce = bytes(range(16)).hex()
+        self.assertEqual([(e["who"], e["act"], e["count"]) for e in journal][:2], [("sue", "token-made", 7), ("ann", "token-made", 7)])
+        self.assertRegex(journal[0]["why"], f"^challenge {nonce} of lock 7, signed by sec: level 3 to 0, .*reboot.*, for tech: he called$")
+        self.assertRegex(journal[1]["why"], f"^challenge {nonce} of lock 7, signed by sec and doc: ")
+        # who may not write it down gets none
+        auditor = self.person("aud", "auditor")
+        refused = self.ctl(77, "token", auditor, "kitchen", challenge, "--as", "sec", "--key", self.sue / "signer-sec.key",
+                           "--technician", "tech")
+        self.assertEqual(refused.stdout, "")
+        self.assertIn("has not told its release key", self.ctl(1, "token", self.sue, "kitchen", self.challenge(2), "--voice",
+                                                               "--level", "0").stderr)
+
+    def second_of(self, signer, challenge):
+        """A token that one has signed already."""
+        file = self.top / f"by-{signer}"
+        file.write_text(self.ctl(0, "token", self.dir, "kitchen", challenge, "--as", signer, "--technician", "tech").stdout)
+        return file
 
     def test_brake(self):
         """After three hubs the security officer is needed, whoever asks from wherever."""

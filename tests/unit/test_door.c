@@ -22,20 +22,21 @@ static void test_roles(void)
 			"held-settle suspend resume lost found withdraw withdraw-undo "
 			"enrol-list enrol-approve visit visit-list visit-note "
 			"order-facts orders orders-waiting order order-sign retire-end "
-			"signers replace tickets ticket-revoke ",
+			"signers replace tickets ticket-revoke token-escrow token-note ",
 		[DOOR_ROLE_TECHNICIAN] = " hello hub-list claim-list status given-up "
 					 "hub-show claim claim-cancel numbers manifests "
 					 "lost enrol-list enrol-approve visit visit-list "
 					 "visit-note order-facts orders orders-waiting "
 					 "order order-sign retire-end signers tickets "
-					 "ticket-revoke ",
+					 "ticket-revoke token-escrow token-note ",
 		[DOOR_ROLE_SECURITY] =
 			" hello hub-list claim-list status given-up hub-show claim "
 			"claim-cancel config-read config-put assignments numbers "
 			"manifests held journal held-settle suspend resume lost found "
 			"withdraw enrol-list enrol-approve visit visit-list audit "
 			"checkpoints order-facts orders orders-waiting order order-sign "
-			"retire-end signers tickets ticket-revoke ",
+			"retire-end signers tickets ticket-revoke token-escrow "
+			"token-note ",
 		[DOOR_ROLE_AUDITOR] = " hello hub-list claim-list status given-up "
 				      "hub-show assignments numbers manifests held "
 				      "journal enrol-list visit visit-list audit "
