@@ -550,8 +550,8 @@ static void send_evidence(uint64_t counter, uint8_t first, uint8_t last)
 	}
 }
 
-/* Pieces first..last of twenty, each with its index in all its octets. */
-static void send_snapshot(uint16_t first, uint16_t last)
+/* Pieces first..last of twenty, each with its index in all its octets; with spoil other ones, which must not arrive. */
+static void send_snapshot(uint16_t first, uint16_t last, uint8_t spoil)
 {
 	struct msg m = { .kind = MSG_SNAPSHOT,
 			 .snapshot = { .number = 42, .total = 20 } };
@@ -559,7 +559,7 @@ static void send_snapshot(uint16_t first, uint16_t last)
 	for (uint16_t i = first; i <= last; i++) {
 		m.snapshot.index = i;
 		m.snapshot.len = i == 19 ? 10 : SNAPSHOT_PIECE_MAX;
-		memset(m.snapshot.bytes, i, sizeof(m.snapshot.bytes));
+		memset(m.snapshot.bytes, i ^ spoil, sizeof(m.snapshot.bytes));
 		CHECK_INT(ipc_send(looker, &m), 0);
 	}
 }
@@ -1184,11 +1184,13 @@ static void test_snapshot(void)
 		send_evidence(counter, 0, 2);
 		UNTIL(watcher.taken == counter);
 	}
-	send_snapshot(0, 5); /* one without an end, and then a whole one */
-	send_snapshot(0, SNAPSHOT_AHEAD - 1);
+	send_snapshot(0, 5, 0xff); /* one without an end, and then a whole one */
+	send_snapshot(0, 3, 0);
+	send_snapshot(9, 9, 0x80); /* out of its order */
+	send_snapshot(4, SNAPSHOT_AHEAD - 1, 0);
 	UNTIL(watcher.snapshot.count == SNAPSHOT_AHEAD);
 	CHECK(!watcher.snapshot.whole);
-	send_snapshot(SNAPSHOT_AHEAD, 19);
+	send_snapshot(SNAPSHOT_AHEAD, 19, 0);
 	UNTIL(watcher.snapshot.whole);
 	CHECK_UINT(watcher.snapshot.number, 42);
 	UNTIL(watcher.item_pieces[0] == 20 && watcher.item_total[1] > 0 &&
