@@ -33,6 +33,8 @@ KEPT_AT = 5  # in the file of the escrow
 class World(command_io.World):
     """With a console; button: the hub has one."""
 
+    name = "home"  # of the hub, at the clinic
+
     def __init__(self, button):
         self.button = None
         super().__init__()
@@ -66,7 +68,7 @@ class World(command_io.World):
 
     def token(self, challenge, verbs="all", by="sec", level="-", seconds=3600, what="good", technician="tech"):
         """As it is pasted: lines."""
-        done = subprocess.run([str(config_io.BUILD / "tests/io/play_token"), str(self.dir), "home", challenge, str(level), str(seconds),
+        done = subprocess.run([str(config_io.BUILD / "tests/io/play_token"), str(self.dir), self.name, challenge, str(level), str(seconds),
                                technician, verbs, by, what], text=True, timeout=60, stdout=subprocess.PIPE, check=True,
                               env={"ASAN_OPTIONS": "detect_leaks=0"})
         return done.stdout.split()
