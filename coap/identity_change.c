@@ -5,6 +5,7 @@
  *   promotion   enrol-a and -b (epoch, no tries); next -> current, by a rename; ticket erased (else at the next start);
  *               identity.key and .crt removed
  *   new key     enrol-a and -b (tries); next
+ *   trust       former (hashes of those in this life); clinic.trust
  *   emergency   emergency.next; emergency.next -> emergency, by a rename; then current and next anew, wrapped; identity.key erased
  */
 #include "coap/identity_inside.h"
@@ -19,10 +20,11 @@
 
 static int keep_trust(struct identity_store *s, const uint8_t *file, size_t len)
 {
-	int r = len > IDENTITY_TRUST_MAX
-			? -EMSGSIZE
-			: file_replace(s->dir, "clinic.trust", file, len);
+	int r = len > IDENTITY_TRUST_MAX ? -EMSGSIZE
+					 : identity_forget_former(s, file, len);
 
+	if (r == 0)
+		r = file_replace(s->dir, "clinic.trust", file, len);
 	s->trusted |= r == 0;
 	return r;
 }

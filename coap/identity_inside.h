@@ -51,6 +51,10 @@ int identity_wrap_all(struct identity_store *s);
 /* Nothing of a life is left but the device key and how high its epoch was. Returns 0 when it is durable, or as file_remove. */
 int identity_forget(struct identity_store *s);
 
+/* The clinic.trust in place goes for this one: it is recognised later. Returns 0 when it is durable, or as file_replace. */
+int identity_forget_former(const struct identity_store *s, const uint8_t *file,
+			   size_t len);
+
 /* --- identity_store.c */
 
 /* 'current', 'next' and the ticket. */

@@ -12,7 +12,8 @@
  *   enrol-a, enrol-b      highest epoch in use so far, keys used up, a reset that was begun; equal but for a power cut
  *   clinic.trust          as it came (its signature is looked at by whoever reads it)
  *   leaving               there is an order to retire this hub; empty
- *   left                  SHA-256 of the clinic.trust of the clinic that it has left by such an order, after a factory reset
+ *   former                SHA-256 of each clinic.trust that was in the place of this one: the clinic has gone over to another root
+ *   left                  the same of the clinic that it has left by such an order, of its last clinic.trust, too; after a factory reset
  *   identity.key, identity.crt   PEM, as 'clinicctl hub add' makes them: a credential in use, if there is no 'current'.
  *                         Its key then is the device key too, as the hub's id comes from it
  *

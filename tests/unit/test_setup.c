@@ -346,6 +346,46 @@ static void test_left(void)
 	identity_store_free(s);
 }
 
-TEST_MAIN("setup", test_start, test_left, test_only_in_factory, test_after_reset,
-	  test_its_time, test_damage, test_held_is_damaged, test_ticket,
+/* The one before the clinic went over to another root may lie about for years: it is of the same clinic. */
+static void test_left_after_roots(void)
+{
+	static const struct enrol_action forget = { .what = ENROL_FORGET },
+					 keep = { .what = ENROL_KEEP_TRUST };
+	enum { ROOTS = 12, REMEMBERED = 8 };
+	static uint8_t files[ROOTS][TRUST_FILE_MAX];
+	struct identity_store *s = fresh();
+	struct setup_trust_file f;
+	size_t lens[ROOTS];
+	bool left;
+
+	for (size_t i = 0; i < ROOTS; i++)
+		lens[i] = make("ours", files[i]);
+	for (size_t i = 0; i < ROOTS; i++) {
+		CHECK_INT(identity_store_do(s, &keep, files[i], lens[i]), 0);
+		CHECK_INT(identity_store_do(s, &keep, files[i], lens[i]), 0);
+		identity_store_free(s);
+		s = open_store();
+	}
+	CHECK_INT(identity_store_leaving(s, true), 0);
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	identity_store_free(s);
+	s = open_store();
+	for (size_t i = 0; i < ROOTS; i++) {
+		left = i == 0 || i > ROOTS - REMEMBERED;
+		CHECK_INT(identity_store_left(s, files[i], lens[i]), left);
+	}
+	CHECK_INT(file_replace(boot, "clinic.trust", files[0], lens[0]), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_LEFT);
+	/* another life knows nothing of it: its own is what is left next */
+	(void)put_in("theirs");
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_TAKEN);
+	CHECK_INT(identity_store_leaving(s, true), 0);
+	CHECK_INT(identity_store_do(s, &forget, NULL, 0), 0);
+	CHECK_INT(take(s, 0, &f), SETUP_TRUST_LEFT);
+	CHECK(!identity_store_left(s, files[ROOTS - 1], lens[ROOTS - 1]));
+	identity_store_free(s);
+}
+
+TEST_MAIN("setup", test_start, test_left, test_left_after_roots, test_only_in_factory,
+	  test_after_reset, test_its_time, test_damage, test_held_is_damaged, test_ticket,
 	  test_ticket_refused, test_disk)
