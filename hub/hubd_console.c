@@ -191,6 +191,14 @@ static void audit_verb(struct hubd *h, const struct msg_console_ask *a,
 	      mono_since(rt_mono(), h->console.asked));
 }
 
+static void audit_begun(struct hubd *h, const struct msg_console_ask *a)
+{
+	const struct verb_row *r = verb_row((enum verb)a->verb);
+
+	audit(h, AUDIT_CONSOLE_VERB, AUDIT_SUCCESS, 0, "%s person=%" PRIu32 " begun",
+	      r ? r->name : "none", h->console.session.grant.technician);
+}
+
 /* Before a login anybody may ask, as often as he likes: that fills no log. */
 static bool is_told(const struct hubd *h, const struct msg_console_ask *a)
 {
@@ -208,6 +216,9 @@ static void carry_out(struct hubd *h, const struct msg_console_ask *a)
 	p.number = a->number;
 	why = console_do(h, a, &p);
 	if (why == CONSOLE_WHY_NONE && p.later) {
+		/* now, and not when it is done: nobody may be there then */
+		if (told)
+			audit_begun(h, a);
 		h->console.later = true;
 		h->console.later_ask = *a;
 		h->console.later_until = mono_add(rt_mono(), LATER_MS);
@@ -295,12 +306,11 @@ static void judge(struct hubd *h, const struct msg_console_ask *a)
 {
 	enum verb v = a->verb <= VERB_LAST ? (enum verb)a->verb : VERB_NONE;
 	bool button = false;
-	enum console_why why =
-		session_may(&h->console.session, v, orders_level(&h->orders),
-			    h->console.asked, &button);
+	enum console_why why = CONSOLE_WHY_BUSY;
 
-	if (why == CONSOLE_WHY_NONE && h->console.later)
-		why = CONSOLE_WHY_BUSY;
+	if (!h->console.later)
+		why = session_may(&h->console.session, v, orders_level(&h->orders),
+				  h->console.asked, &button);
 	if (why != CONSOLE_WHY_NONE)
 		refuse(h, a, why);
 	else if (button)

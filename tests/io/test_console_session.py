@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -189,6 +190,17 @@ class Wire(unittest.TestCase):
                 w.press()
             got += self.serial.prompt()
         return [text for text in got.decode().replace("\r", "").split("\n")[1:-1] if text]
+
+    def test_begun_and_left(self):
+        """Who has ordered a factory reset is in the log, though he pulled the cable before it was done."""
+        w = self.world
+        self.assertEqual(w.login(verbs="factory-reset", by="sec+doc")[-1], "OK")
+        w.running["hub-store"].send_signal(signal.SIGSTOP)
+        self.serial.send(b"factory-reset\r")
+        w.wait("it is ordered", lambda: "reset-ordered result=good" in w.log("hubd"))
+        self.serial.pull()
+        w.wait("the session is over", lambda: any("by=cable" in detail for _, detail in w.audit()))
+        self.assertTrue([1 for _, detail in w.audit() if re.match(r"factory-reset person=[1-9]\d* begun$", detail)], w.audit())
 
     def test_records_without_hub_store(self):
         """What was done while hub-store was away is told it afterwards, and how much of it had no place."""
