@@ -13,6 +13,7 @@
 #include "clinic/ctl.h"
 #include "clinic/files.h"
 #include "clinic/keyfile.h"
+#include "clinic/pkcs11_file.h"
 #include "hub/core/err.h"
 #include "hub/rt/file.h"
 
@@ -58,6 +59,15 @@ static int encrypt(const char *dir, const char *name, const char *passphrase)
 	return CTL_OK;
 }
 
+/* One that says where a token has the key is no secret. */
+static bool is_of_token(const char *dir, const char *name)
+{
+	char why[FOLDER_WHY_MAX];
+	struct pkcs11_file f;
+
+	return pkcs11_file_read(dir, name, &f, why) > 0;
+}
+
 static int encrypt_all(const char *dir, char *const *names, int count,
 		       const char *passphrase)
 {
@@ -68,7 +78,7 @@ static int encrypt_all(const char *dir, char *const *names, int count,
 	for (int i = 0; r == CTL_OK && i < count; i++, done++)
 		r = encrypt(dir, names[i], passphrase);
 	for (size_t i = 0; r == CTL_OK && count == 0 && i < 3; i++) {
-		if (!file_exists(dir, all[i]))
+		if (!file_exists(dir, all[i]) || is_of_token(dir, all[i]))
 			continue;
 		r = encrypt(dir, all[i], passphrase);
 		done++;

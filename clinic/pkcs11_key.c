@@ -97,8 +97,10 @@ static const struct {
 	[PKCS11_FAULT_NO_TOKEN] = { -ENOENT,
 				    "no token%s is there that is called so: plug it in, "
 				    "or see what is there ('p11-kit list-modules')" },
-	[PKCS11_FAULT_TOKENS] = { -ENOENT, "more than one token%s is called so: add its "
-					   "serial=NUMBER" },
+	[PKCS11_FAULT_TOKENS] = { -ENOENT, "more than one token%s is called so, or two "
+					   "modules show it: add its "
+					   "serial=NUMBER, or name the module by "
+					   "CLINICCTL_PKCS11" },
 	[PKCS11_FAULT_NO_KEY] = { -ENOENT,
 				  "token '%s' has no private EC key that is called so" },
 	[PKCS11_FAULT_KEYS] = { -ENOENT,

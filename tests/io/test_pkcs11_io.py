@@ -194,6 +194,9 @@ class Card(unittest.TestCase):
         self.hsm.run("--import", str(self.top / "c.pem"), "--token", "Ann's card", "--label", "config", "--id", "77", "--pin", PIN)
         (self.dir / "config.key").write_text("pkcs11:token=Ann's card;object=config\n")  # by hand
         self.ctl("signer", "give", self.dir, "home", pin=self.hsm.pin)
+        (self.top / "new").write_text("correct horse")
+        said = self.ctl("passphrase", self.dir, "--new-passphrase-file", self.top / "new")
+        self.assertEqual(said, f"{self.dir}/root.key is encrypted.\n")
         self.assertIn("gone: it was pulled out", self.ctl("signer", "give", self.dir, "home", pin=self.hsm.pin, odd="pulled", code=66))
         (self.dir / "config.key").write_text(ANN + "\n")
         self.assertIn("not the key", self.ctl("signer", "give", self.dir, "home", pin=self.hsm.pin, code=1))
