@@ -56,7 +56,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
 core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.o command.o config.o config_plan.o cose.o cursor.o dating.o decimal.o der.o enrolled.o envelope.o err.o evidence.o fido.o image.o \
-	hex.o kind.o label.o limits.o manifest.o msg.o network.o paste.o reading.o refusal.o schedule.o signer.o snapshot.o status.o ticket.o time.o token.o trust.o verbs.o)
+	hex.o kind.o label.o limits.o manifest.o msg.o network.o paste.o reading.o refusal.o schedule.o signer.o snapshot.o status.o stick.o ticket.o time.o token.o trust.o verbs.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
 rt := $(addprefix hub/rt/,clock.o failpoint.o file.o inherited.o ipc.o log.o notify.o options.o rt.o landlock.o sandbox.o sandbox_calls.o)
@@ -96,7 +96,7 @@ store_pure := $(addprefix storage/,btree.o capture.o crc32.o days.o ranges.o spo
 keys := $(addprefix storage/,keys.o keys_audit.o keys_enrol.o keys_open.o keys_recovery.o recovery.o root.o slots.o)
 records := $(store_pure) $(addprefix storage/,queue.o queue_ack.o queue_evict.o queue_keep.o records.o records_open.o records_salvage.o records_spool.o \
 	salvage.o salvage_small.o salvage_walk.o page_file.o ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(keys)
-store := $(records) $(addprefix storage/,reset_rule.o days_record.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_fence.o store_open.o store_own.o store_resync.o store_retire.o store_room.o store_snapshot.o store_status.o store_tell.o) \
+store := $(records) $(addprefix storage/,reset_rule.o days_record.o exporter.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_export.o store_fence.o store_open.o store_own.o store_resync.o store_retire.o store_room.o store_snapshot.o store_status.o store_tell.o) \
 	hub/crypto/manifest_sign.o $(audit_store) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
@@ -122,7 +122,7 @@ hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
 hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o pattern.o plan.o repeat.o timefloor.o triggers.o window.o)
 hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
-hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_change.o hubd_console_verbs.o hubd_enrol.o hubd_identity.o hubd_light.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
+hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_change.o hubd_console_verbs.o hubd_enrol.o hubd_export.o hubd_identity.o hubd_light.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-measure: what is loaded, what is exposed, what runs that should not
@@ -155,7 +155,7 @@ clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -
 # what people type and read; the device's own words are read by the code that wrote them
 ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpoint_spec.o spec.o words.o words_enrol.o words_status.o words_values.o) \
 	ble/dis.o
-ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_here.o ctl_hub.o ctl_hubs.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_token_ask.o token_orders.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
+ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_here.o ctl_hub.o ctl_hubs.o ctl_import.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_token_ask.o token_orders.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
 	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o coap/identity_file.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
@@ -292,6 +292,8 @@ UNIT += trust_cross life store_enrol store_retire store_life trusted anchor enro
 test_console := $(console_pure) $(core)
 test_console_session := hub/console_session.o hub/challenger.o hub/triggers.o hub/lockdown.o hub/command.o $(core)
 UNIT += console console_session
+test_stick := storage/exporter.o $(records) $(db) $(core) $(rt) $(crypto)
+UNIT += stick
 UNIT += $(UNIT_HUBD) measure snapshot risk fido
 test_risk := $(risk) clinic/json.o $(core) $(crypto)
 UNIT += confine
@@ -489,7 +491,7 @@ FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_lockdown_io.py io/test_sealed_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 FAST_SCRIPTS += io/test_fido_io.py io/test_pkcs11_io.py
-FAST_SCRIPTS += io/test_console_session.py io/test_console_canaries.py
+FAST_SCRIPTS += io/test_console_session.py io/test_console_canaries.py io/test_export_io.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres io/odd_module.so net/shift.so)
@@ -704,6 +706,7 @@ fuzz_token := $(core)
 fuzz_trust := $(core)
 fuzz_evidence := $(core)
 fuzz_snapshot := $(core)
+fuzz_stick := $(core)
 fuzz_enrol_words := $(coap_pure) $(core)
 fuzz_trusted := $(hubd_parts)
 fuzz_trust_cross := $(addprefix hub/crypto/,trust_cross.o trust_sign.o) $(core) $(crypto)

@@ -13,6 +13,8 @@ static const struct {
 	const char *verb, *part, *what;
 } here[] = {
 	{ "hub", "add", ROOT "; from here claim a hub by its label: 'clinicctl claim'" },
+	{ "import", "",
+	  "it files what a stick has into the clinic's database; no door takes a file" },
 	{ "recover", "", "it writes what a card had into the clinic's database" },
 	{ "audit", "key", "it writes a key that no door gives or takes" },
 	{ "trust", "", ROOT "; the file is no secret: have it sent to you" },

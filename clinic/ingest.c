@@ -454,6 +454,62 @@ void ingest_handle(struct ingest *in, const uint8_t spki[static PIN_LEN],
 	*note = rq.note;
 }
 
+/* As store_batch, of what a batch has in it; what it says of the hub itself is older than what the hub says. */
+static int store_carried(struct store *s, const struct hub *h, const struct batch *b,
+			 int64_t now_ms, struct ingest_note *note)
+{
+	int r = store_hub_take(s, h, b, now_ms);
+
+	if (r == 0)
+		r = store_records(s, h, b, now_ms, note);
+	return r == 0 ? store_tombstones_put(s, b, now_ms) : r;
+}
+
+static enum ingest_outcome carry_once(struct ingest *in, const uint8_t *hub,
+				      const uint8_t *body, size_t len, int64_t now_ms,
+				      struct ingest_note *note)
+{
+	enum ingest_outcome outcome;
+	struct batch b;
+	struct hub h;
+	int code, r = store_hub_by_id(in->store, hub, &h);
+
+	if (r == -ENOENT)
+		return INGEST_UNKNOWN_HUB;
+	h.carried = true;
+	outcome = r ? INGEST_STORE_DOWN : ingest_judge(&h, body, len, &b, &code);
+	if (outcome == INGEST_STORED) {
+		r = store_begin(in->store);
+		in->open = note->began = r == 0;
+		if (r == 0)
+			r = store_carried(in->store, &h, &b, now_ms, note);
+		if (r == 0)
+			r = commit(in, &note->commit_us);
+	}
+	note->err = r;
+	return r ? INGEST_STORE_DOWN : outcome;
+}
+
+enum ingest_outcome ingest_carried(struct ingest *in,
+				   const uint8_t hub[static HUB_ID_LEN],
+				   const uint8_t *body, size_t len, int64_t now_ms,
+				   struct ingest_note *ret)
+{
+	for (unsigned try = 1; try <= STORE_TRIES; try++) {
+		*ret = (struct ingest_note){ 0 };
+		ret->outcome = carry_once(in, hub, body, len, now_ms, ret);
+		roll_back(in);
+		/* in doubt: the same again is a duplicate */
+		if (ret->outcome != INGEST_STORE_DOWN ||
+		    (ret->err != -EAGAIN && ret->err != -ESTALE))
+			break;
+		store_pause(try);
+	}
+	if (ret->outcome != INGEST_STORED)
+		ret->stored = ret->duplicate = ret->conflict = ret->held = 0;
+	return ret->outcome;
+}
+
 /* --- groups -------------------------------------------------------------------------- */
 
 static void break_up(struct ingest *in)

@@ -162,6 +162,21 @@ void ingest_handle(struct ingest *in, const uint8_t spki[static PIN_LEN],
 		   struct coap_server_response *ret, struct ingest_note *note);
 
 /*
+ * ingest_carried - one batch of a file that somebody brings (hub/core/stick.h): judged, filed, held or set aside as in an upload of
+ * that hub. Nobody is answered; when the hub was seen, what it says of its queue and what follows for the end of its life stays as it
+ * is. Not while others wait.
+ *
+ * hub   whose file it says it is: its row decides
+ * ret   what became of it
+ *
+ * Returns ret->outcome; INGEST_STORE_DOWN: ret->err says why, and nothing of it is stored, or nobody knows: the same again is right.
+ */
+enum ingest_outcome ingest_carried(struct ingest *in,
+				   const uint8_t hub[static HUB_ID_LEN],
+				   const uint8_t *body, size_t len, int64_t now_ms,
+				   struct ingest_note *ret);
+
+/*
  * ingest_add, ingest_settle - the same for requests that come together: one COMMIT for all of them.
  *
  * ingest_add does everything for one request but the COMMIT, and leaves ret->waits set; spki, body and ret are borrowed

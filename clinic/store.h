@@ -58,6 +58,9 @@ struct hub {
 	int64_t again_ms;
 	bool orders; /* some may wait for it, see store_command.h */
 	bool by_emergency; /* not of the row: whoever speaks now does it by its emergency identity */
+	/* not of the row: it does not speak, somebody brings what it wrote on a stick. When it was seen, and what it said of its
+	 * queue, stays as it is */
+	bool carried;
 };
 
 /* hub_life_of - its state and its drain, as life.h asks for them. */

@@ -113,10 +113,12 @@ int store_hub_take(struct store *s, const struct hub *h, const struct batch *b,
 		  "UPDATE hub SET seen_ms = ?2, queued = ?3, highest = ?4, acked = ?5"
 		  " WHERE hub_id = ?1 RETURNING " HUB_COLUMNS);
 	sql_bind_bytes(&q, 1, h->id, HUB_ID_LEN);
-	sql_bind_int(&q, 2, now_ms);
-	sql_bind_int(&q, 3, clamp(b->queued));
-	sql_bind_int(&q, 4, clamp(b->highest));
-	sql_bind_int(&q, 5, clamp(b->acked));
+	sql_bind_int(&q, 2, h->carried ? h->seen_ms : now_ms);
+	sql_bind_int(&q, 3, clamp(h->carried ? h->queued : b->queued));
+	sql_bind_int(
+		&q, 4,
+		clamp(h->carried && h->highest > b->highest ? h->highest : b->highest));
+	sql_bind_int(&q, 5, clamp(h->carried ? h->acked : b->acked));
 	r = one_hub(&q, &now);
 	if (r == -ENOENT)
 		return -ESTALE;

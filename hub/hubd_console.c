@@ -120,6 +120,22 @@ static void end_page(struct console_page *p, enum console_why why)
 	send_page(p);
 }
 
+struct console_page console_page_begin(struct hubd *h, uint32_t ask)
+{
+	return begin_page(h, ask);
+}
+
+void console_page_more(struct console_page *p)
+{
+	p->m.console_answer.more = true;
+	send_page(p);
+}
+
+void console_page_end(struct console_page *p, enum console_why why)
+{
+	end_page(p, why);
+}
+
 /* --- the session's time --------------------------------------------------------------------------- */
 
 static void arm(struct hubd *h)
@@ -127,6 +143,8 @@ static void arm(struct hubd *h)
 	struct hubd_console *c = &h->console;
 	struct mono at = session_deadline(&c->session);
 
+	if (c->export.runs && c->export.ends.ms < at.ms)
+		at = c->export.ends;
 	if (c->reboots && c->reboot_at.ms < at.ms)
 		at = c->reboot_at;
 	if (c->later && c->later_until.ms < at.ms)
@@ -199,6 +217,18 @@ static void audit_begun(struct hubd *h, const struct msg_console_ask *a)
 	      r ? r->name : "none", h->console.session.grant.technician);
 }
 
+void console_audit_export(struct hubd *h, uint64_t records, enum console_why why)
+{
+	const struct hubd_export *e = &h->console.export;
+
+	audit(h, AUDIT_EXPORT,
+	      why == CONSOLE_WHY_NONE ? AUDIT_SUCCESS : AUDIT_MINOR_FAILURE, records,
+	      "%s person=%" PRIu32 " why=%d",
+	      verb_row(e->what == EXPORT_QUEUE ? VERB_EXPORT_QUEUE : VERB_EXPORT_EVIDENCE)
+		      ->name,
+	      e->person, (int)why);
+}
+
 /* Before a login anybody may ask, as often as he likes: that fills no log. */
 static bool is_told(const struct hubd *h, const struct msg_console_ask *a)
 {
@@ -215,6 +245,12 @@ static void carry_out(struct hubd *h, const struct msg_console_ask *a)
 
 	p.number = a->number;
 	why = console_do(h, a, &p);
+	if (p.goes_on) {
+		if (told)
+			audit_begun(h, a);
+		console_page_more(&p);
+		return;
+	}
 	if (why == CONSOLE_WHY_NONE && p.later) {
 		/* now, and not when it is done: nobody may be there then */
 		if (told)
@@ -424,6 +460,7 @@ static void on_timer(void *arg)
 	if (e != CONSOLE_END_NONE)
 		end_session(h, e);
 	tell_wrong(h);
+	console_export_on_time(h, now);
 	if (c->reboots && mono_reached(now, c->reboot_at)) {
 		c->reboots = false;
 		hubd_reboot(h);
@@ -498,6 +535,7 @@ void hubd_start_console(struct hubd *h)
 	struct hubd_console *c = &h->console;
 
 	c->timer = rt_timer_new(h->rt, on_timer, h);
+	console_open_export(h);
 	if (c->button_fd >= 0)
 		c->button = rt_fd_new(h->rt, c->button_fd, RT_READ, on_button, h);
 }

@@ -19,6 +19,16 @@ struct hubd;
 
 enum { CONSOLE_AUDITS_MAX = 16, CONSOLE_SALT_LEN = 16 };
 
+/* Records on their way to a stick. Fields are private to hubd_export.c. */
+struct hubd_export {
+	bool runs;
+	uint32_t ask; /* of hub-console, that is to be answered */
+	uint32_t id;  /* as hub-store has it */
+	enum export_what what;
+	uint32_t person;
+	struct mono ends;
+};
+
 /* Fields are private to hubd_console*.c. */
 struct hubd_console {
 	struct ipc *link;
@@ -46,6 +56,7 @@ struct hubd_console {
 	struct audit_event audits[CONSOLE_AUDITS_MAX];
 	size_t audit_count;
 	uint32_t audits_lost;
+	struct hubd_export export;
 };
 
 /* An answer that is being written: as many messages as it takes. */
@@ -55,6 +66,7 @@ struct console_page {
 	uint8_t row;
 	uint64_t number; /* argument of the verb, as hub-console says it (typed.h) */
 	bool later;	 /* it is begun: console_done follows, and the answer then */
+	bool goes_on;	 /* hub-store writes to a stick: its answer ends when it has */
 };
 
 /* page_row - what follows stands on a line of its own. page_add - one value. */
@@ -81,6 +93,24 @@ enum console_why console_factory_reset(struct hubd *h, struct console_page *p);
 enum console_why console_retire(struct hubd *h, struct console_page *p);
 /* console_on_late - a verb's answer did not come: what it began is not gone on with. */
 void console_on_late(struct hubd *h, enum verb v);
+/* For answers that end later: begin; what there is so far, and more follows; the end. */
+struct console_page console_page_begin(struct hubd *h, uint32_t ask);
+void console_page_more(struct console_page *p);
+void console_page_end(struct console_page *p, enum console_why why);
+/* For the audit log: who took how many records along, or why not. */
+void console_audit_export(struct hubd *h, uint64_t records, enum console_why why);
+
+/* --- hubd_export.c: records to a stick ----------------------------------------------------- */
+
+/* At the start: no port is open. */
+void console_open_export(struct hubd *h);
+/* Begins it; p->goes_on. Returns CONSOLE_WHY_NONE, BUSY or FAILED. */
+enum console_why console_export(struct hubd *h, struct console_page *p,
+				enum export_what what);
+/* What takes too long is given up. */
+void console_export_on_time(struct hubd *h, struct mono now);
+/* Is somebody here who may plug a stick in? */
+bool console_expects_stick(const struct hubd *h);
 
 /* --- hubd_console_verbs.c: what verbs do -------------------------------------------------- */
 

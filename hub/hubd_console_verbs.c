@@ -507,6 +507,16 @@ static enum console_why do_reboot(struct hubd *h, struct console_page *p)
 	return CONSOLE_WHY_NONE;
 }
 
+static enum console_why do_export_queue(struct hubd *h, struct console_page *p)
+{
+	return console_export(h, p, EXPORT_QUEUE);
+}
+
+static enum console_why do_export_evidence(struct hubd *h, struct console_page *p)
+{
+	return console_export(h, p, EXPORT_EVIDENCE);
+}
+
 typedef enum console_why verb_fn(struct hubd *h, struct console_page *p);
 
 static const struct {
@@ -534,6 +544,8 @@ static const struct {
 	{ VERB_RELEASE, do_release },
 	{ VERB_LOGOUT, do_logout },
 	{ VERB_HELP, do_help },
+	{ VERB_EXPORT_EVIDENCE, do_export_evidence },
+	{ VERB_EXPORT_QUEUE, do_export_queue },
 };
 
 uint32_t console_offered(void)

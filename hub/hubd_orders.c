@@ -124,6 +124,8 @@ void hubd_on_incident(struct hubd *h, enum role by, const struct msg_incident *i
 		 incident_text(i->what), i->subject, i->count);
 	if (i->what >= INCIDENT_CONFIG)
 		return; /* told, and no cause of anything */
+	if (i->what == INCIDENT_USB && i->count == 1 && console_expects_stick(h))
+		return; /* whoever granted the verb has let one in */
 	if (i->what == INCIDENT_ROLLBACK && by == ROLE_COAP)
 		return; /* hub-store looks at the same answer, beside its disk */
 	orders_on_signal(&h->orders, (enum trigger)i->what, i->subject, by, i->count);

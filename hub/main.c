@@ -128,6 +128,8 @@ static void on_down(void *arg, struct ipc *link)
 	struct hubd *h = arg;
 
 	fence_on_link(&h->fence, role_of(h, link), false);
+	if (link == h->store)
+		hubd_console_off_store(h);
 	if (link != h->ble)
 		return;
 	health_on_ble_down(&h->health);
@@ -303,6 +305,8 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 	} else if (m->kind == MSG_COMMAND) {
 		orders_on_command(&h->orders, &m->command);
 		hubd_arm_orders(h);
+	} else if (m->kind == MSG_EXPORTED) {
+		hubd_on_exported(h, &m->exported);
 	} else if (m->kind == MSG_ENROLMENT) {
 		hubd_on_enrolment(h, &m->enrolment);
 	}

@@ -20,6 +20,10 @@ put "$1/usr/lib/sysusers.d" "$here"/sysusers.d/*
 put "$1/usr/lib/tmpfiles.d" "$here"/tmpfiles.d/*
 put "$1/usr/lib/udev/rules.d" "$here"/udev/*
 put "$1/usr/lib/hub/nftables" "$here"/nftables/*
+put "$1/usr/lib/modules-load.d" "$here"/modules-load.d/*
+put "$1/usr/lib/modprobe.d" "$here"/modprobe.d/*
+install -d "$1/usr/libexec/hub"
+install -m755 "$here/stick/hub-stick" "$1/usr/libexec/hub/"
 put "$1/usr/lib/sysctl.d" "$here"/sysctl.d/*
 put "$1/usr/lib/systemd/system.conf.d" "$here"/system.conf.d/*
 put "$1/etc/dbus-1/system.d" "$here"/dbus/*

@@ -177,6 +177,7 @@ static int confine(const struct options *o)
 		.sockets = SANDBOX_UNIX,
 		.places = { { o->state_dir, LANDLOCK_WRITE },
 			    { o->run_dir, LANDLOCK_DOORS },
+			    { o->stick_dir, LANDLOCK_WRITE }, /* its pipe */
 			    { getenv("CREDENTIALS_DIRECTORY"), LANDLOCK_READ } },
 	};
 
@@ -201,6 +202,7 @@ int main(int argc, char **argv)
 		log_err("start-failed", "what=%s", sh.store ? "sandbox" : "memory");
 		return EXIT_FAILURE;
 	}
+	store_use_stick(sh.store, o.stick_dir);
 	sh.rt = rt_new();
 	sh.timer = rt_timer_new(sh.rt, on_timer, &sh);
 	if (open_links(&sh, &o)) {

@@ -209,6 +209,7 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_SNAPSHOT: store_on_snapshot(s, &m->snapshot); break;
 	case MSG_SIGN_KEYS: store_on_sign_keys(s, &m->sign_keys); break;
 	case MSG_AUDIT: store_audit_people(s, &m->audit); break;
+	case MSG_EXPORT: store_on_export(s, &m->export, now); break;
 	case MSG_HEALTH:
 		s->status.health = m->health;
 		s->status.has_health = true;
@@ -245,7 +246,6 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_CONSOLE_ASK:
 	case MSG_CONSOLE_ANSWER:
 	case MSG_CONSOLE_CABLE:
-	case MSG_EXPORT:
 	case MSG_EXPORTED:
 	case MSG_LINK_FACTS: break; /* the table lets none of them come here */
 	}
@@ -257,6 +257,7 @@ void store_on_link(struct store *s, enum role peer, bool up, struct mono now)
 	if (peer == ROLE_HUBD) {
 		s->hubd_up = up;
 		s->fence.step = FENCE_SETTLED; /* it asks again */
+		store_export_drop(s);
 		s->news.again_at = (struct mono){ 0 };
 	}
 	if (peer == ROLE_BLE) {
@@ -423,6 +424,7 @@ void store_run(struct store *s, struct mono now)
 	store_run_days(s, now);
 	store_run_evidence(s, now);
 	store_run_snapshot(s, now);
+	store_run_export(s, now);
 	run_state(s);
 	run_steps(s, now);
 	store_update_blocked(s);
@@ -454,6 +456,7 @@ struct mono store_deadline(const struct store *s, struct mono now)
 	next = earlier(next, store_day_deadline(s, now));
 	next = earlier(next, store_evidence_deadline(s));
 	next = earlier(next, store_snapshot_deadline(s));
+	next = earlier(next, store_export_deadline(s));
 	next = earlier(next, store_news_deadline(s));
 	next = earlier(next, store_audit_deadline(s));
 	return earlier(next, handover_deadline(&s->handover, now));
@@ -486,12 +489,18 @@ struct store *store_new(const char *dir, const struct store_host *host, struct m
 	return s;
 }
 
+void store_use_stick(struct store *s, const char *dir)
+{
+	s->exporting.dir = dir;
+}
+
 void store_free(struct store *s)
 {
 	if (!s)
 		return;
 	store_audit_close(s);
 	store_snapshot_drop(s);
+	store_export_drop(s);
 	store_close_state(s);
 	records_free(s->records);
 	keys_free(s->keys);

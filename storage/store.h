@@ -28,6 +28,14 @@ struct store_host {
 struct store *store_new(const char *dir, const struct store_host *host, struct mono now);
 void store_free(struct store *s); /* NULL is fine; closes and wipes */
 
+/*
+ * store_use_stick - where records go that a technician takes along.
+ *
+ * dir   holds the FIFO 'pipe', which somebody reads while a stick is mounted, and 'result', which says what became of it; borrowed
+ *       until store_free. Without it there is no stick
+ */
+void store_use_stick(struct store *s, const char *dir);
+
 /* store_on_link - a peer is there, or gone. */
 void store_on_link(struct store *s, enum role peer, bool up, struct mono now);
 

@@ -81,5 +81,6 @@ void store_on_measure_link(struct store *s, bool up)
 		return;
 	/* who does not wait for an answer has not delivered */
 	s->evidence.total = s->evidence.count = 0;
-	store_snapshot_drop(s);
+	if (!s->snapshot.asked)
+		store_snapshot_drop(s);
 }

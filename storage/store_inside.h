@@ -6,6 +6,7 @@
 #include "hub/core/snapshot.h"
 #include "hub/core/status.h"
 #include "storage/audit.h"
+#include "storage/exporter.h"
 #include "storage/handover.h"
 #include "storage/intake.h"
 #include "storage/keys.h"
@@ -124,11 +125,32 @@ struct snapshot_held {
 	uint8_t bytes[SNAPSHOT_AHEAD][SNAPSHOT_PIECE_MAX];
 	/* of the audit log: files to go, the one at hand and its item; NULL: none is at hand */
 	bool audit;
+	bool asked; /* by nobody but the console: hub-measure is not told */
 	size_t file;
 	uint32_t item;
 	uint8_t *dense; /* owned */
 	size_t dense_len;
 	struct mono retry_at;
+};
+
+/* Records on their way to a stick. Fields are private to store_export.c; all zero at first, but for 'dir'. */
+struct exporting {
+	const char *dir;       /* of the pipe and the result, NULL: there is no stick */
+	enum export_what what; /* EXPORT_NONE: nothing is on its way */
+	uint32_t ask;
+	enum { EXPORTING_WAIT, EXPORTING_WRITE, EXPORTING_RESULT } step;
+	struct mono at, told_at, late_at;
+	uint64_t stale; /* a result that was there before */
+	bool is_open;
+	int fd;
+	struct exporter exporter;
+	bool asked; /* for the audit log's files */
+	struct mono audit_until;
+	bool ended; /* the end mark is in 'out', or gone */
+	uint64_t bytes;
+	/* head_len: the file's head is in 'out' and waits for the first batch; len octets go, from 'done' on */
+	size_t head_len, len, done;
+	uint8_t out[STICK_HEAD_LEN + STICK_FRAME_MAX];
 };
 
 /* Secret memory: readings in clear, signing key, engine share. */
@@ -166,6 +188,7 @@ struct store {
 	struct told_status status;
 	struct evidence_held evidence;
 	struct snapshot_held snapshot;
+	struct exporting exporting;
 	struct retiring retiring;
 	struct msg_fence fence; /* asked by hubd and not answered; step 0: nothing */
 	struct report reports[REPORTS_MAX];
@@ -271,6 +294,18 @@ void store_on_snapshot(struct store *s, const struct msg_snapshot *m);
 void store_snapshot_drop(struct store *s);
 void store_run_snapshot(struct store *s, struct mono now);
 struct mono store_snapshot_deadline(const struct store *s);
+/* The newest files of the audit log become records now, unless they are about to anyway, or no record can be made. */
+void store_snapshot_ask(struct store *s);
+/* Is something of it on its way, and not stuck? */
+bool store_snapshot_is_busy(const struct store *s, struct mono now);
+
+/* --- store_export.c: records for a USB stick ----------------------------------------------------- */
+
+void store_on_export(struct store *s, const struct msg_export *m, struct mono now);
+/* What is on its way is forgotten; nobody hears of it. */
+void store_export_drop(struct store *s);
+void store_run_export(struct store *s, struct mono now);
+struct mono store_export_deadline(const struct store *s);
 
 /* --- store_status.c: how the hub is, for the clinic --------------------------------------------- */
 

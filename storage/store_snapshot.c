@@ -87,6 +87,17 @@ static bool has_group(const struct snapshot_held *h)
 	       (h->count == SNAPSHOT_AHEAD || h->done + h->count == h->total);
 }
 
+static void begin_audit(struct store *s)
+{
+	struct snapshot_held *h = &s->snapshot;
+
+	h->audit = true;
+	h->file = store_audit_files(s);
+	h->file -= h->file < AUDIT_FILES_MAX ? h->file : AUDIT_FILES_MAX;
+	h->done = h->total = 0;
+	h->item = SNAPSHOT_ITEM_TEXTS;
+}
+
 static int run_texts(struct store *s)
 {
 	struct snapshot_held *h = &s->snapshot;
@@ -106,11 +117,7 @@ static int run_texts(struct store *s)
 	answer(s, false);
 	if (h->done < h->total)
 		return 0;
-	h->audit = true;
-	h->file = store_audit_files(s);
-	h->file -= h->file < AUDIT_FILES_MAX ? h->file : AUDIT_FILES_MAX;
-	h->done = h->total = 0;
-	h->item = SNAPSHOT_ITEM_TEXTS;
+	begin_audit(s);
 	return 0;
 }
 
@@ -148,7 +155,8 @@ static int run_audit(struct store *s)
 
 	if (!h->dense && next_file(s) == 0) {
 		log_info("snapshot", "number=%llu", (unsigned long long)h->number);
-		answer(s, true);
+		if (!h->asked)
+			answer(s, true);
 		store_snapshot_drop(s);
 		return 0;
 	}
@@ -195,4 +203,23 @@ void store_run_snapshot(struct store *s, struct mono now)
 struct mono store_snapshot_deadline(const struct store *s)
 {
 	return is_due(s) ? s->snapshot.retry_at : MONO_NEVER;
+}
+
+void store_snapshot_ask(struct store *s)
+{
+	const struct msg_health *h = &s->status.health;
+
+	if (s->snapshot.number > 0 || !store_own_ready(s) ||
+	    records_fill_percent(s->records) >= FILL_MAX_PERCENT)
+		return;
+	s->snapshot.number =
+		snapshot_asked_number(s->status.has_health ? h->lock_epoch : 0, h->level);
+	s->snapshot.asked = true;
+	begin_audit(s);
+}
+
+bool store_snapshot_is_busy(const struct store *s, struct mono now)
+{
+	return s->snapshot.number > 0 && store_own_ready(s) &&
+	       mono_reached(now, s->snapshot.retry_at);
 }

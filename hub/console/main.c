@@ -339,6 +339,7 @@ static void on_answer(struct console *c, const struct msg_console_answer *a)
 		return;
 	}
 	if (a->more) {
+		rt_timer_set(c->late, mono_add(rt_mono(), ANSWER_MS));
 		flush(c);
 		return;
 	}

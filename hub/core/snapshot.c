@@ -25,6 +25,13 @@ uint64_t snapshot_number(uint32_t lock_epoch, unsigned level)
 		       : (uint64_t)lock_epoch << LEVEL_BITS | level;
 }
 
+uint64_t snapshot_asked_number(uint32_t lock_epoch, unsigned level)
+{
+	uint64_t n = snapshot_number(lock_epoch, level);
+
+	return n ? n : (uint64_t)lock_epoch << LEVEL_BITS | (LEVEL_FIRST - 1);
+}
+
 static bool is_name(const char *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

@@ -57,6 +57,10 @@ struct snapshot {
  * Pure. */
 uint64_t snapshot_number(uint32_t lock_epoch, unsigned level);
 
+/* snapshot_asked_number - of what a person at the console asked for: that of the lock, or, of a hub that is not locked, one of its
+ * own, until the next lock. Never 0. Pure. */
+uint64_t snapshot_asked_number(uint32_t lock_epoch, unsigned level);
+
 /* snapshot_encode - Returns the length, -ENOSPC, or -ERANGE (a text or a name that is none, a number of 0). Pure. */
 int snapshot_encode(const struct snapshot *s, uint8_t *buf, size_t cap);
 /* snapshot_decode - texts are borrowed from buf. Returns 0, -EBADMSG, -ERANGE, -EMSGSIZE or -ENOTSUP (version). Pure. */

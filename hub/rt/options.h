@@ -17,6 +17,8 @@ struct options {
 	const char *line;
 	/* --board DIR (hubd): lamps, beeper, display, and how loud, see hub/board.h; default /etc/hub/board */
 	const char *board_dir;
+	/* --stick DIR (hub-store): where the unit hub-stick has its pipe; default /run/hub-stick */
+	const char *stick_dir;
 	/* --same-user: no peer uids; loud; for development and tests */
 	bool same_user;
 };

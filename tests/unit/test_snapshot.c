@@ -37,6 +37,9 @@ static void test_number(void)
 	CHECK_UINT(snapshot_number(5, 3), 43);
 	CHECK_UINT(snapshot_number(6, 2), 50);
 	CHECK_UINT(snapshot_number(UINT32_MAX, 0), 0);
+	CHECK_UINT(snapshot_asked_number(5, 3), 43);
+	CHECK_UINT(snapshot_asked_number(5, 1), 41);
+	CHECK_UINT(snapshot_asked_number(0, 0), 1);
 	CHECK_UINT(snapshot_number(5, 1), 0);
 	CHECK_UINT(snapshot_number(5, 8), 0);
 }
