@@ -49,7 +49,7 @@ static void add_hash(struct hashes *h, const uint8_t hash[static SHA256_LEN])
 	if (has_hash(h, hash))
 		return;
 	if (h->count == HASHES_MAX) {
-		memmove(h->all[1], h->all[2], (HASHES_MAX - 2) * SHA256_LEN);
+		memmove(&h->all[1], &h->all[2], sizeof(h->all) - 2 * sizeof(h->all[0]));
 		h->count--;
 	}
 	memcpy(h->all[h->count++], hash, SHA256_LEN);
