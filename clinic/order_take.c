@@ -111,7 +111,7 @@ static void add_signature(struct order *o, const struct taking *t)
 static int check_brake(struct taking *t)
 {
 	uint64_t locked, hubs;
-	int r = store_locks_since(t->s, t->now_ms - ORDER_BRAKE_MS, &locked, &hubs);
+	int r = store_locks_since(t->s, t->h, t->now_ms - ORDER_BRAKE_MS, &locked, &hubs);
 
 	if (r < 0 || locked + 1 <= ORDER_BRAKE_HUBS ||
 	    (locked + 1) * 100 <= hubs * ORDER_BRAKE_PERCENT ||

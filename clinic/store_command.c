@@ -468,20 +468,22 @@ int store_order_note(struct store *s, const struct hub *h, const uint8_t *status
 	return sql_finish(&q);
 }
 
-int store_locks_since(struct store *s, int64_t since_ms, uint64_t *ret_locked,
-		      uint64_t *ret_hubs)
+int store_locks_since(struct store *s, const struct hub *h, int64_t since_ms,
+		      uint64_t *ret_locked, uint64_t *ret_hubs)
 {
 	struct sql_query q;
 
 	*ret_locked = *ret_hubs = 0;
 	sql_start(s->db, &q,
 		  "SELECT (SELECT count(DISTINCT hub_id) FROM hub_order WHERE verb = ?1"
-		  " AND ordered_ms > ?2), (SELECT count(*) FROM hub WHERE state = ?3"
+		  " AND ordered_ms > ?2 AND hub_id <> ?5),"
+		  " (SELECT count(*) FROM hub WHERE state = ?3"
 		  " OR state = ?4)");
 	sql_bind_int(&q, 1, COMMAND_LOCK);
 	sql_bind_int(&q, 2, since_ms);
 	sql_bind_int(&q, 3, HUB_ACTIVE);
 	sql_bind_int(&q, 4, HUB_SUSPENDED);
+	sql_bind_bytes(&q, 5, h->id, HUB_ID_LEN);
 	if (sql_row(&q)) {
 		*ret_locked = (uint64_t)sql_get_int(&q, 0);
 		*ret_hubs = (uint64_t)sql_get_int(&q, 1);

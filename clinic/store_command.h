@@ -104,6 +104,7 @@ int store_order_next(struct store *s, const struct hub *h, int64_t now_ms,
 int store_order_note(struct store *s, const struct hub *h, const uint8_t *status,
 		     size_t len, int64_t now_ms);
 
-/* store_locks_since - to how many hubs orders to lock were given since then, and how many hubs there are that may be in use. */
-int store_locks_since(struct store *s, int64_t since_ms, uint64_t *ret_locked,
-		      uint64_t *ret_hubs);
+/* store_locks_since - to how many hubs but this one orders to lock were given since then, and how many hubs there are that may be in
+ * use, with this one. */
+int store_locks_since(struct store *s, const struct hub *h, int64_t since_ms,
+		      uint64_t *ret_locked, uint64_t *ret_hubs);

@@ -211,6 +211,8 @@ class Orders(Clinic):
         self.assertIn("the role clinic-security is needed", self.order(self.dir, "lock", "doc", "--key",
                                                                        self.ann / "signer-doc.key", want=77))
         self.assertEqual(self.orders(), [])
+        # one that was ordered to lock already is no further one
+        self.order(self.ann, "lock", "doc", "--level", "3", hub="bb")
         self.order(self.sue, "lock", "sec")
 
     def ask(self, question):
