@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "clinic/ctl.h"
+#include "clinic/ctl_config_ask.h"
 #include "clinic/ctl_decide.h"
 #include "clinic/ctl_order.h"
 #include "clinic/files.h"
@@ -31,7 +32,7 @@ struct args {
 	const char *image, *build_key, *release, *conditions, *only, *as, *key;
 	const char *feeds[GIVEN_MAX], *vex[GIVEN_MAX];
 	size_t feed_count, vex_count;
-	bool json;
+	bool give, json;
 };
 
 /* A file as it is. */
@@ -312,6 +313,78 @@ static int exit_of(const struct risk *r, const struct evidence_found *f)
 		       : CTL_OK;
 }
 
+/* --- what the hub is told ---------------------------------------------------------------------------- */
+
+static uint32_t name_hash(const char *cve)
+{
+	uint8_t hash[SHA256_LEN];
+
+	crypto_sha256((const uint8_t *)cve, strlen(cve), hash);
+	return (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 |
+	       (uint32_t)hash[2] << 8 | hash[3];
+}
+
+static void make_slice(const struct risk *r, const struct build *b, int64_t feed_ms,
+		       struct config_risk *ret)
+{
+	*ret = (struct config_risk){ .feed_s = feed_ms / 1000,
+				     .installed = (uint32_t)r->installed,
+				     .loaded = (uint32_t)r->loaded,
+				     .exposed = (uint32_t)r->exposed,
+				     .actual = (uint32_t)r->groups[RISK_ACTUAL],
+				     .internal = (uint32_t)r->groups[RISK_INTERNAL],
+				     .unproven = (uint32_t)r->groups[RISK_UNPROVEN],
+				     .closed = (uint32_t)r->groups[RISK_CLOSED] };
+	memcpy(ret->image, b->word.manifest, sizeof(ret->image));
+	for (size_t i = 0; i < r->cve_count; i++)
+		if (r->cves[i].group == RISK_ACTUAL &&
+		    ret->worst_count < CONFIG_RISK_WORST_MAX)
+			ret->worst[ret->worst_count++] = name_hash(r->cves[i].id);
+}
+
+/* Lists that are older than those of the last time tell the hub nothing. */
+static int put_slice(void *arg, const struct config_endpoint *own, struct config *c)
+{
+	const struct config_risk *new = arg;
+
+	(void)own;
+	if (c->has_risk && new->feed_s < c->risk.feed_s)
+		return ctl_complain(CTL_FAILED,
+				    "the lists of vulnerabilities are older than those "
+				    "that the hub has the figures of; nothing was "
+				    "changed");
+	c->has_risk = true;
+	c->risk = *new;
+	return CTL_OK;
+}
+
+static int give_slice(const struct args *a, const struct risk *r, const struct build *b,
+		      int64_t feed_ms)
+{
+	const struct ctl_config_out out = { 0 };
+	struct config_risk slice;
+	struct config c;
+	int code;
+
+	if (feed_ms == 0 || !r->image.has_evidence)
+		return ctl_complain(CTL_FAILED,
+				    "--give needs a list of vulnerabilities and the "
+				    "hub's evidence: what is not known is not said");
+	make_slice(r, b, feed_ms, &slice);
+	code = ctl_config_ask(a->dir, a->hub, &out, put_slice, &slice, &c);
+	if (code == CTL_OK && !a->json) {
+		printf("Hub '%s' gets these figures for its console with configuration "
+		       "%llu.\n",
+		       a->hub, (unsigned long long)c.version);
+		for (size_t i = 0, n = 0; i < r->cve_count && n < slice.worst_count; i++)
+			if (r->cves[i].group == RISK_ACTUAL)
+				printf("  there %08x is %s\n", slice.worst[n++],
+				       r->cves[i].id);
+	}
+	crypto_wipe(&c, sizeof(c));
+	return code;
+}
+
 static int report(const struct args *a, struct store *store, struct build *b,
 		  struct risk *r)
 {
@@ -345,7 +418,8 @@ static int report(const struct args *a, struct store *store, struct build *b,
 		risk_show_json(r, &rep);
 	else
 		risk_show_text(r, &rep);
-	return exit_of(r, &found);
+	c = a->give ? give_slice(a, r, b, rep.feed_ms) : CTL_OK;
+	return c == CTL_OK ? exit_of(r, &found) : c;
 }
 
 /* --- signing ----------------------------------------------------------------------------------------- */
@@ -434,6 +508,7 @@ static int parse(int argc, char **argv, struct args *a)
 		{ "cve", required_argument, NULL, 'o' },
 		{ "as", required_argument, NULL, 'a' },
 		{ "signer-key", required_argument, NULL, 'k' },
+		{ "give", no_argument, NULL, 'g' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -451,6 +526,7 @@ static int parse(int argc, char **argv, struct args *a)
 		case 'o': a->only = optarg; break;
 		case 'a': a->as = optarg; break;
 		case 'k': a->key = optarg; break;
+		case 'g': a->give = true; break;
 		case 'j': a->json = true; break;
 		default: return ctl_misused(&ctl_risk, "risk: nothing was read");
 		}
@@ -532,7 +608,7 @@ const struct ctl_verb ctl_risk = {
 		"Usage: clinicctl risk DIR HUB --image FOLDER [--build-key FILE] [--feed "
 		"FILE]...\n"
 		"                      [--release NAME] [--conditions FILE] [--vex "
-		"FILE]... [--cve ID] [--json]\n"
+		"FILE]... [--cve ID] [--give] [--json]\n"
 		"       clinicctl risk sign DIR DOCUMENT --as NAME [--signer-key FILE] "
 		"[--json]\n"
 		"Joins what the hub has loaded (its evidence), what its image is made "
@@ -556,6 +632,9 @@ const struct ctl_verb ctl_risk = {
 		"  --vex FILE         OpenVEX or CycloneDX VEX, signed: FILE.cose beside "
 		"it\n"
 		"  --cve ID           only this one\n"
+		"  --give             and the hub shows these figures at its console: a "
+		"new "
+		"configuration\n"
 		"  --json             one JSON object\n"
 		"  --as NAME          who signs: clinic-security or manufacturer, see "
 		"'clinicctl signer'\n"

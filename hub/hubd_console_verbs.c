@@ -23,6 +23,7 @@ enum {
 	HASH_WORDS = 8,
 	BLE_LEVEL_LAST = 2, /* as the row of 'ble list' */
 	TEST_MS = 5 * 60 * 1000,
+	RISK_OLD_S = 7 * 24 * 3600,
 };
 
 /* --- before a login ---------------------------------------------------------------------------- */
@@ -306,15 +307,64 @@ static enum console_why do_sbom_hash(struct hubd *h, struct console_page *p)
 	return CONSOLE_WHY_NONE;
 }
 
-/* Which image it is, and what hub-measure found that is not of it. The clinic knows what matters of it. */
+/* How old the clinic's lists are, by the latest time that was proven: a clock that stood still makes nothing young. */
+static void add_lists(struct hubd *h, struct console_page *p, int64_t feed_s)
+{
+	int64_t age_s = timefloor_ms(&h->floor, rt_mono()) / 1000 - feed_s;
+
+	if (age_s < 0) {
+		page_word(p, CONSOLE_LABEL_LISTS, CONSOLE_WORD_UNKNOWN);
+		return;
+	}
+	page_add(p, CONSOLE_LABEL_LISTS, CONSOLE_AGE, (uint64_t)age_s);
+	if (age_s > RISK_OLD_S)
+		page_word(p, CONSOLE_LABEL_STATE, CONSOLE_WORD_OLD);
+}
+
+/* What the clinic has signed of it, with the config. Never a zero for what nobody knows. */
+static void add_risk(struct hubd *h, struct console_page *p, const uint8_t *image)
+{
+	const struct config_risk *r = &h->settings.config.risk;
+
+	page_row(p);
+	if (!h->settings.loaded || !h->settings.config.has_risk) {
+		page_word(p, CONSOLE_LABEL_VULNERABLE, CONSOLE_WORD_UNKNOWN);
+		return;
+	}
+	page_add(p, CONSOLE_LABEL_VULNERABLE, CONSOLE_COUNTER,
+		 (uint64_t)r->actual + r->internal + r->unproven + r->closed);
+	page_add(p, CONSOLE_LABEL_ACTUAL, CONSOLE_COUNTER, r->actual);
+	page_add(p, CONSOLE_LABEL_INTERNAL, CONSOLE_COUNTER, r->internal);
+	page_add(p, CONSOLE_LABEL_UNPROVEN, CONSOLE_COUNTER, r->unproven);
+	page_add(p, CONSOLE_LABEL_CLOSED, CONSOLE_COUNTER, r->closed);
+	page_row(p);
+	page_add(p, CONSOLE_LABEL_INSTALLED, CONSOLE_COUNTER, r->installed);
+	page_add(p, CONSOLE_LABEL_LOADED, CONSOLE_COUNTER, r->loaded);
+	page_add(p, CONSOLE_LABEL_EXPOSED, CONSOLE_COUNTER, r->exposed);
+	page_row(p);
+	add_lists(h, p, r->feed_s);
+	if (image)
+		page_add(p, CONSOLE_LABEL_THIS_IMAGE, CONSOLE_YES_NO,
+			 memcmp(r->image, image, sizeof(r->image)) == 0);
+	else
+		page_word(p, CONSOLE_LABEL_THIS_IMAGE, CONSOLE_WORD_UNKNOWN);
+	if (r->worst_count > 0)
+		page_row(p);
+	for (size_t i = 0; i < r->worst_count; i++)
+		page_add(p, CONSOLE_LABEL_WORST, CONSOLE_HASH8, r->worst[i]);
+}
+
+/* Which image it is, what matters of it by the clinic's judgement, and what hub-measure found that is not of it. */
 static enum console_why do_risk(struct hubd *h, struct console_page *p)
 {
 	uint8_t head[IMAGE_HEAD_LEN], hash[SHA256_LEN];
+	bool known = read_image(head, hash) == 0;
 
-	if (read_image(head, hash) == 0)
+	if (known)
 		add_hash(p, CONSOLE_LABEL_IMAGE, hash, HASH_WORDS);
 	else
 		page_word(p, CONSOLE_LABEL_IMAGE, CONSOLE_WORD_UNKNOWN);
+	add_risk(h, p, known ? hash : NULL);
 	add_triggers(h, p, 1u << TRIGGER_CODE | 1u << TRIGGER_SOCKET);
 	return CONSOLE_WHY_NONE;
 }

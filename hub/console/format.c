@@ -58,6 +58,17 @@ static const char *const labels[CONSOLE_LABEL_LAST + 1] = {
 	[CONSOLE_LABEL_BYTES] = "bytes",
 	[CONSOLE_LABEL_SETTING] = "network",
 	[CONSOLE_LABEL_WINDOW] = "switch the device on: it can be paired for",
+	[CONSOLE_LABEL_VULNERABLE] = "known vulnerabilities",
+	[CONSOLE_LABEL_ACTUAL] = "actual",
+	[CONSOLE_LABEL_INTERNAL] = "internal",
+	[CONSOLE_LABEL_UNPROVEN] = "unproven",
+	[CONSOLE_LABEL_CLOSED] = "closed",
+	[CONSOLE_LABEL_INSTALLED] = "components installed",
+	[CONSOLE_LABEL_LOADED] = "loaded",
+	[CONSOLE_LABEL_EXPOSED] = "exposed",
+	[CONSOLE_LABEL_LISTS] = "as of",
+	[CONSOLE_LABEL_THIS_IMAGE] = "of this image",
+	[CONSOLE_LABEL_WORST] = "worst",
 	[CONSOLE_LABEL_CONFIRM] = "goes back unless the clinic answers within",
 };
 
@@ -131,6 +142,7 @@ static const char *const words[CONSOLE_WORD_LAST + 1] = {
 	[CONSOLE_WORD_TRIAL + NETWORK_ON_TRIAL] = "on-trial",
 	[CONSOLE_WORD_TRIAL + NETWORK_KEPT] = "kept",
 	[CONSOLE_WORD_TRIAL + NETWORK_WENT_BACK] = "went-back",
+	[CONSOLE_WORD_OLD] = "old",
 };
 
 /* Why not, and what to do next. */

@@ -34,6 +34,7 @@ enum config_key {
 	KEY_QUIET,
 	KEY_LIMITS,
 	KEY_RELEASE,
+	KEY_RISK,
 	KEY_COUNT,
 };
 
@@ -60,6 +61,7 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_QUIET] = "quiet hours",
 	[KEY_LIMITS] = "limits",
 	[KEY_RELEASE] = "release authority",
+	[KEY_RISK] = "risk",
 };
 
 /* Not every number below KEY_COUNT has a meaning. */
@@ -196,11 +198,28 @@ static void put_root(struct writer *w, const struct config_root *r)
 	cb_put_bool(w, r->only);
 }
 
+static void put_risk(struct writer *w, const struct config_risk *r)
+{
+	cb_put_array(w, 10);
+	cb_put_int(w, r->feed_s);
+	cb_put_bytes(w, r->image, sizeof(r->image));
+	cb_put_uint(w, r->installed);
+	cb_put_uint(w, r->loaded);
+	cb_put_uint(w, r->exposed);
+	cb_put_uint(w, r->actual);
+	cb_put_uint(w, r->internal);
+	cb_put_uint(w, r->unproven);
+	cb_put_uint(w, r->closed);
+	cb_put_array(w, r->worst_count);
+	for (size_t i = 0; i < r->worst_count; i++)
+		cb_put_uint(w, r->worst[i]);
+}
+
 static size_t count_optional(const struct config *c)
 {
 	return (size_t)(c->signer_count > 0) + c->has_next_seal +
 	       (c->root.trust_len > 0) + (c->plan_count > 0) + c->no_asking +
-	       (c->quiet_count > 0) + (c->limit_count > 0) + c->has_release;
+	       (c->quiet_count > 0) + (c->limit_count > 0) + c->has_release + c->has_risk;
 }
 
 static void put_optional(struct writer *w, const struct config *c)
@@ -236,6 +255,10 @@ static void put_optional(struct writer *w, const struct config *c)
 	if (c->has_release) {
 		cb_put_uint(w, KEY_RELEASE);
 		cb_put_bytes(w, c->release_public, SEAL_PUBLIC_LEN);
+	}
+	if (c->has_risk) {
+		cb_put_uint(w, KEY_RISK);
+		put_risk(w, &c->risk);
 	}
 }
 
@@ -502,6 +525,33 @@ static void get_root(struct cb *c, struct config_root *ret)
 		cb_fail(c, -ERANGE);
 }
 
+static uint32_t get_u32(struct cb *c)
+{
+	return (uint32_t)cb_get_uint_max(c, UINT32_MAX);
+}
+
+/* Nothing is named that is not counted, nothing runs that is not there. */
+static void get_risk(struct cb *c, struct config_risk *ret)
+{
+	if (cb_get_array(c, 10) != 10)
+		cb_fail(c, -EBADMSG);
+	ret->feed_s = (int64_t)cb_get_uint_max(c, CONFIG_CHANGE_MAX_S);
+	cb_get_fixed(c, ret->image, sizeof(ret->image));
+	ret->installed = get_u32(c);
+	ret->loaded = get_u32(c);
+	ret->exposed = get_u32(c);
+	ret->actual = get_u32(c);
+	ret->internal = get_u32(c);
+	ret->unproven = get_u32(c);
+	ret->closed = get_u32(c);
+	ret->worst_count = cb_get_array(c, CONFIG_RISK_WORST_MAX);
+	for (size_t i = 0; i < ret->worst_count && !cb_error(c); i++)
+		ret->worst[i] = get_u32(c);
+	if (!cb_error(c) && (ret->loaded > ret->installed || ret->exposed > ret->loaded ||
+			     ret->worst_count > ret->actual))
+		cb_fail(c, -ERANGE);
+}
+
 static void get_field(struct cb *c, unsigned key, struct config *ret)
 {
 	switch (key) {
@@ -544,6 +594,10 @@ static void get_field(struct cb *c, unsigned key, struct config *ret)
 	case KEY_RELEASE:
 		ret->has_release = true;
 		cb_get_fixed(c, ret->release_public, SEAL_PUBLIC_LEN);
+		break;
+	case KEY_RISK:
+		ret->has_risk = true;
+		get_risk(c, &ret->risk);
 		break;
 	}
 }

@@ -35,9 +35,11 @@ enum {
 	CONFIG_PLAN_HOURS_MAX = 31 * 24,
 	CONFIG_QUIET_MAX = 4,
 	CONFIG_DAY_MIN = 24 * 60,
-	CONFIG_TRUST_MAX = 4176, /* of the file clinic.trust; trust.h has the same */
-	CONFIG_CROSS_MAX = 1024, /* of a certificate, DER */
-	CONFIG_FIELDS = 20,	 /* keys of the document */
+	CONFIG_TRUST_MAX = 4176,   /* of the file clinic.trust; trust.h has the same */
+	CONFIG_CROSS_MAX = 1024,   /* of a certificate, DER */
+	CONFIG_RISK_IMAGE_LEN = 8, /* of the SHA-256 of the image's list of files */
+	CONFIG_RISK_WORST_MAX = 8,
+	CONFIG_FIELDS = 21, /* keys of the document */
 };
 
 #define CONFIG_NO_PASSKEY UINT32_MAX
@@ -124,6 +126,21 @@ struct config_root {
 	bool only; /* the one before goes; else both are taken for the clinic's */
 };
 
+/*
+ * What the clinic makes of the hub's evidence: how many known vulnerabilities matter in which way, for the technician at the console.
+ * Numbers alone: what is printed there has no texts.
+ */
+struct config_risk {
+	int64_t feed_s; /* of the oldest list of vulnerabilities, UTC, seconds since 1970 */
+	uint8_t image[CONFIG_RISK_IMAGE_LEN]; /* of the image it is about */
+	uint32_t installed, loaded, exposed;  /* components */
+	/* vulnerabilities, as clinic/risk.h has them */
+	uint32_t actual, internal, unproven, closed;
+	size_t worst_count;
+	/* the worst of the actual ones: first octets of the SHA-256 of their names */
+	uint32_t worst[CONFIG_RISK_WORST_MAX];
+};
+
 struct config {
 	uint8_t hub[HUB_ID_LEN];
 	uint32_t epoch;
@@ -161,6 +178,8 @@ struct config {
 	/* the clinic's release authority, X25519: what ends level 3 is sealed to it (hub/escrow.h) */
 	bool has_release;
 	uint8_t release_public[SEAL_PUBLIC_LEN];
+	bool has_risk;
+	struct config_risk risk;
 };
 
 /* config_has_addr - does it say where it is, or only its name? Pure. */

@@ -82,7 +82,19 @@ enum console_label {
 	CONSOLE_LABEL_SETTING = 44, /* of the network */
 	CONSOLE_LABEL_CONFIRM = 45, /* the clinic has to answer within so long */
 	CONSOLE_LABEL_WINDOW = 46,  /* for pairing, open for so long */
-	CONSOLE_LABEL_LAST = CONSOLE_LABEL_WINDOW,
+	/* what the clinic makes of known vulnerabilities: struct config_risk */
+	CONSOLE_LABEL_VULNERABLE = 47,
+	CONSOLE_LABEL_ACTUAL = 48,
+	CONSOLE_LABEL_INTERNAL = 49,
+	CONSOLE_LABEL_UNPROVEN = 50,
+	CONSOLE_LABEL_CLOSED = 51,
+	CONSOLE_LABEL_INSTALLED = 52,
+	CONSOLE_LABEL_LOADED = 53,
+	CONSOLE_LABEL_EXPOSED = 54,
+	CONSOLE_LABEL_LISTS = 55, /* are so old */
+	CONSOLE_LABEL_THIS_IMAGE = 56,
+	CONSOLE_LABEL_WORST = 57,
+	CONSOLE_LABEL_LAST = CONSOLE_LABEL_WORST,
 };
 
 /* Our own words; their texts stand in hub/console/format.c. */
@@ -144,7 +156,8 @@ enum console_word {
 	CONSOLE_WORD_NETWORK_LAST = 75,
 	CONSOLE_WORD_TRIAL = 76,
 	CONSOLE_WORD_TRIAL_LAST = 79,
-	CONSOLE_WORD_LAST = CONSOLE_WORD_TRIAL_LAST,
+	CONSOLE_WORD_OLD = 80,
+	CONSOLE_WORD_LAST = CONSOLE_WORD_OLD,
 };
 
 /* One of an answer. Those of one row stand on one line. */

@@ -29,6 +29,7 @@ static const char *const fields[CONFIG_FIELDS] = {
 	[17] = "its field 'quiet hours' is bad",
 	[18] = "its field 'limits' is bad",
 	[19] = "its field 'release authority' is bad",
+	[20] = "its field 'risk' is bad",
 };
 
 enum refusal refusal_of_field(const char *field)

@@ -95,6 +95,19 @@ static void spoil(struct config *c, uint64_t used, const char *what)
 		c->heartbeat_s = CONFIG_HEARTBEAT_MIN_S - 1;
 	if (strcmp(what, "endpoints") == 0)
 		c->endpoint_count = 0;
+	if (strcmp(what, "risk") == 0) { /* good, and of another image than any */
+		c->has_risk = true;
+		c->risk = (struct config_risk){ .feed_s = 1700000000,
+						.image = { 0xde, 0xad },
+						.installed = 58,
+						.loaded = 41,
+						.exposed = 17,
+						.actual = 4,
+						.internal = 3,
+						.closed = 16,
+						.worst_count = 2,
+						.worst = { 0x0badcafe, 0x1234 } };
+	}
 	if (strcmp(what, "large") == 0)
 		enlarge(c);
 }

@@ -308,6 +308,21 @@ class Wire(unittest.TestCase):
         own.prompt()
         self.assertEqual(own.ask("queue")[-1].split(".")[0], "NO no-session")
 
+    def test_risk(self):
+        """What the clinic makes of known vulnerabilities is shown with its age; without it nothing is shown as zero."""
+        w = self.world
+        w.login(verbs="risk")
+        self.assertIn("known vulnerabilities unknown", self.serial.ask("risk"))
+        version = w.play("risk")
+        w.wait_config(state="in-use", used=version)
+        said = self.serial.ask("risk")
+        self.assertEqual(said[-1], "OK")
+        said = "\n".join(said)
+        self.assertIn("known vulnerabilities 23, actual 4, internal 3, unproven 0, closed 16\n", said)
+        self.assertIn("components installed 58, loaded 41, exposed 17\n", said)
+        self.assertRegex(said, r"as of \d+d.*, state old, of this image (no|unknown)\n")
+        self.assertIn("0badcafe", said)
+
     def test_second_person(self):
         """Without a button on the board a verb that changes something takes two people; the machine is asked to start anew."""
         w = self.world

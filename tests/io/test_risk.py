@@ -120,6 +120,17 @@ class Risk(test_clinicctl.Clinic):
         self.assertNotIn(CVE_BASE, self.risk(3, "--cve", CVE_LIBRARY))
         self.assertIn("R0", self.risk(3, "--cve", "CVE-2026-0004"))
 
+    def test_given_to_the_hub(self):
+        """The figures go into the hub's configuration: not without evidence, nor of older lists than before."""
+        self.assertIn("what is not known is not said", self.risk(1, "--give"))
+        self.measure()
+        said = self.risk(3, "--give")
+        self.assertRegex(said, r"Hub 'kitchen' gets these figures for its console with configuration 2\.")
+        self.assertIn(f"  there {hashlib.sha256(CVE_BASE.encode()).hexdigest()[:8]} is {CVE_BASE}\n", said)
+        day = time.time() - 24 * 3600
+        os.utime(self.feed, (day, day))
+        self.assertIn("are older than those", self.risk(1, "--give"))
+
     def test_snapshot(self):
         """What a locked hub looked like: listed, held against the evidence's key, written as files."""
         def evidence(want, *args):

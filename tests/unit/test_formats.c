@@ -919,6 +919,18 @@ static void test_config_plan(void)
 	doc.quiet[0] = (struct config_quiet){ 1320, 420 };
 	doc.has_release = true;
 	memset(doc.release_public, 7, sizeof(doc.release_public));
+	doc.has_risk = true;
+	doc.risk = (struct config_risk){ .feed_s = CONFIG_CHANGE_MAX_S,
+					 .image = { 1, 2 },
+					 .installed = UINT32_MAX,
+					 .loaded = 58,
+					 .exposed = 17,
+					 .actual = 23,
+					 .internal = 3,
+					 .unproven = 2,
+					 .closed = 16,
+					 .worst_count = 2,
+					 .worst = { 7, UINT32_MAX } };
 	n = config_encode(&doc, b, sizeof(b));
 	CHECK_INT(config_decode(b, (size_t)n, &out, &field), 0);
 	CHECK_UINT(out.plan_count, 2);
@@ -929,8 +941,24 @@ static void test_config_plan(void)
 	CHECK_MEM(out.limits, doc.limits, sizeof(doc.limits));
 	CHECK(out.has_release);
 	CHECK_MEM(out.release_public, doc.release_public, SEAL_PUBLIC_LEN);
+	CHECK(out.has_risk);
+	CHECK_MEM(&out.risk, &doc.risk, sizeof(doc.risk));
 	for (int cut = 0; cut < n; cut++)
 		CHECK(config_decode(b, (size_t)cut, &out, &field) < 0);
+}
+
+static void test_config_risk(void)
+{
+	CONFIG_TAKEN(c.has_risk = true);
+	CONFIG_TAKEN(c.has_risk = true; c.risk.actual = CONFIG_RISK_WORST_MAX;
+		     c.risk.worst_count = CONFIG_RISK_WORST_MAX);
+	CONFIG_REFUSED("risk", c.has_risk = true; c.risk.actual = 1;
+		       c.risk.worst_count = 2);
+	CONFIG_REFUSED("risk", c.has_risk = true; c.risk.loaded = 1);
+	CONFIG_REFUSED("risk", c.has_risk = true; c.risk.installed = 3; c.risk.loaded = 3;
+		       c.risk.exposed = 4);
+	CONFIG_REFUSED("risk", c.has_risk = true;
+		       c.risk.feed_s = CONFIG_CHANGE_MAX_S + 1);
 }
 
 static void test_config_next_seal(void)
@@ -1065,5 +1093,5 @@ TEST_MAIN("formats", test_body_round_trip, test_body_undecoded, test_body_larges
 	  test_reply_steady, test_cose_bytes, test_cose_short_signature,
 	  test_body_missing_field, test_body_absent, test_config, test_config_devices,
 	  test_config_addresses, test_config_window, test_config_change,
-	  test_config_weight, test_config_plan, test_config_next_seal, test_config_root,
-	  test_config_largest)
+	  test_config_weight, test_config_plan, test_config_risk, test_config_next_seal,
+	  test_config_root, test_config_largest)
