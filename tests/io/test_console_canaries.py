@@ -32,6 +32,7 @@ HUB, CLINIC = "okapi-loft", "quokka.example"
 TEXTS = {"hub": HUB, "clinic": CLINIC, "patient": "Zyx Wombatsson", "device": "Numbat BP-77", "serial": "SNX-90417-Q",
          "ssid": "Tapir-Netz", "wifi": "jerboa!pw.8812", "passkey": "739518"}
 BYTES = {"address": bytes.fromhex("C2D1E79B5A43"), "value": bytes.fromhex("16A5C33E7D9142B8"), "system id": bytes.fromhex("8E1F6B20D7C4935A")}
+LAST = ("reboot", "factory-reset", "retire")  # after them the hub is not what it was
 NUMBERS = {"systolic": 1987, "diastolic": 1753}
 
 
@@ -181,8 +182,8 @@ class Wire(unittest.TestCase):
     def all_verbs(self, level, session):
         """Returns how many were done."""
         w, done, open_ = self.world, 0, False
-        for verb in verbs():
-            if verb in ("login", "logout", "challenge") or (level == 4 and session):
+        for verb in sorted(verbs(), key=lambda v: v in LAST):
+            if verb in ("login", "logout", "challenge") or (level == 4 and session) or (verb in LAST and level < 3):
                 continue
             if session and not open_:
                 self.assertEqual(w.login(by="sec+tech", level=0 if level < 2 else level)[-1], "OK")
