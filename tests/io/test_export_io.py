@@ -12,6 +12,8 @@ import os
 import pathlib
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -280,6 +282,26 @@ class Wire(unittest.TestCase):
         self.assertEqual((one["level"], one["whole"], one["signed"]), (1, True, False))
         self.assertGreaterEqual(one["audit_files"], 1)
         self.assertTrue(list((w.top / "evidence").glob("*/audit-*")))
+
+    def plugged(self):
+        """As hub-measure says it: something new is in a port. Returns when hubd has heard of it."""
+        w = self.world
+        before = w.log("hubd").count("incident by=measure")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+            link.connect(str(w.top / "run" / "hubd-measure"))
+            link.send(struct.pack(">BBHHI", 1, 0x40, 10, 0, 1))
+            w.wait("hubd has heard of it", lambda: w.log("hubd").count("incident by=measure") > before)
+
+    def test_plugged(self):
+        """T10: a stick is nothing to be told while somebody is logged in who may write to one, and is afterwards."""
+        w = self.world
+        w.granted("export-evidence")
+        self.plugged()
+        self.assertIn("level 0 normal", self.serial.ask("status"))
+        self.serial.ask("logout")
+        w.granted("queue")
+        self.plugged()
+        w.wait("level 1", lambda: "level 1 guarded" in self.serial.ask("status"))
 
     def test_gone(self):
         """hub-store is killed while it works, then hubd: it is told, the port is shut, and the next one is whole."""
