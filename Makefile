@@ -120,9 +120,9 @@ setup := $(identity) $(addprefix coap/,anchor.o enrol.o identity.o setup.o) $(ad
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
-hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o pattern.o plan.o repeat.o timefloor.o triggers.o window.o)
-hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
-hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_change.o hubd_console_verbs.o hubd_enrol.o hubd_export.o hubd_identity.o hubd_light.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
+hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o network_trial.o pattern.o plan.o repeat.o timefloor.o triggers.o window.o)
+hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o network_open.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
+hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_change.o hubd_console_verbs.o hubd_enrol.o hubd_export.o hubd_identity.o hubd_light.o hubd_network.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-measure: what is loaded, what is exposed, what runs that should not
@@ -136,6 +136,12 @@ console_pure := $(addprefix hub/console/,format.o line.o typed.o)
 console := $(console_pure) hub/console/serial.o $(core) $(rt)
 hub_console := hub/console/main.o $(console)
 hub_console_libs = $(core_libs) $(rt_libs)
+
+# hub-network: the network setting, for systemd-networkd
+network_pure := hub/network/render.o
+network := $(network_pure) $(core) $(rt)
+hub_network := hub/network/main.o $(network)
+hub_network_libs = $(core_libs) $(rt_libs)
 
 # the clinic's side: files and keys, the store, ingest
 clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_escrow.o store_held.o store_settle.o store_status.o store_ticket.o store_visit.o ticket_row.o visit.o filing.o witness.o enrolment.o store_config.o) \
@@ -155,7 +161,7 @@ clinicd_libs = $(core_libs) $(rt_libs) $(DEPS)/lib/libcoap-server.a $(db_libs) -
 # what people type and read; the device's own words are read by the code that wrote them
 ctl_text := $(addprefix clinic/,blocks.o codes.o joining.o endpoint_list.o endpoint_spec.o spec.o words.o words_enrol.o words_status.o words_values.o) \
 	ble/dis.o
-ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_here.o ctl_hub.o ctl_hubs.o ctl_import.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_token_ask.o token_orders.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
+ctl := hub/escrow.o $(addprefix clinic/,ctl_keys_root.o root_change.o audit_fhir.o audit_report.o audit_verify.o bundle.o ctl_assign.o ctl_audit.o ctl_claim.o ctl_command.o ctl_completion.o ctl_config.o ctl_config_ask.o ctl_decide.o ctl_endpoints.o ctl_enrol.o ctl_gaps.o ctl_fleet.o ctl_held.o ctl_here.o ctl_hub.o ctl_hubs.o ctl_import.o ctl_init.o ctl_keys.o ctl_label.o ctl_lock.o ctl_network.o ctl_order.o ctl_passphrase.o ctl_person.o ctl_readings.o ctl_recover.o ctl_signer.o ctl_status.o ctl_suspend.o ctl_ticket.o ctl_ticket_list.o ctl_token.o ctl_token_ask.o token_orders.o ctl_trust.o own_trust.o trust_file.o ctl_visit.o ctl_window.o config_state.o config_text.o ctl_conf.o ctl_conf_edit.o \
 	gaps.o gaps_load.o gaps_manifests.o gaps_words.o hub_list.o json.o json_words.o label_arg.o label_pdf.o label_sheet.o label_svg.o opening.o recover.o recover_spool.o \
 	endpoint_args.o person_folder.o limit_text.o plan_text.o remote.o show_json.o show_text.o silence.o silence_show.o usage.o) $(door) $(ctl_text) hub/endpoints.o coap/identity.o coap/identity_file.o hub/crypto/manifest_sign.o hub/crypto/ticket_sign.o hub/crypto/trust_sign.o storage/recovery.o \
 	storage/spool_format.o $(clinic)
@@ -178,7 +184,7 @@ clinicctl_fido_libs = -lfido2 $(core_libs)
 clinicctl_pkcs11 := $(addprefix clinic/pkcs11/,fault.o key.o login.o main.o object.o slot.o uri.o) clinic/helper_end.o clinic/pkcs11_talk.o clinic/talk.o $(core)
 clinicctl_pkcs11_libs = -lp11-kit $(core_libs)
 
-PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console clinicd clinicctl clinicctl-fido clinicctl-pkcs11
+PROGRAMS := hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console hub-network clinicd clinicctl clinicctl-fido clinicctl-pkcs11
 
 # ---- tests: one line says what each is made of -----------------------------------------------------
 # unit: pure modules or one module in a temporary directory, milliseconds
@@ -290,6 +296,8 @@ test_tune := $(coap_shared)
 UNIT_COAP := tune
 UNIT += trust_cross life store_enrol store_retire store_life trusted anchor enrol_words
 test_console := $(console_pure) $(core)
+test_network := $(network_pure) $(hubd_parts)
+UNIT += network
 test_console_session := hub/console_session.o hub/challenger.o hub/triggers.o hub/lockdown.o hub/command.o $(core)
 UNIT += console console_session
 test_stick := storage/exporter.o $(records) $(db) $(core) $(rt) $(crypto)
@@ -491,7 +499,7 @@ FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_lockdown_io.py io/test_sealed_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 FAST_SCRIPTS += io/test_fido_io.py io/test_pkcs11_io.py
-FAST_SCRIPTS += io/test_console_session.py io/test_console_canaries.py io/test_export_io.py
+FAST_SCRIPTS += io/test_console_session.py io/test_console_canaries.py io/test_export_io.py io/test_network_io.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres io/odd_module.so net/shift.so)
@@ -679,7 +687,7 @@ help:
 everything: all $(patsubst %.c,$(O)/%.o,$(wildcard tests/*/*.c))
 
 lint: need-build need-check deps
-	$(Q)LINT_PURE='$(core) $(measure_pure) $(console_pure) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure) clinic/enrolment.o clinic/filing.o clinic/life.o clinic/ticket_row.o coap/block_body.o' tests/lint.sh $(O) $(DEPS)
+	$(Q)LINT_PURE='$(core) $(measure_pure) $(console_pure) $(network_pure) $(ble_pure) $(bondinfo_pure) $(store_pure) $(coap_pure) $(hubd_pure) clinic/enrolment.o clinic/filing.o clinic/life.o clinic/ticket_row.o coap/block_body.o' tests/lint.sh $(O) $(DEPS)
 
 # ---- fuzz -----------------------------------------------------------------------------------------
 # one line says what each target is made of; corpus: tests/fuzz/corpus/<target>
@@ -698,6 +706,7 @@ fuzz_csr := hub/crypto/csr.o $(core) $(crypto)
 fuzz_manifest := $(core)
 fuzz_label := $(core)
 fuzz_msg := $(core)
+fuzz_network := $(network_pure) hub/network_trial.o $(core)
 fuzz_peripherals := hub/fence.o hub/peripherals.o hub/window.o hub/command.o hub/lockdown.o hub/triggers.o hub/triggers_file.o $(core) $(rt) $(crypto)
 fuzz_reading := $(core)
 fuzz_status := $(core)
@@ -732,7 +741,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label lockdown msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs drops risk enrol_words trust_cross trusted fido
+FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label lockdown msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest network $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs drops risk enrol_words trust_cross trusted fido
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)
@@ -760,7 +769,7 @@ LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/hub
 
 install: install-hub install-clinic
 
-install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console) bluez
+install-hub: $(addprefix $(O)/,hub-ble hub-bondinfo hub-store hub-store-reset hub-coap hub-setup hubd hub-measure hub-console hub-network) bluez
 	rootfs/install.sh '$(DESTDIR)'
 	install -d $(LIBEXEC)
 	install -s $(filter $(O)/%,$^) $$(rootfs/bluez/bluez.sh path $(ARCH))/bluetoothd $(LIBEXEC)

@@ -230,34 +230,41 @@ static int encode_config(const struct config *c, uint8_t *buf, size_t cap,
 	return r < 0 ? r : len;
 }
 
-int bundle_sign(const char *dir, const struct config *c,
-		uint8_t cose[static BUNDLE_COSE_MAX], char why[static FOLDER_WHY_MAX])
+int bundle_sign_as(const char *dir, const char *context, const uint8_t *payload,
+		   size_t len, uint8_t *buf, size_t cap, char why[static FOLDER_WHY_MAX])
 {
-	static uint8_t payload[CONFIG_BYTES_MAX];
 	struct signing *key;
-	int len = encode_config(c, payload, sizeof(payload), why), r;
+	int r = signing_open(signing_used(), dir, FILES_CONFIG_KEY, &key, why);
 
-	if (len < 0)
-		return len;
-	r = signing_open(signing_used(), dir, FILES_CONFIG_KEY, &key, why);
 	if (r < 0)
 		return r;
 	if (signing_kind(key) != SIGNER_PLAIN) {
 		signing_close(key);
-		crypto_wipe(payload, sizeof(payload));
 		snprintf(why, FOLDER_WHY_MAX,
 			 "configurations are signed with the clinic's own key, in a file "
 			 "or on a PKCS#11 token; a security key signs orders");
 		return -ENOTSUP;
 	}
-	r = signing_sign1(key, SIGN_CONTEXT_CONFIG, payload, (size_t)len, cose,
-			  BUNDLE_COSE_MAX);
+	r = signing_sign1(key, context, payload, len, buf, cap);
 	if (r < 0)
 		snprintf(why, FOLDER_WHY_MAX,
-			 "the hub's configuration could not be signed with %s: %s",
+			 "what is for the hub could not be signed with %s: %s",
 			 signing_used() ? signing_used() : FILES_CONFIG_KEY,
 			 *signing_why(key) ? signing_why(key) : err_text(r));
 	signing_close(key);
+	return r;
+}
+
+int bundle_sign(const char *dir, const struct config *c,
+		uint8_t cose[static BUNDLE_COSE_MAX], char why[static FOLDER_WHY_MAX])
+{
+	static uint8_t payload[CONFIG_BYTES_MAX];
+	int len = encode_config(c, payload, sizeof(payload), why), r;
+
+	if (len < 0)
+		return len;
+	r = bundle_sign_as(dir, SIGN_CONTEXT_CONFIG, payload, (size_t)len, cose,
+			   BUNDLE_COSE_MAX, why);
 	crypto_wipe(payload, sizeof(payload));
 	return r;
 }

@@ -82,6 +82,16 @@ int bundle_last_config(const char *dir, struct store *store, const struct hub *h
 enum { BUNDLE_COSE_MAX = CONFIG_BYTES_MAX + COSE_OVERHEAD_MAX };
 
 /*
+ * bundle_sign_as - what is given to one hub, signed with the clinic's key for configurations.
+ *
+ * context   SIGN_CONTEXT_...
+ *
+ * Returns the length, or an error as in folder.h, also -ENOSPC.
+ */
+int bundle_sign_as(const char *dir, const char *context, const uint8_t *payload,
+		   size_t len, uint8_t *buf, size_t cap, char why[static FOLDER_WHY_MAX]);
+
+/*
  * bundle_sign - a config as hubs take it, signed with the clinic's key.
  *
  * It is read back before it is signed: one that a hub would refuse must not leave the clinic.

@@ -25,7 +25,7 @@ static const struct ctl_verb *const verbs[] = {
 	&ctl_signer,  &ctl_lock,     &ctl_release,  &ctl_test,	     &ctl_reboot,
 	&ctl_command, &ctl_keys,     &ctl_person,   &ctl_completion, &ctl_replace,
 	&ctl_lost,    &ctl_retire,   &ctl_transfer, &ctl_risk,	     &ctl_passphrase,
-	&ctl_ticket,  &ctl_evidence, &ctl_token,    &ctl_import,
+	&ctl_ticket,  &ctl_evidence, &ctl_token,    &ctl_import,     &ctl_network,
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

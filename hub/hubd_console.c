@@ -243,6 +243,7 @@ static void carry_out(struct hubd *h, const struct msg_console_ask *a)
 	bool told = is_told(h, a);
 	enum console_why why;
 
+	p.asked = a;
 	p.number = a->number;
 	why = console_do(h, a, &p);
 	if (p.goes_on) {
@@ -338,13 +339,23 @@ static bool log_in(struct hubd *h, const struct msg_console_ask *a)
 	return more;
 }
 
+/* Nobody presses the button for what has nothing to do. */
+static bool lacks_argument(const struct hubd *h, const struct msg_console_ask *a)
+{
+	return (enum verb)a->verb == VERB_NET_SET && a->len == 0 &&
+	       session_lists(&h->console.session, VERB_NET_SET, orders_level(&h->orders),
+			     h->console.asked);
+}
+
 static void judge(struct hubd *h, const struct msg_console_ask *a)
 {
 	enum verb v = a->verb <= VERB_LAST ? (enum verb)a->verb : VERB_NONE;
 	bool button = false;
 	enum console_why why = CONSOLE_WHY_BUSY;
 
-	if (!h->console.later)
+	if (lacks_argument(h, a))
+		why = CONSOLE_WHY_ARGUMENT;
+	else if (!h->console.later)
 		why = session_may(&h->console.session, v, orders_level(&h->orders),
 				  h->console.asked, &button);
 	if (why != CONSOLE_WHY_NONE)
@@ -360,7 +371,9 @@ static void on_ask(struct hubd *h, const struct msg_console_ask *in)
 	struct msg_console_ask a = *in;
 
 	h->console.asked = rt_mono();
-	if (a.len == 0 || log_in(h, &a)) {
+	if ((enum verb)a.verb == VERB_NET_SET && a.number == CONSOLE_TEMPLATE) {
+		judge(h, &a); /* what is pasted is the verb's, and lets nobody in */
+	} else if (a.len == 0 || log_in(h, &a)) {
 		explicit_bzero(a.bytes, sizeof(a.bytes));
 		a.len = 0;
 		judge(h, &a);
@@ -586,6 +599,20 @@ void hubd_console_on_status(struct hubd *h, const struct msg_status *s)
 	}
 	if (!waits && c->unsent > 0)
 		c->unsent_since = rt_mono();
+}
+
+void hubd_console_on_network(struct hubd *h)
+{
+	bool kept = h->network.trial == NETWORK_KEPT;
+	struct console_page p = begin_page(h, 0);
+
+	audit(h, AUDIT_CONSOLE_VERB, kept ? AUDIT_SUCCESS : AUDIT_MINOR_FAILURE, 0,
+	      "%s %s", verb_row(VERB_NET_SET)->name, kept ? "kept" : "went back");
+	if (!session_is_open(&h->console.session))
+		return;
+	page_network(&p);
+	p.m.console_answer.open = true;
+	send_page(&p);
 }
 
 void hubd_console_on_level(struct hubd *h)

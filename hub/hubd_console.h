@@ -67,6 +67,7 @@ struct console_page {
 	uint64_t number; /* argument of the verb, as hub-console says it (typed.h) */
 	bool later;	 /* it is begun: console_done follows, and the answer then */
 	bool goes_on;	 /* hub-store writes to a stick: its answer ends when it has */
+	const struct msg_console_ask *asked; /* what is being done; NULL: nobody asked */
 };
 
 /* page_row - what follows stands on a line of its own. page_add - one value. */
@@ -74,6 +75,9 @@ void page_row(struct console_page *p);
 void page_add(struct console_page *p, enum console_label label, enum console_type type,
 	      uint64_t value);
 void page_word(struct console_page *p, enum console_label label, enum console_word word);
+
+/* page_network - how the network is set, and what became of it. */
+void page_network(struct console_page *p);
 
 /* console_ended - the session is closed: nothing of it stays, and the audit log hears why. */
 void console_ended(struct hubd *h, enum console_end e);

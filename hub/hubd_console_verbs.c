@@ -402,6 +402,19 @@ static enum console_why do_selftest(struct hubd *h, struct console_page *p)
 	return CONSOLE_WHY_NONE;
 }
 
+void page_network(struct console_page *p)
+{
+	const struct network *n = &p->h->network;
+	uint32_t left = network_left_s(n, rt_mono());
+
+	page_word(p, CONSOLE_LABEL_SETTING,
+		  (enum console_word)(CONSOLE_WORD_NETWORK + (unsigned)n->now.kind));
+	page_word(p, CONSOLE_LABEL_SETTING,
+		  (enum console_word)(CONSOLE_WORD_TRIAL + (unsigned)n->trial));
+	if (left > 0)
+		page_add(p, CONSOLE_LABEL_CONFIRM, CONSOLE_AGE, left);
+}
+
 static enum console_why do_net_check(struct hubd *h, struct console_page *p)
 {
 	const struct hubd_console *c = &h->console;
@@ -421,6 +434,8 @@ static enum console_why do_net_check(struct hubd *h, struct console_page *p)
 		page_add(p, CONSOLE_LABEL_REQUESTS, CONSOLE_COUNTER, path->requests);
 		page_add(p, CONSOLE_LABEL_RESENT, CONSOLE_COUNTER, path->again);
 	}
+	page_row(p);
+	page_network(p);
 	add_triggers(h, p,
 		     1u << TRIGGER_SERVER | 1u << TRIGGER_HANDSHAKE | 1u << TRIGGER_TIME);
 	return CONSOLE_WHY_NONE;
@@ -549,6 +564,17 @@ static enum console_why do_diagnose(struct hubd *h, struct console_page *p)
 
 /* --- what changes something ---------------------------------------------------------------------------- */
 
+static enum console_why do_net_set(struct hubd *h, struct console_page *p)
+{
+	enum console_why why =
+		p->asked ? hubd_set_network(h, p->asked->bytes, p->asked->len)
+			 : CONSOLE_WHY_ARGUMENT;
+
+	if (why == CONSOLE_WHY_NONE)
+		page_network(p);
+	return why;
+}
+
 /* Once the answer is on its way. */
 static enum console_why do_reboot(struct hubd *h, struct console_page *p)
 {
@@ -596,6 +622,7 @@ static const struct {
 	{ VERB_HELP, do_help },
 	{ VERB_EXPORT_EVIDENCE, do_export_evidence },
 	{ VERB_EXPORT_QUEUE, do_export_queue },
+	{ VERB_NET_SET, do_net_set },
 };
 
 uint32_t console_offered(void)

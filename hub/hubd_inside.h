@@ -14,6 +14,7 @@
 #include "hub/hubd_console.h"
 #include "hub/indicator.h"
 #include "hub/look.h"
+#include "hub/network_trial.h"
 #include "hub/offer.h"
 #include "hub/orders.h"
 #include "hub/peripherals.h"
@@ -77,6 +78,9 @@ struct hubd {
 	bool floor_unsaved; /* the last attempt failed */
 	struct trusted trusted;
 	struct hubd_console console;
+	struct network network;
+	struct rt_timer *network_timer;
+	bool network_unsaved;		/* the last attempt failed */
 	struct msg_enrolment enrolment; /* as hub-coap last said */
 	bool has_first;
 	struct config first; /* what holds until there is a config, see trusted_config */
@@ -181,6 +185,21 @@ void hubd_send_leaving(struct hubd *h);
 void hubd_on_anchor(struct hubd *h, const struct msg_status *s);
 void hubd_on_enrolment(struct hubd *h, const struct msg_enrolment *e);
 
+/* --- hubd_network.c --------------------------------------------------------------------------- */
+
+/* What is set; hubd_start_network follows when the sandbox is entered. */
+void hubd_open_network(struct hubd *h);
+void hubd_start_network(struct hubd *h);
+void hubd_end_network(struct hubd *h);
+/* What could not be written is tried again. */
+void hubd_network_again(struct hubd *h);
+/* hub-coap is there anew. */
+void hubd_network_on_coap(struct hubd *h);
+/* The clinic has acknowledged something. */
+void hubd_network_on_acknowledged(struct hubd *h);
+/* A template that was pasted. Returns CONSOLE_WHY_NONE, it is on trial then; or why not. */
+enum console_why hubd_set_network(struct hubd *h, const uint8_t *buf, size_t len);
+
 /* --- hubd_console.c: the technician's serial line ----------------------------------------------- */
 
 /* Its socket and the button; hubd_start_console follows when the sandbox is entered. */
@@ -199,6 +218,8 @@ void hubd_console_on_level(struct hubd *h);
 void hubd_console_on_reset(struct hubd *h, uint64_t unsent);
 /* The bond of a device is gone. */
 void hubd_console_on_unpaired(struct hubd *h, uint64_t num);
+/* The network's trial is over. */
+void hubd_console_on_network(struct hubd *h);
 /* The machine starts anew. */
 void hubd_reboot(struct hubd *h);
 /* Readings of this time are tests; the light says which hub it is. */

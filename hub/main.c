@@ -59,6 +59,7 @@ static void save_again(struct hubd *h)
 		hubd_save_served(h);
 	(void)peripherals_save(&h->peripherals);
 	hubd_save_floor(h);
+	hubd_network_again(h);
 	if (h->again_ble)
 		hubd_send_config(h, h->ble);
 	if (h->again_store)
@@ -99,6 +100,7 @@ static void on_up(void *arg, struct ipc *link)
 	struct hubd *h = arg;
 
 	if (link == h->coap) {
+		hubd_network_on_coap(h);
 		hubd_send_floor(h); /* before it connects to anybody */
 		hubd_send_identity(h);
 		hubd_send_proven(h);
@@ -203,6 +205,7 @@ static void on_endpoints(struct hubd *h, uint64_t version)
 {
 	int r = settings_prove(&h->settings, version);
 
+	hubd_network_on_acknowledged(h);
 	health_set_proven(&h->health, settings_fallback(&h->settings));
 	if (settings_fallback(&h->settings) == 0)
 		health_set_trial(&h->health, TRIAL_NONE);
@@ -432,6 +435,7 @@ int main(int argc, char **argv)
 	hubd_open_floor(&h);
 	hubd_open_trusted(&h);
 	hubd_open_identity(&h);
+	hubd_open_network(&h);
 	h.rt = rt_new();
 	indicator_init(&h.indicator, rt_mono());
 	hubd_open_light(&h);
@@ -452,6 +456,7 @@ int main(int argc, char **argv)
 	h.plan_timer = rt_timer_new(h.rt, on_plan_timer, &h);
 	h.orders_timer = rt_timer_new(h.rt, hubd_on_orders_timer, &h);
 	hubd_start_console(&h);
+	hubd_start_network(&h);
 	hubd_on_orders_timer(&h); /* the level is known before anybody gets his part */
 	if (h.settings.loaded)
 		hubd_use_config(&h);
@@ -462,6 +467,7 @@ int main(int argc, char **argv)
 
 	notify_stopping();
 	orders_on_stop(&h.orders);
+	hubd_end_network(&h);
 	hubd_end_console(&h);
 	hubd_close_light(&h);
 	rt_timer_free(h.orders_timer);

@@ -24,6 +24,7 @@
 #include "hub/console/serial.h"
 #include "hub/console/typed.h"
 #include "hub/core/err.h"
+#include "hub/core/network.h"
 #include "hub/rt/ipc.h"
 #include "hub/rt/log.h"
 #include "hub/rt/notify.h"
@@ -39,6 +40,9 @@ enum {
 
 static const char default_line[] = "/dev/hub-console";
 
+_Static_assert((int)NETWORK_BYTES_MAX <= (int)TOKEN_BYTES_MAX,
+	       "a template is the smaller one");
+
 struct console {
 	struct rt *rt;
 	struct options options;
@@ -53,6 +57,7 @@ struct console {
 	char token[TOKEN_TEXT_MAX];
 	size_t token_len; /* 0: none has begun */
 	enum verb token_verb;
+	enum console_form token_form; /* a template is gathered as a token is */
 	uint32_t ask;
 	bool waits, open;
 	uint8_t in[READ_MAX]; /* read and not yet looked at */
@@ -136,6 +141,13 @@ static void ask(struct console *c, enum verb verb, uint64_t number, const uint8_
 	explicit_bzero(&m, sizeof(m));
 }
 
+static int parse_token(const struct console *c, uint8_t ret[static TOKEN_BYTES_MAX])
+{
+	return c->token_form == CONSOLE_TEMPLATE
+		       ? network_parse(c->token, c->token_len, ret)
+		       : access_token_parse(c->token, c->token_len, ret);
+}
+
 /* Another line of a token. */
 static void add_token(struct console *c, const char *text)
 {
@@ -146,7 +158,7 @@ static void add_token(struct console *c, const char *text)
 	if (len < sizeof(c->token) - c->token_len) {
 		memcpy(c->token + c->token_len, text, len);
 		c->token_len += len;
-		n = access_token_parse(c->token, c->token_len, bytes);
+		n = parse_token(c, bytes);
 	}
 	if (n == -EAGAIN) {
 		note(c, FORMAT_MORE_TOKEN);
@@ -154,7 +166,7 @@ static void add_token(struct console *c, const char *text)
 	}
 	drop_token(c);
 	if (n > 0)
-		ask(c, c->token_verb, CONSOLE_PASTED, bytes, (size_t)n);
+		ask(c, c->token_verb, c->token_form, bytes, (size_t)n);
 	else
 		note(c, FORMAT_BAD_TOKEN);
 	explicit_bzero(bytes, sizeof(bytes));
@@ -173,7 +185,9 @@ static void on_line(struct console *c)
 	case TYPED_NOTHING: note(c, FORMAT_UNKNOWN); break;
 	case TYPED_VERB: ask(c, t.verb, t.number, NULL, 0); break;
 	case TYPED_TOKEN:
+	case TYPED_TEMPLATE:
 		c->token_verb = t.verb;
+		c->token_form = t.kind == TYPED_TOKEN ? CONSOLE_PASTED : CONSOLE_TEMPLATE;
 		add_token(c, t.rest);
 		break;
 	case TYPED_CODE:

@@ -41,9 +41,15 @@ static const char *take_word(const char *p, char name[static NAME_MAX_CHARS], bo
 	return skip_spaces(p);
 }
 
+/* Of what is pasted: "HT1:", "HN1:". */
+static bool begins(const char *p, char what)
+{
+	return lower(p[0]) == 'h' && lower(p[1]) == what && p[2] == '1' && p[3] == ':';
+}
+
 static bool begins_token(const char *p)
 {
-	return lower(p[0]) == 'h' && lower(p[1]) == 't' && p[2] == '1' && p[3] == ':';
+	return begins(p, 't');
 }
 
 /* A verb of two words wins over one of one. */
@@ -120,6 +126,8 @@ struct typed typed_parse(const char *text)
 		return t;
 	if (takes_token(t.verb) && begins_token(t.rest))
 		t.kind = TYPED_TOKEN;
+	else if (t.verb == VERB_NET_SET && begins(t.rest, 'n'))
+		t.kind = TYPED_TEMPLATE;
 	else if (takes_code(t.verb) && *t.rest &&
 		 token_code_parse(t.rest, strlen(t.rest), t.code) == 0)
 		t.kind = TYPED_CODE;

@@ -17,6 +17,7 @@ enum typed_kind {
 	TYPED_VERB,  /* with .number, if it takes an argument */
 	TYPED_TOKEN, /* a verb, and from .rest on the begin of a token */
 	TYPED_CODE,  /* a verb with .code */
+	TYPED_TEMPLATE, /* a verb, and from .rest on the begin of a template (hub/core/network.h) */
 };
 
 struct typed {

@@ -82,6 +82,7 @@ int p256_verify(const uint8_t public[static P256_PUBLIC_LEN], const uint8_t *msg
 #define SIGN_CONTEXT_CHECKPOINT "hub/v1/checkpoint"
 #define SIGN_CONTEXT_COMMAND "hub/v1/command"
 #define SIGN_CONTEXT_TOKEN "hub/v1/token"
+#define SIGN_CONTEXT_NETWORK "hub/v1/network"
 int sign1_make(const char *context, const uint8_t private[static P256_PRIVATE_LEN],
 	       const uint8_t *payload, size_t len, uint8_t *buf, size_t cap);
 int sign1_open(const char *context, const uint8_t public[static P256_PUBLIC_LEN],

@@ -134,7 +134,7 @@ class Json(Help):
                       ["claim", self.dir, "--cancel", "attic"], ["trust", self.dir, "-o", out], ["trust", "show", out],
                       ["assign", self.dir, "kitchen", "--patient", "P-1"], ["assign", self.dir, "kitchen", "--unassign"],
                       ["signer", "add", self.dir, "tech", "--role", "technician"], ["signer", "list", self.dir],
-                      ["signer", "give", self.dir, "kitchen"], ["signer", "remove", self.dir, "tech"],
+                      ["signer", "give", self.dir, "kitchen"], ["network", self.dir, "kitchen", "--dhcp"], ["signer", "remove", self.dir, "tech"],
                       ["person", "add", self.dir, "ann", "--role", "auditor", "--out", self.top / "ann", "--port", "5690"],
                       ["person", "list", self.dir], ["person", "revoke", self.dir, "ann"], ["keys", "next", self.dir, "server"],
                       ["config", "edit", self.dir, "kitchen", "--yes"]):

@@ -147,6 +147,11 @@ static void test_typed(void)
 	check_typed("login ht1:abc", TYPED_TOKEN, VERB_LOGIN);
 	check_typed("release HT1:ABC", TYPED_TOKEN, VERB_RELEASE);
 	check_typed("reboot HT1:ABC", TYPED_NOTHING, VERB_NONE);
+	check_typed("net set hn1:abc", TYPED_TEMPLATE, VERB_NET_SET);
+	check_typed("net set HT1:ABC", TYPED_NOTHING, VERB_NONE);
+	check_typed("net check HN1:ABC", TYPED_NOTHING, VERB_NONE);
+	check_typed("login HN1:ABC", TYPED_NOTHING, VERB_NONE);
+	check_typed("HN1:ABC", TYPED_NOTHING, VERB_NONE);
 	check_typed("release 01234 56789 01234-56789", TYPED_CODE, VERB_RELEASE);
 	check_typed("diagnose 01234567890123456789", TYPED_CODE, VERB_DIAGNOSE);
 	check_typed("diagnose 0123456789012345678", TYPED_NOTHING, VERB_NONE);
