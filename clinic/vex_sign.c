@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clinic/spec.h"
 #include "hub/core/cbor.h"
 #include "hub/core/cose.h"
 
@@ -39,7 +40,8 @@ static int decode(const uint8_t *buf, size_t len, struct word *ret)
 		return cb_finish(&c);
 	memcpy(ret->signer, name, n);
 	ret->signer[n] = '\0';
-	return 0;
+	/* it is shown to people before any signature was looked at */
+	return strlen(ret->signer) == n && spec_name_ok(ret->signer) ? 0 : -EBADMSG;
 }
 
 int vex_sign(struct signing *key, const char *signer, const uint8_t *document, size_t len,
