@@ -414,4 +414,4 @@ class Helper:
 
 if __name__ == "__main__":
     failed = config_io.main(Wire, __file__)
-    sys.exit(config_io.main(Card, __file__, at_once=4) or failed)
+    sys.exit(config_io.main(Card, __file__, at_once=8) or failed)
