@@ -99,8 +99,9 @@ static void on_linked(struct devices *ds, size_t i, struct mono now)
 		d->links++;
 		d->heard = d->asked_again = false;
 		d->ctx = (struct profile_context){ .bcs_stub = d->traits->bcs_stub };
-		for (size_t k = 0; k < DEVICE_JOINS; k++)
-			segment_init(&d->joins[k]);
+		devices_end_joins(
+			ds, i,
+			now); /* of a value that came before the news of its link */
 		clock_form_init(&d->form, d->clock_at.kind);
 		clock_on_linked(&d->clock);
 		devices_fill_unproven(d, now);

@@ -18,7 +18,6 @@
 
 enum {
 	SAME_STEP_MS = 5000,
-	LATE_MS = 2000, /* a value may be told just after the end of its link */
 	/* Decoded values wait so long for the device's clock; hub-store waits a second. */
 	HOLD_MS = 600,
 	/* More than this is a flood. A device that sends its whole memory by itself: none that
@@ -32,11 +31,6 @@ enum {
 
 static const uint16_t joined[DEVICE_JOINS] = { 0x2B36, 0x2B8B, 0x2BDD };
 static const uint16_t streamed[DEVICE_STREAMS] = { 0x2A37, 0x2A5F };
-
-static bool is_credible(const struct device *d, struct mono now)
-{
-	return d->bonded && (d->linked || mono_since(now, d->gone_at) < LATE_MS);
-}
 
 static bool is_flood(struct device *d, const struct profile *p, struct mono now)
 {
@@ -265,11 +259,15 @@ void devices_on_value(void *arg, size_t i, uint16_t service, uint16_t uuid,
 	if (i >= ds->count)
 		return;
 	FAILPOINT("ble.value.received");
-	if (!is_credible(d, now)) {
-		log_warn("value-refused", "device=%u reason=no-bonded-link", d->cfg.num);
+	if (!d->bonded) {
+		log_warn("value-refused", "device=%u reason=no-bond", d->cfg.num);
 		devices_incident(ds, INCIDENT_RADIO_IMPOSTOR, i);
 		return;
 	}
+	/* bluetoothd tells values at once and links when it is idle, short ones never: the device has its confirmation and will not
+	 * send this again, so it is taken. Its link is nobody's (verify.h): it is marked. */
+	if (!d->linked)
+		log_info("value-before-link", "device=%u", d->cfg.num);
 	d->heard = true;
 	verify_on_value(&d->verify, now);
 	doctor_on_value(&d->doctor, now);

@@ -31,7 +31,7 @@ struct segment_join {
 	uint8_t buf[SEGMENT_MAX];
 };
 
-/* segment_init - nothing joined; at each new connection. */
+/* segment_init - nothing joined; zeros are the same. */
 void segment_init(struct segment_join *s);
 
 /*

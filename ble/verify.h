@@ -24,7 +24,8 @@
  *      whatever D-Bus says. Nothing that was learned of the one counts for the other.
  *   3. An answer counts only for the link on which it was asked for, and once.
  *   4. A value that was not seen to come over a plain link is never BAD for its link's sake.
- *   5. Verdicts of a connection stay true after its end, until two more have begun; then its values are UNKNOWN.
+ *   5. A value that came while D-Bus told of no link is UNKNOWN: the link may have been over before it was told.
+ *   6. Verdicts of a connection stay true after its end, until two more have begun; then its values are UNKNOWN.
  *
  * Pure: events and 'now' in, asks and verdicts out.
  */
@@ -141,7 +142,7 @@ struct mono verify_deadline(const struct verify *v);
  *
  * captured   when it came; the verdict of one that came just now is PENDING at best
  *
- * Returns the verdict. It can change only from VERIFY_PENDING, as long as invariant 5 lets it be known.
+ * Returns the verdict. It can change only from VERIFY_PENDING, as long as invariant 6 lets it be known.
  */
 enum verify_verdict verify_judge(const struct verify *v, struct mono captured,
 				 struct mono now);

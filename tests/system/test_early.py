@@ -50,10 +50,14 @@ def main():
         with rig.boot(devices=['cuff']) as twin:
             twin.wait('booted', 300)
             has_said(twin, 'hub-ble', 'radio on=1', 120)
+            home = Home(rig, twin, ['cuff'])
             try:
-                readings, again = run(Home(rig, twin, ['cuff']), count)
+                readings, again = run(home, count)
             except (TwinError, AssertionError) as error:
                 print(f'FAILED early indications: {error}')
+                there = {int(r['values'][0]['value']) for r in home.readings(0)[1:]}
+                print(f'not there: {[100 + n for n in range(count) if 100 + n not in there]}')
+                print(twin.sh('journalctl -b --no-pager -o short-monotonic -n 1000 -u "hub*" -u bluetooth', check=False), flush=True)
                 return 1
     plain = sum('link not verified' in r['marks'] for r in readings)
     print(f'ok early indications: {count} of {count} delivered, each once, {again} of them at a second try; '
