@@ -184,16 +184,22 @@ class Wire(unittest.TestCase):
         self.assertEqual(path.stat().st_size, size)
         self.assertEqual((w.port.let_in("1-1:1.0"), w.port.let_in("1-1:1.1")), ("0", "1"))
         self.assertIn("-t vfat -o noexec,nodev,nosuid,noatime,umask=0077 /dev/sda1", (w.top / "mounts").read_text())
+        seen = self.seen()
         rest = self.bad_files(path)
         self.assertEqual(w.imports(path), {"file": str(path), "hub": "home", "what": "queue", "whole": True, "filed": records - rest, "here": rest,
                                            "held": 0, "conflict": 0, "refused_batches": 0})
         self.assertEqual(w.filed(), (41, 0))
         self.assertEqual(w.imports(path)["here"], records)
+        self.assertEqual(self.seen(), seen)  # it did not call
         self.assertIn(f"unsent {records}", self.serial.ask("queue")[0])
         w.way.lost = 0.0
         w.wait("all is uploaded", lambda: self.serial.ask("queue")[0] == "unsent 0")
         self.assertEqual(w.filed(), (41, 0))
         self.assertEqual(self.serial.ask("export-queue"), ["NO nothing-to-export. Next: the clinic has all: pull the stick."])
+
+    def seen(self):
+        """When the hub called last, as the clinic says."""
+        return json.loads(self.world.ctl("status", self.world.dir, "home", "--json"))["seen"]
 
     def bad_files(self, good):
         """Of a clinic that does not know the hub, and what is no such file: nothing is taken. Of one that was changed only what is signed; returns how many."""
