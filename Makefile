@@ -499,7 +499,7 @@ FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_lockdown_io.py io/test_sealed_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 FAST_SCRIPTS += io/test_fido_io.py io/test_pkcs11_io.py
-FAST_SCRIPTS += io/test_console_session.py io/test_console_canaries.py io/test_export_io.py io/test_network_io.py
+FAST_SCRIPTS += io/test_console_session.py io/test_console_end.py io/test_console_pair.py io/test_console_canaries.py io/test_export_io.py io/test_network_io.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres io/odd_module.so net/shift.so)

@@ -115,6 +115,12 @@ void hubd_console_on_unpaired(struct hubd *h, uint64_t num)
 	console_done(h, VERB_UNPAIR, r ? CONSOLE_WHY_FAILED : CONSOLE_WHY_NONE);
 }
 
+void hubd_console_on_ble_down(struct hubd *h)
+{
+	h->console.unpairing = 0;
+	console_done(h, VERB_UNPAIR, CONSOLE_WHY_FAILED);
+}
+
 /* --- the hub's end ------------------------------------------------------------------------------- */
 
 enum console_why console_factory_reset(struct hubd *h, struct console_page *p)

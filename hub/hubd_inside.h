@@ -216,8 +216,9 @@ void hubd_on_exported(struct hubd *h, const struct msg_exported *m);
 void hubd_console_on_level(struct hubd *h);
 /* What hub-store says to a factory reset: so many are unsent; 0: it is asked for. */
 void hubd_console_on_reset(struct hubd *h, uint64_t unsent);
-/* The bond of a device is gone. */
+/* The bond of a device is gone; or hub-ble is, before it was. */
 void hubd_console_on_unpaired(struct hubd *h, uint64_t num);
+void hubd_console_on_ble_down(struct hubd *h);
 /* The network's trial is over. */
 void hubd_console_on_network(struct hubd *h);
 /* The machine starts anew. */

@@ -135,6 +135,7 @@ static void on_down(void *arg, struct ipc *link)
 	if (link != h->ble)
 		return;
 	health_on_ble_down(&h->health);
+	hubd_console_on_ble_down(h);
 	hubd_tell_health(h);
 	window_on_ble(&h->window);
 	hubd_drain_window(h);
