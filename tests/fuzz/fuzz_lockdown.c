@@ -476,8 +476,9 @@ static void on_token(struct reader *r)
 
 static void on_time(struct reader *r)
 {
-	static const uint64_t steps[] = { 1000,		  MINUTE_MS, 10 * MINUTE_MS,
-					  31 * MINUTE_MS, HOUR_MS,   DAY_MS + 1 };
+	static const uint64_t steps[] = {
+		1000, MINUTE_MS, 10ull * MINUTE_MS, 31ull * MINUTE_MS, HOUR_MS, DAY_MS + 1
+	};
 	uint64_t d = steps[read_u8(r) % (sizeof(steps) / sizeof(steps[0]))];
 
 	w.ms += d;
