@@ -97,6 +97,7 @@ SYSCTL = {
     'kernel.randomize_va_space': '2', 'kernel.core_pattern': 'core', 'fs.suid_dumpable': '0', 'fs.protected_hardlinks': '1',
     'fs.protected_symlinks': '1', 'dev.tty.legacy_tiocsti': '0', 'net.ipv4.ip_forward': '0',
 }
+LINK_SYSCTL = {'accept_redirects': '0', 'accept_source_route': '0', 'send_redirects': '0', 'rp_filter': '1'}
 CONFINED = ('hub-ble', 'hub-bondinfo', 'hub-store', 'hub-coap', 'hubd')
 
 
@@ -209,6 +210,9 @@ def test_kernel(rig, twin):
     said = twin.sh('cd /proc/sys; cat ' + ' '.join(n.replace('.', '/') for n in names)).split('\n')
     wrong = {n: v for n, v in zip(names, said) if v != SYSCTL[n]}
     want(f'settings {wrong}', not wrong)
+    for name, value in LINK_SYSCTL.items():
+        said = twin.sh(f'cd /proc/sys/net/ipv4/conf; grep -v "^{value}$" */{name} | grep -v "^lo/"; true').strip()
+        want(f'{name} is {value} on each link {said!r}', not said)
     want('no swap', len(twin.sh('cat /proc/swaps').splitlines()) == 1)
     limits = twin.sh('for p in $(pgrep -f "^/usr/libexec/hub/|dbus-broker|networkd|udevd"); do grep core /proc/$p/limits; done')
     want('no process may leave a core', limits and all(re.search(r'size +0 +', line) for line in limits.splitlines()))
