@@ -63,7 +63,7 @@ enum console_why console_pair(struct hubd *h, struct console_page *p)
 	    !window_on_console(&h->window, d->num, PAIR_MIN, rt_mono()))
 		return CONSOLE_WHY_BUSY;
 	hubd_drain_window(h);
-	page_add(p, CONSOLE_LABEL_WINDOW, CONSOLE_AGE, PAIR_MIN * 60);
+	page_add(p, CONSOLE_LABEL_WINDOW, CONSOLE_AGE, UINT64_C(60) * PAIR_MIN);
 	return CONSOLE_WHY_NONE;
 }
 
