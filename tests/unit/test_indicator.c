@@ -406,7 +406,8 @@ static void test_random_run(void)
 			CHECK(beeped[0] == 0 || now_ms - beeped[0] >= INDICATOR_DAY_MS);
 			memmove(beeped, beeped + 1, 2 * sizeof(*beeped));
 			beeped[2] = now_ms;
-			/* fall through */
+			CHECK(!quiet);
+			break;
 		case SOUND_SAVED:
 		case SOUND_REACHED:
 		case SOUND_TICK: CHECK(!quiet);
