@@ -113,7 +113,7 @@ static int parse(int argc, char **argv, struct args *a)
 static int read_setting(const struct args *a, struct network_setting *ret)
 {
 	*ret = (struct network_setting){ 0 };
-	if (a->dhcp)
+	if (!a->fixed)
 		return CTL_OK;
 	if (!get_static(a->fixed, ret))
 		return ctl_misused(
