@@ -12,6 +12,7 @@ export here folder
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 mkdir "$logs/tmp"
+chmod 711 "$logs" # tests of other users pass
 TMPDIR=$logs/tmp # what a test that was killed leaves goes with the rest
 export logs TMPDIR
 
