@@ -592,7 +592,7 @@ check-all: check check-root check-sqlcipher
 	$(Q)$(MAKE) check-swarm SWARM=full
 
 # the device: image in QEMU, real bluetoothd, emulated cuff
-check-system: need-image all image
+check-system: need-image all image $(O)/tests/net/shift.so
 	@echo '== the device in QEMU: real bluetoothd, emulated cuff, clinic on this machine'
 	$(Q)/usr/bin/python3 tests/system/test_system.py $(O)
 	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
@@ -602,6 +602,8 @@ check-system: need-image all image
 	$(Q)/usr/bin/python3 tests/system/test_measure.py $(O)
 	@echo '== the hub locks itself, and a technician releases it, while readings go on'
 	$(Q)/usr/bin/python3 tests/system/test_lockdown.py $(O)
+	@echo '== what the clinic does not have, on a USB stick'
+	$(Q)/usr/bin/python3 tests/system/test_stick.py $(O)
 	@echo '== the light on a LED of the kernel'
 	$(Q)/usr/bin/python3 tests/system/test_light.py $(O)
 	@echo '== every home device, through a real bluetoothd'

@@ -210,7 +210,7 @@ class Twin:
                 '-chardev', f'socket,id=cable,path={sockets}/cable,server=on,wait=off', '-serial', 'chardev:cable',
                 '-kernel', f'{self.image}/vmlinuz', '-initrd', f'{self.image}/initrd', '-append', append,
                 '-netdev', 'user,id=net0', '-device', 'virtio-net-pci,netdev=net0,id=nic0,romfile=',
-                '-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci',
+                '-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci', '-device', 'qemu-xhci,id=usb',
                 '-chardev', f'socket,id=wire,path={sockets}/wire',
                 '-device', 'virtserialport,chardev=wire,name=org.hub.bench',
                 '-chardev', f'socket,id=qmp,path={sockets}/qmp', '-mon', 'chardev=qmp,mode=control']
@@ -409,6 +409,23 @@ class Twin:
     def link(self, up):
         """Plug the guest's network cable in (True, 'up') or pull it (False, 'down')."""
         self._qmp_command('set_link', name='nic0', up=up in (True, 'up'))
+
+    def plug(self, image):
+        """Put a USB stick into the guest's port that holds what a file holds, until unplug()."""
+        self._qmp_command('blockdev-add', **{'node-name': 'stick', 'driver': 'raw', 'file': {'driver': 'file', 'filename': str(image)}})
+        self._qmp_command('device_add', driver='usb-storage', id='stick', bus='usb.0', drive='stick', serial='BENCH-STICK')
+
+    def unplug(self):
+        """Pull it out."""
+        self._qmp_command('device_del', id='stick')
+        end = time.monotonic() + 10
+        while time.monotonic() < end:  # its end is told by an event
+            try:
+                self._qmp_command('blockdev-del', **{'node-name': 'stick'})
+                return
+            except TwinError:
+                self._pump(0.2)
+        raise TwinError('the stick does not come out')
 
     def cable(self):
         """The technician's end of the guest's second serial line, /dev/ttyS1: a connected socket, the caller's."""

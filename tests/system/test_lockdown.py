@@ -1,23 +1,37 @@
 #!/usr/bin/env python3
-"""A hub that locks itself while a cuff and an oximeter go on measuring: every reading is at the clinic, once.
+"""A hub that locks itself while a cuff and an oximeter go on measuring: every reading is at the clinic, once, at each level.
 
     test_lockdown.py [BUILD]      default build; needs what test_system.py needs
 
-    level 0 -> code that nobody built, in a process of the hub's (T12) -> level 2 -> its audit log is broken, too (T14): two that
-    measure -> level 3 -> a token of two people, at the serial line -> level 0
+    level 0 -> code that nobody built, in a process of the hub's (T12) -> level 2 -> its audit log is broken, too (T14): two that measure -> level 3
+            -> a token of two people at the serial line -> level 0, watched for a day
+            -> a packet of a process that has none to send (T16): one is enough now -> level 3
+            -> retired at the serial line by two people -> level 4 -> drained, and the clinic has retired it
+
+Level 1 is in test_stick.py. What ends level 2 takes half an hour: it is in tests/io/test_lockdown_io.py and test_console_session.py.
 """
 import json
 import re
 import sys
 import time
 
-from household import Home, specs, values
-from rig import Rig, TwinError, has_said, names
+from household import specs
+from locked import Cable, Locked, LockedRig, journal_s, want
+from rig import TwinError, has_said, names
 
 NAMES = ['cuff', 'oximeter']
 SIGNERS = [('doc', 'clinician'), ('sec', 'clinic-security'), ('tech', 'technician')]
 EVIL = '/run/evil'
 LOCKED_WITHIN_S = 2.0
+# a socket is there for a moment only: nobody who looks at sockets sees it
+SENDS = """
+import os, socket
+os.setuid(951)
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("10.0.2.2", 9))
+except PermissionError:
+    print("refused")
+"""
 # one digit of the newest file of the audit log is another one; its tail, which a torn write explains, stays
 BREAK_LOG = r'''
 import glob, re
@@ -31,70 +45,10 @@ with open(path, 'r+b') as f:
 '''
 
 
-def want(what, ok):
-    print(f'  {"ok  " if ok else "FAIL"} {what}', flush=True)
-    if not ok:
-        raise AssertionError(what)
-
-
-class Locked(Home):
-    """The home, and what its devices have measured since they were paired."""
-
-    def __init__(self, rig, twin):
-        super().__init__(rig, twin, NAMES)
-        self.taken = {0: [], 1: []}
-        self.number = 0
-
-    def measure_both(self):
-        """A value of each, told apart from all before."""
-        self.number += 1
-        self.measure(0, sys=str(110 + self.number), dia='71', map='84')
-        self.measure(1, spo2=str(80 + self.number), pulse='63')
-        for device, name, value in ((0, 'systolic', 110 + self.number), (1, 'SpO2', 80 + self.number)):
-            self.taken[device].append((name, str(value)))
-
-    def at_clinic(self, device):
-        """Filed and held ones of a device, in the order of their numbers: (name, value), with a mark, held."""
-        filed = [(int(r['seq']), r, False) for r in self.rig.clinic.readings()]
-        held = [(int(r['seq']), r, True) for r in self.rig.clinic.held()]
-        mine = sorted((x for x in filed + held if x[1]['device']['number'] == str(device + 1)), key=lambda x: x[0])
-        name = self.taken[device][0][0]
-        return [((name, values(r).get(name)), bool(r.get('suspect')), is_held) for _seq, r, is_held in mine]
-
-    def wait_all(self, seconds=120):
-        """All that was measured is there, each once; returns what is of the last one of each: mark, held."""
-        for _ in range(seconds):
-            got = {d: self.at_clinic(d) for d in self.taken}
-            if all(len(got[d]) >= len(self.taken[d]) for d in got):
-                break
-            self.twin.drain(1)
-        for device, all_of_it in got.items():
-            if [g[0] for g in all_of_it] != self.taken[device]:
-                raise AssertionError(f'{NAMES[device]}: measured {self.taken[device]}, at the clinic {all_of_it}')
-        return {got[d][-1][1:] for d in got}
-
-    def level(self, level, seconds=60):
-        """Wait until hubd says so."""
-        has_said(self.twin, 'hubd', f'lockdown level={level}', seconds)
-
-    def clinic_level(self):
-        """As the hub said last."""
-        status = json.loads(self.rig.clinic.ctl('status', self.rig.clinic.dir, 'home', '--json', check=False))
-        return status['status'] and status['status']['level']
-
-
-def journal_s(twin, unit, pattern):
-    """When a unit said a line first: seconds since the guest's start."""
-    lines = twin.sh(f'journalctl -b --no-pager -o short-monotonic _SYSTEMD_UNIT={unit}.service', seconds=60)
-    for line in lines.splitlines():
-        if re.search(pattern, line):
-            return float(re.match(r'\[\s*([0-9.]+)\]', line)[1])
-    raise AssertionError(f'{unit} never said {pattern}')
-
-
 def test_normal(home):
-    """Both are paired; what they measure is filed."""
+    """Both are paired; what they measure is filed. Nothing is found: nothing of a whole hub's was dropped by its packet filter."""
     has_said(home.twin, 'hub-ble', 'radio on=1', 120)
+    home.look(0)
     for device in (0, 1):
         home.pair(device)
         home.gone(device)
@@ -113,11 +67,7 @@ def test_level_2(home):
     want(f'within {LOCKED_WITHIN_S:.0f} s', took <= LOCKED_WITHIN_S)
     home.measure_both()
     want('both are filed, with a mark', home.wait_all() == {(True, False)})
-    for _ in range(60):
-        if home.clinic_level() == 2:
-            break
-        home.twin.drain(1)
-    want('the clinic knows', home.clinic_level() == 2)
+    home.clinic_knows(2)
 
 
 def test_snapshot(home):
@@ -156,88 +106,71 @@ def test_level_3(home):
         'ls -l /proc/$(systemctl show -p MainPID --value hub-store.service)/fd', check=False))
 
 
-class Cable:
-    """The technician at the serial line."""
-
-    def __init__(self, twin):
-        twin.sh('chown hub-console /dev/ttyS1; ln -sfn ttyS1 /dev/hub-console; systemctl restart hub-console.service', seconds=120)
-        self.twin, self.end, self.said = twin, twin.cable(), ''
-        self.end.setblocking(False)
-        self.type('')
-        self.until('hub>')
-
-    def type(self, line):
-        """As a terminal sends it, not faster than a line takes it."""
-        self.said = ''
-        for c in line + '\r':
-            self.end.send(c.encode())
-            time.sleep(0.002)
-
-    def until(self, pattern, seconds=60):
-        """Wait until the hub has said it; returns all that it said since the last line was typed."""
-        end = time.monotonic() + seconds
-        while not re.search(pattern, self.said):
-            if time.monotonic() > end:
-                raise AssertionError(f'the console never says {pattern}: {self.said!r}')
-            try:
-                self.said += self.end.recv(4096).decode('ascii')
-            except BlockingIOError:
-                self.twin.drain(0.1)
-        return self.said
-
-    def ask(self, line, seconds=60):
-        """A verb and its answer, up to the next prompt."""
-        self.type(line)
-        return self.until(r'\n(OK|NO|WAIT)[^\n]*\n[^\n]+[>#] ', seconds)
-
-
 def test_console(home):
     """A technician sees what is wrong and nothing of the patient, and a token of two people ends level 3."""
-    clinic, twin = home.rig.clinic, home.twin
+    twin, cable = home.twin, Cable(home)
     twin.sh('systemctl stop evil.service', check=False)
-    twin.sh('systemctl start hub-measure.service', seconds=180)
-    has_said(twin, 'hubd', 'measured findings=0', 60)
-    cable = Cable(twin)
+    home.look(0)
     said = cable.ask('status')
     print('  ' + said.replace('\r', '').replace('\n', '\n  '))
     want('it says the level', 'level 3' in said)
-    challenge = re.search(r'\b[A-Z2-7]{69}\b', cable.ask('challenge'))
-    want('it shows a challenge', challenge)
-    token = home.rig.folder / 'token'
-    token.write_text(json.loads(clinic.ctl('token', clinic.dir, 'home', challenge[0], '--as', 'sec', '--technician', 'tech',
-                                           '--level', '0', '--json'))['token'])
-    said = clinic.ctl('token', clinic.dir, 'home', challenge[0], '--as', 'doc', '--add', token)
-    lines = re.search(r'HT1:[A-Z2-7\s]*\.', said)[0].split()
-    for line in lines[:-1]:
-        cable.type(line)
-        cable.until('more>')
-    said = cable.ask(lines[-1])
-    want(f'the token opens a session: {said!r}', '\nOK' in said)
+    cable.login('sec', 'doc', more=['--level', '0'])
     seen = [cable.ask(verb) for verb in ('help', 'diagnose')]
     print('  ' + seen[1].replace('\r', '').replace('\n', '\n  '))
     for device in (0, 1):
-        for canary in (names.address(device), names.passkey(device), *(v for _n, v in home.taken[device])):
+        for canary in (names.address(device), names.passkey(device), *(v for _n, v in home.taken[device][-3:])):
             want(f'nothing says {canary}', not any(re.search(rf'\b{re.escape(str(canary))}\b', s) for s in seen))
-    want('released', '\nOK' in cable.ask('release'))
+    want('released', '\nOK' in cable.press_for('release'))
     home.level(0)
-    said = cable.ask('logout')
-    cable.end.close()
+    cable.ask('logout')
+    home.cable = cable
     home.measure_both()
     want('both are filed, without a mark', home.wait_all() == {(False, False)})
 
 
-TESTS = [test_normal, test_level_2, test_snapshot, test_level_3, test_console]
+def test_packet(home):
+    """What the packet filter dropped locks; a hub that was just released is sealed by one such thing."""
+    want('it cannot send', 'refused' in home.twin.sh(f"python3 -c '{SENDS}'"))
+    home.look(1)
+    home.level(3)
+    want('it was a socket', 'what=socket' in home.twin.sh('journalctl -b --no-pager -o cat _SYSTEMD_UNIT=hubd.service'))
+    home.measure_both()
+    want('both are held', {held for _mark, held in home.wait_all()} == {True})
+
+
+def test_level_4(home):
+    """Two people at the serial line end its life: what it still has is delivered, and the clinic has retired it."""
+    twin, clinic, cable = home.twin, home.rig.clinic, home.cable
+    twin.link(False)
+    home.measure_both()
+    home.until('both are saved', lambda: home.said('hubd', 'light state=saved'))
+    cable.login('sec', 'doc', more=['--retire', 'drain'])
+    said = cable.press_for('retire', r'\n(OK|NO)[^\n]*\n')
+    want(f'it is taken: {said!r}', '\nOK' in said)
+    home.level(4)
+    want('nothing of that is at the clinic', all(len(home.at_clinic(d)) == len(home.taken[d]) - 1 for d in home.taken))
+    twin.link(True)
+    want('both are held', {held for _mark, held in home.wait_all()} == {True})
+
+    def retired():
+        known = json.loads(clinic.ctl('status', clinic.dir, 'home', '--json', check=False))
+        return (known['state'], known['missing']) == ('retired', 0)
+
+    home.until('it is retired, and nothing is missing', retired, 180)
+
+
+TESTS = [test_normal, test_level_2, test_snapshot, test_level_3, test_console, test_packet, test_level_4]
 
 
 def main():
     build = sys.argv[1] if len(sys.argv) > 1 else 'build'
-    with Rig(build, specs=specs(NAMES), signers=SIGNERS) as rig:
+    with LockedRig(build, specs=specs(NAMES), signers=SIGNERS) as rig:
         rig.clinic.start()
         with rig.boot(devices=NAMES) as twin:
             twin.wait('booted', 400)
-            home = Locked(rig, twin)
+            home = Locked(rig, twin, NAMES)
             for test in TESTS:
-                print(test.__name__, flush=True)
+                print(f'{test.__name__} at {time.monotonic() - twin.started:.0f} s', flush=True)
                 try:
                     test(home)
                 except (AssertionError, TwinError):
