@@ -592,7 +592,7 @@ check-all: check check-root check-sqlcipher
 	$(Q)$(MAKE) check-swarm SWARM=full
 
 # the device: image in QEMU, real bluetoothd, emulated cuff
-check-system: need-image all image $(O)/tests/net/shift.so
+check-system: need-image all image
 	@echo '== the device in QEMU: real bluetoothd, emulated cuff, clinic on this machine'
 	$(Q)/usr/bin/python3 tests/system/test_system.py $(O)
 	$(Q)/usr/bin/python3 tests/system/test_bluetoothd_restart.py --build $(O)
