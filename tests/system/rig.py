@@ -39,6 +39,9 @@ def has_said(twin, unit, pattern, seconds):
         twin.wait_log(unit, pattern, seconds)
 
 
+ENROL_PORT = '5685'  # where hubs ask for certificates, unless clinic.conf says otherwise
+
+
 class Clinic:
     """clinicd and clinicctl on this machine, with their folder."""
 
@@ -69,7 +72,7 @@ class Clinic:
     def ports(self):
         """The UDP ports that hubs send to, as text: what a hub's packet filter must let through."""
         found = re.findall(r'^(?:port|enrol) *= *(\d+)$', (self.dir / 'clinic.conf').read_text(), re.M)
-        return sorted({str(self.port), *found})
+        return sorted({str(self.port), ENROL_PORT, *found})
 
     def start(self, **environment):
         """Start clinicd and wait until it listens."""

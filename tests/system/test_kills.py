@@ -143,10 +143,10 @@ class Home:
         self.bond = subprocess.Popen([self.build / 'tests/io/ble_peer', 'bond', run], stdin=subprocess.PIPE,
                                      stdout=subprocess.DEVNULL, preexec_fn=die_with_us)
 
-    def _small_disk(self, folder):
+    def _small_disk(self, folder, size_kb=FULL_DISK_KB):
         """What is in the folder moves to a tmpfs in its place; the mount namespace is ours (one())."""
         kept = {p.name: p.read_bytes() for p in folder.iterdir()}
-        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={FULL_DISK_KB}k', 'tmpfs', folder], check=True)
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size_kb}k', 'tmpfs', folder], check=True)
         for name, data in kept.items():
             (folder / name).write_bytes(data)
             (folder / name).chmod(0o600)
