@@ -493,7 +493,7 @@ FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM
 FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io ticket_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
 FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
 FAST_SCRIPTS += io/test_enrol_hub.py
-FAST_SCRIPTS += io/test_renewal_io.py io/test_ordered_test.py
+FAST_SCRIPTS += io/test_renewal_io.py io/test_ordered_test.py io/test_root_io.py
 FAST_SCRIPTS += io/test_door_orders.py io/test_door_records.py io/test_door_visit.py
 FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_lockdown_io.py io/test_sealed_io.py
@@ -509,8 +509,6 @@ check-fast: need-build need-check deps
 	@echo '== unit, sim, io (address and undefined-behaviour sanitizers)'
 	$(Q)$(MAKE) O=$(O)/asan SANITIZE=1 FAILPOINTS=1 fast-programs
 	$(Q)ASAN_OPTIONS=detect_leaks=0 tests/run.sh $(O)/asan $(FAST) $(FAST_SCRIPTS)
-	@# eight clinics and hubs at once: beside others it runs out of time
-	$(Q)ASAN_OPTIONS=detect_leaks=0 tests/run.sh $(O)/asan io/test_root_io.py
 
 # what is left in memory when the share is withheld: without sanitizers, whose mlock() does nothing
 check-lock: need-build need-check all
@@ -590,6 +588,7 @@ check-all: check check-root check-sqlcipher
 	$(Q)$(O)/tests/explore/faults
 	$(Q)$(MAKE) check-net NET=full
 	$(Q)$(MAKE) check-swarm SWARM=full
+	$(Q)$(MAKE) check-early EARLY=100
 
 # the device: image in QEMU, real bluetoothd, emulated cuff
 check-system: need-image all image
@@ -611,10 +610,11 @@ check-system: need-image all image
 	@echo '== from the factory image to the first reading, a reset, a second life'
 	$(Q)/usr/bin/python3 tests/system/test_factory.py $(O)
 
-# a hundred connections of a cuff that indicates at once
+# connections of a cuff that indicates at once
+EARLY ?= 30
 check-early: need-image all image
-	@echo '== a hundred indications at once after encryption'
-	$(Q)/usr/bin/python3 tests/system/test_early.py $(O)
+	@echo '== $(EARLY) indications at once after encryption'
+	$(Q)/usr/bin/python3 tests/system/test_early.py $(O) $(EARLY)
 
 # attacks over the air, from other users and from services taken over, in the guest
 check-attacks: need-image all image
@@ -674,7 +674,7 @@ help:
 	@echo 'make check-peers  the decoders against libraries of other people'
 	@echo 'make check-interop  uploads to and from Californium and others, over DTLS'
 	@echo 'make check-attacks  attacks in the device: impostors, other users, a hub-ble taken over'
-	@echo 'make check-early  a cuff that indicates at once after encryption, a hundred times'
+	@echo 'make check-early  a cuff that indicates at once after encryption, EARLY times (30)'
 	@echo 'make lint         formatting, warnings of two compilers, analysers, what is linked where'
 	@echo 'make fuzz         every parser, FUZZ_SECONDS each (60)'
 	@echo 'make bench        figures with their targets, beside those of others; BENCH=short takes three minutes'
