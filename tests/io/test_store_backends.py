@@ -21,7 +21,7 @@ SCRIPT = os.path.normpath(os.path.join(HERE, '../clinic/postgres.sh'))
 PROGRAMS = ['unit/test_clinic_store', 'unit/test_store_claim', 'unit/test_visit', 'unit/test_filing',
             'unit/test_ingest', 'unit/test_ingest_group', 'unit/test_silence', 'unit/test_config_serve',
             'unit/test_enroller', 'unit/test_enroller_ticket', 'io/test_postgres']
-LIMIT_S = 110
+LIMIT_S = 240
 
 
 def cleaner(folder):
