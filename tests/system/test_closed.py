@@ -174,7 +174,7 @@ def test_output(rig, twin):
 def test_told(rig, twin):
     """What was dropped stands where hub-measure reads it."""
     twin.sh('systemctl start hub-drops.service')
-    told = twin.sh('runuser -u hub-measure -- cat /run/hub/drops')
+    told = twin.sh('setpriv --reuid=hub-measure --regid=hub-measure --init-groups cat /run/hub/drops')
     names = {name: int(packets) for name, packets in re.findall(r'counter (\S+) {\s+packets (\d+) ', told)}
     want(f'/run/hub/drops has {names}', names['hub-ble'] > 0 and names['hub-store'] > 0)
     want('and the kernel has said who', 'hub-drop ' in twin.sh("dmesg | grep 'hub-drop '", check=False))
