@@ -14,13 +14,6 @@ enum {
 	COUNTERS = 64,
 };
 
-void segment_init(struct segment_join *s)
-{
-	s->open = false;
-	s->next = 0;
-	s->len = 0;
-}
-
 bool segment_is_open(const struct segment_join *s)
 {
 	return s->open;

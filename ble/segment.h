@@ -23,16 +23,13 @@
 
 enum { SEGMENT_MAX = READING_RAW_MAX /* longest joined value */ };
 
-/* Fields are private; copying it copies what was joined so far. */
+/* Zeros: nothing joined. Fields are private; copying it copies what was joined so far. */
 struct segment_join {
 	bool open;    /* a first segment was taken, the last one is still to come */
 	uint8_t next; /* counter of the next segment, 0..63 */
 	uint16_t len;
 	uint8_t buf[SEGMENT_MAX];
 };
-
-/* segment_init - nothing joined; zeros are the same. */
-void segment_init(struct segment_join *s);
 
 /*
  * segment_add - take the next notification.

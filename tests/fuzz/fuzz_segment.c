@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *part;
 	size_t held = 0, len;
 
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	while (size > 0) {
 		size_t n = data[0] < size - 1 ? data[0] : size - 1;
 

@@ -35,7 +35,7 @@ static void check_whole(const char *want)
 
 static void test_one(void)
 {
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	CHECK_INT(add(0, FIRST | LAST, "abc"), 1);
 	check_whole("abc");
 	CHECK(!segment_is_open(&join));
@@ -46,7 +46,7 @@ static void test_one(void)
 
 static void test_several(void)
 {
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	CHECK_INT(add(5, FIRST, "ab"), 0);
 	CHECK(segment_is_open(&join));
 	CHECK_INT(add(6, 0, "cd"), 0);
@@ -59,7 +59,7 @@ static void test_several(void)
 
 static void test_roll_over(void)
 {
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	CHECK_INT(add(62, FIRST, "a"), 0);
 	CHECK_INT(add(63, 0, "b"), 0);
 	CHECK_INT(add(0, 0, "c"), 0);
@@ -71,7 +71,7 @@ static void test_roll_over(void)
 static void test_counter(void)
 {
 	for (unsigned c = 0; c < 64; c++) {
-		segment_init(&join);
+		join = (struct segment_join){ 0 };
 		CHECK_INT(add(10, FIRST, "ab"), 0);
 		CHECK_INT(add(11, 0, "cd"), 0);
 		CHECK_INT(add(c, LAST, "e"), c == 12 ? 1 : -EPROTO);
@@ -82,7 +82,7 @@ static void test_counter(void)
 
 static void test_no_first(void)
 {
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	CHECK_INT(add(0, LAST, "ab"), -EPROTO);
 	CHECK_UINT(whole_len, 0);
 	CHECK_INT(add(1, 0, "ab"), -EPROTO);
@@ -97,7 +97,7 @@ static void test_no_first(void)
  * and the segment can be added again. */
 static void test_cut_off(void)
 {
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	CHECK_INT(add(0, FIRST, "ab"), 0);
 	CHECK_INT(add(1, FIRST, "cd"), -ECANCELED);
 	check_whole("ab");
@@ -110,7 +110,7 @@ static void test_empty(void)
 {
 	uint8_t header = FIRST;
 
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	CHECK_INT(segment_add(&join, &header, 0, &whole, &whole_len), -EMSGSIZE);
 	CHECK_INT(add(0, FIRST, "ab"), 0);
 	CHECK_INT(segment_add(&join, &header, 0, &whole, &whole_len), -EMSGSIZE);
@@ -123,7 +123,7 @@ static int fill(size_t len)
 	static const uint8_t zero[SEGMENT_MAX + 2];
 	uint8_t buf[SEGMENT_MAX + 3] = { 7 << 2 | LAST };
 
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	CHECK_INT(add(6, FIRST, "ab"), 0);
 	memcpy(buf + 1, zero, len);
 	return segment_add(&join, buf, 1 + len, &whole, &whole_len);
@@ -146,7 +146,7 @@ static void test_first_too_long(void)
 {
 	static const uint8_t buf[SEGMENT_MAX + 2] = { FIRST | LAST };
 
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	CHECK_INT(segment_add(&join, buf, SEGMENT_MAX + 1, &whole, &whole_len), 1);
 	CHECK_UINT(whole_len, SEGMENT_MAX);
 	CHECK_INT(segment_add(&join, buf, SEGMENT_MAX + 2, &whole, &whole_len), -ENOSPC);
@@ -155,7 +155,7 @@ static void test_first_too_long(void)
 
 static void test_take(void)
 {
-	segment_init(&join);
+	join = (struct segment_join){ 0 };
 	segment_take(&join, &whole, &whole_len);
 	CHECK_UINT(whole_len, 0);
 	CHECK_INT(add(0, FIRST, "ab"), 0);
@@ -191,7 +191,7 @@ static void test_cut_at_random(void)
 			lens[n++] = 1 + part;
 		} while (at < len);
 		where = test_random() % n;
-		segment_init(&join);
+		join = (struct segment_join){ 0 };
 		for (size_t k = 0; k < n && r >= 0; k++) {
 			if (harm == 1 && k == where)
 				continue;
