@@ -11,7 +11,7 @@
 #include "ble/verify.h"
 
 enum {
-	HEARD_MAX = 64,
+	HEARD_MAX = 512, /* a standstill follows another: test_never_told */
 	PENDING_MAX = 2048,
 	CONNECT_MIN_MS = 15, /* from the end of a link to the next, at the very fastest */
 	ENCRYPT_MIN_MS = 45, /* from link to encryption: several connection events */
