@@ -65,6 +65,9 @@ def reads(env):
         home.measure(5)
         home.wait('everything is delivered', lambda: all_there(home, resource.uploads))
         home.wait('an upload with a checkpoint', lambda: any(u.checkpoint for u in read_uploads(home, resource.uploads)))
+        # it is made when the hub has been told the time, and goes with an upload after that
+        home.wait('a manifest', lambda: any(r.kind == formats.KIND_MANIFEST for u in read_uploads(home, resource.uploads)
+                                            for r in u.records))
         hub, clinic = public(bytes.fromhex(home.sign_point)), private((home.clinic / 'config.key').read_bytes())
         clinic = public(b'\x04' + clinic.x + clinic.y)
         seen = {'hub/v1/config': [(home.bundle / 'hubd' / 'config.cose').read_bytes()], 'hub/v1/batch': resource.uploads,
