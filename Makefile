@@ -601,6 +601,8 @@ check-system: need-image all image
 	$(Q)/usr/bin/python3 tests/system/test_measure.py $(O)
 	@echo '== the hub locks itself, and a technician releases it, while readings go on'
 	$(Q)/usr/bin/python3 tests/system/test_lockdown.py $(O)
+	@echo '== what ends level 2, half an hour later'
+	$(Q)/usr/bin/python3 tests/system/test_release.py $(O)
 	@echo '== what the clinic does not have, on a USB stick'
 	$(Q)/usr/bin/python3 tests/system/test_stick.py $(O)
 	@echo '== the light on a LED of the kernel'

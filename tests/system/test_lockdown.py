@@ -8,7 +8,7 @@
             -> a packet of a process that has none to send (T16): one is enough now -> level 3
             -> retired at the serial line by two people -> level 4 -> drained, and the clinic has retired it
 
-Level 1 is in test_stick.py. What ends level 2 takes half an hour: it is in tests/io/test_lockdown_io.py and test_console_session.py.
+Level 1 is in test_stick.py, what ends level 2, which takes half an hour, in test_release.py.
 """
 import json
 import re
@@ -16,8 +16,8 @@ import sys
 import time
 
 from household import specs
-from locked import Cable, Locked, LockedRig, journal_s, want
-from rig import TwinError, has_said, names
+from locked import BREAK_LOG, Cable, Locked, LockedRig, journal_s, want
+from rig import TwinError, names
 
 NAMES = ['cuff', 'oximeter']
 SIGNERS = [('doc', 'clinician'), ('sec', 'clinic-security'), ('tech', 'technician')]
@@ -32,26 +32,12 @@ try:
 except PermissionError:
     print("refused")
 """
-# one digit of the newest file of the audit log is another one; its tail, which a torn write explains, stays
-BREAK_LOG = r'''
-import glob, re
-path = max((p for p in glob.glob('/var/lib/hub/store/audit/audit-*') if re.search(r'/audit-[0-9]+$', p)),
-           key=lambda p: int(p.rsplit('-', 1)[1]))
-with open(path, 'r+b') as f:
-    data = f.read()
-    at = 8 + 40
-    f.seek(at)
-    f.write(bytes([data[at] ^ 1]))
-'''
 
 
 def test_normal(home):
     """Both are paired; what they measure is filed. Nothing is found: nothing of a whole hub's was dropped by its packet filter."""
-    has_said(home.twin, 'hub-ble', 'radio on=1', 120)
     home.look(0)
-    for device in (0, 1):
-        home.pair(device)
-        home.gone(device)
+    home.pair_both()
     home.measure_both()
     want('both are filed, without a mark', home.wait_all() == {(False, False)})
 

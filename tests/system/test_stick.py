@@ -13,7 +13,7 @@ import time
 
 from household import specs
 from locked import Cable, Locked, LockedRig, want
-from rig import TwinError, has_said
+from rig import TwinError
 
 NAMES = ['cuff', 'oximeter']
 SIGNERS = [('doc', 'clinician'), ('sec', 'clinic-security'), ('tech', 'technician')]
@@ -42,10 +42,7 @@ def export(cable):
 
 def run(home, rig, twin):
     """All of it."""
-    has_said(twin, 'hub-ble', 'radio on=1', 120)
-    for device in (0, 1):
-        home.pair(device)
-        home.gone(device)
+    home.pair_both()
     home.measure_both()
     want('both are at the clinic', home.wait_all() == {(False, False)})
     stick = make_stick(rig.folder / 'stick.img')
