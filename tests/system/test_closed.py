@@ -96,6 +96,7 @@ SYSCTL = {
     'vm.unprivileged_userfaultfd': '0', 'kernel.kexec_load_disabled': '1', 'kernel.sysrq': '0',
     'kernel.randomize_va_space': '2', 'kernel.core_pattern': 'core', 'fs.suid_dumpable': '0', 'fs.protected_hardlinks': '1',
     'fs.protected_symlinks': '1', 'dev.tty.legacy_tiocsti': '0', 'net.ipv4.ip_forward': '0',
+    'kernel.modules_disabled': '1',
 }
 LINK_SYSCTL = {'accept_redirects': '0', 'accept_source_route': '0', 'send_redirects': '0', 'rp_filter': '1'}
 CONFINED = ('hub-ble', 'hub-bondinfo', 'hub-store', 'hub-coap', 'hubd')
@@ -110,6 +111,8 @@ class ClosedRig(Rig):
         folder = tree / 'usr' / 'libexec' / 'hub-attack'
         folder.mkdir()
         shutil.copy(self.build / 'tests' / 'unit' / 'test_confine', folder)
+        # for an outside; later nothing can be loaded
+        (tree / 'usr/lib/modules-load.d/bench.conf').write_text('veth\n')
         subprocess.run([TWIN_SH, 'overlay', tree, self.overlay, '/usr/libexec/hub-attack/'], check=True)
 
 
@@ -189,7 +192,7 @@ def test_nothing_listens(rig, twin):
     # what gives the uplink its address would take this one's away
     twin.sh('mkdir -p /run/systemd/network')
     put(twin, '/run/systemd/network/10-cable.network', '[Match]\nName=cable\n[Link]\nUnmanaged=yes\n')
-    twin.sh('networkctl reload; modprobe veth; ip netns add outside; ip link add cable type veth peer name far; ip link set far netns outside; '
+    twin.sh('networkctl reload; ip netns add outside; ip link add cable type veth peer name far; ip link set far netns outside; '
             'ip addr add 198.51.100.1/24 dev cable; ip link set cable up; '
             'ip -n outside addr add 198.51.100.2/24 dev far; ip -n outside link set far up')
     scan = 'ip netns exec outside python3 /run/scan.py 198.51.100.1'
@@ -213,6 +216,8 @@ def test_kernel(rig, twin):
     for name, value in LINK_SYSCTL.items():
         said = twin.sh(f'cd /proc/sys/net/ipv4/conf; grep -v "^{value}$" */{name} | grep -v "^lo/"; true').strip()
         want(f'{name} is {value} on each link {said!r}', not said)
+    said = twin.sh('modprobe -r nls_ascii 2>&1; rmmod nls_ascii 2>&1; modprobe algif_rng 2>&1; lsmod | grep -c nls_ascii', check=False)
+    want(f'no module comes or goes {said!r}', 'ermission' in said or 'ermitted' in said)
     want('no swap', len(twin.sh('cat /proc/swaps').splitlines()) == 1)
     limits = twin.sh('for p in $(pgrep -f "^/usr/libexec/hub/|dbus-broker|networkd|udevd"); do grep core /proc/$p/limits; done')
     want('no process may leave a core', limits and all(re.search(r'size +0 +', line) for line in limits.splitlines()))
