@@ -199,9 +199,9 @@ class Twin:
 
     def _argv(self, sockets):
         accel = ['-accel', 'kvm', '-cpu', 'host'] if self.kvm else ['-accel', 'tcg,thread=multi', '-cpu', TCG_CPU]
-        # proc_mem: nobody writes through /proc into what a mapping forbids
+        # proc_mem: nobody writes through /proc into what a mapping forbids; lockdown: root does not write the kernel
         append = (f'console=ttyS0 panic=-1 quiet systemd.condition_needs_update=0 systemd.show_status=yes '
-                  f'random.trust_cpu=on mitigations=off proc_mem.force_override=never '
+                  f'random.trust_cpu=on mitigations=off proc_mem.force_override=never lockdown=integrity '
                   f'hub.devices={",".join(self.devices) or "none"}')
         if self.debug:
             append = append.replace('quiet', 'systemd.log_level=debug')

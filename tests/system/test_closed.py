@@ -218,6 +218,8 @@ def test_kernel(rig, twin):
         want(f'{name} is {value} on each link {said!r}', not said)
     said = twin.sh('modprobe -r nls_ascii 2>&1; rmmod nls_ascii 2>&1; modprobe algif_rng 2>&1; lsmod | grep -c nls_ascii', check=False)
     want(f'no module comes or goes {said!r}', 'ermission' in said or 'ermitted' in said)
+    locked = twin.sh('cat /sys/kernel/security/lockdown; cat /proc/sys/kernel/tainted').split()
+    want(f'root cannot change the kernel, and all of it is signed: {locked}', '[integrity]' in locked and locked[-1] == '0')
     want('no swap', len(twin.sh('cat /proc/swaps').splitlines()) == 1)
     limits = twin.sh('for p in $(pgrep -f "^/usr/libexec/hub/|dbus-broker|networkd|udevd"); do grep core /proc/$p/limits; done')
     want('no process may leave a core', limits and all(re.search(r'size +0 +', line) for line in limits.splitlines()))
