@@ -145,51 +145,34 @@ static const char *const words[CONSOLE_WORD_LAST + 1] = {
 	[CONSOLE_WORD_OLD] = "old",
 };
 
-/* Why not, and what to do next. */
-static const struct {
-	const char *word, *next;
-} whys[CONSOLE_WHY_LAST + 1] = {
-	[CONSOLE_WHY_NONE] = { "failed", "try again" },
-	[CONSOLE_WHY_LOGIN] = { "no-session", "type 'challenge', send it to the clinic, "
-					      "paste the token" },
-	[CONSOLE_WHY_GRANT] = { "not-in-token",
-				"ask the clinic for a token with this verb" },
-	[CONSOLE_WHY_LEVEL] = { "not-at-this-level", "type 'help' for what works now" },
-	[CONSOLE_WHY_SECOND] = { "second-person",
-				 "ask the clinic for a token that two people signed" },
-	[CONSOLE_WHY_BUTTON] = { "no-button",
-				 "type it again and press the button within 10s" },
-	[CONSOLE_WHY_TOKEN] = { "bad-token",
-				"type 'challenge' and ask the clinic for another one" },
-	[CONSOLE_WHY_STALE] = { "stale-token",
-				"type 'challenge' and ask the clinic for another one" },
-	[CONSOLE_WHY_ARGUMENT] = { "bad-argument", "type 'help'" },
-	[CONSOLE_WHY_BUSY] = { "busy", "try again in a minute" },
-	[CONSOLE_WHY_UNSENT] = { "unsent-readings",
-				 "wait until the clinic has them: type 'queue'" },
-	[CONSOLE_WHY_EARLY] = { "too-early",
-				"a lock lasts half an hour at least: try again later" },
-	[CONSOLE_WHY_MEASURE] = { "not-clean", "find the cause; wait for two clean "
-					       "measurements, ten minutes apart" },
-	[CONSOLE_WHY_CONFIG] = { "not-configured", "enrol this hub at a clinic first" },
-	[CONSOLE_WHY_FAILED] = { "failed", "type 'diagnose' and tell the clinic" },
-	[CONSOLE_WHY_UNKNOWN] = { "unknown-verb", "type 'help'" },
-	[CONSOLE_WHY_RETIRING] = { "retired", "set this hub up anew" },
-	[CONSOLE_WHY_TEMPLATE] = { "bad-template",
-				   "ask the clinic for another one for this hub" },
-	[CONSOLE_WHY_OLD] = { "old-template", "ask the clinic for one that is newer" },
-	[CONSOLE_WHY_ROLE] = { "not-your-role",
-			       "ask the clinic for a token of somebody who may" },
-	[CONSOLE_WHY_PAIRED] = { "already-paired",
-				 "type 'unpair' and its 8 digits first" },
-	[CONSOLE_WHY_DEVICE] = { "no-such-device", "type 'ble list': the digits are of "
-						   "this session" },
-	[CONSOLE_WHY_NO_STICK] = { "no-stick", "plug in a USB stick with FAT or exFAT, "
-					       "type it again" },
-	[CONSOLE_WHY_STICK_FULL] = { "stick-full",
-				     "take another stick, or make room on this one" },
-	[CONSOLE_WHY_NOTHING] = { "nothing-to-export",
-				  "the clinic has all: pull the stick" },
+/* What to do next. */
+static const char *const next[CONSOLE_WHY_LAST + 1] = {
+	[CONSOLE_WHY_NONE] = "try again",
+	[CONSOLE_WHY_LOGIN] = "type 'challenge', send it to the clinic, paste the token",
+	[CONSOLE_WHY_GRANT] = "ask the clinic for a token with this verb",
+	[CONSOLE_WHY_LEVEL] = "type 'help' for what works now",
+	[CONSOLE_WHY_SECOND] = "ask the clinic for a token that two people signed",
+	[CONSOLE_WHY_BUTTON] = "type it again and press the button within 10s",
+	[CONSOLE_WHY_TOKEN] = "type 'challenge' and ask the clinic for another one",
+	[CONSOLE_WHY_STALE] = "type 'challenge' and ask the clinic for another one",
+	[CONSOLE_WHY_ARGUMENT] = "type 'help'",
+	[CONSOLE_WHY_BUSY] = "try again in a minute",
+	[CONSOLE_WHY_UNSENT] = "wait until the clinic has them: type 'queue'",
+	[CONSOLE_WHY_EARLY] = "a lock lasts half an hour at least: try again later",
+	[CONSOLE_WHY_MEASURE] =
+		"find the cause; wait for two clean measurements, ten minutes apart",
+	[CONSOLE_WHY_CONFIG] = "enrol this hub at a clinic first",
+	[CONSOLE_WHY_FAILED] = "type 'diagnose' and tell the clinic",
+	[CONSOLE_WHY_UNKNOWN] = "type 'help'",
+	[CONSOLE_WHY_RETIRING] = "set this hub up anew",
+	[CONSOLE_WHY_TEMPLATE] = "ask the clinic for another one for this hub",
+	[CONSOLE_WHY_OLD] = "ask the clinic for one that is newer",
+	[CONSOLE_WHY_ROLE] = "ask the clinic for a token of somebody who may",
+	[CONSOLE_WHY_PAIRED] = "type 'unpair' and its 8 digits first",
+	[CONSOLE_WHY_DEVICE] = "type 'ble list': the digits are of this session",
+	[CONSOLE_WHY_NO_STICK] = "plug in a USB stick with FAT or exFAT, type it again",
+	[CONSOLE_WHY_STICK_FULL] = "take another stick, or make room on this one",
+	[CONSOLE_WHY_NOTHING] = "the clinic has all: pull the stick",
 };
 
 struct out {
@@ -331,7 +314,7 @@ static void put_last(struct out *o, const struct msg_console_answer *a)
 		put(o, "WAIT %" PRIu32 "s. Next: wait, then type it again.\r\n",
 		    a->wait_s);
 	else if (a->outcome == CONSOLE_NO && why <= CONSOLE_WHY_LAST)
-		put(o, "NO %s. Next: %s.\r\n", whys[why].word, whys[why].next);
+		put(o, "NO %s. Next: %s.\r\n", console_why_text(why), next[why]);
 }
 
 size_t format_answer(const struct msg_console_answer *a,

@@ -211,6 +211,9 @@ enum console_why {
 	CONSOLE_WHY_LAST = CONSOLE_WHY_DEVICE,
 };
 
+/* console_why_text - "no-stick"; "?" for a number that is none. Pure. */
+const char *console_why_text(unsigned why);
+
 /* Ends a session, or says that it ended by itself. */
 enum console_end {
 	CONSOLE_END_NONE = 0,
