@@ -96,12 +96,12 @@ store_pure := $(addprefix storage/,btree.o capture.o crc32.o days.o ranges.o spo
 keys := $(addprefix storage/,keys.o keys_audit.o keys_enrol.o keys_open.o keys_recovery.o recovery.o root.o slots.o)
 records := $(store_pure) $(addprefix storage/,queue.o queue_ack.o queue_evict.o queue_keep.o records.o records_open.o records_salvage.o records_spool.o \
 	salvage.o salvage_small.o salvage_walk.o page_file.o ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(keys)
-store := $(records) $(addprefix storage/,reset_rule.o days_record.o exporter.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_export.o store_fence.o store_open.o store_own.o store_resync.o store_retire.o store_room.o store_snapshot.o store_status.o store_tell.o) \
+store := $(records) $(addprefix storage/,reset_left.o reset_rule.o days_record.o exporter.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_export.o store_fence.o store_open.o store_own.o store_resync.o store_retire.o store_room.o store_snapshot.o store_status.o store_tell.o) \
 	hub/crypto/manifest_sign.o $(audit_store) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
 # hub-store-reset: a factory reset, before hub-store runs
-hub_store_reset := storage/reset_main.o storage/reset.o storage/reset_rule.o $(records) $(db) $(core) $(rt) $(crypto)
+hub_store_reset := storage/reset_main.o storage/reset.o storage/reset_left.o storage/reset_rule.o $(records) $(db) $(core) $(rt) $(crypto)
 hub_store_reset_libs = $(hub_store_libs)
 
 # hub-coap: pure machines, then the libcoap shell. libcoap's archive and the mends go together.
@@ -220,7 +220,7 @@ test_records := $(store)
 test_btree := storage/btree.o $(core)
 test_salvage := $(store)
 test_state := $(store)
-test_reset := storage/reset.o storage/reset_rule.o $(records) $(db) $(core) $(rt) $(crypto)
+test_reset := storage/reset.o storage/reset_left.o storage/reset_rule.o $(records) $(db) $(core) $(rt) $(crypto)
 test_store_enrol := $(store)
 test_store_retire := $(store)
 test_root := clinic/opening.o clinic/recover.o $(store)

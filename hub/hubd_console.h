@@ -51,6 +51,7 @@ struct hubd_console {
 	bool store_told, uplink_told, connected, unsent_told;
 	enum store_blocked blocked;
 	uint64_t handshakes, unsent, highest, contig;
+	bool on_stick; /* a queue was exported, and hub-store lives since */
 	struct mono unsent_since;
 	/* what hub-store has not heard of */
 	struct audit_event audits[CONSOLE_AUDITS_MAX];

@@ -6,6 +6,7 @@
  *   unpair         UNPAIR -> hub-ble removes the bond -> STATUS 21 -> the pin is forgotten -> the answer
  *   factory-reset  ordered, durable (lockdown.h) -> hub-store asks for the reset -> STATUS 16 -> the answer -> the machine starts anew
  *                                                -> or readings are unsent    -> STATUS 22 -> it is void -> the answer
+ *                  what a finished export-queue has put on a stick is not among these: hub-store knows what
  *   retire         level 4, durable; the rest is as after an order from afar
  *
  * A factory reset that is ordered and not void is gone on with after a start, whatever of us was killed: by hub-store, or, when it was
@@ -129,8 +130,8 @@ enum console_why console_factory_reset(struct hubd *h, struct console_page *p)
 
 	if (!h->console.unsent_told || !ipc_is_up(h->store))
 		return CONSOLE_WHY_FAILED;
-	if (h->console.unsent > 0)
-		return CONSOLE_WHY_UNSENT;
+	if (h->console.unsent > 0 && !h->console.on_stick)
+		return CONSOLE_WHY_UNSENT; /* else hub-store says whether it is all there */
 	why = console_why_of(orders_reset_here(&h->orders));
 	if (why != CONSOLE_WHY_NONE)
 		return why;
@@ -139,12 +140,25 @@ enum console_why console_factory_reset(struct hubd *h, struct console_page *p)
 	return CONSOLE_WHY_NONE;
 }
 
+/* What is erased, and is nowhere but on the stick until the clinic has read it in. */
+static void tell_on_stick(struct hubd *h)
+{
+	struct console_page p = console_page_begin(h, h->console.later_ask.ask);
+
+	if (!h->console.later || h->console.unsent == 0)
+		return;
+	page_row(&p);
+	page_add(&p, CONSOLE_LABEL_ON_STICK, CONSOLE_COUNTER, h->console.unsent);
+	console_page_more(&p);
+}
+
 void hubd_console_on_reset(struct hubd *h, uint64_t unsent)
 {
 	if (unsent > 0) {
 		console_done(h, VERB_FACTORY_RESET, CONSOLE_WHY_UNSENT);
 		return;
 	}
+	tell_on_stick(h);
 	log_warn("reset", "note=\"the machine starts anew, in factory state\"");
 	console_done(h, VERB_FACTORY_RESET, CONSOLE_WHY_NONE);
 	console_reboot(h);

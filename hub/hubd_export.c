@@ -92,6 +92,7 @@ static void finish(struct hubd *h, const struct msg_exported *m)
 	enum console_why why = why_of(m->state);
 
 	e->runs = false;
+	h->console.on_stick |= e->what == EXPORT_QUEUE && m->state == EXPORT_DONE;
 	remove_file(h);
 	if (m->records > 0)
 		add_counts(&p, m);
@@ -133,6 +134,7 @@ void console_export_on_time(struct hubd *h, struct mono now)
 
 void hubd_console_off_store(struct hubd *h)
 {
+	h->console.on_stick = false;
 	if (h->console.export.runs)
 		give_up(h);
 }

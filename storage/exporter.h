@@ -12,7 +12,7 @@
 
 enum { EXPORTER_READS_MAX = 64 }; /* records that one call looks at */
 
-/* Fields are private but for 'end'. All zero at first. */
+/* Fields are private but for 'to' and 'end'. All zero at first. */
 struct exporter {
 	enum export_what what;
 	uint8_t hub[HUB_ID_LEN];

@@ -16,6 +16,7 @@
 #include "hub/rt/failpoint.h"
 #include "hub/rt/file.h"
 #include "storage/records.h"
+#include "storage/reset_left.h"
 #include "storage/reset_rule.h"
 #include "storage/root.h"
 
@@ -41,17 +42,21 @@ static int count_open(const char *dir, struct keys *keys, struct reset_answer *r
 	uint8_t hub[HUB_ID_LEN];
 	size_t gone_count = 0;
 	uint32_t epoch;
+	uint64_t on_stick, left = 0;
 	struct records *records = records_new(dir, 0, &host);
 	int r = records ? records_open(records, keys) : -ENOMEM;
 
 	if (r == 0)
 		r = records_tombstones(records, TOMBSTONES_MAX, gone, &gone_count);
+	(void)reset_asked(dir, &on_stick);
+	if (r == 0)
+		r = reset_left(records, on_stick, &left);
 	if (r)
 		ret->problem = "the queue does not open";
 	else if (!records_owner(records, hub, &epoch) && !file_is_gone(dir, "seq"))
 		r = lost(ret);
 	else
-		ret->unsent = records_unsent(records) + gone_count;
+		ret->unsent = left + gone_count;
 	records_free(records);
 	return r;
 }

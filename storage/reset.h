@@ -2,14 +2,14 @@
 
 /*
  * reset.h - factory reset of hub-store's folder, and whether there may be one: not while it holds what the clinic does not
- * have, unless two people have ordered it to be given up, and not while the hub is locked: the level does not fall by a
- * button. Runs at a start, before any of the hub's processes.
+ * have, unless two people have ordered it to be given up, or have ordered the reset when it was on a stick (reset_left.h); and not
+ * while the hub is locked: the level does not fall by a button. Runs at a start, before any of the hub's processes.
  *
- *   reset       somebody asks for it: who held the button, root, or hub-store, at the end of an order to retire or when two people
- *               at the hub have ordered it. Empty
+ *   reset       somebody asks for it: who held the button, root, or hub-store at the end of an order to retire: empty. Or hub-store, as
+ *               two people at the hub have ordered it: up to which number all is on a stick
  *   resetting   the same file under another name: it was decided, and there is no way back
  *
- *   asked -> begun     not locked, and nothing unsent or to be given up by order, in reset_decide
+ *   asked -> begun     not locked, and nothing unsent but what is on a stick or to be given up by order, in reset_decide
  *   asked -> refused   'reset' removed: what is asked once must not happen weeks later, in reset_decide
  *   begun -> done      everything removed, 'resetting' last, in reset_finish; between the two hubd's and hub-coap's folders and
  *                      bluetoothd's bonds are erased (rootfs/units)

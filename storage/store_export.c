@@ -55,9 +55,19 @@ void store_export_drop(struct store *s)
 	*x = (struct exporting){ .dir = x->dir };
 }
 
+/* Each that was unsent at the beginning: one that the clinic named meanwhile, or that could not be read, is missing in the file. */
+static bool has_all(const struct exporting *x)
+{
+	return x->what == EXPORT_QUEUE && x->unsent > 0 &&
+	       x->exporter.end.records == x->unsent;
+}
+
 static void end(struct store *s, enum export_state state)
 {
 	const struct exporting *x = &s->exporting;
+
+	if (state == EXPORT_DONE && has_all(x))
+		store_retire_on_stick(s, x->exporter.to);
 
 	log_info("export", "what=%d state=%d records=%llu bytes=%llu", (int)x->what,
 		 (int)state, (unsigned long long)x->exporter.end.records,
@@ -274,6 +284,9 @@ void store_on_export(struct store *s, const struct msg_export *m, struct mono no
 	}
 	x->head_len = STICK_HEAD_LEN;
 	x->stale = result_name(x);
+	if (records_has_queue(s->records) &&
+	    !file_exists_like(s->dir, "queue-", ".aside"))
+		x->unsent = records_unsent(s->records);
 	if (m->what == EXPORT_QUEUE && records_unsent(s->records) == 0)
 		end(s, EXPORT_NOTHING);
 }

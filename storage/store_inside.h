@@ -90,7 +90,10 @@ struct retiring {
 	struct mono empty_since;
 	bool asked;   /* for the reset, since the start */
 	bool refused; /* the one that two people at the hub have ordered */
-	bool looked;  /* for one that a lock stands in the way of, since the start */
+	uint64_t
+		on_stick; /* all that was unsent up to this number is there; 0: nothing */
+	uint32_t stick_epoch; /* whose numbers these are */
+	bool looked; /* for one that a lock stands in the way of, since the start */
 };
 
 /* What the clinic is told of hub and devices. Fields are private to store_status.c; all zero at first. */
@@ -144,6 +147,8 @@ struct exporting {
 	bool is_open;
 	int fd;
 	struct exporter exporter;
+	/* how many were unsent when it began; 0: or they were not all in the queue */
+	uint64_t unsent;
 	bool asked; /* for the audit log's files */
 	struct mono audit_until;
 	bool ended; /* the end mark is in 'out', or gone */
@@ -261,6 +266,8 @@ void store_retire_open(struct store *s);
 bool store_retire_waits(struct store *s);
 /* Nothing is taken any more: level 4, or a factory reset that was ordered at the hub and is not refused. */
 bool store_ends(const struct store *s);
+/* All that is unsent up to this number is on a stick; 0: it is not known any more. */
+void store_retire_on_stick(struct store *s, uint64_t up_to);
 /* In each turn, after what came was committed. */
 void store_run_retire(struct store *s, struct mono now);
 struct mono store_retire_deadline(const struct store *s);

@@ -5,6 +5,7 @@
  *   asks for numbers again    they are unsent again, at most every RESYNC_MS; copies that are gone become tombstones
  *   has less and does not ask told, and nothing else: batches under way may overtake each other, but none says less
  *                             than the batch that it answers
+ *   after a reset is asked    not now
  *   names what never was      not here: such a reply is taken over by nobody (store.c)
  *
  * What the same reply names as durable is taken over afterwards, so that it does not go again.
@@ -36,8 +37,10 @@ static void tell(struct store *s, uint64_t from, const struct queue_resync *done
 static void send_again(struct store *s, uint64_t from, struct mono now)
 {
 	struct queue_resync done = { 0 };
-	int err = records_resync(s->records, from, &done);
+	int err;
 
+	store_retire_on_stick(s, 0); /* what is unsent again is not there */
+	err = records_resync(s->records, from, &done);
 	if (err == -EAGAIN)
 		return; /* not now: it is asked again */
 	if (err) {
@@ -69,8 +72,8 @@ void store_on_older_clinic(struct store *s, const struct reply *r, uint64_t acke
 		}
 		return;
 	}
-	if (from > records_contig(s->records))
-		return; /* asked by a batch of before: it is under way */
+	if (from > records_contig(s->records) || s->retiring.asked)
+		return; /* asked by a batch of before: it is under way; or the end is near */
 	if (is_due(s, now))
 		send_again(s, from, now);
 	else

@@ -10,10 +10,12 @@
  * A clinic that answers no more when it has all may have retired this hub and lost the answer on the way: after LAST_WORD_MS
  * nothing is waited for.
  *
- * A reset that is ordered at the hub (COMMAND_RETIRE_RESET) waits for nothing: from then on no reading is taken, and either all is at
- * the clinic, then it is asked for, or it is refused, then readings are taken again. Without the order what it asked for is void.
+ * A reset that is ordered at the hub (COMMAND_RETIRE_RESET) waits for nothing: from then on no reading is taken, and either each is at
+ * the clinic or on a stick, then it is asked for, or it is refused, then readings are taken again. Without the order what it asked for
+ * is void. What is on a stick is known until hub-store ends, and in the file by which it asks.
  *
- * Must never: ask for a reset while a number is neither at the clinic nor named to it.
+ * Must never: ask for a reset while a number is neither at the clinic nor named to it; but of a reset that is ordered at the hub, while
+ * a reading is neither at the clinic nor on the stick.
  */
 #include "storage/store_inside.h"
 
@@ -24,6 +26,7 @@
 #include "hub/rt/file.h"
 #include "hub/rt/log.h"
 #include "storage/reset.h"
+#include "storage/reset_left.h"
 
 enum { LEVEL_LOCKED = 2, LAST_WORD_MS = 24 * 60 * 60 * 1000 };
 
@@ -40,7 +43,16 @@ static enum reset_rule rule_of(const struct msg_store_config *c)
 
 void store_retire_open(struct store *s)
 {
+	uint64_t up_to;
+
 	s->retiring.rule = reset_rule_load(s->dir);
+	s->retiring.asked = reset_asked(s->dir, &up_to);
+}
+
+void store_retire_on_stick(struct store *s, uint64_t up_to)
+{
+	s->retiring.on_stick = up_to;
+	s->retiring.stick_epoch = s->config.epoch;
 }
 
 /* Of a locked hub the first step of a reset was left out (rootfs/units): what was asked for must not happen weeks later. */
@@ -118,12 +130,17 @@ bool store_retire_waits(struct store *s)
 	return s->has_config && s->config.level >= LEVEL_RETIRED && has_tombstones(s);
 }
 
-static bool is_empty(struct store *s)
+/* What is unsent is all in the queue, and nothing else is to be told. */
+static bool is_settled(struct store *s)
 {
 	return s->intake.captures.count == 0 && !intake_holds(&s->intake) &&
 	       records_has_queue(s->records) && !records_is_spooling(s->records) &&
-	       records_unsent(s->records) == 0 && !has_tombstones(s) &&
-	       !file_exists_like(s->dir, "queue-", ".aside");
+	       !has_tombstones(s) && !file_exists_like(s->dir, "queue-", ".aside");
+}
+
+static bool is_empty(struct store *s)
+{
+	return records_unsent(s->records) == 0 && is_settled(s);
 }
 
 /* Since when it is so is not known over a start: the time begins anew. What was asked for before it stays asked for. */
@@ -145,10 +162,10 @@ static bool is_done(struct store *s, struct mono now)
 	       mono_since(now, t->empty_since) >= LAST_WORD_MS;
 }
 
-static int ask_reset(struct store *s)
+/* r: of writing it down. Returns r. */
+static int on_asked(struct store *s, int r)
 {
 	struct retiring *t = &s->retiring;
-	int r = file_replace(s->dir, RESET_ASKED, (const uint8_t *)"", 0);
 
 	FAILPOINT("store.retire.asked");
 	t->asked = r == 0;
@@ -156,38 +173,53 @@ static int ask_reset(struct store *s)
 	return r;
 }
 
-/* What the clinic lacks; 1 also if it cannot be told, as something is just being kept. */
-static uint64_t count_unsent(struct store *s)
+/* Numbers of another enrolment are others. */
+static uint64_t on_stick(const struct store *s)
+{
+	const struct retiring *t = &s->retiring;
+
+	return t->stick_epoch == s->config.epoch ? t->on_stick : 0;
+}
+
+/* Returns 0 with what a reset would lose; 1 also if that cannot be told, as something is just being kept. */
+static int count_left(struct store *s, uint64_t *ret)
 {
 	uint64_t n = records_unsent(s->records);
 
-	return n > 0 ? n : 1;
+	*ret = n > 0 ? n : 1;
+	return is_settled(s) ? reset_left(s->records, on_stick(s), ret) : 0;
 }
 
 /* Begun, refused, or not decided: the disk. */
 static void run_reset(struct store *s, struct mono now)
 {
 	struct retiring *t = &s->retiring;
-	int r = 0;
+	uint64_t left;
+	int r;
 
 	if (t->asked || t->refused || t->rule != RESET_RULE_NONE ||
 	    !mono_reached(now, t->again_at))
 		return;
 	FAILPOINT("store.reset.ordered");
-	if (is_empty(s)) {
-		r = ask_reset(s);
-	} else {
+	r = count_left(s, &left);
+	if (r == 0 && left == 0)
+		r = on_asked(s, reset_ask(s->dir, on_stick(s)));
+	else if (r == 0)
 		t->refused = true;
-		s->news.refused = count_unsent(s);
-	}
+	if (t->refused)
+		s->news.refused = left;
 	if (t->asked)
 		log_warn("reset",
 			 "note=\"two people have ordered it at the hub: it is "
-			 "reset to factory state at its next start, which is now\"");
+			 "reset to factory state at its next start, which is now\" "
+			 "unsent=%" PRIu64 " on_stick_to=%" PRIu64,
+			 records_unsent(s->records), on_stick(s));
 	if (t->refused)
 		log_warn("reset-refused",
 			 "unsent=%" PRIu64 " do=\"let the hub reach its clinic until "
-			 "nothing waits any more, then ask again; nothing was changed\"",
+			 "nothing waits any more, or export the queue to a stick, then "
+			 "ask "
+			 "again; nothing was changed\"",
 			 s->news.refused);
 	if (r < 0)
 		log_err("reset-later", "error=\"%s\"", err_text(r));
@@ -225,7 +257,8 @@ void store_run_retire(struct store *s, struct mono now)
 		r = discard(s);
 	if (r == 0 && is_done(s, now)) {
 		FAILPOINT("store.retire.drained");
-		r = ask_reset(s);
+		r = on_asked(s,
+			     file_replace(s->dir, RESET_ASKED, (const uint8_t *)"", 0));
 	}
 	if (t->asked)
 		log_warn("retired", "note=\"the clinic has all; the hub is reset to "

@@ -94,7 +94,9 @@ enum console_label {
 	CONSOLE_LABEL_LISTS = 55, /* are so old */
 	CONSOLE_LABEL_THIS_IMAGE = 56,
 	CONSOLE_LABEL_WORST = 57,
-	CONSOLE_LABEL_LAST = CONSOLE_LABEL_WORST,
+	/* erased by a reset: they are on a stick, and maybe not yet at the clinic */
+	CONSOLE_LABEL_ON_STICK = 58,
+	CONSOLE_LABEL_LAST = CONSOLE_LABEL_ON_STICK,
 };
 
 /* Our own words; their texts stand in hub/console/format.c. */

@@ -28,6 +28,7 @@ console = importlib.import_module("test_console_session")
 from child import die_with_us  # noqa: E402
 
 NO_STICK = ["NO no-stick. Next: plug in a USB stick with FAT or exFAT, type it again."]
+UNSENT = ["NO unsent-readings. Next: wait until the clinic has them ('queue'), or put them on a stick ('export-queue')."]
 OK = re.compile(r"^records written (\d+), bytes (\d+)$")
 NAMESPACE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
 
@@ -361,6 +362,37 @@ class Wire(unittest.TestCase):
         w.port.plug("08")
         w.wait("hub-store is there again", lambda: self.serial.ask("export-queue")[-1] == "OK")
         self.assertGreaterEqual(w.imports(w.files()[-1])["filed"], 40)
+
+    def test_reset(self):
+        """A factory reset is refused while a reading is unsent, also one that came after the export; when all is on the stick the hub is
+        erased, it says so, and the clinic has each reading from the stick."""
+        w = self.world
+        store = w.bundle / "store"
+        w.way.lost = 1.0
+        w.measure(40)
+        w.granted("export-queue", "factory-reset")
+        self.assertEqual(self.serial.ask("factory-reset"), UNSENT)
+        self.assertNotIn("reset-ordered", w.log("hubd"))
+        w.port.plug("08")
+        self.export("export-queue")
+        w.measure(1)
+        self.assertEqual(self.serial.ask("factory-reset"), UNSENT)
+        self.assertIn("reset-ordered", w.log("hubd"))
+        self.assertFalse((store / "reset").exists())
+        w.measure(1)
+        records, _ = self.export("export-queue")
+        said = self.serial.ask("factory-reset")
+        self.assertEqual(said, [f"erased here, on the stick only: records {records}", "OK"])
+        self.assertEqual(w.running.pop("hubd").wait(60), 133)
+        w.kill("hub-store")
+        for step in ("decide", "finish"):
+            done = subprocess.run([config_io.BUILD / "hub-store-reset", "--state", store, step], stderr=subprocess.PIPE, text=True, timeout=60, check=True)
+        self.assertIn("reset-done", done.stderr)
+        self.assertEqual(list(store.iterdir()), [])
+        self.assertEqual(w.filed(), (0, 0))
+        for path in w.files():
+            self.assertTrue(w.imports(path)["whole"])
+        self.assertEqual(w.filed(), (42, 0))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 #include "storage/reset.h"
+#include "storage/reset_left.h"
 #include "storage/reset_rule.h"
 #include "tests/unit/killed.h"
 #include "tests/unit/records_world.h"
@@ -24,7 +25,8 @@ static void test_start(void)
 	CHECK_INT(crypto_init(), 0);
 }
 
-static void insert(struct records *r, unsigned count)
+static void insert_of(struct records *r, unsigned count, uint8_t kind,
+		      enum record_class class)
 {
 	uint64_t seq = records_next_seq(r);
 
@@ -33,8 +35,8 @@ static void insert(struct records *r, unsigned count)
 		uint8_t body[BODY_LEN] = { 1, 2, 3 };
 		const struct queue_entry e = { .record = { .assignment = 1,
 							   .seq = seq + i,
-							   .class = CLASS_ROUTINE,
-							   .kind = 1,
+							   .class = class,
+							   .kind = kind,
 							   .body = body,
 							   .body_len = sizeof(body) },
 					       .instance = 5,
@@ -42,6 +44,11 @@ static void insert(struct records *r, unsigned count)
 
 		CHECK_INT(records_insert(r, &e, 1), 0);
 	}
+}
+
+static void insert(struct records *r, unsigned count)
+{
+	insert_of(r, count, READING_BLOOD_PRESSURE, CLASS_ROUTINE);
 }
 
 /* The clinic has all up to this number. */
@@ -189,6 +196,72 @@ static void test_tombstone(void)
 	CHECK_INT(reset_decide(dir, &a), RESET_UNSENT);
 	CHECK(a.unsent > 0);
 	check_untouched(0);
+}
+
+/* After what is on a stick. */
+static void add(unsigned count, uint8_t kind, enum record_class class)
+{
+	struct records *r = world_open(dir, 0, false);
+
+	insert_of(r, count, kind, class);
+	world_close(r);
+}
+
+static void check_left(uint64_t on_stick, uint64_t left)
+{
+	struct reset_answer a;
+	uint64_t asked;
+
+	CHECK(!reset_asked(dir, &asked));
+	CHECK_INT(reset_ask(dir, on_stick), 0);
+	CHECK(reset_asked(dir, &asked));
+	CHECK_UINT(asked, on_stick);
+	CHECK_INT(reset_decide(dir, &a), left ? RESET_UNSENT : RESET_BEGIN);
+	CHECK_UINT(a.unsent, left);
+}
+
+/* What is on a stick stands in nobody's way; each reading that came after it does. */
+static void test_on_stick(void)
+{
+	used(5, 2);
+	check_left(0, 3);
+	check_left(2, 3);
+	check_left(4, 1);
+	add(1, READING_MANIFEST, CLASS_ROUTINE);
+	check_left(4, 1);
+	add(1, READING_BLOOD_PRESSURE, CLASS_ALARM);
+	check_left(5, 1);
+	check_left(6, 1);
+	add(1, READING_EVIDENCE, CLASS_ROUTINE);
+	check_untouched(6);
+	check_left(7, 0);
+	CHECK(file_exists(dir, RESET_BEGUN));
+}
+
+/* So many of the hub's own came since that nobody looks through them; a number that was given up is still to be told; another form. */
+static void test_on_stick_not_known(void)
+{
+	struct queue_evicted gone;
+	struct records *r;
+
+	used(2, 0);
+	add(256, READING_EVIDENCE, CLASS_ROUTINE);
+	check_left(2, 1);
+	used(3, 0);
+	r = world_open(dir, 0, false);
+	CHECK_INT(world_evict(r, 1, &gone), 0);
+	world_close(r);
+	check_left(3, 1);
+	for (size_t len = 7; len <= 9; len++) {
+		static const uint8_t number[9] = { 0, 0, 0, 0, 0, 0, 0, 3, 3 };
+		struct reset_answer a;
+		uint64_t asked;
+
+		used(3, 0);
+		CHECK_INT(file_replace(dir, RESET_ASKED, number, len), 0);
+		CHECK(reset_asked(dir, &asked) == (len == 8));
+		CHECK_INT(reset_decide(dir, &a), len == 8 ? RESET_BEGIN : RESET_UNSENT);
+	}
 }
 
 static void test_unknown(void)
@@ -340,5 +413,5 @@ static void test_end(void)
 }
 
 TEST_MAIN("reset", test_start, test_not_asked, test_unsent, test_unsent_in_spool,
-	  test_tombstone, test_unknown, test_locked, test_done, test_discard, test_kills,
-	  test_end)
+	  test_tombstone, test_on_stick, test_on_stick_not_known, test_unknown,
+	  test_locked, test_done, test_discard, test_kills, test_end)

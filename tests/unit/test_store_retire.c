@@ -3,11 +3,14 @@
  * writes down for a reset that somebody else asks for.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 #include "storage/reset.h"
+#include "storage/reset_left.h"
 #include "storage/reset_rule.h"
 #include "storage/store.h"
 #include "temp_dir.h"
@@ -15,7 +18,10 @@
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 
-static char dir[64];
+static char dir[64], stick[80];
+static unsigned exported; /* told that it is done */
+static uint64_t left;	  /* as it was refused with last */
+static uint32_t upload;	  /* the last batch */
 static struct store *store;
 static struct mono now;
 static unsigned durable, retired, refused; /* told */
@@ -26,6 +32,10 @@ static int on_send(void *arg, enum role to, const struct msg *m)
 	(void)arg;
 	if (m->kind == MSG_DURABLE && m->durable.durable)
 		durable++;
+	if (m->kind == MSG_UPLOAD)
+		upload = m->batch.id;
+	if (m->kind == MSG_EXPORTED && m->exported.state == EXPORT_DONE)
+		exported++;
 	if (m->kind == MSG_STATUS && m->status.what == STATUS_RETIRED) {
 		CHECK_INT(to, ROLE_HUBD);
 		retired++;
@@ -33,6 +43,7 @@ static int on_send(void *arg, enum role to, const struct msg *m)
 	if (m->kind == MSG_STATUS && m->status.what == STATUS_RESET_REFUSED) {
 		CHECK_INT(to, ROLE_HUBD);
 		CHECK(m->status.a > 0);
+		left = m->status.a;
 		refused++;
 	}
 	return 0;
@@ -269,5 +280,186 @@ static void test_reset_is_refused(void)
 	stop();
 }
 
+/* With a key that signs, without which nothing goes to a stick. */
+static void start_with_stick(void)
+{
+	uint8_t private[P256_PRIVATE_LEN], public[P256_PUBLIC_LEN];
+
+	exported = 0;
+	start();
+	store_free(store);
+	p256_generate(private, public);
+	CHECK_INT(file_replace(dir, "sign.key", private, sizeof(private)), 0);
+	open_store();
+	temp_dir_make(stick, sizeof(stick));
+	order(0, COMMAND_RETIRE_NONE);
+}
+
+static void stop_with_stick(void)
+{
+	stop();
+	temp_dir_remove(stick);
+}
+
+/* As the unit with the stick: reads all, and says so. */
+static void begin_export(void)
+{
+	static const struct msg m = { .kind = MSG_EXPORT, .export = { 7, EXPORT_QUEUE } };
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/pipe", stick);
+	CHECK_INT(mkfifo(path, 0600), 0);
+	store_use_stick(store, stick);
+	store_on_message(store, &m, now);
+	run_for(1000);
+}
+
+static void end_export(const char *word)
+{
+	char path[96];
+	uint8_t buf[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/pipe", stick);
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	CHECK(fd >= 0);
+	for (int i = 0; i < 20; i++) {
+		run_for(500);
+		while (read(fd, buf, sizeof(buf)) > 0)
+			;
+	}
+	close(fd);
+	CHECK_INT(file_replace(stick, "result", (const uint8_t *)word, strlen(word)), 0);
+	run_for(3000);
+	CHECK_INT(unlink(path), 0);
+	CHECK_INT(file_remove(stick, "result"), 0);
+}
+
+static void export_queue(const char *word)
+{
+	begin_export();
+	end_export(word);
+}
+
+/* All is on a stick: what came afterwards is not, and what was not finished is none. */
+static void test_reset_with_stick(void)
+{
+	uint64_t up_to;
+
+	start_with_stick();
+	measure();
+	export_queue("failed\n");
+	CHECK_UINT(exported, 0);
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(refused, 1);
+	order(0, COMMAND_RETIRE_NONE);
+	export_queue("done\n");
+	CHECK_UINT(exported, 1);
+	measure();
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(refused, 2);
+	CHECK(!is_asked());
+	order(0, COMMAND_RETIRE_NONE);
+	export_queue("done\n");
+	CHECK_UINT(exported, 2);
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(refused, 2);
+	CHECK_UINT(retired, 1);
+	CHECK(reset_asked(dir, &up_to));
+	CHECK_UINT(up_to, 2);
+	try_to_measure();
+	/* killed before hubd has heard of it: it goes on */
+	store_free(store);
+	open_store();
+	CHECK_UINT(retired, 1);
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(refused, 0);
+	CHECK(is_asked());
+	/* void, and hub-store was away: it does not happen weeks later */
+	store_free(store);
+	open_store();
+	order(0, COMMAND_RETIRE_NONE);
+	CHECK(!is_asked());
+	/* what is on a stick was known to the hub-store before */
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(refused, 1);
+	stop_with_stick();
+}
+
+/* Takes a batch and answers it. */
+static void clinic_says(uint64_t contig, uint64_t resync_from)
+{
+	const struct msg want = { .kind = MSG_WANT, .want = { .batches = 1 } };
+	struct msg ack = { .kind = MSG_ACK };
+
+	store_on_message(store, &want, now);
+	run_for(2000);
+	ack.ack.batch = upload;
+	ack.ack.reply = (struct reply){ .has_contig = true,
+					.contig = contig,
+					.resync_from = resync_from };
+	store_on_message(store, &ack, now);
+	run_for(2000);
+}
+
+/* The clinic lost a reading that was not unsent when the others went to the stick. */
+static void test_stick_before_resync(void)
+{
+	start_with_stick();
+	measure();
+	clinic_says(1, 0);
+	measure();
+	export_queue("done\n");
+	CHECK_UINT(exported, 1);
+	clinic_says(0, 1);
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(refused, 1);
+	CHECK_UINT(left, 2);
+	CHECK(!is_asked());
+	stop_with_stick();
+}
+
+/* What the clinic named while it was written is no reason to believe that the rest is there; nor is what could not be read then. */
+static void test_stick_of_a_part(void)
+{
+	start_with_stick();
+	measure();
+	measure();
+	begin_export();
+	clinic_says(1, 0);
+	end_export("done\n");
+	CHECK_UINT(exported, 1);
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(refused, 1);
+	order(0, COMMAND_RETIRE_NONE);
+	CHECK_INT(file_replace(dir, "queue-7.db.aside", (const uint8_t *)"x", 1), 0);
+	export_queue("done\n");
+	CHECK_UINT(exported, 2);
+	CHECK_INT(file_remove(dir, "queue-7.db.aside"), 0);
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(refused, 2);
+	order(0, COMMAND_RETIRE_NONE);
+	export_queue("done\n");
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(retired, 1);
+	stop_with_stick();
+}
+
+/* Numbers of another enrolment are on no stick. */
+static void test_stick_of_another_time(void)
+{
+	start_with_stick();
+	measure();
+	export_queue("done\n");
+	CHECK_UINT(exported, 1);
+	config.epoch = 2;
+	order(0, COMMAND_RETIRE_RESET);
+	CHECK_UINT(refused, 1);
+	CHECK(!is_asked());
+	stop_with_stick();
+}
+
 TEST_MAIN("store_retire", test_last_word_is_lost, test_never_with_something_left,
-	  test_rule, test_reset_is_asked_for, test_reset_is_refused)
+	  test_rule, test_reset_is_asked_for, test_reset_is_refused,
+	  test_reset_with_stick, test_stick_before_resync, test_stick_of_a_part,
+	  test_stick_of_another_time)
