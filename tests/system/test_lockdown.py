@@ -17,7 +17,7 @@ import time
 
 from household import specs
 from locked import BREAK_LOG, Cable, Locked, LockedRig, journal_s, want
-from rig import TwinError, names
+from rig import TwinError, has_said, names
 
 NAMES = ['cuff', 'oximeter']
 SIGNERS = [('doc', 'clinician'), ('sec', 'clinic-security'), ('tech', 'technician')]
