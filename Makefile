@@ -144,7 +144,7 @@ hub_network := hub/network/main.o $(network)
 hub_network_libs = $(core_libs) $(rt_libs)
 
 # the clinic's side: files and keys, the store, ingest
-clinic := $(addprefix clinic/,conf.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_escrow.o store_held.o store_settle.o store_status.o store_ticket.o store_visit.o ticket_row.o visit.o filing.o witness.o enrolment.o store_config.o) \
+clinic := $(addprefix clinic/,conf.o hub_ports.o enrol_store.o files.o folder.o ingest.o keyfile.o keyring.o pace.o passphrase.o pki.o schema.o sql.o sql_postgres.o sql_postgres_rows.o sql_rewrite.o sql_sqlcipher.o store.o store_assign.o store_claim.o store_command.o store_escrow.o store_held.o store_settle.o store_status.o store_ticket.o store_visit.o ticket_row.o visit.o filing.o witness.o enrolment.o store_config.o) \
 	hub/command.o $(audit) $(db) $(core) $(rt) $(crypto)
 # the store, by what its rows are of
 clinic += $(addprefix clinic/,store_counts.o store_hub.o store_mailbox.o store_mark.o store_record.o store_tombstone.o store_walk.o)

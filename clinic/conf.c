@@ -19,12 +19,14 @@ enum conf_key {
 	CONF_KEY_ENROL,	   /* may be absent */
 	CONF_KEY_APPROVE,  /* may be absent */
 	CONF_KEY_LIFE,	   /* may be absent */
+	CONF_KEY_PORTS,	   /* may be absent */
 	CONF_KEY_COUNT
 };
 
-static const char *const key_names[CONF_KEY_COUNT] = {
-	"name", "address", "port", "database", "enrol", "enrol-approve", "enrol-life"
-};
+static const char *const key_names[CONF_KEY_COUNT] = { "name",	     "address",
+						       "port",	     "database",
+						       "enrol",	     "enrol-approve",
+						       "enrol-life", "hub-ports" };
 static const unsigned keys_needed = 1U << CONF_KEY_NAME | 1U << CONF_KEY_PORT;
 
 bool conf_name_ok(const char *name)
@@ -156,6 +158,11 @@ static int set_value(struct conf *c, enum conf_key key, const char *value)
 		c->enrol_asks = strcmp(value, "ask") == 0;
 		return c->enrol_asks || strcmp(value, "auto") == 0 ? 0 : -ERANGE;
 	case CONF_KEY_LIFE: return conf_parse_life(value, &c->enrol_life_s);
+	case CONF_KEY_PORTS:
+		if (!hub_ports_ok(value))
+			return -ERANGE;
+		memcpy(c->hub_ports, value, strlen(value) + 1);
+		return 0;
 	case CONF_KEY_COUNT: break;
 	}
 	return -EBADMSG;
@@ -219,6 +226,7 @@ int conf_format(const struct conf *c, char *buf, size_t cap)
 	static const uint8_t none[sizeof(c->addr)];
 	bool has_addr = memcmp(c->addr, none, sizeof(none)) != 0;
 	char addr[INET6_ADDRSTRLEN], enrol[ENROL_TEXT_MAX] = "", life[32] = "";
+	const char *ports = c->hub_ports;
 	int n;
 
 	if (c->enrol_life_s)
@@ -230,18 +238,23 @@ int conf_format(const struct conf *c, char *buf, size_t cap)
 			 "# person has to say so each time.\n"
 			 "enrol = %u\nenrol-approve = %s\n",
 			 c->enrol, c->enrol_asks ? "ask" : "auto");
-	n = snprintf(buf, cap,
-		     "# How hubs reach this clinic. It is written into the "
-		     "configuration of each\n"
-		     "# hub when the hub is added: a change here does not reach hubs "
-		     "added before,\n"
-		     "# 'clinicctl hub endpoints' does.\n"
-		     "name = %s\n%s%s%sport = %u\n%s%s%s%s%s",
-		     c->name, has_addr ? "address = " : "",
-		     has_addr ? conf_address_text(c->addr, addr, sizeof(addr)) : "",
-		     has_addr ? "\n" : "", c->port,
-		     *c->database ? "# Where the clinic's data are.\ndatabase = " : "",
-		     c->database, *c->database ? "\n" : "", enrol, life);
+	n = snprintf(
+		buf, cap,
+		"# How hubs reach this clinic. It is written into the "
+		"configuration of each\n"
+		"# hub when the hub is added: a change here does not reach hubs "
+		"added before,\n"
+		"# 'clinicctl hub endpoints' does.\n"
+		"name = %s\n%s%s%sport = %u\n%s%s%s%s%s%s%s%s",
+		c->name, has_addr ? "address = " : "",
+		has_addr ? conf_address_text(c->addr, addr, sizeof(addr)) : "",
+		has_addr ? "\n" : "", c->port,
+		*c->database ? "# Where the clinic's data are.\ndatabase = " : "",
+		c->database, *c->database ? "\n" : "", enrol, life,
+		*ports ? "# UDP ports that the packet filter of the hubs' image lets "
+			 "through.\nhub-ports = "
+		       : "",
+		ports, *ports ? "\n" : "");
 
 	return n < 0 || (size_t)n >= cap ? -ENOSPC : n;
 }

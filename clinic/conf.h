@@ -12,16 +12,19 @@
  *	enrol = 5685
  *	enrol-approve = ask
  *	enrol-life = 90d
+ *	hub-ports = 5684-5699
  *
  * 'address' may be left out: then hubs look the name up. 'database' may be left out: then the clinic's data are in
  * the file clinic.db of the folder. 'enrol' may be left out: then hubs cannot enrol here. 'enrol-approve' is 'auto' (who
  * was claimed may enrol) or 'ask' (and each time a person says so). 'enrol-life' is how long a hub's certificate is good; a hub
- * renews it at two thirds of that.
+ * renews it at two thirds of that. 'hub-ports' is what the packet filter of the hubs' image lets through, if that was changed
+ * (hub_ports.h).
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clinic/hub_ports.h"
 #include "hub/core/config.h"
 
 enum {
@@ -39,9 +42,10 @@ struct conf {
 	uint16_t port;
 	/* conninfo of a PostgreSQL server as libpq has it, URL or 'key=value ...'; "": the file */
 	char database[CONF_DATABASE_MAX + 1];
-	uint16_t enrol;	       /* UDP port, 0 none */
-	bool enrol_asks;       /* a person approves each enrolment */
-	uint32_t enrol_life_s; /* of a hub's certificate; 0: not said */
+	uint16_t enrol;			   /* UDP port, 0 none */
+	bool enrol_asks;		   /* a person approves each enrolment */
+	uint32_t enrol_life_s;		   /* of a hub's certificate; 0: not said */
+	char hub_ports[HUB_PORTS_MAX + 1]; /* as in hub_ports.h; "": as delivered */
 };
 
 /* conf_name_ok - letters, digits, hyphens and dots as in a DNS name, 1..CONFIG_NAME_MAX. Pure. */

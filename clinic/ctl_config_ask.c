@@ -8,6 +8,7 @@
 
 #include "clinic/door_row.h"
 #include "clinic/door_rows.h"
+#include "clinic/hub_ports.h"
 #include "hub/core/err.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
@@ -60,13 +61,28 @@ void ctl_config_next_of(const struct ctl_config_base *b, struct config *ret)
 	ctl_config_for_epoch(ret, &b->hub);
 }
 
-/* A device of it is another patient's: [that hub, device's number]. */
+/* The rest of [port, ports that hubs may be told of]. */
+static int bad_port(struct cb *c)
+{
+	uint16_t port = (uint16_t)cb_get_uint_max(c, UINT16_MAX);
+	char ports[HUB_PORTS_MAX + 1], why[HUB_PORTS_WHY_MAX];
+
+	row_get_text(c, ports, sizeof(ports));
+	if (cb_finish(c))
+		return cb_finish(c);
+	return ctl_complain(CTL_USAGE, "%s. Nothing was changed",
+			    hub_ports_why(ports, port, why));
+}
+
+/* A port of it no hub may be told of, or a device of it is another patient's: [that hub, device's number]. */
 static int refused(struct cb *c, const char *where)
 {
 	char other[HUB_NAME_MAX + 1];
 	unsigned num;
 
 	(void)cb_get_array(c, 2);
+	if (cb_peek(c) == CB_UINT)
+		return bad_port(c);
 	row_get_text(c, other, sizeof(other));
 	num = (unsigned)cb_get_uint_max(c, UINT16_MAX);
 	if (cb_finish(c))

@@ -267,6 +267,30 @@ static int set_port(const char *text, struct conf *conf)
 	return CTL_OK;
 }
 
+static int set_hub_ports(const char *text, struct conf *conf)
+{
+	if (!hub_ports_ok(text))
+		return ctl_misused(
+			&ctl_init,
+			"--hub-ports '%s' is not what ports.nft of the hubs' image has, "
+			"ports and ranges with commas between them, like %s",
+			text, HUB_PORTS_DEFAULT);
+	snprintf(conf->hub_ports, sizeof(conf->hub_ports), "%s", text);
+	return CTL_OK;
+}
+
+static int check_port(const struct conf *conf)
+{
+	char why[HUB_PORTS_WHY_MAX];
+
+	if (hub_ports_have(conf->hub_ports, conf->port))
+		return CTL_OK;
+	return ctl_misused(&ctl_init,
+			   "--port %u: %s, which 'init' writes there with --hub-ports; "
+			   "nothing was made",
+			   conf->port, hub_ports_why(conf->hub_ports, conf->port, why));
+}
+
 static int set_database(const char *text, struct conf *conf)
 {
 	if (!conf_database_ok(text))
@@ -297,6 +321,7 @@ static int run(int argc, char **argv)
 		{ "name", required_argument, NULL, 'n' },
 		{ "address", required_argument, NULL, 'a' },
 		{ "port", required_argument, NULL, 'p' },
+		{ "hub-ports", required_argument, NULL, 'u' },
 		{ "database", required_argument, NULL, 'd' },
 		{ "encrypt", no_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
@@ -313,6 +338,7 @@ static int run(int argc, char **argv)
 		case 'n': r = set_name(optarg, &conf); break;
 		case 'a': r = set_address(optarg, &conf); break;
 		case 'p': r = set_port(optarg, &conf); break;
+		case 'u': r = set_hub_ports(optarg, &conf); break;
 		case 'd': r = set_database(optarg, &conf); break;
 		default: return ctl_misused(&ctl_init, "init: nothing was made");
 		}
@@ -321,6 +347,8 @@ static int run(int argc, char **argv)
 		return CTL_USAGE;
 	if (!conf.name[0])
 		return ctl_misused(&ctl_init, "init: --name is needed");
+	if (check_port(&conf) != CTL_OK)
+		return CTL_USAGE;
 	r = ask_and_make(argv[optind], &conf, encrypt);
 	if (r == CTL_OK && json)
 		report_json(argv[optind], &conf);
@@ -333,7 +361,8 @@ const struct ctl_verb ctl_init = {
 	.name = "init",
 	.what = "make a new clinic: keys, certificates, database",
 	.usage = "Usage: clinicctl init DIR --name NAME [--address ADDRESS] [--port N]\n"
-		 "                          [--database URL] [--encrypt] [--json]\n"
+		 "                          [--hub-ports PORTS] [--database URL] "
+		 "[--encrypt] [--json]\n"
 		 "Makes a new clinic in the folder DIR, which must not exist or be "
 		 "empty.\n\n"
 		 "  --name NAME        the server's name, like clinic.example: hubs "
@@ -343,6 +372,11 @@ const struct ctl_verb ctl_init = {
 		 "server; default\n"
 		 "                     none: they look the name up\n"
 		 "  --port N           its UDP port, default 5684\n"
+		 "  --hub-ports PORTS  the UDP ports that the packet filter of the hubs' "
+		 "image lets\n"
+		 "                     through, as its ports.nft has them; "
+		 "default " HUB_PORTS_DEFAULT ". A hub\n"
+		 "                     is told of no other port\n"
 		 "  --database URL     an empty PostgreSQL database for the clinic's "
 		 "data, "
 		 "as libpq\n"

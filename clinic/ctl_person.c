@@ -141,6 +141,7 @@ static int put_conf(const struct args *a, const char *folder,
 	c.enrol = 0;
 	c.enrol_asks = false;
 	c.enrol_life_s = 0;
+	c.hub_ports[0] = '\0';
 	if (a->at && conf_parse_address(a->at, c.addr) < 0) {
 		snprintf(why, FOLDER_WHY_MAX, "--address '%s' is no address in digits",
 			 a->at);

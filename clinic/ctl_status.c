@@ -31,6 +31,8 @@ struct args {
 	int64_t silent_after_ms; /* -1: as the kinds of devices say */
 	int64_t now_ms;
 	struct remote *clinic;
+	bool has_conf; /* the clinic's folder is here */
+	struct conf conf;
 };
 
 static uint64_t given_up(const struct store_counts *c)
@@ -109,12 +111,45 @@ static int print_given_up(const struct args *a, const struct hub_facts *f)
 	return r;
 }
 
+/* Of an endpoint, if the hub's own packet filter drops what goes there; 0: there is none, or it cannot be said from here. */
+static uint16_t bad_port(const struct args *a, const struct hub_facts *f)
+{
+	for (size_t i = 0; a->has_conf && f->has_config && i < f->config.endpoint_count;
+	     i++)
+		if (!hub_ports_have(a->conf.hub_ports, f->config.endpoints[i].port))
+			return f->config.endpoints[i].port;
+	return 0;
+}
+
+static void print_bad_port(const struct args *a, const struct hub_facts *f)
+{
+	char why[HUB_PORTS_WHY_MAX];
+	uint16_t port = bad_port(a, f);
+
+	if (port)
+		printf("  %s: its configuration names UDP port %u: %s\n", f->hub.name,
+		       port, hub_ports_why(a->conf.hub_ports, port, why));
+}
+
+/* What the clinic says of itself, which is what new hubs are told. */
+static void print_own_port(const struct args *a)
+{
+	const uint16_t ports[] = { a->conf.port, a->conf.enrol };
+	char why[HUB_PORTS_WHY_MAX];
+
+	for (size_t i = 0; a->has_conf && i < sizeof(ports) / sizeof(*ports); i++)
+		if (ports[i] && !hub_ports_have(a->conf.hub_ports, ports[i]))
+			printf("  %s in clinic.conf: %s\n", i ? "enrol" : "port",
+			       hub_ports_why(a->conf.hub_ports, ports[i], why));
+}
+
 /* Things that a person must look at, in words. */
 static int print_warnings(const struct args *a, const struct hub_facts *f)
 {
 	const struct hub *h = &f->hub;
 	const struct store_counts *c = &f->counts;
 
+	print_bad_port(a, f);
 	if (missing(c) > 0)
 		printf("  %s: %" PRIu64 " of the readings before number %" PRIu64
 		       " not here (yet); the first missing is number %" PRIu64 "\n",
@@ -280,6 +315,10 @@ static int print_json(const struct args *a, const struct hub_facts *f)
 	json_bool(o, "older", h->seen_ms && h->highest < c->highest);
 	json_uint(o, "audit_witnessed", f->witness.size);
 	json_bool(o, "audit_distrusted", f->witness.distrusted);
+	if (bad_port(a, f))
+		json_uint(o, "bad_port", bad_port(a, f));
+	else
+		json_null(o, "bad_port");
 	ctl_assign_add_json(f, o);
 	config_state_add(o, h, status_of(f));
 	silence_add_json(&v, o);
@@ -351,6 +390,7 @@ static int print_all(const struct args *a, const struct facts_list *l)
 		return each(a, l, print_json);
 	if (l->count == 0) {
 		puts("No hubs yet; 'clinicctl hub add' adds one.");
+		print_own_port(a);
 		return 0;
 	}
 	printf("%-16s %-10s %-18s %9s %9s %9s %9s\n", "HUB", "STATE", "LAST HEARD OF",
@@ -363,7 +403,11 @@ static int print_all(const struct args *a, const struct facts_list *l)
 		     "numbers.");
 	if (r == 0)
 		r = each(a, l, print_silence);
-	return r < 0 ? r : each(a, l, print_warnings);
+	if (r == 0)
+		r = each(a, l, print_warnings);
+	if (r == 0 && !a->hub)
+		print_own_port(a);
+	return r;
 }
 
 static int status(struct args *a)
@@ -374,6 +418,9 @@ static int status(struct args *a)
 
 	if (r < 0)
 		return ctl_complain(ctl_exit_code(r), "%s", why);
+	/* what it needs was read from there already: where it is not, nothing is said of ports */
+	a->has_conf = remote_is_folder(a->clinic) &&
+		      folder_read_conf(a->dir, &a->conf, why) == 0;
 	r = load(a, &l);
 	if (r == 0)
 		r = print_all(a, &l);

@@ -45,7 +45,10 @@ enum door_op {
 	DOOR_CLAIM_CANCEL = 8, /* 'key', 'why' -> enum claim_result */
 	DOOR_CONFIG =
 		9, /* of the hub 'name' -> hub, config with its passkeys, own endpoint */
-	/* 'cose' for the hub 'name': kept, and what the hub shall have; 'number': the version that it was made from */
+	/*
+	 * 'cose' for the hub 'name': kept, and what the hub shall have; 'number': the version that it was made from -> the
+	 * version; or [hub, device]: that measures for another one's patient; or [port, ports]: hubs may be told of those only
+	 */
 	DOOR_CONFIG_PUT = 10,
 	DOOR_ASSIGNED = 11, /* of the hub 'name' -> facts as DOOR_FACTS, [assigned...] */
 	/* as DOOR_CONFIG_PUT, and with it the assignment to 'patient' ("": none), with 'why' */

@@ -171,16 +171,46 @@ static int find_used(const struct door_asking *a, const struct config *last,
 	return r;
 }
 
-/* Puts the version, or whose device is in it. */
+static bool has_port(const struct config *c, uint16_t port)
+{
+	for (size_t i = 0; i < c->endpoint_count; i++)
+		if (c->endpoints[i].port == port)
+			return true;
+	return false;
+}
+
+/* That c has and last had not, and to which the hub's own packet filter lets nothing out; 0: there is none. */
+static uint16_t find_bad_port(const struct conf *conf, const struct config *last,
+			      const struct config *c)
+{
+	for (size_t i = 0; i < c->endpoint_count; i++)
+		if (!has_port(last, c->endpoints[i].port) &&
+		    !hub_ports_have(conf->hub_ports, c->endpoints[i].port))
+			return c->endpoints[i].port;
+	return 0;
+}
+
+/* Puts the version, or whose device is in it, or which port no hub may be told of. */
 static int keep_or_refuse(struct door_asking *a, const struct config *last,
 			  const struct config *c, struct writer *w)
 {
-	char other[HUB_NAME_MAX + 1] = "";
-	uint16_t num = 0;
+	char other[HUB_NAME_MAX + 1] = "", why[FOLDER_WHY_MAX];
+	uint16_t num = 0, port;
+	struct conf conf;
 	int r = find_used(a, last, c, other, &num);
 
+	if (r >= 0 && folder_read_conf(a->dir, &conf, why) < 0)
+		return -EIO;
 	if (r < 0)
 		return r;
+	port = find_bad_port(&conf, last, c);
+	if (port) {
+		a->undo = true;
+		cb_put_array(w, 2);
+		cb_put_uint(w, port);
+		cb_put_text(w, conf.hub_ports, strlen(conf.hub_ports));
+		return 0;
+	}
 	a->undo = r == 1;
 	if (r == 0) {
 		cb_put_uint(w, c->version);

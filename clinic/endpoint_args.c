@@ -60,15 +60,34 @@ int endpoint_args_fill(const struct endpoint_args *a, const struct config_endpoi
 	return r;
 }
 
+/* What was said without a port has the clinic's own, which is looked at where it is written down (own_trust.h). */
+static int check_ports(const struct endpoint_args *a, const struct conf *conf)
+{
+	char why[HUB_PORTS_WHY_MAX];
+
+	for (size_t i = 0; i < a->count; i++)
+		if (a->parsed[i].port &&
+		    !hub_ports_have(conf->hub_ports, a->parsed[i].port))
+			return ctl_misused(
+				&ctl_hub, "%s '%s': %s", a->option, a->texts[i],
+				hub_ports_why(conf->hub_ports, a->parsed[i].port, why));
+	return CTL_OK;
+}
+
 int endpoint_args_add(const struct endpoint_args *a, const char *dir,
 		      struct endpoint_list *l)
 {
 	char why[FOLDER_WHY_MAX];
 	struct config_endpoint own;
-	int r = bundle_own_endpoint(dir, &own, why);
+	struct conf conf;
+	int r = folder_read_conf(dir, &conf, why);
 
-	return r < 0 ? ctl_complain(ctl_exit_code(r), "%s", why)
-		     : endpoint_args_fill(a, &own, l);
+	if (r == 0)
+		r = bundle_own_endpoint(dir, &own, why);
+	if (r < 0)
+		return ctl_complain(ctl_exit_code(r), "%s", why);
+	r = check_ports(a, &conf);
+	return r == CTL_OK ? endpoint_args_fill(a, &own, l) : r;
 }
 
 void endpoint_print_list(FILE *to, const uint8_t hub[static HUB_ID_LEN],

@@ -85,12 +85,13 @@ int folder_read_conf(const char *dir, struct conf *ret, char why[static FOLDER_W
 	if (r < 0 && line == 0)
 		snprintf(why, FOLDER_WHY_MAX,
 			 "%s/%s needs the lines name and port, and may have address, "
-			 "database, enrol, enrol-approve and enrol-life",
+			 "database, enrol, enrol-approve, enrol-life and hub-ports",
 			 dir, FILES_CONF);
 	else if (r < 0)
 		snprintf(why, FOLDER_WHY_MAX,
 			 "%s/%s, line %u: not 'name', 'address', 'port', 'database', "
-			 "'enrol', 'enrol-approve' or 'enrol-life' with a proper value",
+			 "'enrol', 'enrol-approve', 'enrol-life' or 'hub-ports' with a "
+			 "proper value",
 			 dir, FILES_CONF, line);
 	return r < 0 ? -EBADMSG : 0;
 }

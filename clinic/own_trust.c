@@ -39,6 +39,26 @@ static int fill_root(const char *dir, const char *cert, struct trust *t,
 	return 0;
 }
 
+/* Both are told to hubs: where they upload, and where they get certificates. */
+static int check_ports(const struct conf *conf, const struct trust *t,
+		       char why[static FOLDER_WHY_MAX])
+{
+	uint16_t upload = t->endpoints[0].port, enrol = t->enrol.port;
+	bool bad_upload = !hub_ports_have(conf->hub_ports, upload);
+	char text[HUB_PORTS_WHY_MAX];
+
+	if (!bad_upload && hub_ports_have(conf->hub_ports, enrol))
+		return 0;
+	hub_ports_why(conf->hub_ports, bad_upload ? upload : enrol, text);
+	snprintf(why, FOLDER_WHY_MAX, "%s in clinic.conf, %s: %s",
+		 bad_upload ? "port" : "enrol",
+		 bad_upload    ? "where hubs upload"
+		 : conf->enrol ? "where hubs enrol"
+			       : "where hubs enrol unless it says another port",
+		 text);
+	return -ERANGE;
+}
+
 int own_trust_fill(const char *dir, const char *root_cert, struct trust *ret,
 		   char why[static FOLDER_WHY_MAX])
 {
@@ -58,8 +78,10 @@ int own_trust_fill(const char *dir, const char *root_cert, struct trust *ret,
 	snprintf(t.clinic, sizeof(t.clinic), "%.*s", TRUST_CLINIC_MAX, conf.name);
 	t.enrol = t.endpoints[0];
 	t.enrol.port = conf.enrol ? conf.enrol : OWN_TRUST_ENROL_PORT;
-	*ret = t;
-	return 0;
+	r = check_ports(&conf, &t, why);
+	if (r == 0)
+		*ret = t;
+	return r;
 }
 
 int own_trust_sign(const struct trust *t, const uint8_t private[static P256_PRIVATE_LEN],

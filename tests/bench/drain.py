@@ -36,8 +36,8 @@ def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory(prefix='drain-') as top:
         clinic, port = pathlib.Path(top) / 'clinic', free_udp_port()
-        subprocess.run([build / 'clinicctl', 'init', clinic, '--name', 'clinic.example', '--address', '127.0.0.1', '--port',
-                        str(port)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([build / 'clinicctl', 'init', clinic, '--hub-ports', '1-65535', '--name', 'clinic.example', '--address', '127.0.0.1',
+                        '--port', str(port)], check=True, stdout=subprocess.DEVNULL)
         clinicd = Clinicd(build, clinic, port, pathlib.Path(top) / 'log')
         try:
             wait('clinicd', clinicd.is_ready, 30)

@@ -137,8 +137,8 @@ class Postgres:
 
 def init(build, clinic, *more):
     """A clinic's folder."""
-    subprocess.run([build / 'clinicctl', 'init', clinic, '--name', 'clinic.test', '--address', '127.0.0.1', *more], check=True,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run([build / 'clinicctl', 'init', clinic, '--hub-ports', '1-65535', '--name', 'clinic.test', '--address', '127.0.0.1', *more],
+                   check=True, stdout=subprocess.DEVNULL)
 
 
 def on_postgres(build, folder):

@@ -196,7 +196,7 @@ class Home:
         self.clinic, self.bundle, self.run = (self.folder / n for n in ('clinic', 'bundle', 'run'))
         self.run.mkdir()
         self.port = free_udp_port()
-        self.ctl('init', self.clinic, '--name', NAME, '--address', '127.0.0.1', '--port', self.port)
+        self.ctl('init', self.clinic, '--hub-ports', '1-65535', '--name', NAME, '--address', '127.0.0.1', '--port', self.port)
         self.ctl('hub', 'add', self.clinic, 'home', '--out', self.bundle, '--heartbeat', '10', '--utc-offset', '60',
                  '--device', 'bp,F0:F1:F2:F3:F4:F5/random,passkey=123456,user=sole', '--pair-window', '0')
         self.sign = formats.private_key((self.bundle / 'store' / 'sign.key').read_bytes())

@@ -149,13 +149,13 @@ class Edit(Clinic):
         """What is given out is taken back as it is; and each field can be another."""
         self.edit(0, "s/^\\t\"heartbeat_s.*/\\t\"heartbeat_s\": 65535,/; s/\": 60,/\": -720,/; s/\"2027-03-28T01:00Z,120\"/null/;"
                      " s/^\\t\\t\"2\":.*/\\t\\t\"7\": \"hr,11:22:33:44:55:66\\/random,justworks,user=0,serial=a" + 6 * "\\" + "\"b\"/;"
-                     " s/^\\t\\t\"name=.*/\"address=2001:db8::7\", \"name=clinic.example,port=1,profile=1.2,weight=100\"/", "y\n")
+                     " s/^\\t\\t\"name=.*/\"address=2001:db8::7\", \"name=clinic.example,port=5699,profile=1.2,weight=100\"/", "y\n")
         shown = self.show()
         self.assertEqual((shown["heartbeat_s"], shown["utc_offset_min"], shown["utc_offset_change"]), (65535, -720, None))
         self.assertEqual(shown["devices"]["7"], 'hr,11:22:33:44:55:66/random,justworks,user=0,serial=a\\"b')
         self.assertEqual([re.sub(",pin=.*", "", e) for e in shown["endpoints"]],
                          ["name=clinic.example,address=2001:db8::7,port=5684,profile=1.3,weight=1",
-                          "name=clinic.example,port=1,profile=1.2,weight=100"])
+                          "name=clinic.example,port=5699,profile=1.2,weight=100"])
         self.assertIn("Nothing was changed", self.edit(0, ""))
 
     def test_no(self):

@@ -47,7 +47,8 @@ class Add(Clinic):
         self.assertEqual(self.places(), [("clinic.example", "192.0.2.10", 5684)])
 
     def test_clinic_without_an_address(self):
-        text = self.ctl(0, "init", self.dir, "--name", "clinic.example", "--port", 5999).stdout
+        text = self.ctl(0, "init", self.dir, "--name", "clinic.example", "--port", 5999, "--hub-ports",
+                        "443,5685, 5900 - 5999").stdout
         self.assertIn("look up clinic.example, UDP port 5999", text)
         self.assertNotIn("address", (self.dir / "clinic.conf").read_text())
         self.add()
@@ -55,14 +56,14 @@ class Add(Clinic):
 
     def test_name_only_and_address_only(self):
         self.hub(0, "name=clinic.example", "address=2001:0db8:0::7,weight=100",
-                 f"name=twin.example,port=1,profile=1.2,weight=2,pin={PIN},pin={PIN[::-1]}")
-        got = {e["port"] if e["port"] == 1 else e["address"]: e for e in self.shown()["endpoints"]}
-        self.assertEqual(set(got), {None, "2001:db8::7", 1})
+                 f"name=twin.example,port=5690,profile=1.2,weight=2,pin={PIN},pin={PIN[::-1]}")
+        got = {e["port"] if e["port"] == 5690 else e["address"]: e for e in self.shown()["endpoints"]}
+        self.assertEqual(set(got), {None, "2001:db8::7", 5690})
         own = got[None]["pins"]
         self.assertEqual(got["2001:db8::7"], {"name": "clinic.example", "address": "2001:db8::7", "port": 5684, "profile": "1.3",
                                               "weight": 100, "pins": own, "new": False})
-        self.assertEqual(got[1], {"name": "twin.example", "address": None, "port": 1, "profile": "1.2", "weight": 2,
-                                  "pins": [PIN, PIN[::-1]], "new": False})
+        self.assertEqual(got[5690], {"name": "twin.example", "address": None, "port": 5690, "profile": "1.2", "weight": 2,
+                                     "pins": [PIN, PIN[::-1]], "new": False})
 
     @unittest.skipUnless(subprocess.run(["which", "openssl"], capture_output=True).returncode == 0, "SKIP: no openssl")
     def test_pin_is_what_the_manual_says(self):
@@ -192,6 +193,108 @@ class Change(Clinic):
             os.replace(self.top / "new.cose", self.out / "hubd/config.cose")
             hub.wait(f"config-taken version={version} epoch=1 devices=1 endpoints=3")
         hub.end()
+
+
+class Ports(Clinic):
+    """A hub that is told of a port which its packet filter does not let out would lock itself: nobody is told of one by mistake."""
+    FILTER = ("5684-5699", "locks itself", "ports.nft", "hub-ports")
+
+    def conf(self, old, new):
+        path = self.dir / "clinic.conf"
+        text = path.read_text()
+        self.assertIn(old, text)
+        path.write_text(text.replace(old, new))
+
+    def check_words(self, text, port):
+        for word in (f"UDP port {port}", *self.FILTER):
+            self.assertIn(word, text)
+
+    def test_init(self):
+        init = ("init", self.dir, "--name", "clinic.example")
+        for port in (5683, 5700):
+            self.check_words(self.ctl(64, *init, "--port", port).stderr, port)
+        self.ctl(64, *init, "--hub-ports", "443,5700")
+        for text in ("", ",", "5684,", "0", "65536", "5699-5684", "5684-", "-5684", "5684 5685", "x", "1," * 64):
+            self.assertIn("--hub-ports", self.ctl(64, *init, "--hub-ports", text).stderr)
+        self.assertFalse(self.dir.exists())
+        self.ctl(0, *init, "--port", 5699)
+        self.assertNotIn("hub-ports", (self.dir / "clinic.conf").read_text())
+
+    def test_other_image(self):
+        """Said once, and every verb goes by it; clinicd reads it, too."""
+        self.ctl(0, "init", self.dir, "--name", "clinic.example", "--address", "192.0.2.10", "--port", 443, "--hub-ports", "443,5685")
+        self.assertIn("\nhub-ports = 443,5685\n", (self.dir / "clinic.conf").read_text())
+        self.add()
+        self.assertIn("(it has 443,5685)", self.change(64, "--add", "address=192.0.2.1,port=5684").stderr)
+        self.change(0, "--add", "address=192.0.2.1,port=5685")
+        self.assertNotIn("packet filter", self.ctl(0, "status", self.dir).stdout)
+
+    def test_said_for_a_new_hub(self):
+        for at, spec in enumerate(("address=192.0.2.1,port=5700", "name=clinic.example,port=5683")):
+            self.out = self.top / f"out{at}"
+            add = ("hub", "add", self.dir, f"hall{at}", "--out", self.out, "--device", DEVICE)
+            if at == 0:
+                self.init()
+            said = self.ctl(64, *add, "--endpoint", spec).stderr
+            self.check_words(said, spec[-4:])
+            self.assertIn(f"--endpoint '{spec}'", said)
+            self.assertFalse(self.out.exists())
+
+    def test_written_down(self):
+        """clinic.conf was changed by hand: nothing new is made by it, and status says so, with hubs and without."""
+        self.init()
+        for old, new, port in (("port = 5684", "port = 5800", 5800), ("port = 5684", "port = 5684\nenrol = 5801", 5801)):
+            self.conf(old, new)
+            self.check_words(self.ctl(0, "status", self.dir).stdout, port)
+            said = self.ctl(1, "hub", "add", self.dir, "hall", "--out", self.out, "--device", DEVICE).stderr
+            self.check_words(said, port)
+            self.assertFalse(self.out.exists())
+            self.check_words(self.ctl(1, "trust", self.dir, "-o", "clinic.trust").stderr, port)
+            self.conf(new, old)
+        self.assertNotIn("packet filter", self.ctl(0, "status", self.dir).stdout)
+        # hubs renew at 5685 unless something else is said
+        self.conf("port = 5684", "port = 5684\nhub-ports = 5684")
+        self.assertIn("enrol in clinic.conf", self.ctl(1, "trust", self.dir, "-o", "clinic.trust").stderr)
+
+    def test_a_hub_that_is_there(self):
+        self.hub(0, *FOUR[:2])
+        self.check_words(self.change(64, "--add", "address=192.0.2.1,port=5700").stderr, 5700)
+        self.check_words(self.change(64, "--set", "name=clinic.example,port=80").stderr, 80)
+        text = json.loads(self.ctl(0, "config", "show", self.dir, "kitchen", "--json").stdout)
+        self.assertIsNone(json.loads(self.ctl(0, "status", self.dir, "--json").stdout)["bad_port"])
+        # its image lets it through, and later does not any more: what it has may stay, what comes anew may not
+        self.conf("port = 5684", "port = 5684\nhub-ports = 5684-5700")
+        self.change(0, "--add", "address=192.0.2.1,port=5700")
+        self.conf("\nhub-ports = 5684-5700", "")
+        said = self.ctl(0, "status", self.dir).stdout
+        self.assertIn("kitchen: its configuration names UDP port 5700", said)
+        self.check_words(said, 5700)
+        self.assertEqual(json.loads(self.ctl(0, "status", self.dir, "--json").stdout)["bad_port"], 5700)
+        self.ctl(0, "hub", "pair-window", self.dir, "kitchen", "all")
+        os.unlink(self.top / "new.cose")
+        self.check_words(self.change(64, "--add", "address=192.0.2.2,port=5701").stderr, 5701)
+        self.change(0, "--remove", "192.0.2.1:5700")
+        self.assertNotIn("packet filter", self.ctl(0, "status", self.dir).stdout)
+        self.assertEqual(len(text["endpoints"]), 2)
+
+    def test_edited(self):
+        """In an editor, too; what was written is kept."""
+        self.hub(0)
+        done = subprocess.run([test_clinicctl.BUILD / "clinicctl", "config", "edit", self.dir, "kitchen", "--yes"], text=True,
+                              timeout=60, capture_output=True, cwd=self.top, check=False,
+                              env={**os.environ, "VISUAL": "", "EDITOR": "sed -i s/port=5684/port=5700/"})
+        self.assertEqual(done.returncode, 64, done.stdout + done.stderr)
+        self.check_words(done.stderr, 5700)
+        self.assertIn("port=5700", (self.dir / "edit-kitchen.json").read_text())
+        self.assertEqual(self.shown()["config_version"], 1)
+
+    def test_trust(self):
+        self.init()
+        for option in ("--endpoint", "--enrol"):
+            said = self.ctl(64, "trust", self.dir, "-o", "clinic.trust", option, "address=192.0.2.1,port=5700").stderr
+            self.check_words(said, 5700)
+            self.assertIn(option, said)
+        self.assertFalse((self.top / "clinic.trust").exists())
 
 
 if __name__ == "__main__":

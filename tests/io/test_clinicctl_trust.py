@@ -102,11 +102,11 @@ class Trust(Base):
     def test_options(self):
         pin = "ab" * 32
         self.make("--days", "10", "--endpoint", "name=a.example,pin=" + pin, "--endpoint", "address=192.0.2.11,weight=7",
-                  "--enrol", f"name=enrol.example,port=7000,pin={pin},pin={'cd' * 32}")
+                  "--enrol", f"name=enrol.example,port=5699,pin={pin},pin={'cd' * 32}")
         trust, _, _ = self.read()
         self.assertEqual([e[0] for e in trust[2]], ["a.example", "clinic.example"])
         self.assertEqual(trust[2][1][5], 7)
-        self.assertEqual(trust[3], ["enrol.example", bytes(16), 7000, 1, [b"\xab" * 32, b"\xcd" * 32]])
+        self.assertEqual(trust[3], ["enrol.example", bytes(16), 5699, 1, [b"\xab" * 32, b"\xcd" * 32]])
         self.assertAlmostEqual(trust[7], time.time() + 10 * 86400, delta=600)
         shown = self.ctl(0, "trust", "show", self.file).stdout
         for part in ("a.example", "enrol.example", pin, "Clinic 'clinic.example'"):

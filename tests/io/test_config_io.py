@@ -91,7 +91,7 @@ class World:
         self.dir, self.bundle, run = self.top / "clinic", self.top / "bundle", self.top / "run"
         run.mkdir()
         self.way = Way()
-        self.ctl("init", self.dir, "--name", "clinic.example", "--address", "127.0.0.1", "--port", self.way.port)
+        self.ctl("init", self.dir, "--name", "clinic.example", "--address", "127.0.0.1", "--hub-ports", "1-65535", "--port", self.way.port)
         self.ctl("hub", "add", self.dir, "home", "--out", self.bundle, "--heartbeat", "10", "--utc-offset", "0",
                  "--device", "bp,AA:BB:CC:DD:EE:FF,passkey=123456,user=sole", "--pair-window", "0")
         if not emergency:

@@ -73,7 +73,7 @@ class World:
         self.dir, self.hub = self.top / "clinic", self.top / "hub"
         self.port, self.enrol_port = free_udp_port(), free_udp_port()
         self.running, self.ble = {}, None
-        self.ctl("init", self.dir, "--name", SERVER, "--address", "127.0.0.1", "--port", self.port)
+        self.ctl("init", self.dir, "--name", SERVER, "--address", "127.0.0.1", "--hub-ports", "1-65535", "--port", self.port)
         with open(self.dir / "clinic.conf", "a", encoding="ascii") as conf:
             conf.write(f"enrol = {self.enrol_port}\n{lines}")
         (self.top / "run").mkdir()

@@ -84,7 +84,7 @@ class World(Base):
     def __init__(self, *names):  # pylint: disable=super-init-not-called
         self.top = pathlib.Path(test_config_io.tempfile.mkdtemp(prefix="life-io-"))
         self.dir, self.running, self.homes = self.top / "clinic", {}, {}
-        self.ctl("init", self.dir, "--name", "clinic.example", "--address", "127.0.0.1", "--port", "5684")
+        self.ctl("init", self.dir, "--name", "clinic.example", "--address", "127.0.0.1", "--hub-ports", "1-65535", "--port", "5684")
         self.commands = {"clinicd": ["clinicd", "--dir", self.dir, "--listen", "127.0.0.1", "--port", "0"]}
         for at, name in enumerate(names):
             self.homes[name] = Home(self, name, f"AA:BB:CC:DD:EE:{at:02X}")

@@ -179,7 +179,7 @@ class Wire(unittest.TestCase):
         self.assertEqual(self.set("--static", FIXED, hub="attic"), [bad])
         damaged = [mine[0][:9] + ("A" if mine[0][9] != "A" else "B") + mine[0][10:], *mine[1:]]
         self.assertEqual(w.paste(damaged, "net set"), ["NO damaged-token. Next: paste it again."])
-        w.ctl("init", w.top / "other", "--name", "other.example", "--address", "127.0.0.1", "--port", "5690")
+        w.ctl("init", w.top / "other", "--name", "other.example", "--address", "127.0.0.1", "--hub-ports", "1-65535", "--port", "5690")
         other = w.ctl("--key", w.top / "other" / "config.key", "network", w.dir, "home", "--dhcp").splitlines()
         self.assertEqual(w.paste([t for t in other if re.fullmatch(r"(HN1:)?[A-Z2-7]*\.?", t)], "net set"), [bad])
         self.serial.ask("logout")

@@ -312,7 +312,7 @@ class Renewal(unittest.TestCase):
         w.wait("the reading", w.all_are_there)
         before, right = w.active(), w.commands["clinicd"]
         other = w.top / "other"
-        w.ctl("init", other, "--name", SERVER, "--address", "127.0.0.1", "--port", w.port)
+        w.ctl("init", other, "--name", SERVER, "--address", "127.0.0.1", "--hub-ports", "1-65535", "--port", w.port)
         with open(other / "clinic.conf", "a", encoding="ascii") as conf:
             conf.write(f"enrol = {w.enrol_port}\n")
         w.stop("clinicd")
@@ -336,7 +336,7 @@ class Renewal(unittest.TestCase):
         w.measure()
         w.wait("the reading", w.all_are_there)
         before, other = w.active(), w.top / "other"
-        w.ctl("init", other, "--name", SERVER, "--address", "127.0.0.1", "--port", w.port)
+        w.ctl("init", other, "--name", SERVER, "--address", "127.0.0.1", "--hub-ports", "1-65535", "--port", w.port)
         ends = (".key", ".crt")
         for end in ends:
             shutil.move(w.dir / f"enrol{end}", w.top / f"right{end}")

@@ -129,7 +129,7 @@ class Home:
         self.clock = self.dir / 'clock'
         self.shift = [0, 0]
         self.clock.write_bytes(bytes(16))
-        self.ctl('init', self.clinic, '--name', 'clinic.example', '--address', CLINIC, '--port', PORT)
+        self.ctl('init', self.clinic, '--hub-ports', '1-65535', '--name', 'clinic.example', '--address', CLINIC, '--port', PORT)
         self.ctl('hub', 'add', self.clinic, 'home', '--out', self.bundle, '--heartbeat', heartbeat, '--utc-offset', 0,
                  '--device', 'glucose,F0:F1:F2:F3:F4:F5/random,passkey=123456,user=sole', '--pair-window', 0)
         self.server = self._add('clinicd', ['--dir', self.clinic], 'clinic')

@@ -225,7 +225,8 @@ class World:
 
     def init(self, *more):
         """The clinic's folder and its empty store."""
-        self.ctl('init', self.clinic, '--name', 'clinic.test', '--address', '127.0.0.1', '--port', self.ports[0], *more)
+        self.ctl('init', self.clinic, '--hub-ports', '1-65535', '--name', 'clinic.test', '--address', '127.0.0.1',
+                 '--port', self.ports[0], *more)
 
     def ctl(self, *arguments):
         """Run clinicctl; returns what it printed."""

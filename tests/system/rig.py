@@ -50,7 +50,7 @@ class Clinic:
         self.dir = self.folder / 'clinic'
         self.port = port or free_udp_port()
         self._process = None
-        self.ctl('init', self.dir, '--name', 'clinic.example', '--address', address, '--port', self.port)
+        self.ctl('init', self.dir, '--hub-ports', '1-65535', '--name', 'clinic.example', '--address', address, '--port', self.port)
 
     def ctl(self, *arguments, check=True):
         """Run clinicctl; returns what it printed."""

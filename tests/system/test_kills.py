@@ -127,7 +127,7 @@ class Home:
     def _provision(self):
         clinic, bundle, run = self.dir / 'clinic', self.dir / 'bundle', self.dir / 'run'
         run.mkdir()
-        self.ctl('init', clinic, '--name', 'clinic.example', '--address', '127.0.0.1', '--port', free_udp_port())
+        self.ctl('init', clinic, '--hub-ports', '1-65535', '--name', 'clinic.example', '--address', '127.0.0.1', '--port', free_udp_port())
         self.ctl('hub', 'add', clinic, 'home', '--out', bundle, '--heartbeat', '10', '--utc-offset', '0',
                  '--device', f'bp,{ADDRESS}/random,passkey=123456,user=sole',
                  '--pair-window', '0')  # bonded already

@@ -287,6 +287,43 @@ static void test_conf(void)
 	CHECK_UINT(back.enrol_life_s, c.enrol_life_s);
 }
 
+static void test_conf_hub_ports(void)
+{
+	static const char *const bad[] = { "",	    ",",      "5684,", "0",
+					   "65536", "2-1",    "5684-", "-1",
+					   "1 2",   "x",      "1;2",   "1--2",
+					   "1,,2",  "100000", "1-2-3", "0-5" };
+	struct conf c, back;
+	char text[CONF_TEXT_MAX];
+	unsigned line;
+
+	/* as the hubs' image is delivered */
+	CHECK(!hub_ports_have("", 5683));
+	CHECK(hub_ports_have("", 5684));
+	CHECK(hub_ports_have("", 5699));
+	CHECK(!hub_ports_have("", 5700));
+	CHECK(hub_ports_ok(HUB_PORTS_DEFAULT));
+	CHECK(hub_ports_ok("1-65535"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (hub_ports_ok(bad[i]))
+			CHECK_STR(bad[i], "refused");
+	CHECK_INT(conf_parse("name = a\nport = 1\nhub-ports = 443 , 5684 - 5686,65535\n",
+			     &c, &line),
+		  0);
+	CHECK(hub_ports_have(c.hub_ports, 443));
+	CHECK(!hub_ports_have(c.hub_ports, 442));
+	CHECK(!hub_ports_have(c.hub_ports, 444));
+	CHECK(!hub_ports_have(c.hub_ports, 5683));
+	CHECK(hub_ports_have(c.hub_ports, 5685));
+	CHECK(!hub_ports_have(c.hub_ports, 5687));
+	CHECK(hub_ports_have(c.hub_ports, 65535));
+	CHECK(conf_format(&c, text, sizeof(text)) > 0);
+	CHECK_INT(conf_parse(text, &back, &line), 0);
+	CHECK_STR(back.hub_ports, c.hub_ports);
+	CHECK_INT(conf_parse("name = a\nport = 1\nhub-ports = 1-\n", &c, &line), -ERANGE);
+	CHECK_UINT(line, 3);
+}
+
 static void test_conf_life(void)
 {
 	static const struct {
@@ -812,7 +849,8 @@ static void test_dating(void)
 
 TEST_MAIN("clinic_text", test_given_up, test_enrol_trouble, test_device,
 	  test_device_kinds, test_device_refused, test_device_why, test_change,
-	  test_hub_name, test_conf, test_conf_life, test_conf_refused, test_times,
-	  test_address, test_values, test_other_values, test_codes, test_remarks,
-	  test_status_of_all_kinds, test_marks, test_dating, test_dating_of_other_clocks,
-	  test_dating_marks, test_blocks, test_joining, test_joining_many)
+	  test_hub_name, test_conf, test_conf_hub_ports, test_conf_life,
+	  test_conf_refused, test_times, test_address, test_values, test_other_values,
+	  test_codes, test_remarks, test_status_of_all_kinds, test_marks, test_dating,
+	  test_dating_of_other_clocks, test_dating_marks, test_blocks, test_joining,
+	  test_joining_many)
