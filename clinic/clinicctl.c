@@ -64,6 +64,16 @@ int ctl_misused(const struct ctl_verb *v, const char *fmt, ...)
 	return CTL_USAGE;
 }
 
+bool ctl_confirm(const char *question)
+{
+	char line[16] = "";
+
+	fflush(stdout);
+	fprintf(stderr, "%s [y/N] ", question);
+	fflush(stderr);
+	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
 int ctl_exit_code(int err)
 {
 	switch (err) {

@@ -66,6 +66,8 @@ int ctl_complain(int code, const char *fmt, ...) __attribute__((format(printf, 2
 /* The same with CTL_USAGE and a hint at the verb's --help. */
 int ctl_misused(const struct ctl_verb *v, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* ctl_confirm - asks on stderr, reads from stdin; end of input is no. */
+bool ctl_confirm(const char *question);
 /* The exit code for an error of folder.h or store.h. */
 int ctl_exit_code(int err);
 /* UTC in milliseconds. */

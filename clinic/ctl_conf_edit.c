@@ -180,16 +180,6 @@ static int run_editor(const struct edit *e)
 	return CTL_OK;
 }
 
-/* End of input is no. */
-static bool ask(const char *question)
-{
-	char line[16] = "";
-
-	printf("%s [y/N] ", question);
-	fflush(stdout);
-	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
-}
-
 static int keep(const struct edit *e, int code)
 {
 	char path[FILES_PATH_MAX];
@@ -217,7 +207,7 @@ static int let_edit(struct edit *e)
 		if (config_text_read(e->edited, e->hub, &e->own, &e->after, why) == 0)
 			return CTL_OK;
 		(void)ctl_complain(CTL_USAGE, "%s", why);
-		if (e->from || e->yes || !ask("Edit it again?"))
+		if (e->from || e->yes || !ctl_confirm("Edit it again?"))
 			return keep(e, CTL_USAGE);
 	}
 }
@@ -314,7 +304,7 @@ static int edit(struct edit *e)
 		remove_file(e);
 		return CTL_OK;
 	}
-	if (!e->yes && !ask("\nSign this for the hub?"))
+	if (!e->yes && !ctl_confirm("\nSign this for the hub?"))
 		return keep(e, CTL_FAILED);
 	r = sign(e);
 	if (r != CTL_OK)

@@ -32,7 +32,7 @@ static int get_number(const struct ctl_verb *v, const char *what, const char *te
 	return CTL_OK;
 }
 
-static int parse_options(const struct ctl_verb *v, int argc, char **argv,
+static int parse_options(const struct ctl_verb *v, int argc, char **argv, bool second,
 			 const char *number, long number_max, struct order_args *a)
 {
 	const struct option options[] = {
@@ -42,6 +42,7 @@ static int parse_options(const struct ctl_verb *v, int argc, char **argv,
 		{ "valid", required_argument, NULL, 'v' },
 		{ "json", no_argument, NULL, 'j' },
 		{ number ? number : "as", required_argument, NULL, number ? 'n' : 'a' },
+		{ second ? "yes" : "json", no_argument, NULL, second ? 'y' : 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, r = CTL_OK;
@@ -59,6 +60,7 @@ static int parse_options(const struct ctl_verb *v, int argc, char **argv,
 			r = get_number(v, number, optarg, number_max, &a->number);
 			break;
 		case 'j': a->json = true; break;
+		case 'y': a->yes = true; break;
 		default: return ctl_misused(v, "%s: nothing was ordered", v->name);
 		}
 	}
@@ -71,7 +73,7 @@ int order_parse(const struct ctl_verb *v, int argc, char **argv, int first, bool
 	int r;
 
 	*ret = (struct order_args){ .valid_min = ORDER_VALID_MIN };
-	r = parse_options(v, argc, argv, number, number_max, ret);
+	r = parse_options(v, argc, argv, counter, number, number_max, ret);
 	if (r != CTL_OK || !ctl_operands(v, argc, argv, optind, first + 1 + counter))
 		return CTL_USAGE;
 	ret->dir = argv[optind + first - 1];
@@ -404,7 +406,51 @@ int order_give(const struct ctl_verb *v, const struct order_args *a, struct comm
 
 /* --- the second signature ------------------------------------------------------------------------- */
 
-/* What is signed is what the clinic says that was ordered: nothing but this hub and this counter is believed unseen. */
+static int find_person(struct giving *g, uint32_t person, struct signer *ret)
+{
+	static struct signer_row rows[SIGNERS_MAX];
+	size_t count = 0;
+	int r = remote_signers(g->clinic, rows, &count);
+
+	if (r < 0)
+		return remote_failed(g->clinic, g->a->hub, r);
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].signer.person == person) {
+			*ret = rows[i].signer;
+			return CTL_OK;
+		}
+	return ctl_complain(CTL_FAILED,
+			    "order %ld is signed by nobody on the list of signers; "
+			    "nothing was signed",
+			    g->a->counter);
+}
+
+/* The bytes that the first one signed, read as the hub will; they must be what the clinic says of them. */
+static int open_first(struct giving *g, struct command *ret)
+{
+	const struct order *o = &g->facts.order;
+	uint8_t told[COMMAND_PAYLOAD_MAX];
+	int n = command_encode(&o->command, told, sizeof(told));
+	const uint8_t *payload;
+	struct signer by;
+	size_t len;
+	int r = find_person(g, o->persons[0], &by);
+
+	if (r != CTL_OK)
+		return r;
+	if (sign1_open_by(SIGN_CONTEXT_COMMAND, &by, o->signed_bytes[0], o->lens[0],
+			  &payload, &len) < 0 ||
+	    n < 0 || (size_t)n != len || memcmp(payload, told, len) != 0 ||
+	    command_decode(payload, len, ret) < 0)
+		return ctl_complain(CTL_FAILED,
+				    "what the clinic says of order %ld is not what '%s' "
+				    "has signed; nothing was signed. Tell the clinic's "
+				    "security officer: its server, or its database, is "
+				    "not to be trusted",
+				    g->a->counter, o->names[0]);
+	return CTL_OK;
+}
+
 static int sign(struct giving *g, struct command *c)
 {
 	const struct order *o = &g->facts.order;
@@ -413,6 +459,8 @@ static int sign(struct giving *g, struct command *c)
 	if (r != CTL_OK)
 		return r;
 	if (!g->facts.has_order)
+		return refuse(g, c, ORDER_ABSENT, 0);
+	if (o->count < 1)
 		return refuse(g, c, ORDER_ABSENT, 0);
 	*c = o->command;
 	if (memcmp(c->hub, g->facts.hub, sizeof(c->hub)) != 0 ||
@@ -424,6 +472,13 @@ static int sign(struct giving *g, struct command *c)
 			      order_state(o, g->facts.now_ms));
 	if (o->roles[0] == g->facts.signer.signer.role)
 		return refuse(g, c, ORDER_SAME_ROLE, 0);
+	r = open_first(g, c);
+	if (r != CTL_OK)
+		return r;
+	order_print_signing(g->a->hub, c, o);
+	if (!g->a->yes && !ctl_confirm("\nSign this, too?"))
+		return ctl_complain(CTL_FAILED, "nothing was signed%s",
+				    g->a->json ? "; --json asks nothing with --yes" : "");
 	r = make_signature(g, c);
 	return r == CTL_OK ? put(g, DOOR_ORDER_SIGN) : r;
 }
@@ -435,111 +490,4 @@ int order_sign(const struct ctl_verb *v, const struct order_args *a)
 	if (!a->as)
 		return ctl_misused(v, "%s: --as says who signs", v->name);
 	return with_clinic(a, sign, &c);
-}
-
-/* --- where it stands ------------------------------------------------------------------------------ */
-
-/* Whose signature would do as the second one: "clinician", ... Returns how many. */
-static size_t missing_roles(const struct order *o, const char *ret[static SIGNER_ROLES])
-{
-	size_t n = 0;
-
-	if (o->count >= o->needs)
-		return 0;
-	for (int role = SIGNER_CLINICIAN; role < SIGNER_ROLES; role++)
-		if (o->roles[0] != (enum signer_role)role &&
-		    command_role_may(&o->command, (enum signer_role)role))
-			ret[n++] = signer_role_text((enum signer_role)role);
-	return n;
-}
-
-static void print_missing(const char *hub, const struct order *o)
-{
-	const char *roles[SIGNER_ROLES];
-	size_t n = missing_roles(o, roles);
-
-	if (n == 0)
-		return;
-	printf("; MISSING: a signature of another role (");
-	for (size_t i = 0; i < n; i++)
-		printf("%s%s", i == 0 ? "" : i + 1 == n ? " or " : ", ", roles[i]);
-	printf("), 'clinicctl command sign DIR %s %" PRIu64 "'", hub, o->command.counter);
-}
-
-static void print_what(FILE *to, const struct command *c)
-{
-	fputs(command_verb_text(c->verb), to);
-	if (c->verb == COMMAND_LOCK)
-		fprintf(to, " to level %u", c->level);
-	else if (c->verb == COMMAND_TEST)
-		fprintf(to, " for %u min", c->minutes);
-	else if (c->verb == COMMAND_RETIRE)
-		fputs(c->how == COMMAND_RETIRE_DRAIN ? ", deliver what is unsent first"
-						     : ", give up what is unsent",
-		      to);
-}
-
-void order_print(const char *hub, const struct order *o, int64_t now_ms)
-{
-	enum order_state s = order_state(o, now_ms);
-	char when[WORDS_TIME_MAX];
-
-	printf("  %s: order %" PRIu64 ", ", hub, o->command.counter);
-	print_what(stdout, &o->command);
-	printf(" [%s]", order_state_text(s));
-	if (s == ORDER_REFUSED)
-		printf(": %s", command_result_text(o->result));
-	printf("\n      signed by %s (%s)", o->names[0], signer_role_text(o->roles[0]));
-	if (o->count > 1)
-		printf(" and %s (%s)", o->names[1], signer_role_text(o->roles[1]));
-	print_missing(hub, o);
-	printf("\n      until %s, because: %s\n",
-	       words_time(o->command.not_after_s * 1000, 0, false, when), o->why);
-}
-
-static void add_signers(cJSON *j, const struct order *o)
-{
-	cJSON *a = json_array_in(j, "signed_by");
-
-	for (size_t i = 0; i < o->count; i++) {
-		cJSON *s = json_item(a);
-
-		json_text(s, "name", o->names[i]);
-		json_uint(s, "person", o->persons[i]);
-		json_text(s, "role", signer_role_text(o->roles[i]));
-		json_hex(s, "cose", o->signed_bytes[i], o->lens[i]);
-	}
-}
-
-void order_print_json(const char *hub, const struct order *o, int64_t now_ms)
-{
-	const char *roles[SIGNER_ROLES];
-	size_t missing = missing_roles(o, roles);
-	cJSON *j = json_object(), *list;
-	enum order_state s = order_state(o, now_ms);
-
-	json_text(j, "hub", hub);
-	json_uint(j, "counter", o->command.counter);
-	json_text(j, "verb", command_verb_text(o->command.verb));
-	if (o->command.verb == COMMAND_LOCK)
-		json_uint(j, "level", o->command.level);
-	if (o->command.verb == COMMAND_RETIRE)
-		json_bool(j, "discard", o->command.how == COMMAND_RETIRE_DISCARD);
-	json_text(j, "state", order_state_text(s));
-	json_uint(j, "signatures_needed", o->needs);
-	add_signers(j, o);
-	list = json_array_in(j, "missing_role");
-	for (size_t i = 0; i < missing; i++)
-		json_text_item(list, roles[i]);
-	json_int(j, "ordered_ms", o->ordered_ms);
-	json_int(j, "not_after_s", o->command.not_after_s);
-	json_text(j, "reason", o->why);
-	if (o->result == COMMAND_NOTHING) {
-		json_null(j, "result");
-		json_null(j, "result_ms");
-	} else {
-		json_text(j, "result", command_result_text(o->result));
-		json_int(j, "result_ms", o->result_ms);
-	}
-	json_print(j);
 }

@@ -26,6 +26,7 @@ struct order_args {
 	long valid_min;
 	bool json;
 	bool quiet;   /* nothing is printed of what was done */
+	bool yes;     /* the second signature without a question */
 	long counter; /* of 'command sign' and 'show' */
 	long number;  /* --level, --minutes; 0: not said */
 };
@@ -42,9 +43,16 @@ int order_parse(const struct ctl_verb *v, int argc, char **argv, int first, bool
 /* order_give - a new order. c: verb and what belongs to it; the rest is filled in, also if it is not taken. */
 int order_give(const struct ctl_verb *v, const struct order_args *a, struct command *c);
 
-/* order_sign - the second signature of an order that is there. */
+/*
+ * order_sign - the second signature of an order that is there, after a question.
+ *
+ * What is shown and signed is what the first signature covers, not what clinicd says of it: one that was taken over could say one
+ * thing and have another one signed.
+ */
 int order_sign(const struct ctl_verb *v, const struct order_args *a);
 
+/* order_print_signing - on stderr, what c says, which o's first signature covers. */
+void order_print_signing(const char *hub, const struct command *c, const struct order *o);
 /* order_print - where it stands, in lines for a person. */
 void order_print(const char *hub, const struct order *o, int64_t now_ms);
 /* order_print_json - the same as one object on one line. */

@@ -230,6 +230,7 @@ static int run_verb(const struct ctl_verb *v, int argc, char **argv)
 	second.key = a.second_key;
 	second.counter = (long)c.counter;
 	second.quiet = false;
+	second.yes = true; /* both have just said it, here */
 	if (a.second)
 		r = order_sign(v, &second);
 	if (r != CTL_OK)

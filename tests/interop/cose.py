@@ -97,7 +97,7 @@ def orders(env):
             keys[name] = public(b'\x04' + whole.x + whole.y)
         home.ctl('signer', 'give', home.clinic, 'home')
         home.ctl('lock', home.clinic, 'home', '--as', 'doc', '--reason', 'interop', '--level', '3')
-        home.ctl('command', 'sign', home.clinic, 'home', '1', '--as', 'tech')
+        home.ctl('command', 'sign', home.clinic, 'home', '1', '--as', 'tech', '--yes')
         order = json.loads(home.ctl('command', 'show', home.clinic, 'home', '1', '--json'))
         signed_by = {s['name']: bytes.fromhex(s['cose']) for s in order['signed_by']}
         check('hub/v1/command', signed_by['doc'], keys['doc'], keys['tech'])

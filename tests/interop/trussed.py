@@ -157,7 +157,7 @@ def orders(env):
         first, _ = desk.order('test', 'bob', keys=['ann', 'bob'])
         home.wait('bob is obeyed', lambda: desk.shown(first['counter'])['state'] == 'done')
         both, _ = desk.order('lock', 'ann', '--level', '3', keys=['bob', 'ann'])
-        desk.ctl('command', 'sign', home.clinic, 'home', both['counter'], '--as', 'bob', keys=['bob', 'ann'])
+        desk.ctl('command', 'sign', home.clinic, 'home', both['counter'], '--as', 'bob', '--yes', keys=['bob', 'ann'])
         home.wait('both are obeyed', lambda: desk.shown(both['counter'])['state'] == 'done')
         counters = [check_signature(desk.shown(both['counter']), 0, publics['ann'], 5),
                     check_signature(desk.shown(both['counter']), 1, publics['bob'], 1)]

@@ -162,7 +162,7 @@ class Wire(unittest.TestCase):
         said = w.ctl("command", "sign", w.dir, "home", counter, "--as", "tech-2", code=77)
         self.assertIn("must be of another role", said)
         self.assertEqual(w.level(), 0)
-        w.ctl("command", "sign", w.dir, "home", counter, "--as", "doc")
+        w.ctl("command", "sign", w.dir, "home", counter, "--as", "doc", "--yes")
         self.assertEqual([s["role"] for s in w.orders()[counter]["signed_by"]], ["technician", "clinician"])
         w.wait_order(counter, "done")
         w.wait_level(3)
@@ -198,7 +198,7 @@ class Wire(unittest.TestCase):
         w.ctl("lock", ways["tom"], "home", "--as", "tech", "--level", "3", "--reason", "from afar")
         waiting = json.loads(w.ctl("command", "waiting", ways["ann"], "--json").splitlines()[0])
         self.assertEqual((waiting["hub"], waiting["counter"]), ("home", 2))
-        w.ctl("command", "sign", ways["ann"], "home", 2, "--as", "doc")
+        w.ctl("command", "sign", ways["ann"], "home", 2, "--as", "doc", "--yes")
         w.wait_order(2, "done")
         w.wait_level(3)
 
@@ -273,7 +273,7 @@ class Wire(unittest.TestCase):
             process = w.running.pop(program)
             counter = w.order(verb, "tech", *more)["counter"]
             if sign:
-                w.ctl("command", "sign", w.dir, "home", counter, "--as", "doc")
+                w.ctl("command", "sign", w.dir, "home", counter, "--as", "doc", "--yes")
             w.wait(f"the kill at {step}", once.exists)
             self.assertEqual(process.wait(20), -signal.SIGKILL)
             w.start(program)

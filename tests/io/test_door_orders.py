@@ -11,6 +11,7 @@ import json
 import pathlib
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import unittest
@@ -84,7 +85,8 @@ class Orders(Clinic):
         self.order(self.tom, "reboot", "tech", "--valid", "10")
         here = self.orders()
         self.assertEqual([(o["counter"], o["verb"]) for o in here], [(1, "lock"), (2, "test"), (3, "reboot")])
-        self.assertEqual(here[2]["not_after_s"] - here[2]["ordered_ms"] // 1000, 600)
+        # counted from when it was asked what to sign
+        self.assertAlmostEqual(here[2]["not_after_s"] - here[2]["ordered_ms"] // 1000, 600, delta=60)
         for way in (self.door, self.ann, self.sue, self.person("aud", "auditor")):
             self.assertEqual(self.orders(way), here)
             self.assertEqual(self.ctl(0, "command", "show", way, "kitchen", "2").stdout,
@@ -104,26 +106,84 @@ class Orders(Clinic):
                           self.ctl(0, "command", "list", way, "kitchen").stdout)
         self.assertIn("must be of another role", self.ctl(77, "command", "sign", self.dir, "kitchen", 1, "--as", "tech2").stderr)
         self.assertIn("has no order 7", self.ctl(66, "command", "sign", self.ann, "kitchen", 7, "--as", "doc").stderr)
-        second = json.loads(self.ctl(0, "command", "sign", self.ann, "kitchen", 1, "--as", "doc", "--json").stdout)
+        second = json.loads(self.ctl(0, "command", "sign", self.ann, "kitchen", 1, "--as", "doc", "--yes", "--json").stdout)
         self.assertEqual((second["state"], [s["name"] for s in second["signed_by"]], second["missing_role"]),
                          ("waits-for-hub", ["tech", "doc"], []))
         self.assertEqual(self.waiting(self.sue), [])
         self.assertIn("waits for no signature", self.ctl(1, "command", "sign", self.sue, "kitchen", 1, "--as", "sec").stderr)
         self.assertIn(("ann", "order-sign", "kitchen", "done"), self.asked())
 
+    def sign(self, way, counter, signer, answer, *more):
+        return subprocess.run([test_clinicctl.BUILD / "clinicctl", "command", "sign", way, "kitchen", str(counter), "--as", signer, *more],
+                              input=answer, capture_output=True, text=True, timeout=120, check=False)
+
+    def test_asked_before_signing(self):
+        """What is signed is shown first, and only a yes signs it."""
+        self.order(self.tom, "retire", "tech", "--discard")
+        hub = json.loads(self.ctl(0, "hub", "show", self.dir, "kitchen", "--json").stdout.splitlines()[0])["hub_id"]
+        for answer in ("", "n\n", "\n"):
+            done = self.sign(self.ann, 1, "doc", answer)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            for word in ("'tech' (technician)", f"hub 'kitchen', which is {hub}", "order 1: retire, give up what is unsent, until 20",
+                         "reason is: test", "Sign this, too?", "nothing was signed"):
+                self.assertIn(word, done.stderr)
+            self.assertEqual(self.orders()[0]["state"], "waits-for-signature")
+        self.assertIn("with --yes", self.sign(self.ann, 1, "doc", "", "--json").stderr)
+        self.assertEqual(self.sign(self.ann, 1, "doc", "y\n").returncode, 0)
+        self.assertEqual(self.orders()[0]["state"], "waits-for-hub")
+
+    def test_clinicd_that_was_taken_over(self):
+        """It says one thing and would have another one signed: what the first one signed decides, and neither is signed."""
+        first = self.order(self.tom, "retire", "tech")
+        cose = bytes.fromhex(first["signed_by"][0]["cose"])
+        self.assertEqual(cose[:7], b"\x84\x43\xa1\x01\x26\xa0\x58")
+        payload = cose[8:8 + cose[7]]
+        self.assertEqual(payload[-1], 1)  # drain
+        other = payload[:-1] + b"\x02"    # discard
+        key = ("--yes", "--key", self.ann / "signer-doc.key")
+        said = lambda answer: answer.replace(payload, other, 1)
+        signed = lambda answer: other.join(answer.rsplit(payload, 1))
+        for lie in (said, signed, lambda answer: answer.replace(payload, other)):
+            done = self.sign(self.proxy(lie), 1, "doc", "", *key)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("is not what 'tech' has signed; nothing was signed", done.stderr)
+            self.assertNotIn("What 'tech'", done.stderr)
+        self.assertEqual(self.orders()[0]["state"], "waits-for-signature")
+        self.assertEqual(self.sign(self.proxy(lambda answer: answer), 1, "doc", "", *key).returncode, 0)
+
+    def proxy(self, change):
+        """A socket in front of clinicd's that changes its answers."""
+        path = self.top / f"proxy{len(list(self.top.glob('proxy*')))}"
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(path))
+        server.listen()
+        server.settimeout(120)
+
+        def run():
+            with server, server.accept()[0] as here, socket.socket(socket.AF_UNIX) as there:
+                there.connect(str(self.door))
+                while question := read(here):
+                    there.sendall(struct.pack(">I", len(question)) + question)
+                    answer = change(read(there))
+                    here.sendall(struct.pack(">I", len(answer)) + answer)
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.addCleanup(thread.join)
+        return path
+
     def test_retire(self):
         state = lambda: json.loads(self.ctl(0, "status", self.dir, "kitchen", "--json").stdout)["state"]
         counter = self.order(self.ann, "retire", "doc")["counter"]
         self.assertIn("no order of two people", self.ctl(1, "retire", self.tom, "kitchen", "--end", *WHY).stderr)
         self.assertEqual(state(), "active")
-        self.ctl(0, "command", "sign", self.tom, "kitchen", counter, "--as", "tech")
+        self.ctl(0, "command", "sign", self.tom, "kitchen", counter, "--as", "tech", "--yes")
         self.assertEqual(state(), "suspended")
         self.assertIn("is to be retired already", self.order(self.ann, "retire", "doc", want=1))
         self.assertRegex(self.ctl(0, "held", self.dir, "--journal").stdout, "doc: .*with tech: test")
         self.order(self.tom, "retire", "tech", "--cancel")
         self.assertEqual(state(), "active")
         counter = self.order(self.tom, "retire", "tech", "--discard")["counter"]
-        self.ctl(0, "command", "sign", self.ann, "kitchen", counter, "--as", "doc")
+        self.ctl(0, "command", "sign", self.ann, "kitchen", counter, "--as", "doc", "--yes")
         self.ctl(77, "retire", self.person("aud", "auditor"), "kitchen", "--end", *WHY)
         done = json.loads(self.ctl(0, "retire", self.tom, "kitchen", "--end", *WHY, "--json").stdout)
         self.assertEqual((done["state"], state()), ("retired", "retired"))
@@ -154,7 +214,7 @@ class Orders(Clinic):
         self.order(self.tom, "lock", "tech", "--level", "3")
         self.order(self.tom, "reboot", "tech")
         self.order(self.tom, "lock", "tech", "--level", "3")
-        self.ctl(0, "command", "sign", self.ann, "kitchen", 3, "--as", "doc")
+        self.ctl(0, "command", "sign", self.ann, "kitchen", 3, "--as", "doc", "--yes")
         self.order(self.ann, "lock", "doc")
         done = json.loads(self.ctl(0, "signer", "remove", self.dir, "tech", "--json").stdout)
         self.assertEqual(done["orders_withdrawn"], 3)

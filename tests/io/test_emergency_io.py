@@ -97,7 +97,7 @@ class World(command_io.World):
     def seal(self):
         """Level 3, by two people of different roles."""
         counter = self.order("lock", "tech", "--level", "3")["counter"]
-        self.ctl("command", "sign", self.dir, "home", counter, "--as", "doc")
+        self.ctl("command", "sign", self.dir, "home", counter, "--as", "doc", "--yes")
         self.wait("level 3 on the hub", lambda: "lockdown level=3" in self.log("hubd"))
 
 

@@ -94,7 +94,7 @@ class Life(test_clinicctl.Clinic):
             self.ctl(0, "signer", "add", self.dir, name, "--role", role)
         self.ctl(0, "signer", "give", self.dir, "kitchen")
         self.whole(2, "retire", self.dir, "kitchen", "--as", "doc", "--reason", "burnt", again=None)
-        self.whole(2, "command", "sign", self.dir, "kitchen", "1", "--as", "tech", again=None)
+        self.whole(2, "command", "sign", self.dir, "kitchen", "1", "--as", "tech", "--yes", again=None)
 
     def test_assigned(self):
         self.whole(3, "assign", self.dir, "kitchen", "--unassign", again=1)

@@ -155,7 +155,7 @@ class Retire(unittest.TestCase):
         first = h.order("--as", "doc", verb="transfer")
         self.assertEqual((first["state"], first["discard"], h.status()["state"]), ("waits-for-signature", False, "active"))
         self.assertIn("another role", h.ctl("command", "sign", h.dir, "home", first["counter"], "--as", "doc", code=77))
-        h.ctl("command", "sign", h.dir, "home", first["counter"], "--as", "tech")
+        h.ctl("command", "sign", h.dir, "home", first["counter"], "--as", "tech", "--yes")
         h.wait_order(first["counter"], "pending")
         self.assertEqual((h.status()["state"], h.status()["status"]["level"]), ("suspended", NORMAL))
         self.assertEqual(h.held()[4], DRAIN)
@@ -254,13 +254,13 @@ class Retire(unittest.TestCase):
         if b"clinic.order.signed" not in (enrol_hub.BUILD / "clinicctl").read_bytes():
             self.skipTest("SKIP: built without FAILPOINTS=1")
         counter = h.order("--as", "doc")["counter"]
-        words = [enrol_hub.BUILD / "clinicctl", "command", "sign", h.dir, "home", str(counter), "--as", "tech"]
+        words = [enrol_hub.BUILD / "clinicctl", "command", "sign", h.dir, "home", str(counter), "--as", "tech", "--yes"]
         done = subprocess.run(words, check=False, stdin=subprocess.DEVNULL, capture_output=True, env={
             "PATH": "/usr/bin", "ASAN_OPTIONS": "detect_leaks=0", "HUB_FAILPOINT": "clinic.order.signed",
             "HUB_FAILPOINT_ONCE": str(h.top / "once")})
         self.assertEqual(done.returncode, -signal.SIGKILL)
         self.assertEqual((h.orders()[counter]["state"], h.status()["state"]), ("waits-for-signature", "active"))
-        h.ctl("command", "sign", h.dir, "home", counter, "--as", "tech")
+        h.ctl("command", "sign", h.dir, "home", counter, "--as", "tech", "--yes")
         self.assertEqual(h.status()["state"], "suspended")
 
     def test_cancelled(self):
@@ -280,7 +280,7 @@ class Retire(unittest.TestCase):
         # one that waits for its second signature is void, too
         waits = h.order("--as", "doc")["counter"]
         h.order("--cancel", "--as", "doc")
-        self.assertIn("was cancelled", h.ctl("command", "sign", h.dir, "home", waits, "--as", "tech", code=1))
+        self.assertIn("was cancelled", h.ctl("command", "sign", h.dir, "home", waits, "--as", "tech", "--yes", code=1))
         self.assertGreater(waits, first)
 
     def test_cancelled_too_late(self):
