@@ -31,7 +31,6 @@ struct session_grant {
 	uint8_t signatures;  /* of different roles: 1 or 2 */
 	bool own;	     /* the technician himself signed, and nobody else */
 	bool voice;	     /* a code that was read out */
-	uint8_t level;	     /* that a release leads to; the hub's own: to nothing */
 };
 
 /* Fields are private. */

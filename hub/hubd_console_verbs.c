@@ -189,7 +189,6 @@ static struct session_grant grant_of(const struct token_grant *g)
 		.signatures = g->count ? (uint8_t)token_signatures(g) : 1,
 		.own = token_is_own(g),
 		.voice = g->count == 0,
-		.level = g->token.level,
 	};
 }
 

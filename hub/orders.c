@@ -226,6 +226,16 @@ static void do_triggers(struct orders *o, enum triggers_do what)
 	}
 }
 
+/* As soon as what is being written before it is durable. */
+static bool void_reset(struct orders *o)
+{
+	bool now = o->voiding && lockdown_void_reset(&o->lockdown, rt_mono());
+
+	if (now || !lockdown_is_resetting(&o->lockdown))
+		o->voiding = false;
+	return now;
+}
+
 void orders_drain(struct orders *o)
 {
 	struct lockdown_action a;
@@ -236,7 +246,7 @@ void orders_drain(struct orders *o)
 			do_one(o, &a);
 		else if (triggers_next(&o->triggers, &o->lockdown, rt_mono(), &what))
 			do_triggers(o, what);
-		else
+		else if (!void_reset(o))
 			break;
 	}
 	orders_look_at_sealing(o);
@@ -284,7 +294,9 @@ uint32_t orders_unsealed(const struct orders *o)
 
 enum command_retire orders_retire(const struct orders *o)
 {
-	return lockdown_how(&o->lockdown);
+	enum command_retire how = lockdown_how(&o->lockdown);
+
+	return how == COMMAND_RETIRE_RESET && o->voiding ? COMMAND_RETIRE_NONE : how;
 }
 
 void orders_tell_health(const struct orders *o, struct health *h)

@@ -45,6 +45,7 @@ struct orders {
 	struct msg_command_result
 		told; /* the last result, of one that was refused, too */
 	bool unsaved; /* the last attempt failed */
+	bool voiding; /* a reset was refused, which is not written yet */
 	struct sealing sealing;
 	struct challenger challenger;
 	bool granted; /* a token was taken; it ends with the lock epoch */
@@ -117,7 +118,8 @@ enum token_result orders_release(struct orders *o);
 uint32_t orders_order(const struct orders *o, enum verb v);
 /*
  * orders_retire_here - level 4 at once, as the token orders (T18, INV-5). orders_reset_here - a factory reset is ordered, durable: hub-store
- * hears of it as orders_retire says, and answers. orders_void_reset - that was a refusal.
+ * hears of it as orders_retire says, and answers. orders_void_reset - that was a refusal: orders_retire says it no more, and it is
+ * undone on the disk as soon as that can be written; until then orders_is_resetting.
  *
  * TOKEN_GOOD, or TOKEN_NO_CHALLENGE, _SECOND_MISSING, _RETIRING, _BUSY; of a reset at level 2 and above also _NOT_CLEAN: what locked
  * the hub would lock it again, when nobody is known who may release it.

@@ -230,8 +230,8 @@ enum token_result orders_reset_here(struct orders *o)
 
 void orders_void_reset(struct orders *o)
 {
-	if (lockdown_void_reset(&o->lockdown, rt_mono()))
-		orders_drain(o);
+	o->voiding = lockdown_is_resetting(&o->lockdown);
+	orders_drain(o);
 }
 
 bool orders_is_resetting(const struct orders *o)

@@ -329,6 +329,35 @@ static void test_reset_here(void)
 	temp_dir_remove(dir);
 }
 
+/* A refused one is void also where the disk takes nothing at that moment: nobody hears of it again, and it is undone later. */
+static void test_reset_refused_on_a_bad_disk(void)
+{
+	char away[sizeof(dir) + 8];
+
+	begin(4);
+	start();
+	snprintf(away, sizeof(away), "%s-away", dir);
+	paste(for_reset, false, PEOPLE);
+	CHECK_INT(orders_reset_here(&orders), TOKEN_GOOD);
+	CHECK_INT(orders_retire(&orders), COMMAND_RETIRE_RESET);
+	CHECK_INT(rename(dir, away), 0);
+	orders_on_signal(&orders, TRIGGER_CODE, 1, ROLE_MEASURE, 1);
+	orders_void_reset(&orders);
+	CHECK_INT(orders_retire(&orders), COMMAND_RETIRE_NONE);
+	orders_again(&orders);
+	CHECK_INT(orders_retire(&orders), COMMAND_RETIRE_NONE);
+	CHECK(orders_is_resetting(&orders));
+	CHECK_INT(rename(away, dir), 0);
+	orders_again(&orders);
+	CHECK(!orders_is_resetting(&orders));
+	CHECK_INT(orders_retire(&orders), COMMAND_RETIRE_NONE);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_QUARANTINED);
+	start();
+	CHECK(!orders_is_resetting(&orders));
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_QUARANTINED);
+	temp_dir_remove(dir);
+}
+
 /* What is left of it when the reset has erased the rest: the level begins anew, behind two people, and not without them. */
 static void test_after_the_reset(void)
 {
@@ -355,4 +384,4 @@ static void test_after_the_reset(void)
 
 TEST_MAIN("orders", test_start, test_number_of_a_lock, test_sealed_and_kept,
 	  test_sealed_alone, test_both_copies, test_cut_off_erasure, test_retired_here,
-	  test_reset_here, test_after_the_reset)
+	  test_reset_here, test_reset_refused_on_a_bad_disk, test_after_the_reset)
