@@ -1,7 +1,7 @@
 /*
  * ctl_evidence.c - clinicctl evidence: what a hub looked like each time it locked itself, listed and written as files.
  *
- *   FOLDER/NUMBER/TEXT        each text of hub-measure's
+ *   FOLDER/NUMBER/TEXT        each text of hub-measure's; TEXT.text if it is called as a file of the audit log is
  *   FOLDER/NUMBER/audit-N     files of the audit log, for 'clinicctl audit verify --log'
  */
 #include <errno.h>
@@ -124,6 +124,17 @@ static int write_file(const char *dir, const char *name, const uint8_t *bytes, s
 	return r;
 }
 
+/* Whoever has hub-measure names its texts, without a '.': none may stand in the way of a file of the log. */
+static void name_text(const struct snapshot_text *t, char ret[static NAME_MAX_HERE])
+{
+	static const char log[] = "audit-";
+	bool other = t->name_len < sizeof(log) - 1 ||
+		     memcmp(t->name, log, sizeof(log) - 1) != 0;
+
+	(void)snprintf(ret, NAME_MAX_HERE, "%.*s%s", (int)t->name_len, t->name,
+		       other ? "" : ".text");
+}
+
 static int write_one(const char *folder, const struct snapshot_kept *k)
 {
 	char dir[FILES_PATH_MAX], name[NAME_MAX_HERE];
@@ -136,7 +147,7 @@ static int write_one(const char *folder, const struct snapshot_kept *k)
 	for (size_t i = 0; k->good && i < k->texts.count && r == 0; i++) {
 		const struct snapshot_text *t = &k->texts.texts[i];
 
-		(void)snprintf(name, sizeof(name), "%.*s", (int)t->name_len, t->name);
+		name_text(t, name);
 		r = write_file(dir, name, t->bytes, t->len);
 	}
 	for (size_t i = SNAPSHOT_ITEM_TEXTS + 1; i < SNAPSHOT_ITEMS_MAX && r == 0; i++) {

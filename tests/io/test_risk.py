@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -167,6 +168,40 @@ class Risk(test_clinicctl.Clinic):
         self.assertIn("its signature is not good", evidence(3))
         item(58, signed, 7000)  # of another lock than it says
         self.assertEqual([s["signed"] for s in json.loads(evidence(3, "--json"))["snapshots"]], [True, False, False])
+
+    @unittest.skipUnless(shutil.which("openssl"), "SKIP: no openssl")
+    def test_text_called_as_a_log(self):
+        """Whoever has hub-measure chooses the names of its texts: with none of them is a file of the audit log hidden."""
+        def openssl(*words, data=None):
+            return subprocess.run(["openssl", *words], input=data, capture_output=True, check=True).stdout
+
+        def octets(data):
+            return bytes([0x58, len(data)]) + data if len(data) < 256 else b"\x59" + struct.pack(">H", len(data)) + data
+
+        key = self.top / "key"
+        key.write_bytes(openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout"))
+        public = openssl("ec", "-in", key, "-pubout", "-outform", "DER")[-65:]
+        texts = {"audit-1": b"not the log", "audit-": b"x", "audi": b"y", "kernel": b"z"}
+        payload = (bytes([0x86, 1, 0x18, 42, 0x1a]) + struct.pack(">I", int(time.time())) + octets(bytes(16)).replace(b"\x58\x10", b"\x50", 1)
+                   + octets(public) + bytes([0x80 | len(texts)]))
+        for name, text in texts.items():
+            payload += b"\x83" + bytes([0x60 | len(name)]) + name.encode() + bytes([0x40 | len(text)]) + text + b"\x00"
+        der = openssl("dgst", "-sha256", "-sign", key,
+                      data=b"\x84\x6aSignature1\x43\xa1\x01\x26\x4fhub/v1/snapshot" + octets(payload))
+        halves, at = b"", 2
+        for _ in range(2):
+            halves += der[at + 2:at + 2 + der[at + 1]][-32:].rjust(32, b"\0")
+            at += 2 + der[at + 1]
+        file, out = self.top / "item", self.top / "out"
+        for n, data in enumerate((b"\x84\x43\xa1\x01\x26\xa0" + octets(payload) + octets(halves), b"HAUD" + bytes(100))):
+            file.write_bytes(struct.pack(">QBQ", 42, n, 5000 + 100 * n) + data)
+            self.run_it(0, "tests/io/play_days", self.dir, self.out, "snapshot", file)
+        done = subprocess.run([BUILD / "clinicctl", "evidence", self.dir, "kitchen", "--out", out, "--json"], capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(done.returncode, 3, done.stderr)  # by a key that nobody knows
+        self.assertTrue(json.loads(done.stdout)["snapshots"][0]["signed"])
+        self.assertEqual({p.name: p.read_bytes() for p in (out / "42").iterdir()},
+                         {"audit-1": b"HAUD" + bytes(100), "audit-1.text": b"not the log", "audit-.text": b"x", "audi": b"y", "kernel": b"z"})
 
     def test_code_that_nobody_built(self):
         path = self.world.make("evil.so")
