@@ -384,7 +384,9 @@ static int drop_root(const struct args *a)
 			"The root before is removed; remove root-old.crt on each machine "
 			"where clinicd listens, too, and\nstart it anew at once: a hub "
 			"that does not reach it by the new root within 15 minutes "
-			"takes\nboth for another hour, and tries again.\n");
+			"takes\nboth for another hour, and tries again. 'clinicctl keys "
+			"show %s' names those that have not heard of it.\n",
+			a->dir);
 	return r;
 }
 
@@ -536,7 +538,8 @@ static void print_text(const struct args *a, const struct wanted *w,
 	}
 	if (file_exists(a->dir, FILES_ENROL_CRT))
 		printf("enrol    %s\n", step_words(keyring_step(a->dir, KEYRING_ENROL)));
-	printf("root     %s\n", step_words(root_files_step(a->dir)));
+	printf("root     %s%s\n", step_words(root_files_step(a->dir)),
+	       w->root.only ? "; the one before is dropped" : "");
 	printf("seal     readings are sealed to key %u", w->seal.now.id);
 	if (w->seal.has_next)
 		printf("; key %u is announced, not in use", w->seal.next.id);
@@ -564,6 +567,7 @@ static void print_json(const struct args *a, const struct wanted *w,
 	json_text(in, "state", step_text(keyring_step(a->dir, KEYRING_ENROL)));
 	in = json_object_in(o, "root");
 	json_text(in, "state", step_text(root_files_step(a->dir)));
+	json_bool(in, "dropped", w->root.only);
 	in = json_object_in(o, "seal");
 	json_uint(in, "key", w->seal.now.id);
 	if (w->seal.has_next)

@@ -203,6 +203,10 @@ class Root(Clinic):
         self.assertIn("kitchen", self.ctl(1, "keys", "drop", self.dir, "root").stderr)
         self.assertIn("certificate of: kitchen", self.ctl(0, "keys", "drop", self.dir, "root", "--anyway").stderr)
         self.assertEqual(self.show()["root"]["state"], "one")
+        self.assertEqual((self.show()["behind"], self.show()["behind_names"]), (1, ["kitchen"]))
+        self.assertTrue(self.show()["root"]["dropped"])
+        self.assertRegex(self.ctl(0, "keys", "show", self.dir).stdout, r"(?s)root     no change; the one before is dropped\n.*"
+                         r"0 of 1 hubs have said that they know all this\.\nNot yet: kitchen\n")
         self.assertEqual(list(self.dir.glob("root-old*")), [])
         self.certified()
         self.ctl(0, "keys", "next", self.dir, "server")  # below the root in use
