@@ -88,12 +88,12 @@ struct people {
 	unsigned count;
 };
 
-/* Who asks from elsewhere has a certificate that the root itself has signed, and nothing renews it. */
+/* Who asks from elsewhere has a certificate that the root itself has signed, and nothing renews it by itself. */
 static int name_person(void *arg, const struct person *p)
 {
 	struct people *l = arg;
 
-	if (!p->has_key || p->revoked_ms != 0 || p->added_ms >= l->since_ms)
+	if (!p->has_key || p->revoked_ms != 0 || store_person_since(p) >= l->since_ms)
 		return 0;
 	if (l->count == 0)
 		fputs("clinicctl: the root before has signed the certificate of the "
@@ -128,8 +128,8 @@ static int refuse_drop(unsigned hubs)
 			"have renewed it. Wait for that, or say --anyway");
 	return ctl_complain(CTL_FAILED,
 			    "nothing was changed: clinicd would not know them any more. "
-			    "Make each of them another folder ('person revoke', 'person "
-			    "add' with another name), or say --anyway");
+			    "Make each of them another folder ('person renew'), or say "
+			    "--anyway");
 }
 
 int ctl_root_unrenewed(const char *dir, bool anyway)

@@ -12,6 +12,7 @@
 
 #include "clinic/ctl.h"
 #include "clinic/ctl_decide.h"
+#include "clinic/ctl_person_end.h"
 #include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/json_words.h"
@@ -103,6 +104,14 @@ static bool is_name(const char *name)
 	return ctl_is_line(name, NAME_MAX_BYTES) && name[0] != ' ';
 }
 
+static int check_port(const struct args *a)
+{
+	return a->port ? CTL_OK
+		       : ctl_misused(&ctl_person,
+				     "--port says where clinicd listens (its "
+				     "--door-port)");
+}
+
 static int check_add(const struct args *a)
 {
 	if (!is_name(a->name))
@@ -115,10 +124,7 @@ static int check_add(const struct args *a)
 		return ctl_misused(&ctl_person,
 				   "either --login, a user of the machine of clinicd, or "
 				   "--out, a folder for one who asks from elsewhere");
-	if (a->out && a->port == 0)
-		return ctl_misused(&ctl_person,
-				   "--port says where clinicd listens (its --door-port)");
-	return CTL_OK;
+	return a->out ? check_port(a) : CTL_OK;
 }
 
 static int put_text(const char *dir, const char *name, const char *text)
@@ -289,6 +295,78 @@ static int add(const struct args *a, struct store *s)
 	return report_add(a, add_row(s, &p, NULL, NULL));
 }
 
+/* --- renew -------------------------------------------------------------------------------- */
+
+static int check_renew(const struct args *a)
+{
+	if (!a->out)
+		return ctl_misused(&ctl_person,
+				   "--out names the new folder with the new certificate");
+	if (a->role != DOOR_ROLE_NONE || a->login || a->by.who)
+		return ctl_misused(&ctl_person, "person renew: who it is, and what they "
+						"may, stays: without --role, --login "
+						"and --by");
+	return check_port(a);
+}
+
+/* The row and the folder, or neither. */
+static int renew_row(const struct args *a, struct store *s, const char *folder,
+		     const uint8_t spki[static PIN_LEN])
+{
+	int r = store_begin(s);
+
+	if (r == 0)
+		r = store_person_renew(s, a->name, spki, ctl_now_ms());
+	if (r == 0)
+		r = files_publish(folder, a->out) < 0 ? -EPERM : 0;
+	if (r == 0)
+		r = store_commit(s);
+	store_rollback(s);
+	if (r == -EPERM)
+		return ctl_complain(CTL_CANT_CREATE,
+				    "%s could not be made; nothing was changed", a->out);
+	return r < 0 ? ctl_store_failed(a->dir, NULL, r) : CTL_OK;
+}
+
+static int renew(const struct args *a, struct store *s)
+{
+	char folder[FILES_PATH_MAX], why[FOLDER_WHY_MAX];
+	struct args told = *a;
+	uint8_t spki[PIN_LEN];
+	struct person p;
+	int r = store_person_by_name(s, a->name, &p);
+
+	if (r < 0 && r != -ENOENT)
+		return ctl_store_failed(a->dir, NULL, r);
+	if (r < 0 || !p.has_key)
+		return ctl_complain(CTL_NO_INPUT,
+				    "nobody of the name '%s' asks this clinic with a "
+				    "certificate; 'clinicctl person list %s' shows them",
+				    a->name, a->dir);
+	r = files_make_folder(a->out, folder);
+	if (r < 0)
+		return ctl_complain(CTL_CANT_CREATE, "%s cannot be made: %s", a->out,
+				    err_text(r));
+	r = fill(a, folder, spki, why);
+	r = r < 0 ? ctl_complain(ctl_exit_code(r), "%s", why)
+		  : renew_row(a, s, folder, spki);
+	if (r != CTL_OK) {
+		files_discard(folder);
+		return r;
+	}
+	told.role = p.role;
+	if (a->json) {
+		print_allowed(&told, true);
+		return CTL_OK;
+	}
+	printf("'%s' has a new key and a certificate for %d days; what they had until "
+	       "now is good no\nmore. Give %s to them by hand, in the place of the "
+	       "folder before: the keys by\nwhich they sign orders and read stay as "
+	       "they are, move them over. Nothing of it is needed\nhere.\n",
+	       a->name, PKI_PERSON_DAYS, a->out);
+	return CTL_OK;
+}
+
 /* --- revoke ------------------------------------------------------------------------------- */
 
 static int revoke(const struct args *a, struct store *s)
@@ -318,6 +396,7 @@ static int revoke(const struct args *a, struct store *s)
 static int print_person(void *arg, const struct person *p)
 {
 	const struct args *a = arg;
+	int64_t ends_ms = ctl_person_ends(p);
 	char when[WORDS_TIME_MAX];
 	cJSON *o;
 
@@ -335,6 +414,8 @@ static int print_person(void *arg, const struct person *p)
 			json_null(o, "key");
 		json_time(o, "added", p->added_ms);
 		json_text(o, "by", p->by);
+		json_time(o, "renewed", p->renewed_ms);
+		json_time(o, "ends", ends_ms);
 		json_time(o, "revoked", p->revoked_ms);
 		json_print(o);
 		return 0;
@@ -343,6 +424,8 @@ static int print_person(void *arg, const struct person *p)
 	       p->has_key ? "by certificate" : "on this machine", p->by);
 	if (p->revoked_ms)
 		printf(", revoked %s", words_time(p->revoked_ms, 0, false, when));
+	else if (ends_ms)
+		printf(", good until %s", words_time(ends_ms, 0, false, when));
 	putchar('\n');
 	return 0;
 }
@@ -420,6 +503,11 @@ static int run_add(int argc, char **argv)
 	return run_part(argc, argv, 2, check_add, add);
 }
 
+static int run_renew(int argc, char **argv)
+{
+	return run_part(argc, argv, 2, check_renew, renew);
+}
+
 static int run_revoke(int argc, char **argv)
 {
 	return run_part(argc, argv, 2, NULL, revoke);
@@ -436,11 +524,9 @@ static int run_record(int argc, char **argv)
 }
 
 static const struct ctl_part parts[] = {
-	{ "add", run_add, false },
-	{ "list", run_list, false },
-	{ "revoke", run_revoke, false },
-	{ "record", run_record, false },
-	{ 0 },
+	{ "add", run_add, false },	 { "renew", run_renew, false },
+	{ "list", run_list, false },	 { "revoke", run_revoke, false },
+	{ "record", run_record, false }, { 0 },
 };
 
 const struct ctl_verb ctl_person = {
@@ -455,6 +541,12 @@ const struct ctl_verb ctl_person = {
 		"from elsewhere with a\n"
 		"certificate of their own, which is put into a new folder with all that "
 		"is needed.\n\n"
+		"Usage: clinicctl person renew DIR NAME --out FOLDER --port N\n"
+		"           [--address ADDRESS] [--json]\n"
+		"Makes another folder with a new key and certificate for a person who "
+		"has one; the key before\n"
+		"is good no more. A certificate is good for two years; 'clinicctl "
+		"status' says so 30 days\nbefore one ends.\n\n"
 		"Usage: clinicctl person revoke DIR NAME [--json]\n"
 		"Ends that, with the next question. A name is not given again.\n\n"
 		"Usage: clinicctl person list DIR [--json]\n"

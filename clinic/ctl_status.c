@@ -15,6 +15,7 @@
 #include "clinic/config_state.h"
 #include "clinic/ctl.h"
 #include "clinic/ctl_assign.h"
+#include "clinic/ctl_person_end.h"
 #include "clinic/ctl_ticket.h"
 #include "clinic/json_words.h"
 #include "clinic/remote.h"
@@ -427,6 +428,8 @@ static int status(struct args *a)
 	/* whoever came with a copied ticket is none of the hubs above */
 	if (r == 0 && !a->hub)
 		r = ctl_ticket_alarms(a->clinic, a->now_ms, a->json);
+	if (r == 0 && !a->hub && remote_is_folder(a->clinic))
+		r = ctl_person_warn(a->dir, a->now_ms, a->json);
 	r = r < 0 ? remote_failed(a->clinic, a->hub, r) : CTL_OK;
 	free(l.facts);
 	remote_close(a->clinic);

@@ -331,6 +331,10 @@ static const char step_18[] = "CREATE TABLE hub_escrow ("
 static const char step_19[] =
 	"ALTER TABLE signer ADD COLUMN kind BIGINT NOT NULL DEFAULT 0;";
 
+/* When a person's certificate was made anew. An older clinicd takes it by its key as every other one. */
+static const char step_20[] =
+	"ALTER TABLE person ADD COLUMN renewed_ms BIGINT NOT NULL DEFAULT 0;";
+
 /*
  * steps[n] makes version n + 1 out of version n. A program may use tables of a later version than its own if 'oldest' of
  * that version says so: servers are updated one after the other, and the first one changes the tables. So a step adds
@@ -345,7 +349,7 @@ static const struct step {
 	{ step_6, 6 }, /* an older one would file what is held */
 	{ step_7, 6 },	{ step_8, 6 },	{ step_9, 6 },	{ step_10, 6 }, { step_11, 6 },
 	{ step_12, 6 }, { step_13, 6 }, { step_14, 6 }, { step_15, 6 }, { step_16, 6 },
-	{ step_17, 6 }, { step_18, 6 }, { step_19, 6 },
+	{ step_17, 6 }, { step_18, 6 }, { step_19, 6 }, { step_20, 6 },
 };
 
 static int read_number(struct sql *db, const char *name, int64_t *ret)

@@ -5,7 +5,7 @@
  */
 #include "clinic/sql.h"
 
-enum { SCHEMA_VERSION = 19 };
+enum { SCHEMA_VERSION = 20 };
 
 /*
  * schema_migrate - bring the tables from the version found to SCHEMA_VERSION, in one transaction.

@@ -60,8 +60,25 @@ int store_person_revoke(struct store *s, const char *name, int64_t now_ms)
 	return sql_end(&q);
 }
 
+int store_person_renew(struct store *s, const char *name,
+		       const uint8_t spki[static PIN_LEN], int64_t now_ms)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q,
+		  "UPDATE person SET spki = ?2, renewed_ms = ?3"
+		  " WHERE name = ?1 AND revoked_ms = 0 AND spki <> ?4 RETURNING name");
+	sql_bind_text(&q, 1, name);
+	sql_bind_bytes(&q, 2, spki, PIN_LEN);
+	sql_bind_int(&q, 3, now_ms);
+	sql_bind_bytes(&q, 4, no_key, PIN_LEN);
+	sql_one(&q);
+	return sql_end(&q);
+}
+
 #define PERSON_SELECT                                                                    \
-	"SELECT name, role, uid, spki, added_ms, revoked_ms, who FROM person"
+	"SELECT name, role, uid, spki, added_ms, revoked_ms, who, renewed_ms FROM "      \
+	"person"
 
 static void get_person(struct sql_query *q, struct person *ret)
 {
@@ -74,6 +91,7 @@ static void get_person(struct sql_query *q, struct person *ret)
 	ret->added_ms = sql_get_int(q, 4);
 	ret->revoked_ms = sql_get_int(q, 5);
 	sql_get_text(q, 6, ret->by, sizeof(ret->by));
+	ret->renewed_ms = sql_get_int(q, 7);
 }
 
 static int one_person(struct sql_query *q, struct person *ret)
@@ -87,6 +105,15 @@ static int one_person(struct sql_query *q, struct person *ret)
 	if (r == 0)
 		*ret = p;
 	return r;
+}
+
+int store_person_by_name(struct store *s, const char *name, struct person *ret)
+{
+	struct sql_query q;
+
+	sql_start(s->db, &q, PERSON_SELECT " WHERE name = ?1 AND revoked_ms = 0");
+	sql_bind_text(&q, 1, name);
+	return one_person(&q, ret);
 }
 
 int store_person_by_uid(struct store *s, int64_t uid, struct person *ret)

@@ -21,14 +21,26 @@ struct person {
 	bool has_key;
 	uint8_t spki[PIN_LEN];	      /* of the certificate, if has_key */
 	int64_t added_ms, revoked_ms; /* UTC; 0: in force */
+	int64_t renewed_ms; /* when it got the key of now; 0: when it was added */
 	char by[JOURNAL_WHO_MAX + 1]; /* who added it */
 };
+
+/* store_person_since - when the certificate that it has was made. Pure. */
+static inline int64_t store_person_since(const struct person *p)
+{
+	return p->renewed_ms ? p->renewed_ms : p->added_ms;
+}
 
 /* store_person_add - Returns also -EEXIST: the name was given before, or the uid or key is that of a person in force. */
 int store_person_add(struct store *s, const struct person *p);
 /* store_person_revoke - Returns also -ENOENT: nobody of this name is in force. */
 int store_person_revoke(struct store *s, const char *name, int64_t now_ms);
+/* store_person_renew - another key; the one before is nobody's from then on. Returns also -ENOENT: nobody of this name is in force
+ * by a key. */
+int store_person_renew(struct store *s, const char *name,
+		       const uint8_t spki[static PIN_LEN], int64_t now_ms);
 /* Of a person in force; -ENOENT. */
+int store_person_by_name(struct store *s, const char *name, struct person *ret);
 int store_person_by_uid(struct store *s, int64_t uid, struct person *ret);
 int store_person_by_spki(struct store *s, const uint8_t spki[static PIN_LEN],
 			 struct person *ret);

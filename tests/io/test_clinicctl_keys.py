@@ -261,6 +261,16 @@ class People(Base):
         self.assertIn("certificate of the person: ann\n", said)
         self.assertEqual(list(self.dir.glob("root-old*")), [])
 
+    def test_renewed_below_the_next_root(self):
+        """Nobody is in the way of a drop who has another certificate since."""
+        self.ctl(0, "person", "add", self.dir, "ann", "--role", "clinician", "--out", self.top / "ann", "--port", 1)
+        self.ctl(0, "keys", "next", self.dir, "root")
+        self.ctl(0, "keys", "use", self.dir, "root")
+        self.assertIn("person: ann\n", self.ctl(1, "keys", "drop", self.dir, "root").stderr)
+        self.ctl(0, "person", "renew", self.dir, "ann", "--out", self.top / "again", "--port", 1)
+        self.assertEqual((self.top / "again/root.crt").read_bytes(), (self.dir / "root.crt").read_bytes())
+        self.ctl(0, "keys", "drop", self.dir, "root")
+
 
 class Enrol(Clinic):
     def test_old_certificates_are_good_for_a_while(self):

@@ -241,6 +241,56 @@ class Roles(Clinic):
         self.assertFalse((self.top / "again").exists())
         self.assertIn("revoked", self.ctl(0, "person", "list", self.dir).stdout)
 
+    def test_renewed(self):
+        """Another key under the same name: the one before is nobody's, the role stays."""
+        way, again = self.person("ann", "technician"), self.top / "again"
+        renew = lambda name, *more, want=0: self.ctl(want, "person", "renew", self.dir, name, "--port", self.port, *more)
+        self.ctl(0, "person", "add", self.dir, "tom", "--role", "auditor", "--login", "daemon")
+        self.person("sue", "auditor")
+        self.ctl(0, "person", "revoke", self.dir, "sue")
+        for name in ("nobody", "tom", "sue"):
+            self.assertIn("person list", renew(name, "--out", again, want=66).stderr)
+        renew("ann", "--out", way, want=73)
+        for words in ((), ("--out", again, "--role", "clinician"), ("--out", again, "--login", "daemon"), ("--out", again, "--by", "x")):
+            renew("ann", *words, want=64)
+        self.ctl(64, "person", "renew", self.dir, "ann", "--out", again)
+        self.assertFalse(again.exists())
+        self.ctl(0, "hub", "list", way)
+        done = json.loads(renew("ann", "--out", again, "--json").stdout)
+        self.assertEqual(done, {"person": "ann", "may_ask": True, "role": "technician", "folder": str(again)})
+        self.ctl(1, "hub", "list", way)
+        self.assertEqual(self.ctl(0, "hub", "list", again).stdout, self.ctl(0, "hub", "list", self.dir).stdout)
+        self.assertIn("may not do that", self.ctl(77, "assign", again, "kitchen").stderr)
+        ann = [p for p in map(json.loads, self.ctl(0, "person", "list", self.dir, "--json").stdout.splitlines()) if p["person"] == "ann"]
+        self.assertEqual(len(ann), 1)
+        self.assertIsNotNone(ann[0]["renewed"])
+        self.assertEqual({p.name for p in again.iterdir()}, {p.name for p in way.iterdir()})
+
+    def later(self, days):
+        """What status says of persons when so many days have passed."""
+        clock = self.top / "clock"
+        clock.write_bytes(struct.pack("=qq", 0, days * 86400))
+        env = {**os.environ, "LD_PRELOAD": str(test_clinicctl.BUILD / "tests/net/shift.so"), "HUB_TEST_CLOCK": str(clock),
+               "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"}
+        said = []
+        for more in ((), ("--json",)):
+            done = subprocess.run([test_clinicctl.BUILD / "clinicctl", "status", self.dir, *more], capture_output=True, text=True, timeout=120,
+                                  env=env, check=True)
+            said.append([line for line in done.stdout.splitlines() if "ann" in line])
+        self.assertEqual(len(said[0]), len(said[1]))
+        return "".join(said[0])
+
+    def test_warned_of_its_end(self):
+        """A certificate is good for 730 days."""
+        self.person("ann", "clinician")
+        self.ctl(0, "person", "add", self.dir, "anna", "--role", "auditor", "--login", "daemon")
+        self.assertIn("good until 20", self.ctl(0, "person", "list", self.dir).stdout)
+        self.assertEqual(self.later(699), "")
+        self.assertRegex(self.later(701), "'ann' can ask this clinic until 20.* only: .*person renew")
+        self.assertIn("'ann' cannot ask this clinic any more", self.later(731))
+        self.ctl(0, "person", "revoke", self.dir, "ann")
+        self.assertEqual(self.later(731), "")
+
     def test_a_certificate_alone_is_nobody(self):
         """A hub's certificate is of the same root."""
         way = self.person("ann", "clinician")
