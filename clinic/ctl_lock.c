@@ -80,8 +80,10 @@ const struct ctl_verb ctl_release = {
 		 "           [--json]\n"
 		 "Orders a hub that is locked at level 2 to end that, when it was locked "
 		 "and on for half an\n"
-		 "hour. The order answers what the hub said last, so it is good for "
-		 "about an hour.\n\n" ORDER_ARGS_HELP,
+		 "hour; or, at once, one at level 1 to forget what it has noticed at a "
+		 "USB port. The order\n"
+		 "answers what the hub said last, so it is good for about an "
+		 "hour.\n\n" ORDER_ARGS_HELP,
 	.remote = true,
 	.run = run_release,
 };

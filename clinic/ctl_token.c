@@ -229,13 +229,13 @@ static int fill_token(const struct token_args *a, struct token_made *m)
 	memcpy(t->hub, m->facts.hub.id, sizeof(t->hub));
 	t->lock_epoch = m->challenge.lock_epoch;
 	memcpy(t->nonce, m->challenge.nonce, sizeof(t->nonce));
-	/* level 1 ends by itself: there is nothing to say of it */
+	/* there is no level 1 to stay at: what calls for it ends by itself, or by a release that was asked for */
 	t->level = a->level >= 0 ? (uint8_t)a->level : level == 1 ? 0 : level;
 	t->verbs = a->verbs ? a->verbs : usual_verbs();
 	r = token_orders_put(&a->orders, &m->facts.config, a->hub, t);
 	if (r != CTL_OK)
 		return r;
-	if (t->level < level)
+	if (a->level >= 0)
 		t->verbs |= VERB_BIT(VERB_RELEASE);
 	t->seconds = a->seconds;
 	t->technician = who.signer.person;
@@ -479,7 +479,7 @@ static int code_of(const struct token_args *a, const struct challenge *c,
 		return ctl_misused(&ctl_token,
 				   "a code that is read out is for one of --level 0, "
 				   "--verb diagnose and --verb export-evidence");
-	if (c->level >= SEALED || (*ret == TOKEN_CODE_RELEASE && c->level != QUARANTINED))
+	if (c->level >= SEALED || (*ret == TOKEN_CODE_RELEASE && c->level == 0))
 		return ctl_complain(CTL_FAILED,
 				    "hub '%s' is at level %u: no code is good for that "
 				    "there, only a token; nothing was made",
@@ -646,7 +646,9 @@ const struct ctl_verb ctl_token = {
 		"  --technician NAME   who is at the hub, one of the same\n"
 		"  --level N           lower the level to 0, or from 3 also to 2; else "
 		"it "
-		"stays\n"
+		"stays. From 1\n"
+		"                      it ends what a USB port has noticed; the rest "
+		"ends by itself\n"
 		"  --verb VERB         grant this verb, and no others; default all that "
 		"only "
 		"read\n"
@@ -663,8 +665,8 @@ const struct ctl_verb ctl_token = {
 		"  --add FILE          add a signature to the token in FILE; -: standard "
 		"input\n"
 		"  --voice             20 digits to be read out, for --level 0 from "
-		"level "
-		"2, --verb\n"
+		"levels "
+		"1 and 2, --verb\n"
 		"                      diagnose or --verb export-evidence\n"
 		"  --key FILE          the signer's key: a file, or pkcs11:...; default "
 		"signer-NAME.key "

@@ -13,6 +13,7 @@
 
 enum {
 	HEARTBEAT_DEFAULT_MS = 300 * 1000,
+	LEVEL_GUARDED = 1,
 	WAITING_LONG_S = 600, /* shorter: that is how readings travel */
 };
 
@@ -100,8 +101,8 @@ static enum silence_code hub_code(const struct silence_view *v)
 
 /* --- for a person ------------------------------------------------------------------------------- */
 
-/* How it is meant for care: docs/LOCKDOWN.md. */
-static const char *level_words(uint8_t level)
+/* How it is meant for care: docs/LOCKDOWN.md. A hub that names what a release has to answer is not at level 1 by what ends by itself. */
+static const char *level_words(const struct status *st)
 {
 	static const char *const words[] = {
 		"normal",
@@ -111,7 +112,10 @@ static const char *level_words(uint8_t level)
 		"retired",
 	};
 
-	return level < sizeof(words) / sizeof(*words) ? words[level] : "?";
+	if (st->level == LEVEL_GUARDED && st->challenged)
+		return "guarded, until it is released: 'clinicctl release', or at "
+		       "the hub";
+	return st->level < sizeof(words) / sizeof(*words) ? words[st->level] : "?";
 }
 
 /* The clinic has none of hubd's code: hub/triggers.h. */
@@ -145,7 +149,7 @@ static void print_level(const struct silence_view *v, const struct status *st)
 	const char *hub = v->facts->hub.name;
 
 	if (st->level > 0)
-		printf("  %s: level %u: %s\n", hub, st->level, level_words(st->level));
+		printf("  %s: level %u: %s\n", hub, st->level, level_words(st));
 	for (size_t i = 0; i < st->trigger_count; i++) {
 		const struct health_trigger *t = &st->triggers[i];
 

@@ -6,7 +6,7 @@
  *   reboot    technician                               0, 1, 2
  *   lock 2    anybody on the list                      0..3; never lowers
  *   lock 3    two roles                                0..3
- *   release   anybody on the list, with the challenge  2
+ *   release   anybody on the list, with the challenge  2; 0 when something calls for 1 that only a release ends
  *   retire    two roles                                0..3
  *   cancel    anybody on the list                      0..3
  */
@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { LEVEL_RETIRED = 4 };
+enum { LEVEL_NORMAL = 0, LEVEL_RETIRED = 4 };
 
 size_t command_needs(const struct command *c)
 {
@@ -52,12 +52,14 @@ static enum command_result judge_people(const struct command *c,
 static enum command_result judge_release(const struct command *c,
 					 const struct command_place *at)
 {
-	if (at->level != COMMAND_LEVEL_QUARANTINED)
+	bool guarded = at->level == LEVEL_NORMAL && at->guarded;
+
+	if (at->level != COMMAND_LEVEL_QUARANTINED && !guarded)
 		return COMMAND_BAD_LEVEL;
 	if (!at->challenged || c->lock_epoch != at->lock_epoch ||
 	    memcmp(c->nonce, at->nonce, COMMAND_NONCE_LEN) != 0)
 		return COMMAND_BAD_CHALLENGE;
-	if (!at->dwelt)
+	if (!guarded && !at->dwelt)
 		return COMMAND_TOO_EARLY;
 	return at->unclean ? COMMAND_NOT_CLEAN : COMMAND_DONE;
 }

@@ -19,6 +19,7 @@ struct command_place {
 	uint8_t nonce[COMMAND_NONCE_LEN];
 	bool dwelt;   /* long enough at this level for a release */
 	bool unclean; /* a measurement has locked it, and two clean ones are missing */
+	bool guarded; /* at level 0: a release ends what calls for level 1 */
 };
 
 /*

@@ -340,22 +340,26 @@ static bool log_in(struct hubd *h, const struct msg_console_ask *a)
 }
 
 /* Nobody presses the button for what has nothing to do. */
-static bool lacks_argument(const struct hubd *h, const struct msg_console_ask *a)
+static enum console_why lacks(const struct hubd *h, const struct msg_console_ask *a,
+			      enum verb v)
 {
-	return (enum verb)a->verb == VERB_NET_SET && a->len == 0 &&
-	       session_lists(&h->console.session, VERB_NET_SET, orders_level(&h->orders),
-			     h->console.asked);
+	if (!session_lists(&h->console.session, v, orders_level(&h->orders),
+			   h->console.asked))
+		return CONSOLE_WHY_NONE; /* what is said to that comes first */
+	if (v == VERB_NET_SET && a->len == 0)
+		return CONSOLE_WHY_ARGUMENT;
+	return console_has_no_use(h, v) ? CONSOLE_WHY_LEVEL : CONSOLE_WHY_NONE;
 }
 
 static void judge(struct hubd *h, const struct msg_console_ask *a)
 {
 	enum verb v = a->verb <= VERB_LAST ? (enum verb)a->verb : VERB_NONE;
 	bool button = false;
-	enum console_why why = CONSOLE_WHY_BUSY;
+	enum console_why why = lacks(h, a, v);
 
-	if (lacks_argument(h, a))
-		why = CONSOLE_WHY_ARGUMENT;
-	else if (!h->console.later)
+	if (why == CONSOLE_WHY_NONE && h->console.later)
+		why = CONSOLE_WHY_BUSY;
+	else if (why == CONSOLE_WHY_NONE)
 		why = session_may(&h->console.session, v, orders_level(&h->orders),
 				  h->console.asked, &button);
 	if (why != CONSOLE_WHY_NONE)

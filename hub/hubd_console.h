@@ -121,6 +121,8 @@ bool console_expects_stick(const struct hubd *h);
 
 /* console_why_of - of a token: it was no good, or what it allows could not be done. */
 enum console_why console_why_of(enum token_result r);
+/* console_has_no_use - of a verb that may be done: there is nothing for it here. A release, when level 1 ends by itself. */
+bool console_has_no_use(const struct hubd *h, enum verb v);
 /* console_device_hash - the same device has the same eight digits as long as the session lasts, and other ones in the next. */
 uint32_t console_device_hash(struct hubd *h, uint16_t num);
 /* console_offered - verbs that are built: a set of VERB_BIT. */

@@ -119,12 +119,19 @@ static enum console_why do_challenge(struct hubd *h, struct console_page *p)
 	return CONSOLE_WHY_NONE;
 }
 
+bool console_has_no_use(const struct hubd *h, enum verb v)
+{
+	return v == VERB_RELEASE && orders_level(&h->orders) <= LOCKDOWN_GUARDED &&
+	       !orders_is_guarded(&h->orders);
+}
+
 static enum console_why do_help(struct hubd *h, struct console_page *p)
 {
 	uint8_t level = orders_level(&h->orders);
 
 	for (enum verb v = VERB_CHALLENGE; v <= VERB_LAST; v++) {
-		if (!session_lists(&h->console.session, v, level, rt_mono()))
+		if (!session_lists(&h->console.session, v, level, rt_mono()) ||
+		    console_has_no_use(h, v))
 			continue;
 		page_row(p);
 		page_add(p, CONSOLE_LABEL_VERB, CONSOLE_VERB, v);
@@ -257,6 +264,14 @@ static enum console_why do_version(struct hubd *h, struct console_page *p)
 	return CONSOLE_WHY_NONE;
 }
 
+static enum console_word end_word(enum trigger id)
+{
+	const struct trigger_row *r = trigger_row(id);
+
+	return r && r->end == TRIGGER_END_RELEASE ? CONSOLE_WORD_RELEASE
+						  : CONSOLE_WORD_ITSELF;
+}
+
 /* What the hub has noticed against itself; those of the given set only. */
 static void add_triggers(struct hubd *h, struct console_page *p, uint32_t set)
 {
@@ -271,6 +286,7 @@ static void add_triggers(struct hubd *h, struct console_page *p, uint32_t set)
 			  (enum console_word)(CONSOLE_WORD_TRIGGER + t[i].id));
 		page_add(p, CONSOLE_LABEL_COUNT, CONSOLE_COUNTER, t[i].count);
 		page_add(p, CONSOLE_LABEL_CALLS_FOR, CONSOLE_COUNTER, t[i].to);
+		page_word(p, CONSOLE_LABEL_ENDS, end_word((enum trigger)t[i].id));
 	}
 }
 

@@ -2,7 +2,7 @@
  * lockdown.c - see lockdown.h.
  *
  *   IDLE   -> WRITES  a command that is taken, in lockdown_on_command; a level to be raised, in lockdown_raise, or lowered by
- *                     what was brought to the hub, in lockdown_on_token; the hub's end, in lockdown_on_retire and
+ *                     what was brought to the hub, in lockdown_on_token; what calls for level 1, ended by the same two; the hub's end, in lockdown_on_retire and
  *                     lockdown_on_reset, or that this one was refused, in lockdown_void_reset
  *   WRITES -> ACTS    both copies are durable, in lockdown_on_saved
  *   ACTS   -> WRITES  what was done once is noted as done, in next_act
@@ -21,12 +21,14 @@
  *   2. No valid copy means QUARANTINED. The first ones, of a hub that was never in use, are made outside (lockdown_file.h).
  *   3. A counter is taken once within an epoch and never goes down; it is durable before its command acts. What was refused
  *      though its people may order it has used its counter up, too: it is not done later.
- *   4. (INV-6) A release names hub, lock epoch and nonce; the nonce dies with its use, with the lock epoch, with the process, and
- *      after a time of the machine being on.
+ *   4. (INV-6) A release names hub, lock epoch and nonce; the nonce dies with its use, with the lock epoch, with the level at which it
+ *      was drawn, with the process, and after a time of the machine being on.
  *   5. (INV-5) RETIRED is reached by two signatures of two roles only, LOCKDOWN_RETIRE_S later if they came from afar. A factory
  *      reset of a hub that is locked takes the same two; it leaves the level as it is, for whom it does not come to pass.
  *   6. An order to retire is void with one that cancels it, which one role may give, as long as it has not taken effect.
- *   7. A disk that takes nothing cannot keep a level from being raised: it is handed out, and written when that is possible.
+ *   7. A release of what calls for level 1 (triggers.h) begins a lock epoch and leaves the level, which is NORMAL; nobody waits for it,
+ *      as there is nothing to come back to. The watch after a release from level 3 goes on.
+ *   8. A disk that takes nothing cannot keep a level from being raised: it is handed out, and written when that is possible.
  */
 #include "hub/lockdown.h"
 
@@ -123,7 +125,8 @@ void lockdown_on_config(struct lockdown *l, const uint8_t hub[static HUB_ID_LEN]
 
 static bool nonce_good(const struct lockdown *l)
 {
-	return l->challenged && mono_since(l->now, l->drawn) < l->challenge_ms;
+	return l->challenged && l->drawn_level == lockdown_level(l) &&
+	       mono_since(l->now, l->drawn) < l->challenge_ms;
 }
 
 static struct command_place place(const struct lockdown *l, int64_t utc_s)
@@ -137,7 +140,8 @@ static struct command_place place(const struct lockdown *l, int64_t utc_s)
 				   .challenged = nonce_good(l),
 				   .lock_epoch = l->held.lock_epoch,
 				   .dwelt = age_ms(l) >= LOCKDOWN_DWELL_MS,
-				   .unclean = l->unclean };
+				   .unclean = l->unclean,
+				   .guarded = lockdown_is_guarded(l) };
 
 	memcpy(p.hub, l->hub, sizeof(p.hub));
 	memcpy(p.nonce, l->nonce, sizeof(p.nonce));
@@ -151,6 +155,18 @@ static void set_level(struct lockdown *l, uint8_t level)
 	l->next.level = level;
 	memcpy(l->next.boot, l->boot, sizeof(l->next.boot));
 	l->next.since_ms = l->now.ms;
+}
+
+/* A release, into 'next': whatever locked the hub in the lock epoch before is over. */
+static void begin_epoch(struct lockdown *l, uint8_t level)
+{
+	bool watched = lockdown_is_guarded(l) && lockdown_is_watched(l);
+
+	set_level(l, level);
+	l->next.lock_epoch++;
+	if (watched)
+		l->next.unsealed = l->next.lock_epoch;
+	l->challenged = false;
 }
 
 /* What a command that may be done does, into 'next'. */
@@ -167,11 +183,7 @@ static enum command_result plan(struct lockdown *l, const struct command *c,
 	case COMMAND_LOCK:
 		set_level(l, max_level(lockdown_level(l), c->level));
 		return COMMAND_DONE;
-	case COMMAND_RELEASE:
-		set_level(l, LOCKDOWN_NORMAL);
-		l->next.lock_epoch++;
-		l->challenged = false;
-		return COMMAND_DONE;
+	case COMMAND_RELEASE: begin_epoch(l, LOCKDOWN_NORMAL); return COMMAND_DONE;
 	case COMMAND_RETIRE:
 		l->next.how = c->how;
 		l->next.retire_s = utc_s + LOCKDOWN_RETIRE_S;
@@ -273,21 +285,36 @@ void lockdown_on_measured(struct lockdown *l, bool clean)
 	l->unclean = !clean;
 }
 
+void lockdown_on_guarded(struct lockdown *l, bool guarded)
+{
+	l->guarded = guarded;
+}
+
+bool lockdown_is_guarded(const struct lockdown *l)
+{
+	return l->guarded && lockdown_level(l) == LOCKDOWN_NORMAL;
+}
+
+/* Does a release from afar end something here? */
+static bool wants_release(const struct lockdown *l)
+{
+	return lockdown_level(l) == LOCKDOWN_QUARANTINED || lockdown_is_guarded(l);
+}
+
 bool lockdown_on_token(struct lockdown *l, uint8_t level, struct mono now)
 {
 	uint8_t from = lockdown_level(l);
 
 	l->now = now;
-	if (!lockdown_can_release(l) || level >= from || level == LOCKDOWN_GUARDED)
+	if (!lockdown_can_release(l) || level == LOCKDOWN_GUARDED ||
+	    (level >= from && !(level == from && lockdown_is_guarded(l))))
 		return false;
 	l->next = l->held;
-	set_level(l, level);
-	l->next.lock_epoch++;
+	begin_epoch(l, level);
 	if (from == LOCKDOWN_SEALED) {
 		l->next.unsealed = l->next.lock_epoch;
 		l->next.unsealed_ms = now.ms;
 	}
-	l->challenged = false;
 	tell(l, 0, COMMAND_NOTHING);
 	write_both(l);
 	return true;
@@ -411,6 +438,7 @@ void lockdown_on_nonce(struct lockdown *l, const uint8_t nonce[static COMMAND_NO
 	l->drawing = false;
 	l->challenged = true;
 	l->drawn = now;
+	l->drawn_level = lockdown_level(l);
 	memcpy(l->nonce, nonce, sizeof(l->nonce));
 }
 
@@ -479,7 +507,7 @@ static bool next_report(struct lockdown *l, struct lockdown_action *ret)
 
 static bool next_draw(struct lockdown *l, struct lockdown_action *ret)
 {
-	if (lockdown_level(l) != LOCKDOWN_QUARANTINED || l->drawing || nonce_good(l))
+	if (!wants_release(l) || l->drawing || nonce_good(l))
 		return false;
 	l->drawing = true;
 	ret->what = LOCKDOWN_DRAW;
@@ -496,9 +524,8 @@ bool lockdown_next(struct lockdown *l, struct mono now, struct lockdown_action *
 
 struct mono lockdown_deadline(const struct lockdown *l)
 {
-	return l->challenged && lockdown_level(l) == LOCKDOWN_QUARANTINED
-		       ? mono_add(l->drawn, l->challenge_ms)
-		       : MONO_NEVER;
+	return l->challenged && wants_release(l) ? mono_add(l->drawn, l->challenge_ms)
+						 : MONO_NEVER;
 }
 
 /* --- what is in force --------------------------------------------------------------------------- */
@@ -535,7 +562,7 @@ enum command_retire lockdown_how(const struct lockdown *l)
 bool lockdown_challenge(const struct lockdown *l, uint32_t *ret_lock_epoch,
 			uint8_t ret_nonce[static COMMAND_NONCE_LEN])
 {
-	if (lockdown_level(l) != LOCKDOWN_QUARANTINED || !nonce_good(l))
+	if (!wants_release(l) || !nonce_good(l))
 		return false;
 	*ret_lock_epoch = l->held.lock_epoch;
 	memcpy(ret_nonce, l->nonce, COMMAND_NONCE_LEN);

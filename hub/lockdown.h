@@ -46,8 +46,8 @@ struct lockdown_held {
 	enum command_result result;
 	enum command_retire how; /* an order to retire was taken, or RESET: */
 	int64_t retire_s;	 /* it takes effect then, UTC; of RESET: 0 */
-	uint32_t
-		unsealed; /* lock epoch that the last release from level 3 began; 0: there was none */
+	/* lock epoch that the last release from level 3 began, or the last of level 1 while that was watched; 0: there was none */
+	uint32_t unsealed;
 	uint64_t unsealed_ms; /* then; or the start of a boot after it */
 };
 
@@ -97,9 +97,11 @@ struct lockdown {
 	uint8_t boot[LOCKDOWN_BOOT_LEN];
 	struct mono now; /* the latest that was said */
 	bool unclean;	 /* a measurement has locked, and it was not clean since */
+	bool guarded;	 /* something calls for GUARDED that only a release ends */
 	uint64_t challenge_ms;
 	bool drawing, challenged;
 	struct mono drawn;
+	uint8_t drawn_level; /* then: the nonce is of no other */
 	uint8_t nonce[COMMAND_NONCE_LEN];
 };
 
@@ -148,7 +150,8 @@ bool lockdown_on_refused(struct lockdown *l, uint64_t counter, enum command_resu
  *
  * level   0, or from 3 also 2
  *
- * Returns false if nothing can be begun now, or there is nothing to lower: it is as if it had not come.
+ * Returns false if nothing can be begun now, or there is nothing to lower or to end (lockdown_is_guarded): it is as if it had not
+ * come.
  */
 bool lockdown_on_token(struct lockdown *l, uint8_t level, struct mono now);
 
@@ -181,9 +184,16 @@ bool lockdown_can_release(const struct lockdown *l);
 /* lockdown_on_measured - what triggers_is_clean says: without it no release is taken from afar. */
 void lockdown_on_measured(struct lockdown *l, bool clean);
 
+/*
+ * lockdown_on_guarded - what triggers_needs_release says. lockdown_is_guarded: the level is NORMAL, and a release would end something.
+ */
+void lockdown_on_guarded(struct lockdown *l, bool guarded);
+bool lockdown_is_guarded(const struct lockdown *l);
+
 /* lockdown_is_watched - LOCKDOWN_WATCH_MS of powered-on time after a release from level 3; a start begins it anew. */
 bool lockdown_is_watched(const struct lockdown *l);
-/* lockdown_unsealed - a number that grows with each release from level 3; 0: there was none. */
+/* lockdown_unsealed - a number that grows with each release from level 3, and with one of level 1 that comes while it is watched; 0: there
+ * was none. */
 uint32_t lockdown_unsealed(const struct lockdown *l);
 
 /* lockdown_raise - for triggers: at least this level. Returns false if it cannot be begun now; say it again then. */

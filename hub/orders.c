@@ -287,6 +287,11 @@ uint8_t orders_level(const struct orders *o)
 	return durable == LOCKDOWN_NORMAL && guarded ? LOCKDOWN_GUARDED : durable;
 }
 
+bool orders_is_guarded(const struct orders *o)
+{
+	return lockdown_is_guarded(&o->lockdown);
+}
+
 uint32_t orders_unsealed(const struct orders *o)
 {
 	return lockdown_unsealed(&o->lockdown);

@@ -48,7 +48,8 @@ struct orders {
 	bool voiding; /* a reset was refused, which is not written yet */
 	struct sealing sealing;
 	struct challenger challenger;
-	bool granted; /* a token was taken; it ends with the lock epoch */
+	bool granted;	       /* a token was taken; it ends with the lock epoch */
+	uint8_t granted_level; /* that its challenge named: it releases from no other */
 	struct token_grant grant;
 	uint8_t digest[CHALLENGE_DIGEST_LEN]; /* of what was measured last */
 };
@@ -82,6 +83,8 @@ struct mono orders_deadline(const struct orders *o);
 
 /* The level in force: what is durable, or GUARDED for as long as something calls for that. */
 uint8_t orders_level(const struct orders *o);
+/* As lockdown_is_guarded: level 1, and a release would end something. */
+bool orders_is_guarded(const struct orders *o);
 /* As lockdown_unsealed. */
 uint32_t orders_unsealed(const struct orders *o);
 /* As lockdown_how. */
@@ -112,7 +115,10 @@ enum token_result orders_on_code(struct orders *o,
 				 const char digits[static TOKEN_CODE_DIGITS],
 				 struct token_grant *ret);
 
-/* orders_release - lower the level as the token or code says that was taken last. TOKEN_GOOD: it is done, and durable. */
+/*
+ * orders_release - lower the level as the token or code says that was taken last; at level 1: end what only a release ends
+ * (orders_is_guarded), at once. TOKEN_GOOD: it is done, and durable.
+ */
 enum token_result orders_release(struct orders *o);
 /* orders_order - what the token that was taken last orders beside this verb (verb_order_max); 0: nothing, or it is over. */
 uint32_t orders_order(const struct orders *o, enum verb v);

@@ -51,13 +51,16 @@ static enum token_result may_try(const struct orders *o, const struct challenge 
 	return *ret ? TOKEN_GOOD : TOKEN_NO_CHALLENGE;
 }
 
+/* out: the challenge that it answers, if r is TOKEN_GOOD. */
 static enum token_result took(struct orders *o, enum token_result r,
-			      const struct token_grant *g, struct token_grant *ret)
+			      const struct challenge *out, const struct token_grant *g,
+			      struct token_grant *ret)
 {
 	if (r == TOKEN_GOOD) {
-		challenger_use(&o->challenger);
 		o->grant = *g;
 		o->granted = true;
+		o->granted_level = out->level;
+		challenger_use(&o->challenger);
 		*ret = *g;
 		log_info("token", "signatures=%zu level=%u verbs=%08" PRIx32, g->count,
 			 g->token.level, g->token.verbs);
@@ -82,7 +85,7 @@ enum token_result orders_on_token(struct orders *o, const uint8_t *buf, size_t l
 		return r;
 	if (r == TOKEN_GOOD)
 		r = token_open(config_of(o), out, buf, len, &g);
-	r = took(o, r, &g, ret);
+	r = took(o, r, out, &g, ret);
 	crypto_wipe(&g, sizeof(g));
 	return r;
 }
@@ -101,27 +104,29 @@ enum token_result orders_on_code(struct orders *o,
 	if (r == TOKEN_GOOD)
 		r = key ? token_open_code(key, config_of(o), out, digits, &g)
 			: TOKEN_BAD_CODE;
-	return took(o, r, &g, ret);
+	return took(o, r, out, &g, ret);
 }
 
 static enum token_result judge_release(const struct orders *o)
 {
 	const struct token_grant *g = &o->grant;
-	uint8_t level = lockdown_level(&o->lockdown);
-	bool sealed = level >= LOCKDOWN_SEALED;
+	uint8_t level = orders_level(o);
+	bool sealed = level >= LOCKDOWN_SEALED, guarded = orders_is_guarded(o);
 
 	if (!o->granted || g->token.lock_epoch != lockdown_lock_epoch(&o->lockdown))
 		return TOKEN_NO_CHALLENGE;
 	if (lockdown_is_retiring(&o->lockdown))
 		return TOKEN_RETIRING;
-	if (level < LOCKDOWN_QUARANTINED || level >= LOCKDOWN_RETIRED ||
+	if ((level < LOCKDOWN_QUARANTINED && !guarded) || level >= LOCKDOWN_RETIRED ||
 	    g->token.level >= level)
 		return TOKEN_BAD_LEVEL;
+	if (o->granted_level != level)
+		return TOKEN_NO_CHALLENGE;
 	if (sealed && token_signatures(g) < 2)
 		return TOKEN_SECOND_MISSING;
 	if (!lockdown_can_release(&o->lockdown))
 		return TOKEN_BUSY;
-	if (!sealed && !lockdown_dwelt(&o->lockdown))
+	if (!sealed && !guarded && !lockdown_dwelt(&o->lockdown))
 		return TOKEN_TOO_EARLY;
 	return triggers_is_clean(&o->triggers, sealed ? 1 : TRIGGERS_CLEAN)
 		       ? TOKEN_GOOD
@@ -132,7 +137,8 @@ static enum token_result restore(struct orders *o)
 {
 	int r;
 
-	if (lockdown_level(&o->lockdown) < LOCKDOWN_SEALED && o->settings->has_share)
+	if (orders_is_guarded(o) ||
+	    (orders_level(o) < LOCKDOWN_SEALED && o->settings->has_share))
 		return TOKEN_GOOD;
 	r = sealing_restore(&o->sealing, &o->grant.token);
 	return r == 0 ? TOKEN_GOOD : r == -EKEYREJECTED ? TOKEN_BAD_SHARE : TOKEN_BUSY;
@@ -141,6 +147,7 @@ static enum token_result restore(struct orders *o)
 enum token_result orders_release(struct orders *o)
 {
 	enum token_result r = judge_release(o);
+	uint32_t lock_epoch = lockdown_lock_epoch(&o->lockdown);
 	uint8_t to = o->grant.token.level;
 
 	if (r == TOKEN_GOOD)
@@ -152,7 +159,10 @@ enum token_result orders_release(struct orders *o)
 		return r;
 	orders_forget_grant(o);
 	orders_drain(o);
-	return lockdown_level(&o->lockdown) == to ? TOKEN_GOOD : TOKEN_BUSY;
+	return lockdown_level(&o->lockdown) == to &&
+			       lockdown_lock_epoch(&o->lockdown) != lock_epoch
+		       ? TOKEN_GOOD
+		       : TOKEN_BUSY;
 }
 
 /* --- the hub's end, ordered at the hub ------------------------------------------------------------ */

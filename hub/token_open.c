@@ -11,7 +11,7 @@
 #include "hub/crypto/crypto.h"
 #include "hub/escrow.h"
 
-enum { QUARANTINED = 2 };
+enum { GUARDED = 1, QUARANTINED = 2 };
 
 /* The bytes that one of them signed. */
 struct signed_bytes {
@@ -173,11 +173,11 @@ enum token_result token_open_code(const uint8_t release_key[static 32],
 			found = (enum token_code)what;
 		crypto_wipe(good, sizeof(good));
 	}
-	/* not at level 3, and no release but from 2 */
+	/* not at level 3, and no release from 0 */
 	if (found == TOKEN_CODE_NONE)
 		return TOKEN_BAD_CODE;
 	if (out->level > QUARANTINED ||
-	    (found == TOKEN_CODE_RELEASE && out->level != QUARANTINED))
+	    (found == TOKEN_CODE_RELEASE && out->level < GUARDED))
 		return TOKEN_BAD_LEVEL;
 	*ret = (struct token_grant){
 		.token = { .lock_epoch = out->lock_epoch,

@@ -17,8 +17,10 @@
  *         powered-on time after the last signal.
  *   INV-3 A level above 1 is durable in lockdown.h's two copies before anything acts on it, and ends by a verified release
  *         only. Its cause is durable before the level: a power cut between the two raises it at the next start. A cause
- *         belongs to the lock epoch in which it was seen: the release of that one ends it. What is seen while a release
- *         is being written belongs to the epoch after it, and locks anew.
+ *         belongs to the lock epoch in which it was seen: the release of that one ends it, at level 1, too, where there is one
+ *         for what somebody with the box in hand has done, and for nothing that measures (triggers_needs_release). What is
+ *         seen while a release is being written belongs to the epoch after it, and locks anew. No release empties the bucket
+ *         of an outsider or a fault.
  *   INV-4 Values become durable before they are confirmed: hub-store's, at every level alike (tests/explore/test_ack_order.c).
  *   INV-5 Level 4 is not reachable from here: two signatures of two roles (command.h).
  *   INV-6 A release names hub, lock epoch and nonce (command.h, lockdown.h; challenger.h, token_open.h).
@@ -494,6 +496,16 @@ uint8_t triggers_level(const struct triggers *t)
 	return has_two(t) || (t->watched && has_one(t)) ? TRIGGERS_TWO : level;
 }
 
+bool triggers_needs_release(const struct triggers *t)
+{
+	const struct trigger_bucket *b = t->held.buckets;
+
+	for (size_t i = 0; i < t->held.bucket_count; i++)
+		if (is_over(&b[i]) && needs_release(&b[i]))
+			return triggers_level(t) == LOCKDOWN_GUARDED;
+	return false;
+}
+
 bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer)
 {
 	for (size_t i = 0; i < t->held.bucket_count; i++) {
@@ -593,6 +605,7 @@ bool triggers_next(struct triggers *t, struct lockdown *l, struct mono now,
 	t->watched = lockdown_is_watched(l);
 	tidy(t, powered(t, now));
 	level = triggers_level(t);
+	lockdown_on_guarded(l, triggers_needs_release(t));
 	*ret = TRIGGERS_NOTHING;
 	if (mono_reached(now, save_at(t))) {
 		t->asked = true;

@@ -194,7 +194,7 @@ void triggers_on_stop(struct triggers *t);
 
 /*
  * triggers_next - what to do now, when lockdown_next says that there is nothing; call until both say so. It raises l where
- * that is called for.
+ * that is called for, and tells it what lockdown_is_guarded says.
  */
 bool triggers_next(struct triggers *t, struct lockdown *l, struct mono now,
 		   enum triggers_do *ret);
@@ -208,6 +208,8 @@ struct mono triggers_deadline(const struct triggers *t, struct mono now);
 const struct triggers_held *triggers_held(struct triggers *t, struct mono now);
 /* triggers_level - what is called for now, 0..3. At 2 and above only lockdown.h says when it ends. */
 uint8_t triggers_level(const struct triggers *t);
+/* triggers_needs_release - is it level 1, and is there something that does not end by itself? */
+bool triggers_needs_release(const struct triggers *t);
 /* triggers_throttled - is this one over, for this peer: are its processes to slow that channel? */
 bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer);
 

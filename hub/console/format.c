@@ -70,6 +70,7 @@ static const char *const labels[CONSOLE_LABEL_LAST + 1] = {
 	[CONSOLE_LABEL_THIS_IMAGE] = "of this image",
 	[CONSOLE_LABEL_WORST] = "worst",
 	[CONSOLE_LABEL_ON_STICK] = "erased here, on the stick only: records",
+	[CONSOLE_LABEL_ENDS] = "ends by",
 	[CONSOLE_LABEL_CONFIRM] = "goes back unless the clinic answers within",
 };
 
@@ -144,6 +145,8 @@ static const char *const words[CONSOLE_WORD_LAST + 1] = {
 	[CONSOLE_WORD_TRIAL + NETWORK_KEPT] = "kept",
 	[CONSOLE_WORD_TRIAL + NETWORK_WENT_BACK] = "went-back",
 	[CONSOLE_WORD_OLD] = "old",
+	[CONSOLE_WORD_RELEASE] = "release",
+	[CONSOLE_WORD_ITSELF] = "itself",
 };
 
 /* What to do next. */

@@ -34,7 +34,7 @@ enum command_verb {
 	COMMAND_REBOOT = 2,
 	COMMAND_LOCK = 3, /* to .level at least */
 	COMMAND_RELEASE =
-		4, /* from level 2: .lock_epoch and .nonce of the hub's challenge */
+		4, /* from level 2 or 1: .lock_epoch and .nonce of the hub's challenge */
 	COMMAND_RETIRE = 5, /* .how: what becomes of what it still holds */
 	COMMAND_CANCEL = 6, /* of an order to retire that has not taken effect */
 	COMMAND_VERB_LAST = COMMAND_CANCEL,

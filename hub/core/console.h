@@ -96,7 +96,8 @@ enum console_label {
 	CONSOLE_LABEL_WORST = 57,
 	/* erased by a reset: they are on a stick, and maybe not yet at the clinic */
 	CONSOLE_LABEL_ON_STICK = 58,
-	CONSOLE_LABEL_LAST = CONSOLE_LABEL_ON_STICK,
+	CONSOLE_LABEL_ENDS = 59, /* by what: a word from RELEASE on */
+	CONSOLE_LABEL_LAST = CONSOLE_LABEL_ENDS,
 };
 
 /* Our own words; their texts stand in hub/console/format.c. */
@@ -159,7 +160,10 @@ enum console_word {
 	CONSOLE_WORD_TRIAL = 76,
 	CONSOLE_WORD_TRIAL_LAST = 79,
 	CONSOLE_WORD_OLD = 80,
-	CONSOLE_WORD_LAST = CONSOLE_WORD_OLD,
+	/* how what was noticed ends */
+	CONSOLE_WORD_RELEASE = 81,
+	CONSOLE_WORD_ITSELF = 82,
+	CONSOLE_WORD_LAST = CONSOLE_WORD_ITSELF,
 };
 
 /* One of an answer. Those of one row stand on one line. */

@@ -705,7 +705,7 @@ struct msg_health {
 	struct msg_command_result command; /* the last one */
 	bool retiring;			   /* an order to retire was taken */
 	uint32_t lock_epoch;		   /* so many releases there were */
-	/* what a release from level 2 has to name beside it, if there is something to name */
+	/* what a release from afar, at level 2 or 1, has to name beside it, if there is something to name */
 	bool challenged;
 	uint8_t nonce[COMMAND_NONCE_LEN];
 	struct path_quality path;

@@ -6,7 +6,7 @@
  *   challenge   hub -> technician -> clinic: 43 octets, 69 characters of base32
  *   token       clinic -> technician -> hub: COSE_Sign1 of one person or two over one payload, as an order (command.h); as text
  *               'HT1:' and base32, which has a check of its own: what was pasted wrong is told from what is wrong
- *   code        the same, read out: 20 digits; for verbs that read, the evidence, and the release from level 2 to 0
+ *   code        the same, read out: 20 digits; for verbs that read, the evidence, and the release from level 2 or 1 to 0
  *
  * All three name one hub, one lock epoch and one nonce; a list, a prefix or a wildcard does not parse (INV-9). Pure: signatures
  * and codes are verified by hub/token_open.h. Byte table: docs/MESSAGES.md, 'Token'.
@@ -129,7 +129,7 @@ enum token_code {
 	TOKEN_CODE_NONE = 0,
 	TOKEN_CODE_DIAGNOSE = 1,
 	TOKEN_CODE_EVIDENCE = 2,
-	TOKEN_CODE_RELEASE = 3, /* from level 2 to 0 */
+	TOKEN_CODE_RELEASE = 3, /* from level 2 or 1 to 0 */
 	TOKEN_CODE_LAST = TOKEN_CODE_RELEASE,
 };
 

@@ -4,7 +4,7 @@
  * Invariants
  *   1. At level 2 nothing but what reads and what recovers; at level 4 'status', and 'logout' and 'help' with it.
  *   2. At level 3 all but 'challenge', 'login', 'status', 'export-evidence', 'logout' and 'help' takes two signatures of two roles.
- *   3. A code that was read out serves what reads, the evidence, and the release from level 2; nothing at level 3.
+ *   3. A code that was read out serves what reads, the evidence, and the release from levels 1 and 2; nothing at level 3.
  */
 #include "hub/core/verbs.h"
 
@@ -17,7 +17,7 @@ enum {
 	L01 = 0x03,
 	L02 = 0x07,
 	L03 = 0x0f,
-	L23 = 0x0c,
+	L13 = 0x0e,
 	L04 = 0x1f,
 	SEALED = 3,
 };
@@ -45,7 +45,7 @@ static const struct verb_row table[] = {
 	{ VERB_EXPORT_EVIDENCE, "export-evidence", VERB_RECOVERY, VERB_BY_VOICE, L03,
 	  true, true },
 	{ VERB_EXPORT_QUEUE, "export-queue", VERB_QUORUM, VERB_BY_TWO, L03, true, false },
-	{ VERB_RELEASE, "release", VERB_RECOVERY, VERB_BY_VOICE, L23, true, false },
+	{ VERB_RELEASE, "release", VERB_RECOVERY, VERB_BY_VOICE, L13, true, false },
 	{ VERB_REBOOT, "reboot", VERB_RECOVERY, VERB_BY_TOKEN, L03, true, false },
 	{ VERB_PAIR, "pair", VERB_CHANGE, VERB_BY_TOKEN, L01, true, false },
 	{ VERB_UNPAIR, "unpair", VERB_CHANGE, VERB_BY_TOKEN, L01, true, false },

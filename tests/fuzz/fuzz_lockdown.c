@@ -5,7 +5,8 @@
  *   INV-1, 5  level 4 only a day after an order to retire of two roles; level 3 only by two roles, two measurements, or one that is watched
  *   INV-2     outsiders and faults alone: level 0 on the disk, 1 at most in force, and a day after the last of them nothing is slow
  *   INV-3     the level never falls but by a release; a power cut leaves what was durable, and a release that one copy has is none
- *   INV-6     a release names hub, lock epoch and the nonce that is out, once, in its time, after half an hour
+ *   INV-6     a release names hub, lock epoch and the nonce that is out, once, in its time, after half an hour; at level 1 at once, and there
+ *             it ends what is in a USB port, which nothing else does, and nothing else
  *   INV-9     an order with a list, a wildcard or a prefix in the place of the hub does not parse
  *
  * The disk holds the files' bytes, each replaced as a whole or not at all. One octet is an event, the next ones its numbers.
@@ -61,8 +62,13 @@ static struct {
 		hard_before; /* something beside outsiders and faults, since a release */
 	uint32_t measured[TRIGGER_LAST + 1]; /* who has seen it, bits */
 	uint32_t measured_before[TRIGGER_LAST + 1];
-	bool sealed_by_two; /* an order for level 3 */
-	bool watched;	    /* there was a release from level 3 */
+	/* in a USB port since a release, as this process and the disk know; usb_maybe: somewhere */
+	bool usb, usb_kept, usb_before, usb_maybe;
+	bool guarding, guarding_done; /* a release of level 1 */
+	uint32_t guarding_epoch;      /* what it ends */
+	uint64_t slow;		      /* bits of what was slow before it */
+	bool sealed_by_two;	      /* an order for level 3 */
+	bool watched;		      /* there was a release from level 3 */
 	bool retires;
 	int64_t retire_s;  /* then, UTC */
 	uint64_t quiet_ms; /* powered on, without an outsider or a fault */
@@ -70,6 +76,7 @@ static struct {
 	bool dwelt_any; /* a copy may say since when */
 	bool drawn;	/* a nonce is out, not used */
 	uint8_t nonce;
+	uint8_t nonce_floor; /* level at which it was drawn */
 	uint32_t nonce_epoch;
 	uint64_t drawn_ms;
 } o;
@@ -113,8 +120,9 @@ static uint8_t highest_copy(void)
 /* It came to nothing: what was the cause is one. */
 static void end_release(void)
 {
-	o.releasing = false;
+	o.releasing = o.guarding = false;
 	o.hard |= o.hard_before;
+	o.usb |= o.usb_before && o.saves == 0; /* else nobody knows */
 	for (unsigned i = 0; i <= TRIGGER_LAST; i++)
 		o.measured[i] |= o.measured_before[i];
 	memset(o.measured_before, 0, sizeof(o.measured_before));
@@ -128,8 +136,10 @@ static void forget_process(void)
 	o.dwelt_any = true;
 	o.quiet_ms = 0;
 	o.floor = o.durable;
+	o.guarding_done = false;
 	if (o.releasing)
 		end_release();
+	o.usb &= o.usb_kept;
 }
 
 static enum disk_end end_of_write(void)
@@ -168,6 +178,7 @@ static void save_file(void)
 	if (e == DISK_GOOD || e == DISK_CUT_AFTER) {
 		w.file_len = triggers_file_encode(triggers_held(&t, now()), w.file);
 		w.has_file = true;
+		o.usb_kept = o.usb;
 	}
 	if (e >= DISK_CUT_BEFORE)
 		forget_process();
@@ -209,11 +220,43 @@ static void check_causes(uint8_t level)
 	must(o.hard || o.releasing || level == 0);
 }
 
+static bool is_slow(unsigned id)
+{
+	for (unsigned peer = 0; peer < 4; peer++)
+		if (triggers_throttled(&t, (enum trigger)id, (uint16_t)peer))
+			return true;
+	return false;
+}
+
+/* What outsiders and faults have slowed down. */
+static uint64_t slow_ones(void)
+{
+	uint64_t set = 0;
+
+	for (unsigned id = TRIGGER_TOKEN; id <= TRIGGER_POWER; id++)
+		for (unsigned peer = 0; peer < 4; peer++)
+			set = set << 1 |
+			      triggers_throttled(&t, (enum trigger)id, (uint16_t)peer);
+	return set;
+}
+
+static void check_usb(void)
+{
+	must(!o.usb || o.floor >= LOCKDOWN_QUARANTINED || is_slow(TRIGGER_USB));
+	if (!o.guarding_done)
+		return;
+	o.guarding_done = false;
+	must(o.usb || !is_slow(TRIGGER_USB));
+	must(slow_ones() == o.slow);
+	o.usb_maybe = o.usb;
+}
+
 /* A turn is over. */
 static void check_turn(void)
 {
 	if (!w.up)
 		return;
+	check_usb();
 	if (o.releasing && lockdown_is_settled(&l)) /* refused, or raised again */
 		end_release();
 	must(triggers_level(&t) <= (o.hard || o.releasing ? LOCKDOWN_SEALED : 1));
@@ -251,8 +294,11 @@ static void check(void)
 		o.dwelt_ms = 0;
 		o.dwelt_any = false;
 	}
-	if (o.releasing && o.saves >= LOCKDOWN_COPIES && level < o.floor) { /* done */
-		o.releasing = o.sealed_by_two = false;
+	if (o.releasing && o.saves >= LOCKDOWN_COPIES &&
+	    (o.guarding ? level == 0 && lockdown_lock_epoch(&l) != o.guarding_epoch
+			: level < o.floor)) { /* done */
+		o.guarding_done = o.guarding;
+		o.releasing = o.sealed_by_two = o.guarding = false;
 		o.watched |= o.floor == LOCKDOWN_SEALED;
 		o.hard |= level > 0;
 		memset(o.measured_before, 0, sizeof(o.measured_before));
@@ -279,6 +325,7 @@ static void drain(void)
 				lockdown_on_nonce(&l, nonce, now());
 				o.drawn = true;
 				o.nonce = nonce[0];
+				o.nonce_floor = lockdown_level(&l);
 				o.nonce_epoch = lockdown_lock_epoch(&l);
 				o.drawn_ms = w.ms;
 			}
@@ -336,6 +383,8 @@ static void on_signal(struct reader *r)
 	triggers_on_signal(&t, (enum trigger)id, peer, (enum role)by, count, &l, now());
 	if (is > TRIGGER_POWER) {
 		o.hard |= count > 0;
+		o.usb |= is == TRIGGER_USB && count > 0;
+		o.usb_maybe |= o.usb;
 		if (is >= TRIGGER_CODE && count > 0)
 			o.measured[is] |= 1u << (seen ? by : ROLE_HUBD);
 	} else {
@@ -387,8 +436,11 @@ static bool release_is_good(const struct command *c)
 	return o.drawn && c->nonce[0] == o.nonce && c->nonce[1] == 1 &&
 	       c->lock_epoch == o.nonce_epoch &&
 	       o.nonce_epoch == lockdown_lock_epoch(&l) && w.ms - o.drawn_ms < life &&
-	       o.floor == LOCKDOWN_QUARANTINED &&
-	       (o.dwelt_any || o.dwelt_ms >= 30ull * MINUTE_MS);
+	       o.nonce_floor == o.floor &&
+	       (o.floor == LOCKDOWN_NORMAL
+			? o.usb_maybe
+			: o.floor == LOCKDOWN_QUARANTINED &&
+				  (o.dwelt_any || o.dwelt_ms >= 30ull * MINUTE_MS));
 }
 
 static void begin_release(void)
@@ -396,6 +448,11 @@ static void begin_release(void)
 	o.releasing = true;
 	o.saves = 0;
 	o.drawn = false;
+	o.guarding = o.floor == LOCKDOWN_NORMAL;
+	o.guarding_epoch = lockdown_lock_epoch(&l);
+	o.slow = slow_ones();
+	o.usb_before = o.usb;
+	o.usb = false;
 	o.hard_before = o.hard;
 	o.hard = false;
 	memcpy(o.measured_before, o.measured, sizeof(o.measured));
@@ -465,7 +522,17 @@ static void on_order(struct reader *r)
 static void on_token(struct reader *r)
 {
 	uint8_t level = read_u8(r) & 1 ? 2 : 0;
+	bool taken;
 
+	if (o.floor == LOCKDOWN_NORMAL && lockdown_can_release(&l)) {
+		taken = lockdown_on_token(&l, level, now());
+		must(!taken || (level == 0 && o.usb_maybe));
+		must(taken || level > 0 || !o.usb);
+		if (taken)
+			begin_release();
+		drain();
+		return;
+	}
 	if (o.floor < LOCKDOWN_QUARANTINED || o.floor >= LOCKDOWN_RETIRED ||
 	    level >= o.floor || !lockdown_is_settled(&l))
 		return;
@@ -498,7 +565,7 @@ static void on_damage(struct reader *r)
 	struct lockdown_held h;
 
 	if (what % 3 == 2) {
-		w.has_file = false;
+		w.has_file = o.usb_kept = false;
 		return;
 	}
 	w.copy[what % 3][at % LOCKDOWN_FILE_LEN] ^= (uint8_t)(1 + at / 16);

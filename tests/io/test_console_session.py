@@ -28,6 +28,7 @@ from serial_line import PROMPT, Serial  # noqa: E402
 
 BAD = ("signature", "no-form", "other-hub", "any-hub", "other-epoch", "other-nonce", "unknown", "verbs", "twice")
 CHALLENGE = re.compile(r"^[A-Z2-7]{69}$")
+RADIO, USB = 2, 10  # triggers
 KEPT_AT = 5  # in the file of the escrow
 
 
@@ -177,13 +178,97 @@ class Wire(unittest.TestCase):
         w.wait_level(0)
         self.assertEqual(self.release(paste=False)[-1].split(".")[0], "NO not-at-this-level")
 
-    def release(self, press=True, paste=True):
+    def guarded(self, *triggers):
+        """Wait until the clinic knows of level 1 by these."""
+        w = self.world
+
+        def known():
+            status = json.loads(w.ctl("status", w.dir, "home", "--json"))["status"]
+            return (status["level"], {t["trigger"] for t in status["noticed"]}, status["challenge"] is not None) == \
+                (1, set(triggers), USB in triggers)
+
+        w.wait(f"level 1 by {triggers}", known)
+        return w.ctl("status", w.dir, "home")
+
+    def nonce(self):
+        """Of the challenge that the clinic has to answer."""
+        return json.loads(self.world.ctl("status", self.world.dir, "home", "--json"))["status"]["challenge"]
+
+    def told(self):
+        """What the hub has noticed, at its line."""
+        return [text for text in self.serial.ask("level") if "noticed" in text]
+
+    def test_level_1_with_button(self):
+        """T10 ends by a release, at once: the token, 20 digits, the clinic's order. What ends by itself has none, and stays."""
+        w, run = self.world, self.world.top / "run"
+        radio, measure = lockdown_io.Radio(run), sealed_io.Measure(run)
+        self.addCleanup(radio.socket.close)
+        self.addCleanup(measure.socket.close)
+        radio.report(RADIO, 1, 1000)
+        self.assertIn("ends by itself", self.guarded(RADIO))
+        self.assertIn("nothing to release from here", w.order("release", "sec", code=1))
+        w.login(verbs="release+level", level=0)
+        self.assertEqual(self.told(), ["noticed T2 radio, count 1000, calls for level 1, ends by itself"])
+        self.assertNotIn("verb release", self.serial.ask("help"))
+        self.assertEqual(self.serial.ask("release")[-1].split(".")[0], "NO not-at-this-level")
+        self.serial.ask("logout")
+
+        measure.plugged()
+        self.assertIn("level 1: guarded, until it is released", self.guarded(RADIO, USB))
+        # who reads only releases nothing; who may has to press
+        said = json.loads(w.ctl("token", w.dir, "home", w.challenge(), "--as", "sec", "--technician", "tech", "--json").splitlines()[0])
+        self.assertNotIn("release", said["verbs"])
+        self.assertEqual(self.paste_text(said["token"]), "OK")
+        self.assertIn("noticed T10 usb, count 1, calls for level 1, ends by release", self.told())
+        self.assertEqual(self.serial.ask("release")[-1].split(".")[0], "NO not-in-token")
+        self.serial.ask("logout")
+        said = json.loads(w.ctl("token", w.dir, "home", w.challenge(), "--as", "sec", "--technician", "tech", "--level", "0",
+                                "--json").splitlines()[0])
+        self.assertIn("release", said["verbs"])
+        self.assertEqual(self.paste_text(said["token"]), "OK")
+        self.assertIn("verb release", self.serial.ask("help"))
+        self.assertEqual(self.release(press=False, paste=False)[-1].split(".")[0], "NO no-button")
+        self.assertEqual(self.release(paste=False)[-2:], ["level 1 guarded", "OK"])
+        self.assertEqual(self.told(), ["noticed T2 radio, count 1000, calls for level 1, ends by itself"])
+        self.assertEqual(self.release(paste=False)[-1].split(".")[0], "NO not-at-this-level")
+        self.serial.ask("logout")
+        self.assertIn("ends by itself", self.guarded(RADIO))
+
+        measure.plugged()
+        self.guarded(RADIO, USB)
+        w.wait("what codes are made from is at the clinic", self.escrow)
+        code = w.ctl("token", w.dir, "home", w.challenge(), "--voice", "--level", "0").strip()
+        self.assertEqual(self.release(verb=f"release {code}", paste=False)[-2:], ["level 1 guarded", "OK"])
+        self.serial.ask("logout")
+        self.guarded(RADIO)
+
+        measure.plugged()
+        self.guarded(RADIO, USB)
+        nonce = self.nonce()
+        w.kill("hubd")
+        w.start("hubd")
+        w.wait("a challenge of this start", lambda: self.nonce() not in (None, nonce))
+        self.guarded(RADIO, USB)
+        w.wait_order(w.order("release", "sec")["counter"], "done")
+        self.guarded(RADIO)
+        w.kill("hubd")
+        w.start("hubd")
+        w.wait("hubd answers", lambda: self.serial.ask("status")[-1] == "OK")
+        self.assertIn("level 1 guarded", self.serial.ask("status"))
+        self.guarded(RADIO)
+        self.assertEqual([c[4 + 1 + 8] for c in ((w.bundle / "hubd" / f"lockdown-{c}").read_bytes() for c in "ab")], [0, 0])
+
+    def paste_text(self, text):
+        """As clinicctl prints it; returns the last line of the answer."""
+        return self.world.paste([text[at:at + 60] for at in range(0, len(text), 60)])[-1]
+
+    def release(self, press=True, paste=True, verb="release"):
         """What is said; with a token of play_token's, unless one is taken."""
         w = self.world
         if paste:
             self.serial.ask("logout")
             self.assertEqual(w.login(verbs="release+level", level=0)[-1], "OK")
-        self.serial.send(b"release\r")
+        self.serial.send(verb.encode() + b"\r")
         got = self.serial.until(lambda got: b"Press the button" in got or PROMPT.search(got))
         if b"Press" in got:
             if press:

@@ -23,7 +23,7 @@ command_io = importlib.import_module("test_command_io")
 lockdown_io = importlib.import_module("test_lockdown_io")
 
 MSG_INCIDENT, MSG_STATUS, MSG_ASK, MSG_ANSWER, MSG_CABLE = 0x40, 0x41, 0x70, 0x71, 0x72
-CODE, STATUS_MEASURED = 12, 19
+CODE, USB, STATUS_MEASURED = 12, 10, 19
 CHALLENGE, RELEASE, LOGOUT, LOGIN = 1, 19, 25, 27
 PASTED = 1
 OK, NO = 1, 3
@@ -50,6 +50,10 @@ class Measure(Link):
     def finds(self):
         """Code that does not belong to the hub."""
         self.socket.send(struct.pack(">BBHHI", 1, MSG_INCIDENT, CODE, 1, 1))
+
+    def plugged(self):
+        """Something is in a USB port that was not there."""
+        self.socket.send(struct.pack(">BBHHI", 1, MSG_INCIDENT, USB, 0, 1))
 
     def clean(self):
         """Has looked, and found nothing."""

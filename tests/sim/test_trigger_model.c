@@ -13,6 +13,8 @@
  *   INV-7     a cause that was heard has raised the level when its turn is over, also with a disk that fails;
  *   and level 3 stands if, and only if, two different things were seen by two processes since the last release, or one within a
  *   day of a release from level 3;
+ *   level 1 by somebody with the box in hand lasts, over power cuts, too, until a release that was taken; that one ends nothing else: no
+ *   bucket of an outsider or a fault, no watch; and there is none for what ends by itself;
  *   the engine share (hub/sealing.c) is on the disk whenever the next start would be below level 3, and is not when a turn at level
  *   3 is over.
  * INV-4, 8 and 9 are not of this machine: tests/explore/test_ack_order.c, tests/unit/test_signed_first.c and test_msg.c, test_token.c and
@@ -53,7 +55,7 @@ static const struct seen {
 	{ TRIGGER_DECODER, 3, ROLE_BLE, 1, false },
 	{ TRIGGER_STORAGE, 0, ROLE_STORE, 1, false },
 	{ TRIGGER_POWER, 0, ROLE_HUBD, 0, false },
-	{ TRIGGER_USB, 0, ROLE_MEASURE, 1, false },
+	{ TRIGGER_USB, 0, ROLE_MEASURE, 1, true },
 	{ TRIGGER_CASE, 0, ROLE_MEASURE, 2, true },
 	{ TRIGGER_CODE, 0, ROLE_MEASURE, 2, true },
 	{ TRIGGER_IPC, ROLE_BLE, ROLE_HUBD, 2, false },
@@ -65,7 +67,7 @@ static const struct seen {
 	{ TRIGGER_ROLLBACK, 0, ROLE_BLE, 2, false },
 };
 
-enum { SEEN = sizeof(seen) / sizeof(*seen), LIED = SEEN - 1, LIE_IS = 13 };
+enum { SEEN = sizeof(seen) / sizeof(*seen), LIED = SEEN - 1, LIE_IS = 13, SEEN_USB = 10 };
 
 /* How one write of a turn ends; all others go well. */
 enum write_end { WRITE_GOOD, WRITE_FAILS, WRITE_CUT_BEFORE, WRITE_CUT_AFTER, WRITE_ENDS };
@@ -85,7 +87,8 @@ struct world {
 	uint8_t counter; /* of orders */
 	/* what the outside knows */
 	uint8_t floor, durable; /* no level below: now; after a power cut */
-	bool releasing;		/* a release was taken and its end is not seen */
+	bool releasing;		/* a release was taken and its end is not seen, */
+	bool guarding;		/* of level 1 */
 	uint32_t causes;	/* bits of 'seen' since the last release was taken */
 	uint32_t before;	/* the same, of before the one that is under way */
 	uint32_t kept;		/* of both, those that the disk knows */
@@ -104,6 +107,9 @@ static enum variant {
 	AS_BUILT = 0,
 	ERASES_EARLY, /* the share, before the level is durable */
 	LOWERS_EARLY, /* the level, before the share is durable */
+	EMPTIES_ALL,  /* a release of level 1: whatever slows a channel down, too */
+	ENDS_WATCH,   /* the same: the watch after a release from level 3 */
+	RELEASES_ALL, /* there is a release for any level 1 */
 } variant;
 static bool deep;	   /* the signals of the deeper search only */
 static const char *broken; /* what does not hold; NULL: all does */
@@ -134,6 +140,11 @@ static enum role by_of(unsigned i)
 static bool is_measured(unsigned i)
 {
 	return id_of(i) >= TRIGGER_CODE;
+}
+
+static bool has_usb(const struct world *w)
+{
+	return w->causes & 1u << SEEN_USB;
 }
 
 /* Two things, two processes, by what the outside has seen. */
@@ -225,6 +236,12 @@ static void check_turn(const struct world *w)
 	     "a measurement after a release from level 3 does not lead back");
 	must(level < LOCKDOWN_SEALED || !lockdown_is_settled(&w->l) || !w->share,
 	     "the engine share is there in clear at level 3");
+	must(w->vague || !has_usb(w) || level >= 2 ||
+		     triggers_level(&w->t) == LOCKDOWN_GUARDED,
+	     "level 1 by possession ends without a release");
+	must(w->vague || has_usb(w) || w->releasing ||
+		     !triggers_throttled(&w->t, TRIGGER_USB, 0),
+	     "level 1 by possession after its release");
 	if (w->ms - w->soft_ms > DAY_MS)
 		for (unsigned i = 0; i < SEEN; i++)
 			must(seen[i].id > TRIGGER_POWER ||
@@ -233,6 +250,16 @@ static void check_turn(const struct world *w)
 }
 
 /* --- what happens ------------------------------------------------------------------------------ */
+
+/* It is taken, or it came to nothing. */
+static void end_release(struct world *w)
+{
+	if (!w->guarding) {
+		w->watched = w->sealed;
+		w->watched_ms = w->ms;
+	}
+	w->sealed = w->guarding = false;
+}
 
 static void note_level(struct world *w)
 {
@@ -245,9 +272,7 @@ static void note_level(struct world *w)
 		w->kept &= w->causes;
 		w->floor = w->durable = LOCKDOWN_NORMAL;
 		w->share = true; /* a variant is late */
-		w->watched = w->sealed;
-		w->watched_ms = w->ms;
-		w->sealed = false;
+		end_release(w);
 	}
 	w->floor = max_of(w->floor, level);
 }
@@ -262,9 +287,11 @@ static void power_cut(struct world *w)
 	if (w->releasing)
 		w->vague = true;
 	w->left = level_after_cut(w);
-	if (level_after_cut(w) < 2 && !w->releasing)
-		w->causes = w->before = 0,
-		w->locked = false; /* as if they had not been */
+	if (level_after_cut(w) < 2 && !w->releasing) { /* as if they had not been */
+		w->causes &= 1u << SEEN_USB;
+		w->before = 0;
+		w->locked = false;
+	}
 }
 
 static void write_copy(struct world *w, const struct lockdown_action *a, enum write_end e)
@@ -358,10 +385,9 @@ static void start(struct world *w, unsigned ends)
 			w->before = w->left = 0;
 			w->kept &= w->causes;
 			w->locked = false;
-			w->watched = w->sealed;
-			w->watched_ms = w->ms;
+			end_release(w);
 		}
-		w->sealed = false;
+		w->sealed = w->guarding = false;
 	}
 	note_level(w);
 	drain(w, ends);
@@ -372,21 +398,61 @@ static void see(struct world *w, unsigned i, unsigned ends)
 	const struct seen *s = &seen[i];
 
 	triggers_on_signal(&w->t, s->id, s->peer, s->by, BURST, &w->l, at(w));
-	if (s->level == 2) {
+	if (s->id > TRIGGER_POWER) {
 		uint32_t bit = 1u << (i == LIED ? (unsigned)LIE_IS : i);
 
 		w->causes |= bit;
 		if (w->releasing) /* another one than what the disk knows */
 			w->kept &= ~bit;
-	} else if (s->id <= TRIGGER_POWER) {
+	} else {
 		w->soft_ms = w->ms;
 	}
 	drain(w, ends);
 }
 
+/* What outsiders and faults have slowed down: a bit for each of 'seen'. */
+static uint32_t slow_ones(const struct world *w)
+{
+	uint32_t set = 0;
+
+	for (unsigned i = 0; i < SEEN; i++)
+		if (seen[i].id <= TRIGGER_POWER &&
+		    triggers_throttled(&w->t, seen[i].id, seen[i].peer))
+			set |= 1u << i;
+	return set;
+}
+
+/* A release is taken, from this level. */
+static void begin_release(struct world *w, uint8_t level)
+{
+	w->releasing = true;
+	w->guarding = level < 2;
+	w->sealed = level == LOCKDOWN_SEALED;
+	w->before |= w->causes;
+	w->causes = 0;
+}
+
+/* The turn in which it is written. */
+static void drain_release(struct world *w, unsigned ends)
+{
+	uint32_t slow = slow_ones(w);
+
+	if (w->guarding && variant == EMPTIES_ALL)
+		for (unsigned i = 0; i < SEEN; i++)
+			triggers_on_good(&w->t, seen[i].id, seen[i].peer, at(w));
+	if (w->guarding && variant == ENDS_WATCH)
+		w->l.next.unsealed = 0;
+	drain(w, ends);
+	must(!w->up || slow_ones(w) == slow, "a release ends what slows a channel down");
+}
+
+static const char unlike_usb[] =
+	"a release of level 1 when, and only when, there is something for it";
+
 static void order(struct world *w, enum command_verb verb, unsigned ends)
 {
 	const enum signer_role roles[] = { SIGNER_TECHNICIAN };
+	uint8_t level = lockdown_level(&w->l);
 	struct command c = { .hub = { HUB },
 			     .epoch = EPOCH,
 			     .counter = ++w->counter,
@@ -395,17 +461,22 @@ static void order(struct world *w, enum command_verb verb, unsigned ends)
 			     .minutes = 5,
 			     .level = 2 };
 
+	bool released;
+
 	lockdown_challenge(&w->l, &c.lock_epoch, c.nonce);
 	if (!lockdown_on_command(&w->l, &c, roles, 1, NOW_S, at(w)))
 		return;
-	if (w->l.step == LOCKDOWN_WRITES && w->l.next.result == COMMAND_DONE) {
-		w->locked |= verb == COMMAND_LOCK;
-		w->releasing |= verb == COMMAND_RELEASE;
-		if (verb == COMMAND_RELEASE) {
-			w->before = w->causes;
-			w->causes = 0;
-		}
+	released = verb == COMMAND_RELEASE && w->l.step == LOCKDOWN_WRITES &&
+		   w->l.next.result == COMMAND_DONE;
+	if (verb == COMMAND_RELEASE && level < 2)
+		must(w->vague || released == has_usb(w), unlike_usb);
+	if (released) {
+		begin_release(w, level);
+		drain_release(w, ends);
+		return;
 	}
+	w->locked |= verb == COMMAND_LOCK && w->l.step == LOCKDOWN_WRITES &&
+		     w->l.next.result == COMMAND_DONE;
 	drain(w, ends);
 }
 
@@ -413,18 +484,22 @@ static void order(struct world *w, enum command_verb verb, unsigned ends)
 static bool token(struct world *w, unsigned ends)
 {
 	uint8_t level = lockdown_level(&w->l);
+	bool taken;
 
-	if (level < 2 || !lockdown_can_release(&w->l))
+	if (!lockdown_can_release(&w->l))
 		return false;
-	if (variant != LOWERS_EARLY)
+	if (level >= 2 && variant != LOWERS_EARLY)
 		w->share = true;
-	if (!lockdown_on_token(&w->l, LOCKDOWN_NORMAL, at(w)))
+	if (level < 2 && variant == RELEASES_ALL &&
+	    triggers_level(&w->t) == LOCKDOWN_GUARDED)
+		lockdown_on_guarded(&w->l, true);
+	taken = lockdown_on_token(&w->l, LOCKDOWN_NORMAL, at(w));
+	if (level < 2)
+		must(w->vague || taken == has_usb(w), unlike_usb);
+	if (!taken)
 		return false;
-	w->releasing = true;
-	w->sealed = level == LOCKDOWN_SEALED;
-	w->before |= w->causes;
-	w->causes = 0;
-	drain(w, ends);
+	begin_release(w, level);
+	drain_release(w, ends);
 	return true;
 }
 
@@ -588,7 +663,7 @@ static void explore(const struct world *from, unsigned depth, unsigned trail[])
 	}
 }
 
-enum start_at { START_NORMAL, START_LOCKED, START_SEALED, START_WATCHED };
+enum start_at { START_NORMAL, START_LOCKED, START_SEALED, START_WATCHED, START_GUARDED };
 enum { SEEN_CODE = 12, SEEN_AUDIT = 15 };
 
 /* Returns what does not hold, or NULL. */
@@ -618,9 +693,13 @@ static const char *search(unsigned depth, enum start_at from)
 		CHECK_UINT(lockdown_level(&first.l), LOCKDOWN_SEALED);
 		CHECK(!first.share);
 	}
-	if (from == START_WATCHED) {
+	if (from >= START_WATCHED) {
 		CHECK(token(&first, 0));
 		CHECK(first.watched && first.share && lockdown_is_watched(&first.l));
+	}
+	if (from == START_GUARDED) {
+		see(&first, SEEN_USB, 0);
+		CHECK(lockdown_is_guarded(&first.l));
 	}
 	explore(&first, depth, trail);
 	free(known);
@@ -631,7 +710,7 @@ static const char *search(unsigned depth, enum start_at from)
 static void test_every_signal(void)
 {
 	deep = false;
-	for (enum start_at from = START_NORMAL; from <= START_WATCHED; from++) {
+	for (enum start_at from = START_NORMAL; from <= START_GUARDED; from++) {
 		CHECK(search(DEPTH - 1, from) == NULL);
 		CHECK(steps_done > 100000);
 	}
@@ -645,6 +724,14 @@ static void test_broken_ones(void)
 	CHECK_STR(search(DEPTH - 1, START_NORMAL), "the engine share is lost");
 	variant = LOWERS_EARLY;
 	CHECK_STR(search(DEPTH - 1, START_SEALED), "the engine share is lost");
+	variant = EMPTIES_ALL;
+	CHECK_STR(search(DEPTH - 1, START_GUARDED),
+		  "a release ends what slows a channel down");
+	variant = ENDS_WATCH;
+	CHECK_STR(search(DEPTH - 1, START_GUARDED),
+		  "a measurement after a release from level 3 does not lead back");
+	variant = RELEASES_ALL;
+	CHECK_STR(search(DEPTH - 1, START_NORMAL), unlike_usb);
 	variant = AS_BUILT;
 }
 

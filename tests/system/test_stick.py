@@ -3,7 +3,7 @@
 
     test_stick.py [BUILD]      default build; needs what test_system.py needs
 
-Nobody is logged in: it is level 1, and nothing else happens (A-08). No network: two readings are measured; the token of two people and the button let it in for one
+Nobody is logged in: it is level 1, and nothing else happens (A-08); the clinic's order ends that at once, and what stays in counts once. No network: two readings are measured; the token of two people and the button let it in for one
 verb; what it holds then is imported by the clinic, and is there once although the hub sends it, too, when it has its network again.
 """
 import re
@@ -40,8 +40,21 @@ def export(cable):
     return cable.press_for('export-queue', r'\n(OK|NO)[^\n]*\n', 120)
 
 
+def test_release(home, clinic):
+    """The clinic's order ends level 1, while the stick is still in its port: it is not new at the next look."""
+    home.until('the clinic may release it', lambda: home.status().get('challenge'))
+    want('and reads so', 'guarded, until it is released' in clinic.ctl('status', clinic.dir, 'home'))
+    clinic.ctl('release', clinic.dir, 'home', '--as', 'sec', '--reason', 'a stick that nobody misses')
+    home.until('it is level 0', lambda: home.said('hubd', 'noticed level=0 before=1'))
+    home.clinic_knows(0)
+    home.look(0)
+    want('the stick counts once', home.said('hubd', 'incident by=measure what=usb') == 1 and home.status()['level'] == 0)
+    want('there is nothing to release any more', home.status()['challenge'] is None)
+
+
 def run(home, rig, twin):
     """All of it."""
+    clinic = rig.clinic
     home.pair_both()
     home.measure_both()
     want('both are at the clinic', home.wait_all() == {(False, False)})
@@ -54,6 +67,7 @@ def run(home, rig, twin):
     home.clinic_knows(1)
     home.measure_both()
     want('both are filed, without a mark', home.wait_all() == {(False, False)})
+    test_release(home, clinic)
     twin.unplug()
     cable = Cable(home)
     twin.link(False)
@@ -72,7 +86,6 @@ def run(home, rig, twin):
     files = subprocess.run(['mdir', '-b', '-i', stick, '::'], check=True, text=True, stdout=subprocess.PIPE).stdout.split()
     want(f'one file: {files}', len(files) == 1 and re.search(r'hub-[0-9a-f]{8}-queue-1\.stick$', files[0]))
     subprocess.run(['mcopy', '-n', '-i', stick, files[0], rig.folder / 'export'], check=True)
-    clinic = rig.clinic
     print('  ' + clinic.ctl('import', clinic.dir, rig.folder / 'export').replace('\n', '\n  '))
     want('both are at the clinic, without a network', home.wait_all() == {(False, False)})
     twin.link(True)

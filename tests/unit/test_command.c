@@ -240,6 +240,10 @@ static void test_table(void)
 				memset(at.nonce, 7, sizeof(at.nonce));
 				CHECK_INT(command_judge(&c, one, 1, &at) == COMMAND_DONE,
 					  may);
+				at.guarded = true; /* something for a release, at once */
+				at.dwelt = level > 0;
+				CHECK_INT(command_judge(&c, one, 1, &at) == COMMAND_DONE,
+					  may || (v == COMMAND_RELEASE && level == 0));
 				if (v != COMMAND_RETIRE)
 					continue;
 				CHECK_INT(command_judge(&c, one, 2, &at) == COMMAND_DONE,
@@ -282,6 +286,15 @@ static void test_refusals(void)
 	JUDGED(COMMAND_BAD_CHALLENGE, at.lock_epoch = 8);
 	JUDGED(COMMAND_BAD_CHALLENGE, at.nonce[15] = 8);
 	JUDGED(COMMAND_TOO_EARLY, at.dwelt = false);
+	JUDGED(COMMAND_TOO_EARLY, (at.dwelt = false, at.guarded = true));
+	JUDGED(COMMAND_BAD_LEVEL, at.level = 0);
+	JUDGED(COMMAND_DONE, (at.level = 0, at.dwelt = false, at.guarded = true));
+	JUDGED(COMMAND_BAD_CHALLENGE,
+	       (at.level = 0, at.guarded = true, at.challenged = false));
+	JUDGED(COMMAND_BAD_CHALLENGE, (at.level = 0, at.guarded = true, at.nonce[0] = 8));
+	JUDGED(COMMAND_BAD_CHALLENGE,
+	       (at.level = 0, at.guarded = true, at.lock_epoch = 8));
+	JUDGED(COMMAND_NOT_CLEAN, (at.level = 0, at.guarded = true, at.unclean = true));
 	JUDGED(COMMAND_RETIRING, at.retiring = true);
 	JUDGED(COMMAND_DONE, (at.retiring = true, c.verb = COMMAND_CANCEL));
 	JUDGED(COMMAND_DONE, (at.retiring = true, c.verb = COMMAND_LOCK));

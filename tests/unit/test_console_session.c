@@ -78,7 +78,7 @@ static const struct {
 	{ VERB_UPDATE, "1112-", true },
 	{ VERB_EXPORT_EVIDENCE, "1111-", true },
 	{ VERB_EXPORT_QUEUE, "2222-", true },
-	{ VERB_RELEASE, "--12-", true },
+	{ VERB_RELEASE, "-112-", true },
 	{ VERB_REBOOT, "1112-", true },
 	{ VERB_PAIR, "11---", true },
 	{ VERB_UNPAIR, "11---", true },
@@ -152,6 +152,7 @@ static void test_grants(void)
 	open_as(&s, &g, 0);
 	CHECK_INT(may(&s, VERB_DIAGNOSE, 2, 1, &button), CONSOLE_WHY_NONE);
 	CHECK_INT(may(&s, VERB_RELEASE, 2, 1, &button), CONSOLE_WHY_NONE);
+	CHECK_INT(may(&s, VERB_RELEASE, 1, 1, &button), CONSOLE_WHY_NONE);
 	CHECK_INT(may(&s, VERB_QUEUE, 2, 1, &button), CONSOLE_WHY_GRANT);
 	CHECK_INT(may(&s, VERB_EXPORT_EVIDENCE, 3, 1, &button), CONSOLE_WHY_GRANT);
 	session_init(&s, true, VERB_BIT(VERB_STATUS));

@@ -256,6 +256,87 @@ static void test_cut_off_erasure(void)
 	temp_dir_remove(dir);
 }
 
+static const struct access_token for_release = { .verbs = VERB_BIT(VERB_RELEASE) };
+
+static void plug(void)
+{
+	orders_on_signal(&orders, TRIGGER_USB, 0, ROLE_MEASURE, 1);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_GUARDED);
+	CHECK(orders_is_guarded(&orders));
+}
+
+/* Level 1 by a USB port: one person's token ends it at once, once; over a start, too; who guesses at the line waits as before. */
+static void test_guarded(void)
+{
+	struct token_grant g;
+	struct challenge c;
+	char code[TOKEN_CODE_DIGITS + 1];
+
+	begin(4);
+	start();
+	paste(for_release, false, 1);
+	CHECK_INT(orders_release(&orders), TOKEN_BAD_LEVEL);
+	orders_on_signal(&orders, TRIGGER_TOKEN, 0, ROLE_HUBD, 100);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_GUARDED);
+	CHECK(!orders_is_guarded(&orders));
+	CHECK_INT(orders_release(&orders), TOKEN_BAD_LEVEL);
+	plug();
+	start();
+	CHECK(orders_is_guarded(&orders));
+	paste(for_release, false, 1);
+	CHECK_INT(orders_release(&orders), TOKEN_GOOD);
+	CHECK(!orders_is_guarded(&orders));
+	CHECK_UINT(lockdown_lock_epoch(&orders.lockdown), 5);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_GUARDED); /* who guessed */
+	CHECK(triggers_throttled(&orders.triggers, TRIGGER_TOKEN, 0));
+	plug();
+	CHECK_INT(orders_release(&orders), TOKEN_NO_CHALLENGE);
+	start();
+	CHECK(orders_is_guarded(&orders));
+	CHECK(orders_challenge(&orders, 0, &c));
+	escrow_code(orders.sealing.escrow.release_key, TOKEN_CODE_RELEASE, &c, code);
+	CHECK_INT(orders_on_code(&orders, code, &g), TOKEN_GOOD);
+	CHECK_INT(orders_release(&orders), TOKEN_GOOD);
+	CHECK(!orders_is_guarded(&orders));
+	CHECK_UINT(orders.sealing.escrow.lock_epoch, 6); /* and a key for the next code */
+	start();
+	CHECK(!orders_is_guarded(&orders));
+	CHECK_UINT(lockdown_lock_epoch(&orders.lockdown), 6);
+	temp_dir_remove(dir);
+}
+
+/* What was signed for level 1 is no release from level 2, nor the other way round. */
+static void test_another_level(void)
+{
+	begin(4);
+	start();
+	plug();
+	paste(for_release, false, 1);
+	orders_on_signal(&orders, TRIGGER_CASE, 1, ROLE_MEASURE, 1);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_QUARANTINED);
+	CHECK(!orders_is_guarded(&orders));
+	CHECK_INT(orders_release(&orders), TOKEN_NO_CHALLENGE);
+	paste(for_release, false, 1);
+	CHECK_INT(orders_release(&orders), TOKEN_TOO_EARLY);
+	temp_dir_remove(dir);
+	/* the same, locked by an order: what calls for level 1 makes no release easier */
+	begin(4);
+	start();
+	plug();
+	CHECK(lockdown_raise(&orders.lockdown, LOCKDOWN_QUARANTINED, rt_mono()));
+	orders_drain(&orders);
+	CHECK(!orders_is_guarded(&orders));
+	paste(for_release, false, 1);
+	CHECK_INT(orders_release(&orders), TOKEN_TOO_EARLY);
+	temp_dir_remove(dir);
+	begin(4);
+	start();
+	paste(for_release, false, 1);
+	plug();
+	CHECK_INT(orders_release(&orders), TOKEN_NO_CHALLENGE);
+	temp_dir_remove(dir);
+}
+
 static const struct access_token for_reset = { .verbs = VERB_BIT(VERB_FACTORY_RESET) };
 static const struct access_token for_retire = {
 	.verbs = VERB_BIT(VERB_RETIRE),
@@ -383,5 +464,6 @@ static void test_after_the_reset(void)
 }
 
 TEST_MAIN("orders", test_start, test_number_of_a_lock, test_sealed_and_kept,
-	  test_sealed_alone, test_both_copies, test_cut_off_erasure, test_retired_here,
-	  test_reset_here, test_reset_refused_on_a_bad_disk, test_after_the_reset)
+	  test_sealed_alone, test_both_copies, test_cut_off_erasure, test_guarded,
+	  test_another_level, test_retired_here, test_reset_here,
+	  test_reset_refused_on_a_bad_disk, test_after_the_reset)

@@ -311,6 +311,11 @@ static void test_watch(void)
 		drain(2000);
 		CHECK_UINT(lockdown_level(&l), LOCKDOWN_NORMAL);
 		CHECK_UINT(lockdown_unsealed(&l), lockdown_lock_epoch(&l));
+		/* a stick in between, and its release, change nothing of that */
+		see(TRIGGER_USB, 1, 2000);
+		CHECK(lockdown_on_token(&l, LOCKDOWN_NORMAL, ms(2000)));
+		drain(2000);
+		CHECK(!slow(TRIGGER_USB));
 		see(TRIGGER_SOCKET, 1, at);
 		CHECK_UINT(lockdown_level(&l),
 			   late ? LOCKDOWN_QUARANTINED : LOCKDOWN_SEALED);
@@ -332,6 +337,101 @@ static void test_seen_again(void)
 	drain(4000);
 	CHECK_UINT(lockdown_lock_epoch(&l), 1);
 	CHECK_UINT(lockdown_level(&l), LOCKDOWN_QUARANTINED);
+	/* the same at level 1: another stick */
+	begin(NULL, boot_a, 1000);
+	see(TRIGGER_USB, 1, 1000);
+	CHECK(lockdown_on_token(&l, LOCKDOWN_NORMAL, ms(2000)));
+	CHECK(lockdown_next(&l, ms(2000), &a) && a.what == LOCKDOWN_SAVE);
+	lockdown_on_saved(&l, false);
+	see(TRIGGER_USB, 1, 3000);
+	lockdown_again(&l);
+	drain(4000);
+	CHECK_UINT(lockdown_lock_epoch(&l), 1);
+	CHECK(slow(TRIGGER_USB) && lockdown_is_guarded(&l));
+}
+
+static bool draw(uint64_t at, uint8_t n)
+{
+	struct lockdown_action a;
+	uint8_t nonce[COMMAND_NONCE_LEN] = { n };
+	bool asked = lockdown_next(&l, ms(at), &a) && a.what == LOCKDOWN_DRAW;
+
+	if (asked)
+		lockdown_on_nonce(&l, nonce, ms(at));
+	return asked;
+}
+
+/* Level 1 by possession: for ever, but for a release, at once; of what ends by itself there is none. */
+static void test_guarded(void)
+{
+	struct triggers_held held;
+	uint32_t lock_epoch;
+	uint8_t nonce[COMMAND_NONCE_LEN];
+
+	begin(NULL, boot_a, 1000);
+	CHECK(!triggers_needs_release(&t) && !lockdown_is_guarded(&l));
+	see(TRIGGER_TOKEN, 100, 1000);
+	CHECK_UINT(triggers_level(&t), LOCKDOWN_GUARDED);
+	CHECK(!triggers_needs_release(&t) && !lockdown_is_guarded(&l));
+	CHECK(!lockdown_on_token(&l, LOCKDOWN_NORMAL, ms(1000)));
+	CHECK(!lockdown_challenge(&l, &lock_epoch, nonce));
+	see(TRIGGER_RADIO, 19, 1000);
+	triggers_on_signal(&t, TRIGGER_USB, 3, ROLE_MEASURE, 1, &l, ms(1000));
+	drain(1000 + 3 * (uint64_t)DAY_MS);
+	CHECK(!slow(TRIGGER_TOKEN) && slow(TRIGGER_USB));
+	held = *triggers_held(&t, ms(1000));
+	begin(&held, boot_b, 1000);
+	CHECK(slow(TRIGGER_USB) && lockdown_is_guarded(&l));
+	CHECK_UINT(lockdown_level(&l), LOCKDOWN_NORMAL);
+	see(TRIGGER_TOKEN, 100, 1000);
+	see(TRIGGER_RADIO, 19, 1000);
+	CHECK(!lockdown_on_token(&l, LOCKDOWN_GUARDED, ms(1000)));
+	CHECK(!lockdown_on_token(&l, LOCKDOWN_QUARANTINED, ms(1000)));
+	CHECK(lockdown_on_token(&l, LOCKDOWN_NORMAL, ms(1000)));
+	drain(1000);
+	CHECK_UINT(lockdown_lock_epoch(&l), 1);
+	CHECK(!slow(TRIGGER_USB) && !lockdown_is_guarded(&l));
+	CHECK(!lockdown_on_token(&l, LOCKDOWN_NORMAL, ms(1000)));
+	/* who guesses, or sends what he must not, has nothing of it */
+	CHECK(slow(TRIGGER_TOKEN) && !slow(TRIGGER_RADIO));
+	see(TRIGGER_RADIO, 1, 1000);
+	CHECK(slow(TRIGGER_RADIO));
+	/* another time */
+	see(TRIGGER_USB, 1, 1000);
+	CHECK(slow(TRIGGER_USB) && lockdown_is_guarded(&l));
+	/* nothing that measures is ended at level 1 */
+	see(TRIGGER_CODE, 1, 1000);
+	CHECK(!triggers_needs_release(&t) && !lockdown_is_guarded(&l));
+	CHECK_UINT(lockdown_level(&l), LOCKDOWN_QUARANTINED);
+}
+
+/* INV-6: what was drawn at level 1 names nothing at level 2. */
+static void test_nonce_of_a_level(void)
+{
+	uint32_t lock_epoch;
+	uint8_t nonce[COMMAND_NONCE_LEN];
+
+	begin(NULL, boot_a, 1000);
+	CHECK(!draw(1000, 1));
+	triggers_on_signal(&t, TRIGGER_USB, 0, ROLE_MEASURE, 1, &l, ms(1000));
+	CHECK(!draw(1000, 1)); /* nobody has looked yet */
+	triggers_next(&t, &l, ms(1000), &(enum triggers_do){ 0 });
+	CHECK(draw(1000, 1));
+	CHECK(lockdown_challenge(&l, &lock_epoch, nonce) && nonce[0] == 1);
+	CHECK(lockdown_deadline(&l).ms > 1000);
+	CHECK(lockdown_deadline(&l).ms != MONO_NEVER.ms);
+	triggers_on_saved(&t, true, ms(1000));
+	lockdown_raise(&l, LOCKDOWN_QUARANTINED, ms(2000));
+	for (unsigned i = 0; i < LOCKDOWN_COPIES; i++) {
+		struct lockdown_action a;
+
+		CHECK(lockdown_next(&l, ms(2000), &a) && a.what == LOCKDOWN_SAVE);
+		lockdown_on_saved(&l, true);
+	}
+	CHECK(!lockdown_challenge(&l, &lock_epoch, nonce));
+	while (!draw(2000, 2))
+		CHECK_UINT(lockdown_level(&l), LOCKDOWN_QUARANTINED);
+	CHECK(lockdown_challenge(&l, &lock_epoch, nonce) && nonce[0] == 2);
 }
 
 /* With no place left outsiders make room for each other, never a cause that locks. */
@@ -418,5 +518,5 @@ static void test_file(void)
 }
 
 TEST_MAIN("triggers", test_ceilings, test_capacity, test_ends, test_good, test_restart,
-	  test_power, test_reporters, test_clean, test_watch, test_seen_again, test_room,
-	  test_told, test_file)
+	  test_power, test_reporters, test_clean, test_watch, test_seen_again,
+	  test_guarded, test_nonce_of_a_level, test_room, test_told, test_file)
