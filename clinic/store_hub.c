@@ -105,20 +105,25 @@ static int64_t clamp(uint64_t v)
 int store_hub_take(struct store *s, const struct hub *h, const struct batch *b,
 		   int64_t now_ms)
 {
+	/* of what is carried: not of the row as it was read, for an upload may have changed it since */
+	static const char *const sql[] = {
+		"UPDATE hub SET highest = ?2, seen_ms = ?3, queued = ?4, acked = ?5"
+		" WHERE hub_id = ?1 RETURNING " HUB_COLUMNS,
+		"UPDATE hub SET highest = CASE WHEN highest < ?2 THEN ?2 ELSE highest END"
+		" WHERE hub_id = ?1 RETURNING " HUB_COLUMNS,
+	};
 	struct hub now = { 0 };
 	struct sql_query q;
 	int r;
 
-	sql_start(s->db, &q,
-		  "UPDATE hub SET seen_ms = ?2, queued = ?3, highest = ?4, acked = ?5"
-		  " WHERE hub_id = ?1 RETURNING " HUB_COLUMNS);
+	sql_start(s->db, &q, sql[h->carried]);
 	sql_bind_bytes(&q, 1, h->id, HUB_ID_LEN);
-	sql_bind_int(&q, 2, h->carried ? h->seen_ms : now_ms);
-	sql_bind_int(&q, 3, clamp(h->carried ? h->queued : b->queued));
-	sql_bind_int(
-		&q, 4,
-		clamp(h->carried && h->highest > b->highest ? h->highest : b->highest));
-	sql_bind_int(&q, 5, clamp(h->carried ? h->acked : b->acked));
+	sql_bind_int(&q, 2, clamp(b->highest));
+	if (!h->carried) {
+		sql_bind_int(&q, 3, now_ms);
+		sql_bind_int(&q, 4, clamp(b->queued));
+		sql_bind_int(&q, 5, clamp(b->acked));
+	}
 	r = one_hub(&q, &now);
 	if (r == -ENOENT)
 		return -ESTALE;

@@ -583,6 +583,83 @@ static void test_states(void)
 	tear_down();
 }
 
+/* As clinicctl import brings it. */
+static enum ingest_outcome carry(const uint8_t *hub, const struct batch *b)
+{
+	static uint8_t buf[BYTES];
+
+	return ingest_carried(&t.ingest, hub, buf, sign(b, buf), now.ms + 1, &t.note);
+}
+
+/* Filed as an upload is; what the hub says of itself when it calls stays, but that there are higher numbers. */
+static void test_carried(void)
+{
+	struct batch b, other;
+	struct hub h;
+
+	set_up();
+	b = empty_batch();
+	add(&b, 1, "one");
+	send(&b);
+	b = empty_batch();
+	b.queued = 50;
+	b.acked = 1;
+	b.highest = 120;
+	add(&b, 1, "one");
+	bury(&b, 2, 3, TOMBSTONE_EVICTED);
+	add(&b, 4, "four");
+	CHECK_INT(carry(t.hub.id, &b), INGEST_STORED);
+	CHECK_UINT(t.note.stored, 1);
+	CHECK_UINT(t.note.duplicate, 1);
+	reopen();
+	CHECK_UINT(counts().records, 2);
+	CHECK_UINT(counts().given_up[TOMBSTONE_EVICTED], 2);
+	CHECK_INT(store_hub_by_id(t.store, t.hub.id, &h), 0);
+	CHECK_INT(h.seen_ms, now.ms);
+	CHECK_UINT(h.queued, 7);
+	CHECK_UINT(h.acked, 0);
+	CHECK_UINT(h.highest, 120);
+	other = empty_batch();
+	add(&other, 4, "another");
+	CHECK_INT(carry(t.hub.id, &other), INGEST_STORED);
+	CHECK_UINT(t.note.conflict, 1);
+	CHECK_UINT(counts().records, 2);
+	CHECK_INT(store_hub_by_id(t.store, t.hub.id, &h), 0);
+	CHECK_UINT(h.highest, 120);
+	b = empty_batch();
+	add(&b, 4, "four");
+	send(&b);
+	CHECK_UINT(t.note.duplicate, 1);
+	CHECK_UINT(t.reply.contig, 4);
+	tear_down();
+}
+
+/* The row was read, and before it was taken the hub called: what it said then stays. */
+static void test_carried_meanwhile(void)
+{
+	struct batch b, old;
+	struct hub h;
+
+	set_up();
+	CHECK_INT(store_hub_by_id(t.store, t.hub.id, &h), 0);
+	h.carried = true;
+	b = empty_batch();
+	b.acked = 5;
+	add(&b, 1, "one");
+	send(&b);
+	old = empty_batch();
+	old.highest = 40;
+	CHECK_INT(store_begin(t.store), 0);
+	CHECK_INT(store_hub_take(t.store, &h, &old, now.ms + 1), 0);
+	CHECK_INT(store_commit(t.store), 0);
+	CHECK_INT(store_hub_by_id(t.store, t.hub.id, &h), 0);
+	CHECK_INT(h.seen_ms, now.ms);
+	CHECK_UINT(h.queued, 7);
+	CHECK_UINT(h.acked, 5);
+	CHECK_UINT(h.highest, 99);
+	tear_down();
+}
+
 static void set_state(enum hub_state state)
 {
 	char text[96];
@@ -590,6 +667,37 @@ static void set_state(enum hub_state state)
 	snprintf(text, sizeof(text), "UPDATE hub SET state = %d WHERE name = 'kitchen'",
 		 state);
 	place_run(&t.place, text);
+}
+
+/* A file of somebody else's, of another enrolment, changed, or of a hub that is retired: nothing is taken. */
+static void test_carried_refused(void)
+{
+	static uint8_t buf[BYTES];
+	uint8_t other[HUB_ID_LEN];
+	struct batch b;
+	size_t len;
+
+	set_up();
+	memcpy(other, t.hub.id, sizeof(other));
+	other[0] ^= 1;
+	b = empty_batch();
+	add(&b, 1, "one");
+	CHECK_INT(carry(other, &b), INGEST_UNKNOWN_HUB);
+	len = sign(&b, buf);
+	buf[len - 1] ^= 1;
+	CHECK_INT(ingest_carried(&t.ingest, t.hub.id, buf, len, now.ms, &t.note),
+		  INGEST_BAD_SIGNATURE);
+	b.epoch++;
+	CHECK_INT(carry(t.hub.id, &b), INGEST_FOREIGN);
+	b.epoch--;
+	b.hub[0] ^= 1;
+	CHECK_INT(carry(t.hub.id, &b), INGEST_FOREIGN);
+	b.hub[0] ^= 1;
+	set_state(HUB_RETIRED);
+	CHECK_INT(carry(t.hub.id, &b), INGEST_UNKNOWN_HUB);
+	CHECK_UINT(t.note.stored, 0);
+	CHECK_UINT(counts().highest, 0);
+	tear_down();
 }
 
 /* A suspended hub empties its queue: all of it is held, acknowledged, and no record. */
@@ -1389,41 +1497,25 @@ static void test_audit_key(void)
 int main(int argc, char **argv)
 {
 	static test_fn *const tests[] = {
-		test_stored,
-		test_status,
-		test_config_version,
-		test_small_reply,
-		test_duplicate,
-		test_conflict,
-		test_out_of_order,
-		test_many_islands,
-		test_tombstones,
-		test_record_and_tombstone,
-		test_bad_tombstone,
-		test_many_tombstones,
-		test_random_order,
-		test_foreign,
-		test_states,
-		test_suspended,
-		test_suspect,
-		test_emergency,
-		test_evidence_of_sealed,
-		test_row_changes,
-		test_window,
-		test_bad_signature,
-		test_damaged,
-		test_signed_nonsense,
-		test_largest,
-		test_behind,
-		test_older,
-		test_locked,
-		test_broken_store,
-		test_killed,
-		test_store_files,
-		test_checkpoint,
-		test_checkpoint_rollback,
-		test_checkpoint_bad,
-		test_checkpoint_not_committed,
+		test_stored,	      test_status,
+		test_config_version,  test_small_reply,
+		test_duplicate,	      test_conflict,
+		test_out_of_order,    test_many_islands,
+		test_tombstones,      test_record_and_tombstone,
+		test_bad_tombstone,   test_many_tombstones,
+		test_random_order,    test_foreign,
+		test_carried,	      test_carried_meanwhile,
+		test_carried_refused, test_states,
+		test_suspended,	      test_suspect,
+		test_emergency,	      test_evidence_of_sealed,
+		test_row_changes,     test_window,
+		test_bad_signature,   test_damaged,
+		test_signed_nonsense, test_largest,
+		test_behind,	      test_older,
+		test_locked,	      test_broken_store,
+		test_killed,	      test_store_files,
+		test_checkpoint,      test_checkpoint_rollback,
+		test_checkpoint_bad,  test_checkpoint_not_committed,
 		test_audit_key,
 	};
 
