@@ -121,7 +121,6 @@ bool network_on_acknowledged(struct network *n)
 	if (n->trial != NETWORK_ON_TRIAL || !n->renewed)
 		return false;
 	change(n, NETWORK_KEPT);
-	n->before = n->now;
 	return true;
 }
 

@@ -84,6 +84,27 @@ static void test_good(void)
 	s = usual();
 	s.name_count = 3;
 	CHECK(!network_setting_good(&s));
+	s = usual();
+	s.kind = (enum network_kind)2;
+	CHECK(!network_setting_good(&s));
+}
+
+/* Whatever differs. */
+static void test_same(void)
+{
+	struct network_setting s[7], other = usual();
+
+	for (size_t i = 0; i < sizeof(s) / sizeof(*s); i++)
+		s[i] = usual();
+	s[1].kind = NETWORK_DHCP;
+	s[2].prefix++;
+	s[3].name_count--;
+	s[4].address[3]++;
+	s[5].gateway[3]++;
+	s[6].names[1][3]++;
+	CHECK(network_setting_same(&s[0], &other));
+	for (size_t i = 1; i < sizeof(s) / sizeof(*s); i++)
+		CHECK(!network_setting_same(&s[0], &s[i]));
 }
 
 static void test_coding(void)
@@ -156,6 +177,44 @@ static void test_template(void)
 	t.confirm_s = NETWORK_CONFIRM_MIN_S;
 	t.number = 0;
 	CHECK_INT(network_template_encode(&t, buf, sizeof(buf)), -ERANGE);
+	t = template(5);
+	t.epoch = 0;
+	CHECK_INT(network_template_encode(&t, buf, sizeof(buf)), -ERANGE);
+	t = template(5);
+	t.setting.gateway[2] ^= 1; /* in another network */
+	CHECK_INT(network_template_encode(&t, buf, sizeof(buf)), -ERANGE);
+}
+
+/* One octet of a good one otherwise. */
+static int decode_with(size_t i, uint8_t value)
+{
+	struct network_template t = template(5), back = { .number = 99 };
+	uint8_t buf[NETWORK_PAYLOAD_MAX + 1] = { 0 };
+	int n = network_template_encode(&t, buf, sizeof(buf)), r;
+
+	buf[i] = value;
+	r = network_template_decode(buf, (size_t)n + (i == (size_t)n), &back);
+	CHECK_UINT(back.number, r ? 99 : 5); /* written on success only */
+	return r;
+}
+
+static void test_template_octets(void)
+{
+	struct network_template t = template(5);
+	uint8_t buf[NETWORK_PAYLOAD_MAX];
+	int n = network_template_encode(&t, buf, sizeof(buf));
+
+	CHECK_INT(decode_with(0, 0xa6), 0);
+	CHECK_INT(decode_with(0, 0xa5), -EBADMSG);
+	CHECK_INT(decode_with(0, 0xa7), -ERANGE);
+	CHECK_INT(decode_with(2, 0), -ENOTSUP);
+	CHECK_INT(decode_with(21, 3), -EBADMSG); /* a key, out of order */
+	CHECK_INT(decode_with(22, 0), -ERANGE);	 /* epoch */
+	CHECK_INT(decode_with(24, 0), -ERANGE);	 /* number */
+	CHECK_INT(decode_with(30, 0x83), -EBADMSG);
+	CHECK_INT(decode_with(30, 0x85), -ERANGE);
+	CHECK_INT(decode_with(32, 127), -ERANGE);	/* the address */
+	CHECK_INT(decode_with((size_t)n, 0), -EBADMSG); /* one more */
 }
 
 static void test_text(void)
@@ -262,6 +321,40 @@ static void test_kept(void)
 	CHECK_INT(network_set(&n, &t, at(100000)), 0);
 }
 
+/* What is still under way from the trial before keeps nothing of the next; and the file says when it ends, whatever began it. */
+static void test_one_after_another(void)
+{
+	struct network_template one = template(1), two = template(2);
+	struct network n;
+
+	network_init(&n);
+	CHECK_INT(network_set(&n, &one, at(0)), 0);
+	network_on_uplink(&n);
+	CHECK_INT(network_set(&n, &two, at(1)), 0);
+	CHECK(!network_on_acknowledged(&n));
+	network_on_uplink(&n);
+	CHECK(network_on_acknowledged(&n));
+	CHECK_UINT(network_deadline(&n).ms, MONO_NEVER.ms);
+}
+
+/* Each slice is written before it is used up; the last second counts as one. */
+static void test_deadline(void)
+{
+	struct network_template t = template(1);
+	struct network n;
+
+	t.confirm_s = NETWORK_SLICE_S + 30;
+	network_init(&n);
+	CHECK_INT(network_set(&n, &t, at(0)), 0);
+	CHECK_UINT(network_deadline(&n).ms, at(NETWORK_SLICE_S).ms);
+	CHECK(!network_slice(&n, (struct mono){ at(NETWORK_SLICE_S).ms - 1 }));
+	CHECK(network_slice(&n, at(NETWORK_SLICE_S)));
+	CHECK_UINT(network_deadline(&n).ms, at(t.confirm_s).ms);
+	CHECK_UINT(network_left_s(&n, (struct mono){ at(t.confirm_s).ms - 1 }), 1);
+	CHECK(network_over(&n, at(t.confirm_s)));
+	CHECK_UINT(network_deadline(&n).ms, MONO_NEVER.ms);
+}
+
 static void test_went_back(void)
 {
 	struct network_template one = template(1), two = template(2), three = template(3);
@@ -316,6 +409,44 @@ static void test_power(void)
 	}
 }
 
+/* What is read back, or why not. */
+static int decode_file(const struct network *n)
+{
+	uint8_t buf[NETWORK_FILE_MAX];
+	struct network back;
+
+	return network_decode(buf, network_encode(n, buf), &back);
+}
+
+static void test_file(void)
+{
+	struct network_template t = template(7);
+	uint8_t buf[NETWORK_FILE_MAX] = { 0 };
+	struct network n, bad;
+	size_t len;
+
+	network_init(&n);
+	CHECK_INT(network_set(&n, &t, at(1)), 0);
+	n.confirm_s = NETWORK_CONFIRM_MAX_S;
+	n.spent_s = NETWORK_CONFIRM_MAX_S + 2 * NETWORK_SLICE_S;
+	CHECK_INT(decode_file(&n), 0);
+	bad = n;
+	bad.confirm_s++;
+	CHECK_INT(decode_file(&bad), -ERANGE);
+	bad = n;
+	bad.spent_s++;
+	CHECK_INT(decode_file(&bad), -ERANGE);
+	bad = n;
+	bad.trial = (enum network_trial)(NETWORK_TRIAL_LAST + 1);
+	CHECK_INT(decode_file(&bad), -ERANGE);
+	len = network_encode(&n, buf);
+	for (size_t cut = 0; cut < len; cut++)
+		CHECK_INT(network_decode(buf, cut, &bad), -EBADMSG);
+	CHECK_INT(network_decode(buf, len + 1, &bad), -EBADMSG);
+	buf[1]++;
+	CHECK_INT(network_decode(buf, len, &bad), -ENOTSUP);
+}
+
 /* Any octets: nothing is taken that is no setting. */
 static void test_garbage(void)
 {
@@ -336,5 +467,6 @@ static void test_garbage(void)
 	}
 }
 
-TEST_MAIN("network", test_good, test_coding, test_render, test_template, test_text,
-	  test_open, test_kept, test_went_back, test_power, test_garbage)
+TEST_MAIN("network", test_good, test_same, test_coding, test_render, test_template,
+	  test_template_octets, test_text, test_open, test_kept, test_went_back,
+	  test_one_after_another, test_deadline, test_power, test_file, test_garbage)
