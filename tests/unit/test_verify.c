@@ -144,8 +144,14 @@ static void test_unresolved(void)
 	verify_on_resolved(&v, true, at(START + 60));
 	check_verdict(&v, START + 10, START + 60, VERIFY_GOOD);
 	verify_on_gone(&v, at(START + 70));
-	verify_on_resolved(&v, true, at(START + 71)); /* of no link */
 	verify_on_linked(&v, at(START + 80));
+	look(&v, true, START + 100);
+	look(&v, true, START + 150);
+	verify_on_gone(&v, at(START + 160));
+	check_verdict(&v, START + 110, START + 160, VERIFY_UNKNOWN);
+	verify_on_resolved(&v, true, at(START + 161)); /* of no link */
+	check_verdict(&v, START + 110, START + 161, VERIFY_UNKNOWN);
+	verify_on_linked(&v, at(START + 170));
 	CHECK(!v.now.resolved);
 }
 
@@ -185,6 +191,18 @@ static void test_plain(void)
 	check_verdict(&v, START + 10 + VERIFY_FRESH_MS - 1, START + 200, VERIFY_BAD);
 	check_verdict(&v, START + 10 + VERIFY_FRESH_MS, START + 200, VERIFY_BAD);
 	check_verdict(&v, START + 10 + VERIFY_FRESH_MS + 1, START + 200, VERIFY_UNKNOWN);
+}
+
+/* Seen encrypted too late to be good for what came before: the device may have been it all the same. */
+static void test_encrypted_at_the_end(void)
+{
+	struct verify v = linked();
+
+	verify_on_resolved(&v, true, at(START));
+	look(&v, false, START + 10);
+	look(&v, true, START + 60);
+	verify_on_gone(&v, at(START + 70));
+	check_verdict(&v, START + 5, START + 70, VERIFY_UNKNOWN);
 }
 
 static void test_plain_patience(void)
@@ -347,6 +365,35 @@ static void test_another_handle(void)
 	other_handle(&v, true, true, START + 100);
 	check_verdict(&v, START + 53, START + 102, VERIFY_GOOD);
 	check_verdict(&v, START + 10, START + 102, VERIFY_BAD);
+}
+
+/* Services and bond of the one are not the other's. */
+static void test_another_bond(void)
+{
+	struct verify v = linked();
+	struct msg_link_facts f;
+
+	for (uint64_t now = START; now <= START + 50; now += 50) {
+		ask(&v, now);
+		f = facts(&v, true);
+		f.bonded = false;
+		f.key_size = 0;
+		verify_on_facts(&v, &f, at(now + 2));
+	}
+	other_handle(&v, true, true, START + 100); /* with a bond */
+	other_handle(&v, true, true, START + 150);
+	check_verdict(&v, START + 110, START + 152, VERIFY_PENDING); /* no services */
+	verify_on_resolved(&v, true, at(START + 160));
+	check_verdict(&v, START + 110, START + 160, VERIFY_GOOD);
+	check_verdict(&v, START + 10, START + 160, VERIFY_UNKNOWN);
+	/* and the third has a short key */
+	verify_on_value(&v, at(START + 190));
+	ask(&v, START + 200);
+	f = facts(&v, true);
+	f.key_size = 7;
+	verify_on_facts(&v, &f, at(START + 202));
+	CHECK(verify_is_refused(&v));
+	check_verdict(&v, START + 110, START + 202, VERIFY_GOOD);
 }
 
 /* The kernel shows none in between: the handle may be the same, the connection is not. */
@@ -527,7 +574,8 @@ static void test_levels(void)
 }
 
 TEST_MAIN("verify", test_good, test_settle_limits, test_look_after_value, test_unresolved,
-	  test_becomes_encrypted, test_plain, test_plain_patience,
-	  test_encrypted_patience, test_bonds, test_refused_early, test_unseen,
-	  test_another_handle, test_same_handle, test_cuts, test_past, test_answers,
-	  test_pace, test_silence, test_helper_down, test_levels)
+	  test_becomes_encrypted, test_plain, test_encrypted_at_the_end,
+	  test_plain_patience, test_encrypted_patience, test_bonds, test_refused_early,
+	  test_unseen, test_another_handle, test_another_bond, test_same_handle,
+	  test_cuts, test_past, test_answers, test_pace, test_silence, test_helper_down,
+	  test_levels)
