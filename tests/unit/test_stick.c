@@ -10,6 +10,8 @@
 #include "hub/core/reading.h"
 #include "hub/crypto/crypto.h"
 #include "storage/exporter.h"
+#include "storage/queue_inside.h"
+#include "storage/records_inside.h"
 #include "tests/unit/records_world.h"
 #include "tests/unit/temp_dir.h"
 #include "tests/unit/test.h"
@@ -116,7 +118,7 @@ static void test_bad(void)
 	CHECK_INT(with(11, 1), -EBADMSG);
 	CHECK_INT(with(31, 0), -ERANGE); /* epoch 0 */
 	CHECK_INT(with(63, 1), -EBADMSG);
-	CHECK_INT(with(STICK_HEAD_LEN + 2, 0x21), -ERANGE); /* longer than any */
+	CHECK_INT(with(STICK_HEAD_LEN + 2, 0x20), -ERANGE); /* one more than any */
 	CHECK_INT(with(end + 4, 'x'), -EBADMSG);
 	CHECK_INT(with(end + 27, 4), -ERANGE); /* batches */
 	CHECK_INT(with(end + 28, 9), -ERANGE); /* first above last */
@@ -146,21 +148,26 @@ static void stop(void)
 	temp_dir_remove(dir);
 }
 
-static void insert(enum record_class class, uint8_t kind)
+static void insert_long(enum record_class class, uint8_t kind, size_t len)
 {
-	uint8_t body[BODY_LEN];
+	uint8_t body[SEALED_BODY_MAX];
 	struct queue_entry e = { .record = { .assignment = 1,
 					     .seq = records_next_seq(q),
 					     .class = class,
 					     .kind = kind,
 					     .body = body,
-					     .body_len = BODY_LEN },
+					     .body_len = len },
 				 .instance = 1,
 				 .capture = records_next_seq(q) };
 
 	memset(body, (int)e.record.seq, sizeof(body));
 	records_reserve(q, 1);
 	CHECK_INT(records_insert(q, &e, 1), 0);
+}
+
+static void insert(enum record_class class, uint8_t kind)
+{
+	insert_long(class, kind, BODY_LEN);
 }
 
 /* What a clinic would get of it; seen has room for each number. */
@@ -208,7 +215,7 @@ static void test_export(void)
 
 	start();
 	for (unsigned i = 1; i <= MANY; i++)
-		insert(i % 9 == 0 ? CLASS_ALARM : CLASS_ROUTINE,
+		insert(i % 10 == 0 ? CLASS_ALARM : CLASS_ROUTINE,
 		       i == 100 ? READING_EVIDENCE : 1);
 	CHECK_INT(records_acknowledge(q, &got, NULL, 0, &ack), 0);
 	for (uint8_t level = 0; level <= 3; level++) {
@@ -225,6 +232,70 @@ static void test_export(void)
 	CHECK_UINT(end.records, 1);
 	CHECK_UINT(seen[100], 1);
 	CHECK_UINT(records_unsent(q), MANY - 10);
+	stop();
+}
+
+/* As many as fit are one batch: nine of these would, but for what is around them. None is left out. */
+static void test_long(void)
+{
+	static uint8_t seen[MANY + 2];
+	struct stick_end end;
+
+	start();
+	for (unsigned i = 1; i <= MANY; i++)
+		insert_long(CLASS_ROUTINE, 1, 900);
+	memset(seen, 0, sizeof(seen));
+	end = export(EXPORT_QUEUE, 0, seen);
+	for (unsigned i = 1; i <= MANY; i++)
+		CHECK_UINT(seen[i], 1);
+	CHECK_UINT(end.records, MANY);
+	CHECK_UINT(end.batches, (MANY + 7) / 8);
+	stop();
+}
+
+/* Nobody else waits while many are passed over, and what is behind them is not missed. */
+static void test_passed_over(void)
+{
+	static uint8_t head[STICK_HEAD_LEN], buf[STICK_FRAME_MAX];
+	struct exporter e;
+	unsigned again = 0;
+
+	start();
+	for (unsigned i = 1; i <= MANY; i++)
+		insert(CLASS_ROUTINE, i == MANY ? READING_EVIDENCE : 1);
+	CHECK_INT(exporter_begin(&e, EXPORT_EVIDENCE, q, head), 0);
+	while (exporter_next(&e, q, 0, private, buf) == -EAGAIN)
+		again++;
+	CHECK_UINT(again, MANY / EXPORTER_READS_MAX);
+	CHECK_UINT(e.end.last, MANY);
+	stop();
+}
+
+/* What could not be read is no end. */
+static void test_broken(void)
+{
+	static uint8_t head[STICK_HEAD_LEN], buf[STICK_FRAME_MAX];
+	struct exporter e;
+
+	start();
+	for (unsigned i = 1; i <= MANY; i++)
+		insert(CLASS_ROUTINE, 1);
+	CHECK_INT(exporter_begin(&e, EXPORT_QUEUE, q, head), 0);
+	CHECK(exporter_next(&e, q, 0, private, buf) > 0);
+	CHECK_INT(db_exec(q->at[0].queue->db, "DROP TABLE q_routine"), 0);
+	CHECK(exporter_next(&e, q, 0, private, buf) < 0);
+	stop();
+}
+
+/* A queue that is nobody's is nobody's to export. */
+static void test_no_owner(void)
+{
+	uint8_t head[STICK_HEAD_LEN];
+	struct exporter e;
+
+	temp_dir_make(dir, sizeof(dir));
+	q = world_open(dir, 0, true);
+	CHECK_INT(exporter_begin(&e, EXPORT_QUEUE, q, head), -EACCES);
 	stop();
 }
 
@@ -250,4 +321,5 @@ static void test_meanwhile(void)
 	stop();
 }
 
-TEST_MAIN("stick", test_pieces, test_cut, test_bad, test_export, test_meanwhile)
+TEST_MAIN("stick", test_pieces, test_cut, test_bad, test_export, test_long,
+	  test_passed_over, test_broken, test_no_owner, test_meanwhile)
