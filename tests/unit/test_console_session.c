@@ -240,6 +240,10 @@ static void test_own_key(void)
 	own.technician = TECH;
 	CHECK(session_logout(&s));
 	CHECK_INT(session_on_grant(&s, &own, at(61 * MINUTE)), CONSOLE_WHY_ROLE);
+	/* a token of nobody's has no key that is its own */
+	g.technician = own.technician = 0;
+	open_as(&s, &g, 62 * MINUTE);
+	CHECK_INT(session_on_grant(&s, &own, at(63 * MINUTE)), CONSOLE_WHY_ROLE);
 }
 
 /* One session at a time. */

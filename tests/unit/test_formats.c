@@ -949,6 +949,11 @@ static void test_config_plan(void)
 
 static void test_config_risk(void)
 {
+	struct config doc = good_config(), out;
+	static uint8_t b[CONFIG_BYTES_MAX];
+	const char *field = "";
+	int n;
+
 	CONFIG_TAKEN(c.has_risk = true);
 	CONFIG_TAKEN(c.has_risk = true; c.risk.actual = CONFIG_RISK_WORST_MAX;
 		     c.risk.worst_count = CONFIG_RISK_WORST_MAX);
@@ -959,6 +964,18 @@ static void test_config_risk(void)
 		       c.risk.exposed = 4);
 	CONFIG_REFUSED("risk", c.has_risk = true;
 		       c.risk.feed_s = CONFIG_CHANGE_MAX_S + 1);
+	/* one name more than there is room for: they come last, an octet each */
+	doc.has_risk = true;
+	doc.risk.actual = CONFIG_RISK_WORST_MAX + 1;
+	doc.risk.installed = doc.risk.loaded = doc.risk.exposed = 3;
+	doc.risk.worst_count = CONFIG_RISK_WORST_MAX;
+	n = config_encode(&doc, b, sizeof(b));
+	CHECK_INT(config_decode(b, (size_t)n, &out, &field), 0);
+	CHECK_INT(b[n - CONFIG_RISK_WORST_MAX - 1], 0x80 + CONFIG_RISK_WORST_MAX);
+	b[n - CONFIG_RISK_WORST_MAX - 1]++;
+	b[n] = 1;
+	CHECK_INT(config_decode(b, (size_t)n + 1, &out, &field), -ERANGE);
+	CHECK_STR(field, "risk");
 }
 
 static void test_config_next_seal(void)

@@ -403,6 +403,13 @@ static void test_drops_bytes(void)
 		CHECK(drops_decode(buf, (size_t)i, &back) < 0);
 		CHECK_INT(drops_encode(&d, buf, (size_t)i), -ENOSPC);
 	}
+	buf[n] = 0;
+	CHECK_INT(drops_decode(buf, (size_t)n + 1, &back), -EBADMSG);
+	buf[0]--; /* one field less, then one counter */
+	CHECK_INT(drops_decode(buf, (size_t)n, &back), -EBADMSG);
+	buf[0]++;
+	buf[2 + 1 + EVIDENCE_BOOT_LEN]--;
+	CHECK_INT(drops_decode(buf, (size_t)n, &back), -EBADMSG);
 	memset(&d.packets, 0xff, sizeof(d.packets));
 	CHECK(drops_encode(&d, buf, sizeof(buf)) > 0);
 	buf[1] = 2;
