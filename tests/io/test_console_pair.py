@@ -17,7 +17,7 @@ import unittest
 
 try:
     from gi.repository import GLib
-    import dbus  # noqa: F401
+    import dbus
 except ImportError as e:
     print(f"SKIP console_pair: {e}; install python3-dbus and python3-gi")
     sys.exit(77)
@@ -27,15 +27,20 @@ sys.path[:0] = [str(TOP / "tests"), str(TOP / "tests" / "io")]
 config_io = importlib.import_module("test_config_io")
 session = importlib.import_module("test_console_session")
 from child import die_with_us, end  # noqa: E402
-from fake_bluez import ADAPTER, CHAR, FakeBluez  # noqa: E402
+from fake_bluez import ADAPTER, CHAR, FakeBluez, uuid  # noqa: E402
 from serial_line import PROMPT, Serial  # noqa: E402
 
-ADDR, PATH = "AA:BB:CC:DD:EE:FF", "/org/bluez/hci0/dev_AA_BB_CC_DD_EE_FF"
+ADDR, ANOTHER = "AA:BB:CC:DD:EE:FF", "AA:BB:CC:DD:EE:02"
 READING = bytes([0, 120, 0, 80, 0, 99, 0])
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>"""
+
+
+def path_of(address):
+    """At bluetoothd."""
+    return "/org/bluez/hci0/dev_" + address.replace(":", "_")
 
 
 def turn():
@@ -51,10 +56,11 @@ def read(line, seconds, plain=Serial.read):
 
 
 class World(session.World):
-    """With a radio."""
+    """With a radio; any_cuff: the address of the cuff is not in the configuration."""
 
-    def __init__(self):
+    def __init__(self, any_cuff):
         self.bus = self.peer = self.value = self.cuff = None
+        self.any_cuff, self.address = any_cuff, ADDR
         Serial.read = read
         super().__init__(True)
         path = self.top / "bus"
@@ -71,6 +77,13 @@ class World(session.World):
         self.commands["hub-ble"] = ["hub-ble", "--run", self.top / "run", "--bus", f"unix:path={path}", "--same-user"]
         self.start("hub-ble")
         self.wait("the radio", lambda: self.bluez.nodes["/org/bluez/hci0"].props[ADAPTER]["Powered"])
+
+    def ctl(self, *arguments, **more):
+        """As its; the home has a scale, too."""
+        if arguments[:2] == ("hub", "add"):
+            arguments = [str(a).replace(f"bp,{ADDR}", "bp,any") if self.any_cuff else a for a in arguments]
+            arguments += ["--device", "weight,AA:BB:CC:DD:EE:01,passkey=654321,user=sole"]
+        return super().ctl(*arguments, **more)
 
     def wait(self, what, condition, seconds=config_io.LIMIT_S):
         """As its; bluetoothd goes on meanwhile."""
@@ -91,8 +104,9 @@ class World(session.World):
 
     def appear(self):
         """It is switched on."""
-        if PATH not in self.bluez.nodes:
-            self.cuff = self.bluez.add_device(ADDR, kind="public")
+        if path_of(self.address) not in self.bluez.nodes:
+            self.cuff = self.bluez.add_device(self.address, kind="public", RSSI=dbus.Int16(-50),
+                                              UUIDs=dbus.Array([uuid(0x1810)], signature="s"))
         return False
 
     def called(self, *what):
@@ -115,16 +129,22 @@ class World(session.World):
             got += self.serial.prompt()
         return [text for text in got.decode().replace("\r", "").split("\n")[1:-1] if text]
 
-    def device(self):
-        """(its eight digits, its state) in this session."""
+    def device(self, i=0):
+        """(its eight digits, its state) in this session: the cuff's, or the scale's."""
         said = self.serial.ask("ble list")
-        return re.match("device ([0-9a-f]{8}), state ([a-z-]+),", said[0]).groups()
+        return re.match("device ([0-9a-f]{8}), state ([a-z-]+),", said[i]).groups()
+
+    def pins(self):
+        """What hubd has written down of paired devices: who each is, and since when."""
+        return (self.bundle / "hubd" / "peripherals").read_bytes()
 
     def pair(self):
-        """To the test reading, with which the window ends."""
+        """To the test reading, with which the window ends; nothing is forgotten meanwhile."""
         self.value = None
         said = self.ask("pair bp")
         assert said[-2:] == ["switch the device on: it can be paired for 10min", "OK"], said
+        said = self.ask(f"unpair {self.device()[0]}")
+        assert said[-1].startswith("NO busy."), said
         before = self.log("hubd").count("state=done")
         self.wait("the bond", lambda: self.value and self.value.props[CHAR]["Notifying"])
         self.value.indicate(READING)
@@ -145,11 +165,12 @@ class Pair(unittest.TestCase):
     """Each with a home of its own."""
 
     def setUp(self):
-        self.world = World()
+        self.world = World("another" in self._testMethodName)
         self.addCleanup(self.world.close)
 
-    def test_pair_and_unpair(self):
-        """Only the device, and only the kind, of the order; what is paired is paired once; what is forgotten is forgotten on both sides."""
+    def test_pair_and_unpair_another(self):
+        """Only the device, and only the kind, of the order; what is paired is paired once; what is forgotten is forgotten on both sides, so
+        that the next may be another one."""
         w = self.world
         self.assertEqual(w.login(verbs="pair+unpair+level", by="sec+doc")[-1], "OK")  # granted, and nothing ordered
         self.assertEqual(w.ask("pair bp"), ["NO not-in-token. Next: ask the clinic for a token with this verb."])
@@ -165,12 +186,21 @@ class Pair(unittest.TestCase):
         self.assertEqual(w.called("StartDiscovery"), 0)
         w.pair()
         self.assertEqual(w.ask("pair bp")[-1], "NO already-paired. Next: type 'unpair' and its 8 digits first.")
-        digits = w.device()[0]
-        self.assertEqual(w.ask(f"unpair {digits}")[-1], "OK")
-        self.assertEqual(w.called("RemoveDevice", PATH), 1)
-        self.assertNotIn(PATH, w.bluez.nodes)
-        w.wait("it is told", lambda: w.device()[1] == "not-paired")
-        w.pair()
+        (digits, _), (others, _) = w.device(), w.device(1)
+        self.assertEqual(w.ask(f"unpair {others}")[-1].split(".")[0], "NO not-in-token")
+        self.assertEqual(w.called("RemoveDevice"), 0)
+        pins = w.pins()
+        self.assertIn(bytes.fromhex(ADDR.replace(":", "")), pins)
+        for i, after in enumerate((ADDR, ANOTHER), 1):
+            self.assertEqual(w.ask(f"unpair {digits}")[-1], "OK")
+            self.assertEqual(w.called("RemoveDevice", path_of(ADDR)), i)
+            self.assertNotIn(path_of(ADDR), w.bluez.nodes)
+            self.assertNotIn(bytes.fromhex(ADDR.replace(":", "")), w.pins())
+            w.wait("it is told", lambda: w.device()[1] == "not-paired")
+            w.address = after
+            w.pair()
+            self.assertIn(path_of(after), w.bluez.nodes)
+            self.assertNotEqual(w.pins(), pins)  # what it measured in between is not the patient's
         self.assertIn("unpair person=", str(w.audit()))
         w.serial.ask("logout")
         w.wait_order(w.order("lock", "doc")["counter"], "done")
@@ -193,7 +223,7 @@ class Pair(unittest.TestCase):
         process = w.running.pop(program)
         self.assertRegex(w.ask(f"unpair {w.device()[0]}")[-1], "^(NO |The hub|WAIT )")
         self.assertEqual(process.wait(20), -signal.SIGKILL)
-        self.assertNotIn(PATH, w.bluez.nodes)
+        self.assertNotIn(path_of(ADDR), w.bluez.nodes)
         w.start(program)
         w.wait("hubd answers", lambda: w.serial.ask("status")[-1] == "OK")
         if program == "hubd":
