@@ -79,12 +79,11 @@ void pairing_unpair(struct pairing *p, size_t device, bool configured)
 		return;
 	d = &p->devices[device];
 	d->condemned = true;
-	d->finished = d->testing = d->announce = d->identified = d->proven = false;
+	d->finished = d->testing = d->announce = d->proven = false;
 	d->in_window = d->forget = d->heard = false;
 	d->strength = LINK_UNKNOWN;
 	d->reason = PAIRING_REASON_NONE;
-	d->failures = 0;
-	d->not_before = d->remove_at = (struct mono){ 0 };
+	d->remove_at = (struct mono){ 0 };
 	if (configured)
 		return;
 	d->has_addr = false;

@@ -322,6 +322,30 @@ static void test_two_tests(void)
 	}
 }
 
+/* One was tested, the other was not: the window was not served. */
+static void test_one_test(void)
+{
+	struct world w = start_closed(three, 2);
+
+	order(&w, 1, 0, false);
+	pair_cuff(&w);
+	expect(&w, PAIRING_BONDED);
+	open_search(&w);
+	tell(&w, SCALE, true, false);
+	expect(&w, PAIRING_SEARCH_OFF);
+	CHECK_INT(next(&w), PAIRING_START);
+	paired(&w, false);
+	facts(&w, LINK_SC_JUST_WORKS, 16);
+	expect(&w, PAIRING_SET_TRUSTED);
+	expect(&w, PAIRING_BONDABLE_OFF);
+	expect(&w, PAIRING_AGENT_OFF);
+	expect(&w, PAIRING_BONDED);
+	CHECK(pairing_on_value(&w.p, CUFF, now(&w)));
+	w.now = w.window_end;
+	check_closed(&w);
+	CHECK_INT(pairing_window_state(&w.p), WINDOW_OVER);
+}
+
 static void test_repair(void)
 {
 	struct world w = start_closed(three, 2);
@@ -900,17 +924,92 @@ static void test_unpair(void)
 	expect(&w, PAIRING_RELEASE);
 	check_closed(&w);
 	CHECK(pairing_is_unpaired(&w.p, METER));
-	pairing_unpair(&w.p, 3, true); /* nobody */
+	pairing_unpair(&w.p, 99, true); /* nobody */
 	check_closed(&w);
 	/* and it can be paired again */
 	order(&w, 1, 1, false);
 	expect(&w, PAIRING_AGENT_ON);
 }
 
+/* In the middle of its window: nothing of the bond is told or counts any more, and that window does not bring it back. */
+static void test_unpair_in_window(void)
+{
+	struct world w = start();
+
+	pair_cuff(&w); /* to be announced */
+	w.good[CUFF] = false;
+	pairing_unpair(&w.p, CUFF, true);
+	CHECK_INT(pairing_strength(&w.p, CUFF), LINK_UNKNOWN);
+	CHECK(!pairing_is_proven(&w.p, CUFF));
+	CHECK(!pairing_wants_test(&w.p, CUFF));
+	pairing_on_bond_facts(&w.p, CUFF, true, LINK_LEGACY_PASSKEY, 16, now(&w));
+	CHECK(!pairing_is_proven(&w.p, CUFF));
+	CHECK_INT(next(&w), PAIRING_REMOVE);
+	tell(&w, CUFF, true, false); /* told before it is answered */
+	CHECK(!pairing_is_unpaired(&w.p, CUFF));
+	done(&w, 0);
+	check_closed(&w);
+	CHECK(pairing_is_unpaired(&w.p, CUFF));
+	tell(&w, CUFF, true, false); /* it advertises on */
+	check_closed(&w);
+	CHECK(!pairing_is_busy_with(&w.p, CUFF));
+}
+
+/* What failed before is forgotten, too; and its bond is removed at once. */
+static void test_unpair_after_failure(void)
+{
+	struct world w = start();
+
+	find(&w);
+	paired(&w, true);
+	facts(&w, LINK_SC_JUST_WORKS, 16); /* too weak */
+	CHECK_INT(pairing_device_state(&w.p, CUFF), DEVICE_PAIRING_FAILED);
+	CHECK_INT(next(&w), PAIRING_REMOVE);
+	done(&w, -EIO);
+	expect_closed(&w);
+	CHECK_INT(next(&w), PAIRING_NOTHING);
+	pairing_unpair(&w.p, CUFF, true);
+	CHECK_INT(pairing_device_state(&w.p, CUFF), DEVICE_UNBONDED);
+	expect(&w, PAIRING_REMOVE);
+	check_closed(&w);
+	CHECK(pairing_is_unpaired(&w.p, CUFF));
+}
+
+/* One that was found: whoever is found next may be another one. */
+static void test_unpair_found(void)
+{
+	struct world w = start_with(&three[METER]);
+
+	open_search(&w);
+	adopt(&w, 5);
+	done(&w, 0);
+	expect(&w, PAIRING_SEARCH_OFF);
+	CHECK_INT(next(&w), PAIRING_START);
+	paired(&w, false);
+	facts(&w, LINK_SC_JUST_WORKS, 16);
+	expect(&w, PAIRING_SET_TRUSTED);
+	expect(&w, PAIRING_BONDABLE_OFF);
+	expect(&w, PAIRING_AGENT_OFF);
+	expect(&w, PAIRING_BONDED);
+	CHECK(pairing_on_value(&w.p, 0, now(&w)));
+	w.good[0] = false;
+	pairing_unpair(&w.p, 0, false);
+	expect(&w, PAIRING_REMOVE);
+	CHECK(!pairing_is_unpaired(&w.p, 0)); /* its address is not given back */
+	expect(&w, PAIRING_RELEASE);
+	check_closed(&w);
+	CHECK(pairing_is_unpaired(&w.p, 0));
+	order(&w, 2, 0, false);
+	CHECK(pairing_wants_candidates(&w.p));
+	open_search(&w);
+	adopt(&w, 6);
+}
+
 TEST_MAIN("pairing_window", test_outside_window, test_untidy, test_good,
 	  test_no_test_reading, test_served_once, test_order_resets, test_close_fails,
 	  test_window_ids, test_nothing_wanted, test_two_devices, test_two_tests,
-	  test_repair, test_repair_not_done, test_config_after_window, test_candidate,
-	  test_two_candidates, test_ambiguous, test_not_candidates, test_candidate_fails,
-	  test_candidate_again, test_no_search_again, test_window_ends_anywhere,
-	  test_random_life, test_unpair)
+	  test_one_test, test_repair, test_repair_not_done, test_config_after_window,
+	  test_candidate, test_two_candidates, test_ambiguous, test_not_candidates,
+	  test_candidate_fails, test_candidate_again, test_no_search_again,
+	  test_window_ends_anywhere, test_random_life, test_unpair, test_unpair_in_window,
+	  test_unpair_after_failure, test_unpair_found)
