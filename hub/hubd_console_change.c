@@ -112,7 +112,6 @@ void hubd_console_on_unpaired(struct hubd *h, uint64_t num)
 			"error=\"%s\" do=\"check the disk; it is tried again\"",
 			err_text(r));
 	log_info("unpaired", "device=%u", (unsigned)num);
-	hubd_send_config(h, h->ble);
 	console_done(h, VERB_UNPAIR, r ? CONSOLE_WHY_FAILED : CONSOLE_WHY_NONE);
 }
 

@@ -30,7 +30,7 @@ from child import die_with_us, end  # noqa: E402
 from fake_bluez import ADAPTER, CHAR, FakeBluez, uuid  # noqa: E402
 from serial_line import PROMPT, Serial  # noqa: E402
 
-ADDR, ANOTHER = "AA:BB:CC:DD:EE:FF", "AA:BB:CC:DD:EE:02"
+ADDR, ANOTHER, SCALE = "AA:BB:CC:DD:EE:FF", "AA:BB:CC:DD:EE:02", "AA:BB:CC:DD:EE:01"
 READING = bytes([0, 120, 0, 80, 0, 99, 0])
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -72,6 +72,7 @@ class World(session.World):
         self.bluez.passkey, self.bluez.on_paired = 123456, self.add_services
         self.bluez.on_discovery = lambda: GLib.timeout_add(20, self.appear)
         self.bluez.add_adapter()
+        self.bluez.add_device(SCALE, kind="public", Paired=True, Bonded=True, Trusted=True)
         self.peer = subprocess.Popen([str(config_io.BUILD / "tests/io/ble_peer"), "bond", str(self.top / "run")],
                                      stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, preexec_fn=die_with_us)
         self.commands["hub-ble"] = ["hub-ble", "--run", self.top / "run", "--bus", f"unix:path={path}", "--same-user"]
@@ -79,10 +80,10 @@ class World(session.World):
         self.wait("the radio", lambda: self.bluez.nodes["/org/bluez/hci0"].props[ADAPTER]["Powered"])
 
     def ctl(self, *arguments, **more):
-        """As its; the home has a scale, too."""
+        """As its; the home has a scale, too, which is paired."""
         if arguments[:2] == ("hub", "add"):
             arguments = [str(a).replace(f"bp,{ADDR}", "bp,any") if self.any_cuff else a for a in arguments]
-            arguments += ["--device", "weight,AA:BB:CC:DD:EE:01,passkey=654321,user=sole"]
+            arguments += ["--device", f"weight,{SCALE},passkey=654321,user=sole"]
         return super().ctl(*arguments, **more)
 
     def wait(self, what, condition, seconds=config_io.LIMIT_S):
@@ -201,6 +202,7 @@ class Pair(unittest.TestCase):
             w.pair()
             self.assertIn(path_of(after), w.bluez.nodes)
             self.assertNotEqual(w.pins(), pins)  # what it measured in between is not the patient's
+        self.assertIn(path_of(SCALE), w.bluez.nodes)
         self.assertIn("unpair person=", str(w.audit()))
         w.serial.ask("logout")
         w.wait_order(w.order("lock", "doc")["counter"], "done")
