@@ -120,7 +120,7 @@ setup := $(identity) $(addprefix coap/,anchor.o enrol.o identity.o setup.o) $(ad
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
-hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o network_trial.o pattern.o plan.o repeat.o timefloor.o triggers.o window.o)
+hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o network_trial.o pattern.o plan.o repeat.o timefloor.o trigger.o trigger_bucket.o triggers.o window.o)
 hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o network_open.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
 hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_change.o hubd_console_verbs.o hubd_enrol.o hubd_export.o hubd_identity.o hubd_light.o hubd_network.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
@@ -298,7 +298,7 @@ UNIT += trust_cross life store_enrol store_retire store_life trusted anchor enro
 test_console := $(console_pure) $(core)
 test_network := $(network_pure) $(hubd_parts)
 UNIT += network
-test_console_session := hub/console_session.o hub/challenger.o hub/triggers.o hub/lockdown.o hub/command.o $(core)
+test_console_session := hub/console_session.o hub/challenger.o hub/trigger.o hub/trigger_bucket.o hub/triggers.o hub/lockdown.o hub/command.o $(core)
 UNIT += console console_session
 test_stick := storage/exporter.o $(records) $(db) $(core) $(rt) $(crypto)
 UNIT += stick
@@ -320,7 +320,7 @@ SIM := lossless uplink_days fence lockdown enrol enrolment_model emergency_model
 # the lockdown machine with its disk, power cuts and orders that come in any order
 test_lockdown := hub/command.o hub/lockdown.o $(core)
 # what the hub notices against itself, with that machine and its disk; ten thousand years of noise
-test_trigger_model := hub/command.o hub/lockdown.o hub/triggers.o $(core)
+test_trigger_model := hub/command.o hub/lockdown.o hub/trigger.o hub/trigger_bucket.o hub/triggers.o $(core)
 test_false_alarms := $(test_trigger_model)
 SIM += anchors trigger_model false_alarms
 # hubd's and hub-ble's machines with a hub-store, a device and its patients as a model
@@ -711,7 +711,7 @@ fuzz_manifest := $(core)
 fuzz_label := $(core)
 fuzz_msg := $(core)
 fuzz_network := $(network_pure) hub/network_trial.o $(core)
-fuzz_peripherals := hub/fence.o hub/peripherals.o hub/window.o hub/command.o hub/lockdown.o hub/triggers.o hub/triggers_file.o $(core) $(rt) $(crypto)
+fuzz_peripherals := hub/fence.o hub/peripherals.o hub/window.o hub/command.o hub/lockdown.o hub/trigger.o hub/trigger_bucket.o hub/triggers.o hub/triggers_file.o $(core) $(rt) $(crypto)
 fuzz_reading := $(core)
 fuzz_status := $(core)
 fuzz_ticket := $(core)

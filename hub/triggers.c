@@ -1,9 +1,9 @@
 /*
  * triggers.c - see triggers.h.
  *
- *   empty -> filling   a signal, in fill
+ *   empty -> filling   a signal, in trigger_bucket_fill
  *   filling -> empty   powered-on time; each bucket leaks on its own
- *   filling -> over    the signal that fills it, in overflow: the effect begins
+ *   filling -> over    the signal that fills it, in signal_one: the effect begins
  *   over -> over       signals are counted and fill nothing
  *   over -> empty      as the row says when an effect ends, in tidy or triggers_on_good
  *   over -> void       TRIGGER_END_RELEASE: the lock epoch has gone on, in tidy
@@ -13,7 +13,7 @@
  *
  * Invariants (those of the lockdown as a whole; tests/sim/test_triggers.c explores them with lockdown.c and its disk)
  *   INV-1 No signal leads to level 4, and none to a level at which readings are not captured, kept and forwarded.
- *   INV-2 What outsiders, faults and wear cause leads to level 1 at most, and that ends by itself at the latest DAY_MS of
+ *   INV-2 What outsiders, faults and wear cause leads to level 1 at most, and that ends by itself at the latest a day of
  *         powered-on time after the last signal.
  *   INV-3 A level above 1 is durable in lockdown.h's two copies before anything acts on it, and ends by a verified release
  *         only. Its cause is durable before the level: a power cut between the two raises it at the next start. A cause
@@ -34,18 +34,9 @@
  */
 #include "hub/triggers.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum {
-	SECOND_MS = 1000,
-	MINUTE_MS = 60 * SECOND_MS,
-	HOUR_MS = 60 * MINUTE_MS,
-	DAY_MS = 24 * HOUR_MS,
-	BEYOND = UINT8_MAX,
-};
-
-#define BIT(role) (1u << (role))
+enum { BEYOND = UINT8_MAX };
 
 _Static_assert(sizeof(struct trigger_signal) == TRIGGER_SIGNAL_LEN &&
 		       sizeof(struct mono) + sizeof(enum trigger) + sizeof(enum role) +
@@ -54,180 +45,9 @@ _Static_assert(sizeof(struct trigger_signal) == TRIGGER_SIGNAL_LEN &&
 			       TRIGGER_SIGNAL_LEN,
 	       "INV-8: numbers, and no room for anything else");
 
-static const unsigned anybody =
-	BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP) | BIT(ROLE_HUBD);
-
-static const struct {
-	struct trigger_row row;
-	const char *text;
-} table[] = {
-	{ { TRIGGER_TOKEN, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_HUBD), 8, 10 * MINUTE_MS,
-	    LOCKDOWN_GUARDED, TRIGGER_END_QUIET, 10 * MINUTE_MS },
-	  "token" },
-	{ { TRIGGER_RADIO, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_BLE), 20, 10 * SECOND_MS,
-	    LOCKDOWN_GUARDED, TRIGGER_END_AFTER, HOUR_MS },
-	  "radio" },
-	/* it is counted and told; the bond stays, and so does the level */
-	{ { TRIGGER_IMPOSTOR, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_BLE), 3, HOUR_MS,
-	    LOCKDOWN_NORMAL, TRIGGER_END_GOOD, DAY_MS },
-	  "impostor" },
-	{ { TRIGGER_SERVER, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_COAP), 1, 6 * HOUR_MS,
-	    LOCKDOWN_GUARDED, TRIGGER_END_GOOD, DAY_MS },
-	  "server" },
-	{ { TRIGGER_HANDSHAKE, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_COAP), 30, MINUTE_MS,
-	    LOCKDOWN_GUARDED, TRIGGER_END_GOOD, DAY_MS },
-	  "handshake" },
-	{ { TRIGGER_TIME, TRIGGER_CLASS_OUTSIDER, BIT(ROLE_COAP) | BIT(ROLE_HUBD), 1,
-	    HOUR_MS, LOCKDOWN_GUARDED, TRIGGER_END_GOOD, DAY_MS },
-	  "time" },
-	{ { TRIGGER_DECODER, TRIGGER_CLASS_FAULT, BIT(ROLE_BLE), 10, HOUR_MS,
-	    LOCKDOWN_GUARDED, TRIGGER_END_AFTER, DAY_MS },
-	  "decoder" },
-	/* hub-ble's: a value that hub-store would not take */
-	{ { TRIGGER_STORAGE, TRIGGER_CLASS_FAULT, BIT(ROLE_STORE) | BIT(ROLE_BLE), 1,
-	    HOUR_MS, LOCKDOWN_GUARDED, TRIGGER_END_GOOD, DAY_MS },
-	  "storage" },
-	{ { TRIGGER_POWER, TRIGGER_CLASS_FAULT, BIT(ROLE_HUBD), 10, HOUR_MS,
-	    LOCKDOWN_NORMAL, TRIGGER_END_AFTER, DAY_MS },
-	  "power" },
-	/* the port stays off; with the case opened it is level 2, as that is alone */
-	{ { TRIGGER_USB, TRIGGER_CLASS_POSSESSION, BIT(ROLE_MEASURE), 1, HOUR_MS,
-	    LOCKDOWN_GUARDED, TRIGGER_END_RELEASE, 0 },
-	  "usb" },
-	{ { TRIGGER_CASE, TRIGGER_CLASS_POSSESSION, BIT(ROLE_MEASURE), 1, HOUR_MS,
-	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
-	  "case" },
-	{ { TRIGGER_CODE, TRIGGER_CLASS_MEASUREMENT, BIT(ROLE_MEASURE), 1, HOUR_MS,
-	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
-	  "code" },
-	{ { TRIGGER_IPC, TRIGGER_CLASS_MEASUREMENT, anybody, 1, HOUR_MS,
-	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
-	  "ipc" },
-	{ { TRIGGER_AUDIT, TRIGGER_CLASS_MEASUREMENT, BIT(ROLE_STORE), 1, HOUR_MS,
-	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
-	  "audit" },
-	{ { TRIGGER_ROLLBACK, TRIGGER_CLASS_MEASUREMENT, BIT(ROLE_STORE) | BIT(ROLE_HUBD),
-	    1, HOUR_MS, LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
-	  "rollback" },
-	{ { TRIGGER_SOCKET, TRIGGER_CLASS_MEASUREMENT, BIT(ROLE_MEASURE), 1, HOUR_MS,
-	    LOCKDOWN_QUARANTINED, TRIGGER_END_RELEASE, 0 },
-	  "socket" },
-};
-
-const struct trigger_row *trigger_row(enum trigger id)
-{
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (table[i].row.id == id)
-			return &table[i].row;
-	return NULL;
-}
-
-/* One that there is: ids are looked at where a signal comes and where a file is read. */
-static const struct trigger_row *row_for(enum trigger id)
-{
-	const struct trigger_row *r = trigger_row(id);
-
-	if (!r)
-		abort();
-	return r;
-}
-
-static const struct trigger_row *row_of(const struct trigger_bucket *b)
-{
-	return row_for(b->id);
-}
-
-const char *trigger_text(enum trigger id)
-{
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (table[i].row.id == id)
-			return table[i].text;
-	return "?";
-}
-
-bool trigger_may_report(enum trigger id, enum role by)
-{
-	const struct trigger_row *r = trigger_row(id);
-
-	return r && r->seen_by & BIT(by);
-}
-
-/* --- one bucket --------------------------------------------------------------------------------- */
-
 static uint64_t powered(const struct triggers *t, struct mono now)
 {
 	return t->base_ms + now.ms;
-}
-
-static uint64_t since(uint64_t now, uint64_t then)
-{
-	return now > then ? now - then : 0;
-}
-
-static bool is_over(const struct trigger_bucket *b)
-{
-	return b->over_ms > 0;
-}
-
-static bool needs_release(const struct trigger_bucket *b)
-{
-	return row_of(b)->end == TRIGGER_END_RELEASE;
-}
-
-/* As if nothing had been; triggers_init and tidy give its place to another one. */
-static void empty(struct trigger_bucket *b)
-{
-	b->over_ms = b->empty_ms = 0;
-	b->count = 0;
-}
-
-static bool has_ended(const struct trigger_bucket *b, uint64_t now)
-{
-	const struct trigger_row *r = row_of(b);
-	uint64_t left = since(b->empty_ms, now), quiet = since(now, b->last_ms);
-
-	switch (r->end) {
-	case TRIGGER_END_RELEASE: break;
-	case TRIGGER_END_QUIET:
-		return left * 4 <= (uint64_t)r->capacity * r->leak_ms &&
-		       quiet >= r->end_ms;
-	case TRIGGER_END_AFTER: return since(now, b->over_ms) >= r->end_ms;
-	case TRIGGER_END_GOOD: return quiet >= r->end_ms;
-	}
-	return false;
-}
-
-/* When has_ended says so if nothing happens until then. */
-static uint64_t ends_at(const struct trigger_bucket *b)
-{
-	const struct trigger_row *r = row_of(b);
-	uint64_t full = (uint64_t)r->capacity * r->leak_ms, at, quiet;
-
-	switch (r->end) {
-	case TRIGGER_END_RELEASE: break;
-	case TRIGGER_END_QUIET:
-		at = b->empty_ms - full / 4;
-		quiet = b->last_ms + r->end_ms;
-		return at > quiet ? at : quiet;
-	case TRIGGER_END_AFTER: return b->over_ms + r->end_ms;
-	case TRIGGER_END_GOOD: return b->last_ms + r->end_ms;
-	}
-	return UINT64_MAX;
-}
-
-/* Returns true if it overflows by this. */
-static bool fill(struct trigger_bucket *b, uint32_t count, uint64_t now)
-{
-	const struct trigger_row *r = row_of(b);
-	uint64_t full = (uint64_t)r->capacity * r->leak_ms;
-	uint64_t left = since(b->empty_ms, now) + (uint64_t)count * r->leak_ms;
-
-	b->count = count > UINT32_MAX - b->count ? UINT32_MAX : b->count + count;
-	b->last_ms = now;
-	if (is_over(b))
-		return false;
-	b->empty_ms = now + (left < full ? left : full);
-	return left > full - r->leak_ms;
 }
 
 /* --- all of them -------------------------------------------------------------------------------- */
@@ -247,12 +67,14 @@ static void tidy(struct triggers *t, uint64_t now)
 {
 	for (size_t i = t->held.bucket_count; i-- > 0;) {
 		struct trigger_bucket *b = &t->held.buckets[i];
-		bool over = is_over(b);
+		bool over = trigger_bucket_is_over(b);
 
-		if (needs_release(b) ? b->lock_epoch >= t->lock_epoch
-				     : (over ? !has_ended(b, now) : b->empty_ms > now))
+		if (trigger_bucket_needs_release(b)
+			    ? b->lock_epoch >= t->lock_epoch
+			    : (over ? !trigger_bucket_has_ended(b, now)
+				    : b->empty_ms > now))
 			continue;
-		t->effect |= over || row_of(b)->to == LOCKDOWN_NORMAL;
+		t->effect |= over || trigger_bucket_row(b)->to == LOCKDOWN_NORMAL;
 		t->dirty |= over;
 		remove_at(t, i);
 	}
@@ -278,7 +100,7 @@ static size_t least(const struct triggers *t)
 	for (size_t i = 0; i < t->held.bucket_count; i++) {
 		const struct trigger_bucket *b = &t->held.buckets[i];
 
-		if (!needs_release(b) &&
+		if (!trigger_bucket_needs_release(b) &&
 		    (found == BEYOND || b->empty_ms < t->held.buckets[found].empty_ms))
 			found = i;
 	}
@@ -310,7 +132,7 @@ static struct trigger_bucket *find_or_add(struct triggers *t, enum trigger id,
 
 		if (i == BEYOND)
 			return NULL;
-		t->effect |= is_over(&t->held.buckets[i]);
+		t->effect |= trigger_bucket_is_over(&t->held.buckets[i]);
 		remove_at(t, i);
 	}
 	b = &t->held.buckets[t->held.bucket_count++];
@@ -337,9 +159,10 @@ static void signal_one(struct triggers *t, const struct trigger_row *r,
 		t->clean = 0;
 	if (!b)
 		return;
-	if (last && is_over(b) && b->lock_epoch < s->next_epoch)
-		empty(b); /* seen while the release of the first one is being written */
-	over = fill(b, s->count, at);
+	if (last && trigger_bucket_is_over(b) && b->lock_epoch < s->next_epoch)
+		trigger_bucket_empty(
+			b); /* seen while the release of the first one is being written */
+	over = trigger_bucket_fill(b, s->count, at);
 	t->dirty = true;
 	t->effect |= r->to == LOCKDOWN_NORMAL;
 	if (!over)
@@ -357,8 +180,8 @@ static void take_signal(struct triggers *t, struct trigger_signal s)
 	t->lock_epoch = s.lock_epoch;
 	t->watched = s.watched;
 	tidy(t, powered(t, s.at));
-	if (!r || !(r->seen_by & BIT(s.by))) {
-		r = row_for(TRIGGER_IPC);
+	if (!r || !(r->seen_by & 1u << s.by)) {
+		r = trigger_row_of(TRIGGER_IPC);
 		s.peer = (uint16_t)s.by;
 		s.by = ROLE_HUBD;
 	}
@@ -385,9 +208,10 @@ void triggers_on_good(struct triggers *t, enum trigger id, uint16_t peer, struct
 {
 	struct trigger_bucket *b = find(t, id, peer, 0);
 
-	if (!b || !is_over(b) || row_of(b)->end != TRIGGER_END_GOOD)
+	if (!b || !trigger_bucket_is_over(b) ||
+	    trigger_bucket_row(b)->end != TRIGGER_END_GOOD)
 		return;
-	empty(b);
+	trigger_bucket_empty(b);
 	t->dirty = t->effect = true;
 	tidy(t, powered(t, now));
 }
@@ -411,7 +235,7 @@ void triggers_init(struct triggers *t, const struct triggers_held *held,
 		t->base_ms -= held->mono_ms < now.ms ? held->mono_ms : now.ms;
 	memcpy(t->held.boot, boot, LOCKDOWN_BOOT_LEN);
 	if (held && !here && !held->stopped)
-		signal_one(t, row_for(TRIGGER_POWER),
+		signal_one(t, trigger_row_of(TRIGGER_POWER),
 			   &(struct trigger_signal){
 				   .at = now, .by = ROLE_HUBD, .count = 1 });
 	for (size_t i = 0; i < t->held.bucket_count; i++)
@@ -437,7 +261,8 @@ const struct triggers_held *triggers_held(struct triggers *t, struct mono now)
 
 static bool is_cause(const struct trigger_bucket *b)
 {
-	return is_over(b) && row_of(b)->class == TRIGGER_CLASS_MEASUREMENT;
+	return trigger_bucket_is_over(b) &&
+	       trigger_bucket_row(b)->class == TRIGGER_CLASS_MEASUREMENT;
 }
 
 /* Two measurements of different things by different processes. */
@@ -469,7 +294,7 @@ void triggers_on_measured(struct triggers *t, unsigned findings, struct mono now
 	} else if (t->clean == 0) {
 		t->clean = 1;
 		t->clean_ms = at;
-	} else if (since(at, t->clean_ms) >= TRIGGERS_CLEAN_MS) {
+	} else if (trigger_since(at, t->clean_ms) >= TRIGGERS_CLEAN_MS) {
 		t->clean = TRIGGERS_CLEAN;
 	}
 }
@@ -490,8 +315,8 @@ uint8_t triggers_level(const struct triggers *t)
 	for (size_t i = 0; i < t->held.bucket_count; i++) {
 		const struct trigger_bucket *b = &t->held.buckets[i];
 
-		if (is_over(b) && row_of(b)->to > level)
-			level = row_of(b)->to;
+		if (trigger_bucket_is_over(b) && trigger_bucket_row(b)->to > level)
+			level = trigger_bucket_row(b)->to;
 	}
 	return has_two(t) || (t->watched && has_one(t)) ? TRIGGERS_TWO : level;
 }
@@ -501,7 +326,7 @@ bool triggers_needs_release(const struct triggers *t)
 	const struct trigger_bucket *b = t->held.buckets;
 
 	for (size_t i = 0; i < t->held.bucket_count; i++)
-		if (is_over(&b[i]) && needs_release(&b[i]))
+		if (trigger_bucket_is_over(&b[i]) && trigger_bucket_needs_release(&b[i]))
 			return triggers_level(t) == LOCKDOWN_GUARDED;
 	return false;
 }
@@ -511,7 +336,7 @@ bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer
 	for (size_t i = 0; i < t->held.bucket_count; i++) {
 		const struct trigger_bucket *b = &t->held.buckets[i];
 
-		if (b->id == id && b->peer == peer && is_over(b))
+		if (b->id == id && b->peer == peer && trigger_bucket_is_over(b))
 			return true;
 	}
 	return false;
@@ -520,15 +345,15 @@ bool triggers_throttled(const struct triggers *t, enum trigger id, uint16_t peer
 /* Is a the more important one to tell of? */
 static bool is_before(const struct trigger_bucket *a, const struct trigger_bucket *b)
 {
-	uint8_t to_a = is_over(a) ? row_of(a)->to : 0;
-	uint8_t to_b = is_over(b) ? row_of(b)->to : 0;
+	uint8_t to_a = trigger_bucket_is_over(a) ? trigger_bucket_row(a)->to : 0;
+	uint8_t to_b = trigger_bucket_is_over(b) ? trigger_bucket_row(b)->to : 0;
 
 	return to_a != to_b ? to_a > to_b : a->last_ms > b->last_ms;
 }
 
 static bool is_told(const struct trigger_bucket *b)
 {
-	return is_over(b) || row_of(b)->to == LOCKDOWN_NORMAL;
+	return trigger_bucket_is_over(b) || trigger_bucket_row(b)->to == LOCKDOWN_NORMAL;
 }
 
 size_t triggers_tell(const struct triggers *t,
@@ -557,7 +382,9 @@ size_t triggers_tell(const struct triggers *t,
 			.id = (uint8_t)best[i]->id,
 			.peer = best[i]->peer,
 			.count = best[i]->count,
-			.to = is_over(best[i]) ? row_of(best[i])->to : 0,
+			.to = trigger_bucket_is_over(best[i])
+				      ? trigger_bucket_row(best[i])->to
+				      : 0,
 		};
 	return count;
 }
@@ -569,8 +396,8 @@ static struct mono save_at(const struct triggers *t)
 	bool runs = false;
 
 	for (size_t i = 0; i < t->held.bucket_count; i++)
-		runs |= is_over(&t->held.buckets[i]) &&
-			!needs_release(&t->held.buckets[i]);
+		runs |= trigger_bucket_is_over(&t->held.buckets[i]) &&
+			!trigger_bucket_needs_release(&t->held.buckets[i]);
 	if (t->asked || t->stuck)
 		return MONO_NEVER;
 	if (t->urgent)
@@ -632,14 +459,14 @@ struct mono triggers_deadline(const struct triggers *t, struct mono now)
 
 	for (size_t i = 0; i < t->held.bucket_count; i++) {
 		const struct trigger_bucket *b = &t->held.buckets[i];
-		uint64_t e = is_over(b)		? ends_at(b)
-			     : needs_release(b) ? UINT64_MAX
-						: b->empty_ms;
+		uint64_t e = trigger_bucket_is_over(b)	       ? trigger_bucket_ends_at(b)
+			     : trigger_bucket_needs_release(b) ? UINT64_MAX
+							       : b->empty_ms;
 
 		first = e < first ? e : first;
 	}
 	if (first == UINT64_MAX)
 		return save;
-	end = mono_add(now, since(first, at));
+	end = mono_add(now, trigger_since(first, at));
 	return end.ms < save.ms ? end : save;
 }

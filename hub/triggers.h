@@ -1,12 +1,10 @@
 #pragma once
 
 /*
- * triggers.h - what a hub notices against itself: which signal counts how much, and how far each may raise the level.
+ * triggers.h - what a hub notices against itself, and how far that raises the level.
  *
- * Pure: signals in, actions out. The shell reports what was seen, drains triggers_next, and lockdown_next. The table of
- * triggers, their classes and their ends, and the invariants: triggers.c.
- *
- * The class says who can cause a signal, and with it how far that signal may go. Before a row is added ask: could an outsider without a credential cause this? If yes it is of TRIGGER_CLASS_OUTSIDER.
+ * Pure: signals in, actions out. The shell reports what was seen, drains triggers_next, and lockdown_next. The invariants:
+ * triggers.c; the table of triggers, their classes and their ends: trigger.c.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,55 +13,7 @@
 #include "hub/core/msg.h"
 #include "hub/core/time.h"
 #include "hub/lockdown.h"
-
-/* The numbers are on the wire and in files; those of struct msg_incident are the same. */
-enum trigger {
-	TRIGGER_NONE = 0,
-	TRIGGER_TOKEN = 1,    /* console: bad or stale token */
-	TRIGGER_RADIO = 2,    /* malformed or forbidden things from a peripheral */
-	TRIGGER_IMPOSTOR = 3, /* a bonded address without the bond's key */
-	TRIGGER_SERVER = 4,   /* chain good, name or pin wrong */
-	TRIGGER_HANDSHAKE = 5,
-	TRIGGER_TIME = 6,    /* clocks disagree */
-	TRIGGER_DECODER = 7, /* a decoder died on a device's value */
-	TRIGGER_STORAGE = 8, /* disk, quota, database or key */
-	TRIGGER_POWER = 9,   /* the power went without a stop */
-	TRIGGER_USB = 10,
-	TRIGGER_CASE = 11,     /* case opened; card or boot mode changed */
-	TRIGGER_CODE = 12,     /* code that the manifest does not know */
-	TRIGGER_IPC = 13,      /* a well-formed message that the table forbids */
-	TRIGGER_AUDIT = 14,    /* the audit log's chain is broken, not by a torn tail */
-	TRIGGER_ROLLBACK = 15, /* state older than the clinic or the log has seen */
-	TRIGGER_SOCKET = 16,   /* a process listens, or sends where it must not */
-	TRIGGER_LAST = TRIGGER_SOCKET, /* 17, 18: orders of people, see command.h */
-};
-
-enum trigger_class {
-	TRIGGER_CLASS_OUTSIDER = 1, /* anyone in reach: level 1, that channel */
-	TRIGGER_CLASS_FAULT,	    /* nature, wear, bugs: level 1 and repair */
-	TRIGGER_CLASS_POSSESSION,   /* somebody with the box in hand: level 2 */
-	TRIGGER_CLASS_MEASUREMENT, /* a measurement contradicts signed state: level 2; two that are independent, 3 */
-};
-
-/* What ends the effect of a trigger. */
-enum trigger_end {
-	TRIGGER_END_RELEASE = 0, /* a verified release, and nothing else */
-	TRIGGER_END_QUIET, /* bucket at a quarter or less and .end_ms without a signal */
-	TRIGGER_END_AFTER, /* .end_ms since it overflowed */
-	TRIGGER_END_GOOD,  /* triggers_on_good: the thing that failed went well */
-};
-
-struct trigger_row {
-	enum trigger id;
-	enum trigger_class class;
-	unsigned seen_by;  /* set of 1 << enum role: who may report it */
-	uint32_t capacity; /* the signal that makes it so many overflows */
-	uint32_t leak_ms;  /* one unit less after so long, powered on */
-	uint8_t to;	   /* level of the overflow, 0: it is counted and told, no more */
-	enum trigger_end end;
-	uint32_t
-		end_ms; /* with TRIGGER_END_GOOD: without a signal for so long, it ends, too */
-};
+#include "hub/trigger_bucket.h"
 
 enum {
 	TRIGGER_ROWS_MAX = 48,
@@ -100,18 +50,6 @@ enum {
 	TRIGGERS_CLEAN_MS = 10 * 60 * 1000, /* the first and the last so far apart */
 };
 
-/* One bucket. Times are of powered-on time, ms since this hub's first start. */
-struct trigger_bucket {
-	enum trigger id;
-	uint16_t peer; /* local number of a device, enum role, 0: none */
-	uint8_t by; /* enum role that saw it, for TRIGGER_CLASS_POSSESSION and _MEASUREMENT, else 0 */
-	uint32_t count;	     /* signals since it was last empty */
-	uint64_t empty_ms;   /* when it will have leaked to nothing */
-	uint64_t last_ms;    /* the last signal */
-	uint64_t over_ms;    /* it overflowed then, and has its effect; 0: it has none */
-	uint32_t lock_epoch; /* TRIGGER_END_RELEASE: void after a release of this one */
-};
-
 /* What is on the disk. */
 struct triggers_held {
 	uint8_t boot[LOCKDOWN_BOOT_LEN];
@@ -142,13 +80,6 @@ struct triggers {
 	unsigned clean;	   /* measurements that found nothing; at most TRIGGERS_CLEAN */
 	uint64_t clean_ms; /* the first of them, powered on */
 };
-
-/* trigger_row - Returns NULL of what no machine sees. Pure. */
-const struct trigger_row *trigger_row(enum trigger id);
-/* For people and logs: "radio". */
-const char *trigger_text(enum trigger id);
-/* trigger_may_report - does this process see such a thing? Pure. */
-bool trigger_may_report(enum trigger id, enum role by);
 
 /*
  * triggers_init - after a start.
