@@ -1,6 +1,7 @@
 /*
  * hubd_identity.c - which identity hub-coap may use: the share that opens its credential is given at every level but 3, so that a
- * process that is taken over then has nothing but the emergency identity.
+ * process that is taken over then has nothing but the emergency identity. A hub that was at level 3 when it was retired does not get
+ * it back: what it delivers then is held at the clinic, too.
  *
  * The share is its own and not the engine share's: that one is deleted at level 3, and a hub that lost this one would have to
  * be enrolled anew. It lies twice.
@@ -67,7 +68,8 @@ void hubd_send_identity(struct hubd *h)
 	struct msg m = { .kind = MSG_IDENTITY };
 	struct msg_identity *v = &m.identity;
 
-	v->level = orders_level(&h->orders);
+	v->level = orders_is_sealed(&h->orders) ? IDENTITY_LEVEL_WITHHELD
+						: orders_level(&h->orders);
 	v->renewal = orders_unsealed(&h->orders);
 	v->has_share = h->has_identity_share && v->level != IDENTITY_LEVEL_WITHHELD;
 	if (v->has_share)

@@ -325,6 +325,7 @@ static void retire(struct lockdown *l)
 {
 	bool ordered = lockdown_is_retiring(l) && l->next.verb == COMMAND_RETIRE;
 
+	l->next.was_sealed |= l->next.level == LOCKDOWN_SEALED;
 	set_level(l, LOCKDOWN_RETIRED);
 	if (ordered)
 		l->next.result = COMMAND_DONE;
@@ -386,6 +387,12 @@ bool lockdown_is_watched(const struct lockdown *l)
 
 	return l->held.unsealed > 0 && l->held.unsealed == l->held.lock_epoch &&
 	       (!here || l->now.ms < l->held.unsealed_ms + LOCKDOWN_WATCH_MS);
+}
+
+bool lockdown_is_sealed(const struct lockdown *l)
+{
+	return lockdown_level(l) == LOCKDOWN_SEALED ||
+	       (lockdown_level(l) == LOCKDOWN_RETIRED && l->next.was_sealed);
 }
 
 uint32_t lockdown_unsealed(const struct lockdown *l)

@@ -49,6 +49,7 @@ struct lockdown_held {
 	/* lock epoch that the last release from level 3 began, or the last of level 1 while that was watched; 0: there was none */
 	uint32_t unsealed;
 	uint64_t unsealed_ms; /* then; or the start of a boot after it */
+	bool was_sealed;      /* RETIRED, and SEALED before that */
 };
 
 enum lockdown_do {
@@ -192,6 +193,8 @@ bool lockdown_is_guarded(const struct lockdown *l);
 
 /* lockdown_is_watched - LOCKDOWN_WATCH_MS of powered-on time after a release from level 3; a start begins it anew. */
 bool lockdown_is_watched(const struct lockdown *l);
+/* lockdown_is_sealed - is the hub's identity to be withheld: SEALED, or RETIRED and nobody had released it? */
+bool lockdown_is_sealed(const struct lockdown *l);
 /* lockdown_unsealed - a number that grows with each release from level 3, and with one of level 1 that comes while it is watched; 0: there
  * was none. */
 uint32_t lockdown_unsealed(const struct lockdown *l);

@@ -18,7 +18,7 @@ static const char *const names[LOCKDOWN_COPIES] = { "lockdown-a", "lockdown-b" }
 #define FILE_KEPT "lockdown-kept"
 static const uint8_t kept[] = { '1', '\n' };
 
-enum { FILE_VERSION = 2, BODY_LEN = LOCKDOWN_FILE_LEN - SHA256_LEN };
+enum { FILE_VERSION = 3, BODY_LEN = LOCKDOWN_FILE_LEN - SHA256_LEN };
 
 void lockdown_file_encode(const struct lockdown_held *h,
 			  uint8_t ret[static LOCKDOWN_FILE_LEN])
@@ -41,6 +41,7 @@ void lockdown_file_encode(const struct lockdown_held *h,
 	write_be64(&w, (uint64_t)h->retire_s);
 	write_be32(&w, h->unsealed);
 	write_be64(&w, h->unsealed_ms);
+	write_u8(&w, h->was_sealed);
 	crypto_sha256(ret, BODY_LEN, ret + BODY_LEN);
 }
 
@@ -51,13 +52,25 @@ static bool values_good(const struct lockdown_held *h)
 	       h->how <= COMMAND_RETIRE_LAST && h->retire_s >= 0;
 }
 
+/* Each has a length of its own; 0: none has this. */
+static uint8_t version_of(size_t len)
+{
+	switch (len) {
+	case LOCKDOWN_FILE_LEN: return FILE_VERSION;
+	case LOCKDOWN_FILE_2_LEN: return 2;
+	case LOCKDOWN_FILE_1_LEN: return 1;
+	default: return 0;
+	}
+}
+
 int lockdown_file_decode(const uint8_t *buf, size_t len, struct lockdown_held *ret)
 {
-	uint8_t hash[SHA256_LEN], head[sizeof(magic)], version;
+	uint8_t hash[SHA256_LEN], head[sizeof(magic)], version, was_sealed = 0;
 	struct lockdown_held h = { 0 };
 	struct reader r;
+	uint8_t wants = version_of(len);
 
-	if (len != LOCKDOWN_FILE_LEN && len != LOCKDOWN_FILE_1_LEN)
+	if (wants == 0)
 		return -EMSGSIZE;
 	len -= SHA256_LEN;
 	crypto_sha256(buf, len, hash);
@@ -81,11 +94,14 @@ int lockdown_file_decode(const uint8_t *buf, size_t len, struct lockdown_held *r
 		h.unsealed = read_be32(&r);
 		h.unsealed_ms = read_be64(&r);
 	}
+	if (version > 2)
+		was_sealed = read_u8(&r);
+	h.was_sealed = was_sealed;
 	if (!reader_done(&r) || memcmp(head, magic, sizeof(magic)) != 0)
 		return -EBADMSG;
-	if (version != (len == BODY_LEN ? FILE_VERSION : 1))
+	if (version != wants)
 		return -ENOTSUP;
-	if (!values_good(&h))
+	if (was_sealed > 1 || !values_good(&h))
 		return -ERANGE;
 	*ret = h;
 	return 0;

@@ -17,8 +17,10 @@
 
 enum {
 	LOCKDOWN_FILE_LEN = 4 + 1 + 8 + 1 + 4 + LOCKDOWN_BOOT_LEN + 8 + 4 + 8 + 3 + 8 +
-			    12 + SHA256_LEN,
-	LOCKDOWN_FILE_1_LEN = LOCKDOWN_FILE_LEN - 12, /* version 1, which is still read */
+			    12 + 1 + SHA256_LEN,
+	/* versions 2 and 1, which are still read */
+	LOCKDOWN_FILE_2_LEN = LOCKDOWN_FILE_LEN - 1,
+	LOCKDOWN_FILE_1_LEN = LOCKDOWN_FILE_2_LEN - 12,
 };
 
 /* lockdown_file_is_first - was there never a level here? What cannot be looked at was there. */

@@ -292,6 +292,11 @@ bool orders_is_guarded(const struct orders *o)
 	return lockdown_is_guarded(&o->lockdown);
 }
 
+bool orders_is_sealed(const struct orders *o)
+{
+	return lockdown_is_sealed(&o->lockdown);
+}
+
 uint32_t orders_unsealed(const struct orders *o)
 {
 	return lockdown_unsealed(&o->lockdown);

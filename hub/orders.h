@@ -85,6 +85,8 @@ struct mono orders_deadline(const struct orders *o);
 uint8_t orders_level(const struct orders *o);
 /* As lockdown_is_guarded: level 1, and a release would end something. */
 bool orders_is_guarded(const struct orders *o);
+/* As lockdown_is_sealed. */
+bool orders_is_sealed(const struct orders *o);
 /* As lockdown_unsealed. */
 uint32_t orders_unsealed(const struct orders *o);
 /* As lockdown_how. */

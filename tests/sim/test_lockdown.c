@@ -62,6 +62,7 @@ struct world {
 	uint64_t counter;  /* highest that was durable on both copies */
 	uint64_t ms;
 	bool two_roles, retire_due;
+	bool was_sealed; /* when it was retired */
 };
 
 static uint8_t nonce_of(uint8_t n)
@@ -157,6 +158,9 @@ static void check(const struct world *w)
 	     "level 3 without two roles");
 	must(!w->up || lockdown_level(&w->l) < LOCKDOWN_RETIRED || w->retire_due,
 	     "retired too early");
+	must(!w->up || lockdown_level(&w->l) < LOCKDOWN_RETIRED ||
+		     lockdown_is_sealed(&w->l) == w->was_sealed,
+	     "retired, and with it released, or sealed");
 	must((w->told_done & ~w->done) == 0, "reported as done, and was not");
 }
 
@@ -332,8 +336,16 @@ static void arrive(struct world *w, enum order o, enum write_end end)
 	     "cancelled, and still to be retired");
 }
 
+static void note_retired(struct world *w, uint8_t before)
+{
+	if (before < LOCKDOWN_RETIRED && lockdown_level(&w->l) == LOCKDOWN_RETIRED)
+		w->was_sealed = before == LOCKDOWN_SEALED;
+}
+
 static void pass_day(struct world *w, enum write_end end)
 {
+	uint8_t before = lockdown_level(&w->l);
+
 	lockdown_on_time(&w->l, NOW_S + LOCKDOWN_RETIRE_S - 1, (struct mono){ w->ms });
 	must(w->retire_due || lockdown_level(&w->l) < LOCKDOWN_RETIRED, "a second early");
 	lockdown_on_time(&w->l, NOW_S + LOCKDOWN_RETIRE_S, (struct mono){ w->ms });
@@ -341,6 +353,7 @@ static void pass_day(struct world *w, enum write_end end)
 		must(lockdown_is_retiring(&w->l), "retired without an order");
 		w->retire_due = w->two_roles = true;
 	}
+	note_retired(w, before);
 	note_level(w);
 	drain(w, end);
 }
@@ -352,6 +365,7 @@ static void retire_here(struct world *w, enum write_end end)
 				      two_roles[] = { SIGNER_SECURITY,
 						      SIGNER_MANUFACTURER };
 	const struct mono now = { w->ms };
+	uint8_t before = lockdown_level(&w->l);
 
 	must(!lockdown_on_retire(&w->l, COMMAND_RETIRE_DRAIN, one_role, 2, now) &&
 		     !lockdown_on_retire(&w->l, COMMAND_RETIRE_DRAIN, two_roles, 1, now),
@@ -360,6 +374,7 @@ static void retire_here(struct world *w, enum write_end end)
 		w->retire_due = w->two_roles = true;
 		must(lockdown_level(&w->l) == LOCKDOWN_RETIRED, "not retired");
 	}
+	note_retired(w, before);
 	note_level(w);
 	drain(w, end);
 }

@@ -316,7 +316,9 @@ static void test_file(void)
 					    .result = COMMAND_PENDING,
 					    .how = COMMAND_RETIRE_DRAIN,
 					    .retire_s = 1795000000 };
-	const struct lockdown_held kept = { .generation = 6, .level = 3 };
+	const struct lockdown_held kept = { .generation = 6,
+					    .level = 4,
+					    .was_sealed = true };
 	uint8_t buf[LOCKDOWN_FILE_LEN];
 	struct lockdown_held got;
 	char dir[64];
@@ -334,6 +336,9 @@ static void test_file(void)
 	CHECK_INT(got.retire_s, want.retire_s);
 	/* it is never made anew while anything of it is there */
 	CHECK_INT(lockdown_file_save(dir, 1, &kept), 0);
+	CHECK(!got.was_sealed);
+	CHECK_INT(lockdown_file_load(dir, 1, &got), 0);
+	CHECK(got.was_sealed);
 	CHECK_INT(file_remove(dir, "lockdown-a"), 0);
 	CHECK_INT(lockdown_file_provision(dir), 0);
 	CHECK_INT(lockdown_file_load(dir, 0, &got), -ENOENT);
@@ -348,8 +353,16 @@ static void test_file(void)
 		CHECK_INT(lockdown_file_decode(buf, sizeof(buf), &got), -EBADMSG);
 		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	CHECK_INT(lockdown_file_decode(buf, sizeof(buf) - 1, &got), -EMSGSIZE);
+	CHECK_INT(lockdown_file_decode(buf, sizeof(buf) - 2, &got), -EMSGSIZE);
 	CHECK_INT(lockdown_file_decode(buf, sizeof(buf), &got), 0);
+	/* the one before had a byte less */
+	lockdown_file_encode(&kept, buf);
+	CHECK_UINT(buf[4], 3);
+	buf[4] = 2;
+	crypto_sha256(buf, LOCKDOWN_FILE_2_LEN - SHA256_LEN,
+		      buf + LOCKDOWN_FILE_2_LEN - SHA256_LEN);
+	CHECK_INT(lockdown_file_decode(buf, LOCKDOWN_FILE_2_LEN, &got), 0);
+	CHECK(got.level == 4 && !got.was_sealed);
 	temp_dir_remove(dir);
 }
 
