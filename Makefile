@@ -128,7 +128,7 @@ hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 # hub-measure: what is loaded, what is exposed, what runs that should not
 measure_pure := $(addprefix hub/measure/,handing.o procfs.o survey.o words.o)
 measure := $(measure_pure) $(addprefix hub/measure/,drops.o folder.o hardware.o scan.o seen.o texts.o) $(core) $(rt) $(crypto)
-hub_measure := hub/measure/main.o $(measure)
+hub_measure := $(addprefix hub/measure/,main.o measure_list.o measure_look.o measure_sign.o measure_snapshot.o measure_tell.o) $(measure)
 hub_measure_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-console: the field technician's serial line
