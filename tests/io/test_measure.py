@@ -416,6 +416,15 @@ def test_dropped_packets(w):
     measured()
     drop(w, hub_ble=5, hub_coap=1)
     measured(('hub-ble', 'dropped uid 951', 2))
+    # what was told is of another boot: it is counted from 0 since
+    with open('/proc/sys/kernel/random/boot_id', encoding='ascii') as f:
+        boot = bytes.fromhex(f.read().strip().replace('-', ''))
+    with open(os.path.join(w.state, 'drops'), 'r+b') as f:
+        told = f.read()
+        expect(told.count(boot), 1, 'the boot is noted')
+        f.seek(told.index(boot))
+        f.write(bytes(len(boot)))
+    measured(('hub-ble', 'dropped uid 951', 5), ('hub-coap', 'dropped uid 953', 1))
     drop(w, hub_ble=1)  # the filter was loaded anew
     measured(('hub-ble', 'dropped uid 951', 1))
     # nobody took it: it is told again
@@ -440,11 +449,13 @@ def test_dropped_unread(w):
         clean(e)
 
     drop(w, hub_ble=3)
+    w.measure()  # it is told
     with open(os.path.join(w.run, 'drops'), 'r+', encoding='ascii') as f:
         f.truncate(60)
     measured()
     expect('drops-unread' in w.log, True, 'it says so')
     drop(w, hub_ble=3)
+    measured()  # and is not told again
     with open(os.path.join(w.state, 'drops'), 'wb') as f:
         f.write(b'damaged')
     measured()

@@ -121,13 +121,35 @@ class Risk(test_clinicctl.Clinic):
         self.assertNotIn(CVE_BASE, self.risk(3, "--cve", CVE_LIBRARY))
         self.assertIn("R0", self.risk(3, "--cve", "CVE-2026-0004"))
 
+    def check_given(self, *args):
+        """The next configuration has the figures of the report, of this image and as old as the list, and names the first that matter."""
+        cves, got = self.report(3, *args)
+        file = self.top / "config.cose"
+        file.unlink(missing_ok=True)
+        self.ctl(0, "hub", "pair-window", self.dir, "kitchen", "1", "--out", file)
+        names = [hashlib.sha256(n.encode()).digest()[:4] for n, c in cves.items() if c["group"] == "actual"]
+        self.assertEqual(got["groups"]["closed"], 1 if args else 0)
+        groups = [got["groups"][g] for g in ("actual", "internal", "unproven", "closed")]
+        want = [int(self.feed.stat().st_mtime), hashlib.sha256(pathlib.Path(self.world.image, "manifest.bin").read_bytes()).digest()[:8],
+                got["installed"], got["loaded"], got["exposed"], *groups, [int.from_bytes(n, "big") for n in names[:8]]]
+        self.assertIn(sbom.cbor(want), file.read_bytes())
+
     def test_given_to_the_hub(self):
         """The figures go into the hub's configuration: not without evidence, nor of older lists than before."""
         self.assertIn("what is not known is not said", self.risk(1, "--give"))
+        self.build({"features": {}, "enforced": {"exec": True, "dlopen": True}})
         self.measure()
         said = self.risk(3, "--give")
         self.assertRegex(said, r"Hub 'kitchen' gets these figures for its console with configuration 2\.")
         self.assertIn(f"  there {hashlib.sha256(CVE_BASE.encode()).hexdigest()[:8]} is {CVE_BASE}\n", said)
+        self.check_given()
+        # more than there is room for, and one that somebody has closed
+        more = {f"CVE-2026-{n}": TRACKER["base"][CVE_BASE] for n in range(1000, 1010)}
+        self.feed.write_text(json.dumps({**TRACKER, "base": {**TRACKER["base"], **more}}))
+        self.signer()
+        path = self.vex(statement("not_affected", "vulnerable_code_not_in_execute_path"))
+        self.risk(3, "--give", "--vex", path)
+        self.check_given("--vex", path)
         day = time.time() - 24 * 3600
         os.utime(self.feed, (day, day))
         self.assertIn("are older than those", self.risk(1, "--give"))
