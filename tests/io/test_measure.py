@@ -464,6 +464,28 @@ def test_dropped_unread(w):
     expect('drops-told-unread' in w.log, False, 'it is mended')
 
 
+def test_hubd_away(w):
+    """hub-store has all, hubd does not answer: what it has not heard of is told by the next run."""
+    drop(w, hub_ble=3)
+    door = os.path.join(w.run, 'hubd-measure')
+    os.rename(door, door + '.away')
+    process = subprocess.Popen([os.path.join(folder, 'hub-measure'), '--state', w.state, '--run', w.run, '--image',
+                                w.image, '--same-user'], stderr=subprocess.DEVNULL, preexec_fn=die_with_us)
+    links, pieces = {}, {}
+    while not pieces:
+        w.serve(links, pieces, [], True)
+    until = time.monotonic() + 5
+    while process.poll() is None and time.monotonic() < until:
+        w.serve(links, pieces, [], True)
+    process.send_signal(signal.SIGTERM)
+    expect(process.wait(), 1, 'exit')
+    for link in links.values():
+        link.close()
+    os.rename(door + '.away', door)
+    _e, incidents, _code = w.measure()
+    expect([(i[0], i[2]) for i in incidents if i[0] == SOCKET], [(SOCKET, 1)], 'incidents')
+
+
 def test_not_taken(w):
     """Nobody answers: it ends after a minute, and the lists come again."""
     process = subprocess.Popen([os.path.join(folder, 'hub-measure'), '--state', w.state, '--run', w.run, '--image',
