@@ -336,7 +336,7 @@ test_pairing := $(ble_pure) $(core)
 test_ipc := $(core) $(rt)
 test_store_io := hub/crypto/manifest_sign.o $(core) $(rt) $(crypto) $(audit_clinic)
 test_lock_memory := $(store)
-test_hubd_io := $(core) $(rt) $(crypto)
+test_hubd_io := hub/timefloor.o $(core) $(rt) $(crypto)
 play_hub := $(clinic)
 # a clinic that signs what no hub may take
 play_config := clinic/bundle.o coap/identity_file.o clinic/bundle_own.o clinic/own_trust.o hub/crypto/trust_sign.o $(signing) coap/identity.o $(ctl_text) $(clinic)
@@ -416,6 +416,7 @@ $(eval $(call link,tests/io/play_token,tests/io/play_token.o $(play_token),test_
 $(eval $(call link,tests/io/play_hub,tests/io/play_hub.o $(play_hub),test_libs))
 $(eval $(call link,tests/io/play_rows,tests/io/play_rows.o $(clinic),test_libs))
 $(eval $(call link,tests/io/play_enrol,tests/io/play_enrol.o $(play_enrol),test_libs))
+$(eval $(call link,tests/io/play_time,tests/io/play_time.o $(core) $(rt),test_libs))
 $(eval $(call link,tests/io/play_days,tests/io/play_days.o $(play_days),test_libs))
 $(eval $(call link,tests/io/play_audit,tests/io/play_audit.o $(play_audit),test_libs))
 # hub-coap on a board without a clock
@@ -491,7 +492,7 @@ need-%:
 # ---- checking -------------------------------------------------------------------------------------
 FAST := $(addprefix unit/test_,$(UNIT) $(UNIT_COAP)) $(addprefix sim/test_,$(SIM)) $(addprefix io/test_,$(IO)) net/test_path explore/test_ack_order
 FAST_SCRIPTS := $(addprefix io/test_,$(addsuffix .py,ble_io ble_attacks ble_garbage ble_outsiders devices bondinfo clinicctl clinicctl_assign clinicctl_claim clinicctl_endpoints clinicctl_help clinicctl_keys clinicctl_label clinicctl_ticket clinicctl_trust door factory_io ticket_io keyfiles setup visit silence store_backends command_io config_io rollover_io clinicctl_config))
-FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py
+FAST_SCRIPTS += io/test_life_io.py io/test_life_kills.py io/test_time_floor.py
 FAST_SCRIPTS += io/test_enrol_hub.py
 FAST_SCRIPTS += io/test_renewal_io.py io/test_ordered_test.py io/test_root_io.py
 FAST_SCRIPTS += io/test_door_orders.py io/test_door_records.py io/test_door_visit.py
@@ -502,7 +503,7 @@ FAST_SCRIPTS += io/test_fido_io.py io/test_pkcs11_io.py
 FAST_SCRIPTS += io/test_console_session.py io/test_console_end.py io/test_console_pair.py io/test_console_canaries.py io/test_export_io.py io/test_network_io.py
 fast-programs: $(O)/tests/net/feed
 
-fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/ble_peer io/test_postgres io/odd_module.so net/shift.so)
+fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/play_time io/ble_peer io/test_postgres io/odd_module.so net/shift.so)
 
 # unit, io and sim under ASan and UBSan; leaks are looked for in the programs that may be traced
 check-fast: need-build need-check deps

@@ -176,6 +176,7 @@ void hubd_use_config(struct hubd *h)
 	const struct config *c = &h->settings.config;
 
 	fence_on_config(&h->fence, c->epoch, c->assignment);
+	hubd_prove_floor(h);
 	hubd_send_config(h, h->store);
 	hubd_send_root(h);
 	hubd_send_config(h, h->coap);

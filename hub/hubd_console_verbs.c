@@ -322,10 +322,15 @@ static enum console_why do_sbom_hash(struct hubd *h, struct console_page *p)
 	return CONSOLE_WHY_NONE;
 }
 
-/* How old the clinic's lists are, by the latest time that was proven: a clock that stood still makes nothing young. */
+/* How old the clinic's lists are, by the clinic's clock, and not by less than is proven: a clock that stood still makes nothing young. */
 static void add_lists(struct hubd *h, struct console_page *p, int64_t feed_s)
 {
-	int64_t age_s = timefloor_ms(&h->floor, rt_mono()) / 1000 - feed_s;
+	struct mono now = rt_mono();
+	int64_t ms = timefloor_ms(&h->floor, now), age_s;
+
+	if (h->has_time && msg_time_ms(&h->time, now) > ms)
+		ms = msg_time_ms(&h->time, now);
+	age_s = ms / 1000 - feed_s;
 
 	if (age_s < 0) {
 		page_word(p, CONSOLE_LABEL_LISTS, CONSOLE_WORD_UNKNOWN);

@@ -94,9 +94,10 @@ bool hubd_send(struct ipc *link, const struct msg *m);
 /* The clinic's time, once it is known. */
 void hubd_send_time(struct hubd *h, struct ipc *link);
 
-/* How late it is at least: from the disk, for hub-coap, to the disk when it is due. */
+/* How late it is at least: from the disk, for hub-coap, by what the clinic has signed, to the disk when it is due. */
 void hubd_open_floor(struct hubd *h);
 void hubd_send_floor(struct hubd *h);
+void hubd_prove_floor(struct hubd *h);
 void hubd_save_floor(struct hubd *h);
 
 /*

@@ -36,8 +36,7 @@ void hubd_send_floor(struct hubd *h)
 					 .utc = { .ms = timefloor_ms(&h->floor, now),
 						  .uncertainty_ms = UINT32_MAX } } };
 
-	if (m.time.utc.ms > 0)
-		hubd_send(h->coap, &m);
+	hubd_send(h->coap, &m);
 }
 
 void hubd_open_floor(struct hubd *h)
@@ -47,13 +46,29 @@ void hubd_open_floor(struct hubd *h)
 	int64_t ms = 0;
 	int r = n < 0 ? n : timefloor_decode(buf, (size_t)n, &ms);
 
-	if (r && r != -ENOENT)
+	if (r == -ENOTSUP)
+		log_info("time-floor-file", "note=\"of another version; begun anew\"");
+	else if (r && r != -ENOENT)
 		log_err("time-floor-file",
-			"error=\"%s\" do=\"nothing at once: the clinic's next answer "
-			"mends "
-			"it; until then an ended certificate may be taken\"",
+			"error=\"%s\" do=\"nothing: it is begun anew; until what the "
+			"clinic "
+			"signs next, a certificate that has ended may be taken\"",
 			err_text(r));
-	timefloor_open(&h->floor, ms);
+	timefloor_open(&h->floor, ms, rt_mono());
+}
+
+/* The lists of vulnerabilities were there when the config was signed. */
+void hubd_prove_floor(struct hubd *h)
+{
+	const struct settings *s = &h->settings;
+	struct mono now = rt_mono();
+	struct wall said = h->time.utc;
+
+	if (!h->has_time || !s->loaded || !s->config.has_risk)
+		return;
+	said.ms = msg_time_ms(&h->time, now);
+	timefloor_on_signed(&h->floor, s->config.risk.feed_s * 1000, &said, now);
+	hubd_save_floor(h);
 }
 
 void hubd_save_floor(struct hubd *h)

@@ -141,17 +141,42 @@ static void on_down(void *arg, struct ipc *link)
 	hubd_drain_window(h);
 }
 
+/* Before what is proven, or minutes off what was told before: one of them is wrong (T6). */
+static bool disagrees(const struct hubd *h, const struct msg_time *t)
+{
+	int64_t off = t->utc.ms - msg_time_ms(&h->time, t->at);
+
+	if (t->utc.quality != CLOCK_QUALITY_CLINIC)
+		return false;
+	if (timefloor_refutes(&h->floor, &t->utc, t->at))
+		return true;
+	return h->has_time && h->time.utc.quality == CLOCK_QUALITY_CLINIC &&
+	       (off > TIMEFLOOR_SLACK_MS || off < -TIMEFLOOR_SLACK_MS);
+}
+
+static void judge_time(struct hubd *h, const struct msg_time *t)
+{
+	if (disagrees(h, t)) {
+		log_warn("time", "note=\"clocks disagree\"");
+		orders_on_signal(&h->orders, TRIGGER_TIME, 0, ROLE_HUBD, 1);
+	} else if (t->utc.quality == CLOCK_QUALITY_CLINIC) {
+		orders_on_good(&h->orders, TRIGGER_TIME, 0);
+	}
+	hubd_arm_orders(h);
+}
+
+/* What hub-coap says is believed until it says otherwise or hubd starts anew, but where it is refuted; the floor is no matter of it. */
 static void on_time(struct hubd *h, const struct msg_time *t)
 {
+	judge_time(h, t);
+	if (timefloor_refutes(&h->floor, &t->utc, t->at))
+		return;
 	h->time = *t;
 	h->has_time = true;
-	timefloor_on_time(&h->floor, &t->utc, t->at);
-	hubd_save_floor(h);
+	hubd_prove_floor(h);
 	hubd_send_time(h, h->ble);
 	hubd_send_time(h, h->store);
-	orders_on_time(&h->orders);
-	if (t->utc.quality == CLOCK_QUALITY_CLINIC)
-		orders_on_good(&h->orders, TRIGGER_TIME, 0);
+	orders_on_time(&h->orders, &t->utc);
 	plan_on_time(&h->plan, t);
 	hubd_look_at_plan(h);
 	hubd_tell_health(h);

@@ -84,6 +84,7 @@ void orders_on_config(struct orders *o, const struct config *c)
 	orders_look_at_sealing(o);
 }
 
+/* hub-coap says what the clinic's clock showed. What it said before counts for nothing: it may have been somebody else's. */
 static int64_t utc_s(const struct orders *o, int64_t said_ms)
 {
 	int64_t floor_ms = timefloor_ms(o->floor, rt_mono());
@@ -116,9 +117,13 @@ void orders_on_command(struct orders *o, const struct msg_command *m)
 	orders_drain(o);
 }
 
-void orders_on_time(struct orders *o)
+void orders_on_time(struct orders *o, const struct wall *said)
 {
-	lockdown_on_time(&o->lockdown, utc_s(o, 0), rt_mono());
+	int64_t ms = said->quality == CLOCK_QUALITY_CLINIC
+			     ? said->ms - (int64_t)said->uncertainty_ms
+			     : 0;
+
+	lockdown_on_time(&o->lockdown, utc_s(o, ms), rt_mono());
 	orders_drain(o);
 }
 

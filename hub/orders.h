@@ -73,8 +73,8 @@ void orders_on_signal(struct orders *o, enum trigger id, uint16_t peer, enum rol
 void orders_on_good(struct orders *o, enum trigger id, uint16_t peer);
 /* This process ends in order. */
 void orders_on_stop(struct orders *o);
-/* The clinic's clock was heard. */
-void orders_on_time(struct orders *o);
+/* The clinic's clock was heard; it is said. Of another source it says nothing. */
+void orders_on_time(struct orders *o, const struct wall *said);
 /* What could not be written is tried again. */
 void orders_again(struct orders *o);
 /* Carries out what there is to do; also at orders_deadline. */

@@ -1,7 +1,9 @@
 /*
  * timefloor.c - see timefloor.h.
  *
- * Invariant: what timefloor_ms says never falls, and what is written is never below what was read.
+ * Invariants
+ *   1. What timefloor_ms says never falls, and what is written is never below what was read.
+ *   2. It is never ahead of the world, whatever one of the clinic's signers and hub-coap says alone.
  */
 #include "hub/timefloor.h"
 
@@ -10,44 +12,59 @@
 #include "hub/core/cbor.h"
 #include "hub/core/config.h"
 
-enum { FILE_VERSION = 1, FILE_ITEMS = 2 };
+enum { FILE_VERSION = 2, FILE_ITEMS = 2 };
 
-void timefloor_open(struct timefloor *f, int64_t ms)
+void timefloor_open(struct timefloor *f, int64_t ms, struct mono now)
 {
-	*f = (struct timefloor){ .saved_ms = ms };
-}
-
-/* What was said, less what it may be off by, and what has passed since. */
-static int64_t said_ms(const struct timefloor *f, struct mono now)
-{
-	return f->said.ms - f->said.uncertainty_ms + (int64_t)mono_since(now, f->at);
+	*f = (struct timefloor){ .ms = ms > TIMEFLOOR_OLDEST_MS ? ms
+								: TIMEFLOOR_OLDEST_MS,
+				 .at = now };
+	f->saved_ms = f->ms;
 }
 
 int64_t timefloor_ms(const struct timefloor *f, struct mono now)
 {
-	int64_t said = f->known ? said_ms(f, now) : 0;
+	uint64_t age = mono_since(now, f->at);
 
-	return said > f->saved_ms ? said : f->saved_ms;
+	return f->ms + (int64_t)(age - age / TIMEFLOOR_DRIFT_DIVISOR);
 }
 
-void timefloor_on_time(struct timefloor *f, const struct wall *utc, struct mono at)
+/* A time of the clinic that is one. */
+static bool is_heard(const struct wall *said)
 {
-	if (utc->quality != CLOCK_QUALITY_CLINIC || utc->ms < 0 ||
-	    utc->ms / 1000 > CONFIG_CHANGE_MAX_S)
+	return said->quality == CLOCK_QUALITY_CLINIC && said->ms >= 0 &&
+	       said->ms / 1000 <= CONFIG_CHANGE_MAX_S;
+}
+
+void timefloor_on_signed(struct timefloor *f, int64_t signed_ms, const struct wall *said,
+			 struct mono now)
+{
+	int64_t said_ms = is_heard(said) ? said->ms - (int64_t)said->uncertainty_ms : 0;
+	int64_t ms = signed_ms < said_ms ? signed_ms : said_ms;
+
+	if (ms <= timefloor_ms(f, now))
 		return;
-	/* A time that falls behind: the floor stays where it is until that has caught up. */
-	if (timefloor_ms(f, at) > f->saved_ms)
-		f->saved_ms = timefloor_ms(f, at);
-	f->known = true;
-	f->said = *utc;
-	f->at = at;
+	f->ms = ms;
+	f->at = now;
+}
+
+bool timefloor_refutes(const struct timefloor *f, const struct wall *said,
+		       struct mono now)
+{
+	int64_t least = timefloor_ms(f, now) - TIMEFLOOR_SLACK_MS;
+
+	return said->quality == CLOCK_QUALITY_CLINIC &&
+	       said->ms < least - (int64_t)said->uncertainty_ms;
 }
 
 bool timefloor_due(struct timefloor *f, struct mono now, int64_t *ret_ms)
 {
-	if (!f->known || (f->tried && mono_since(now, f->tried_at) < TIMEFLOOR_SAVE_MS))
+	int64_t ms = timefloor_ms(f, now);
+
+	if (ms - f->saved_ms < TIMEFLOOR_SAVE_MS ||
+	    (f->tried && mono_since(now, f->tried_at) < TIMEFLOOR_SAVE_MS))
 		return false;
-	*ret_ms = timefloor_ms(f, now);
+	*ret_ms = ms;
 	f->tried = true;
 	f->tried_at = now;
 	return true;

@@ -16,6 +16,7 @@
 #include "hub/rt/file.h"
 #include "hub/rt/ipc.h"
 #include "hub/rt/log.h"
+#include "hub/timefloor.h"
 #include "tests/io/until.h"
 #include "tests/unit/temp_dir.h"
 
@@ -34,6 +35,7 @@ static struct {
 	struct msg_window window;
 	unsigned fences;
 	struct msg_fence fence;
+	int64_t time_ms; /* what hubd says that the clinic's clock showed */
 } heard;
 
 static void on_up(void *arg, struct ipc *l)
@@ -60,6 +62,8 @@ static void on_message(void *arg, struct ipc *l, const struct msg *m)
 	} else if (m->kind == MSG_FENCE) {
 		heard.fences++;
 		heard.fence = m->fence;
+	} else if (m->kind == MSG_TIME) {
+		heard.time_ms = m->time.utc.ms;
 	}
 }
 
@@ -90,7 +94,8 @@ static int end_child(int sig)
 }
 
 static uint32_t assignment;
-static bool quiet; /* hours, all day long */
+static bool quiet;	/* hours, all day long */
+static int64_t lists_s; /* date of the lists of vulnerabilities; 0: nothing of them */
 
 static void put_config(uint64_t version, struct config_window window)
 {
@@ -118,6 +123,8 @@ static void put_config(uint64_t version, struct config_window window)
 	c.limits[0] = (struct limit){ VALUE_SYSTOLIC, false, true, 0, 180000 };
 	c.quiet_count = quiet;
 	c.quiet[0] = (struct config_quiet){ 0, quiet ? CONFIG_DAY_MIN - 1 : 0 };
+	c.has_risk = lists_s != 0;
+	c.risk.feed_s = lists_s;
 	strcpy(c.endpoints[0].name, "clinic.example");
 	c.endpoints[0].port = 5684;
 	c.endpoints[0].profile = DTLS_PROFILE_13_CID;
@@ -375,38 +382,85 @@ static struct ipc *connect_coap(void)
 	return link;
 }
 
-/* How late it is at least comes before the endpoints, over restarts, and only from the clinic's word. */
+/* Of both copies. */
+static bool is_locked(void)
+{
+	static const char *const names[] = { "lockdown-a", "lockdown-b" };
+	const size_t at = 4 + 1 + 8; /* of the level */
+	uint8_t buf[256];
+
+	for (size_t i = 0; i < 2; i++)
+		if (file_read(state_dir, names[i], buf, sizeof(buf)) <= (int)at ||
+		    buf[at] != 2)
+			return false;
+	return true;
+}
+
+#define PRESENT_MS INT64_C(1850000000000)
+#define YEARS_30_MS (INT64_C(30) * 365 * 24 * 3600 * 1000)
+
+/* As hub-coap, whoever that is now: so late it is, by the clinic's clock. */
+static void say_time(int64_t utc_ms)
+{
+	struct ipc *coap = connect_coap();
+	const struct msg m = { .kind = MSG_TIME,
+			       .time = { .at = rt_mono(),
+					 .utc = { .ms = utc_ms,
+						  .quality = CLOCK_QUALITY_CLINIC } } };
+
+	CHECK_INT(ipc_send(coap, &m), 0);
+	if (utc_ms >= TIMEFLOOR_OLDEST_MS)
+		UNTIL(heard.time_ms == utc_ms);
+	else
+		pass_ms(QUIET_MS);
+	ipc_free(coap);
+}
+
+/* What the next hub-coap hears of how late it is: this, and the minutes of this test at most. */
+static void floor_is(int64_t ms)
+{
+	ipc_free(connect_coap());
+	CHECK(coap_heard.floor_ms >= ms);
+	CHECK(coap_heard.floor_ms < ms + 3600 * 1000);
+}
+
+/* How late it is at least comes before the endpoints; a hub-coap that was taken over moves nothing of it. */
 static void test_time_floor(void)
 {
 	const uint8_t nonsense[] = { 1, 2, 3 };
-	struct msg m = { .kind = MSG_TIME,
-			 .time.utc = { .ms = 1900000000000,
-				       .quality = CLOCK_QUALITY_CLINIC } };
-	struct ipc *coap = connect_coap();
+	uint8_t file[TIMEFLOOR_BYTES_MAX];
+	size_t n;
 
-	CHECK_INT(coap_heard.floor_ms, 0);
-	m.time.at = rt_mono();
-	CHECK_INT(ipc_send(coap, &m), 0);
-	UNTIL(file_exists(state_dir, "time-floor"));
-	ipc_free(coap);
-	ipc_free(connect_coap()); /* hub-coap anew */
-	CHECK(coap_heard.floor_ms >= 1900000000000);
+	floor_is(TIMEFLOOR_OLDEST_MS);
+	say_time(PRESENT_MS + YEARS_30_MS);
+	floor_is(TIMEFLOOR_OLDEST_MS);
+	say_time(PRESENT_MS); /* an honest one is believed at once */
+	for (int i = 0; i < 20; i++)
+		say_time(PRESENT_MS + (i % 2 ? YEARS_30_MS : 0));
+	say_time(TIMEFLOOR_OLDEST_MS -
+		 YEARS_30_MS); /* that time is over: nobody hears of it */
+	CHECK_INT(heard.time_ms, PRESENT_MS + YEARS_30_MS);
 	restart_hubd();
-	coap = connect_coap();
-	CHECK(coap_heard.floor_ms >= 1900000000000);
-	CHECK(coap_heard.floor_ms < 1900000000000 + 60000);
-	m.time.utc.ms = 1850000000000; /* it falls back: the floor does not */
-	m.time.at = rt_mono();
-	CHECK_INT(ipc_send(coap, &m), 0);
-	pass_ms(QUIET_MS);
-	ipc_free(coap);
+	CHECK_INT(heard.time_ms, 0);
+	floor_is(TIMEFLOOR_OLDEST_MS);
+	CHECK(file_is_gone(state_dir, "time-floor"));
+	CHECK(!is_locked()); /* an outsider can do as much */
+	/* from the disk, over restarts */
+	n = timefloor_encode(PRESENT_MS, file);
+	CHECK_INT(file_replace(state_dir, "time-floor", file, n), 0);
 	restart_hubd();
-	ipc_free(connect_coap());
-	CHECK(coap_heard.floor_ms >= 1900000000000);
+	floor_is(PRESENT_MS);
+	restart_hubd();
+	floor_is(PRESENT_MS);
+	/* as a hubd of before wrote it, by whoever was hub-coap then */
+	n = timefloor_encode(PRESENT_MS + YEARS_30_MS, file);
+	file[1] = 1; /* its version */
+	CHECK_INT(file_replace(state_dir, "time-floor", file, n), 0);
+	restart_hubd();
+	floor_is(TIMEFLOOR_OLDEST_MS);
 	CHECK_INT(file_replace(state_dir, "time-floor", nonsense, 3), 0);
 	restart_hubd();
-	ipc_free(connect_coap());
-	CHECK_INT(coap_heard.floor_ms, 0);
+	floor_is(TIMEFLOOR_OLDEST_MS);
 }
 
 static void prove(struct ipc *coap, uint64_t version)
@@ -583,6 +637,28 @@ static void test_taken_back(void)
 	CHECK(heard.config.pins[1].known);
 }
 
+/* What the clinic has signed moves the floor, as far as its clock is; whoever lies about that gains nothing. */
+static void test_signed_date(void)
+{
+	lists_s = PRESENT_MS / 1000;
+	heard.configs = 0;
+	put_config(7, (struct config_window){ 3, 0, 10, false });
+	UNTIL(heard.configs == 1);
+	floor_is(TIMEFLOOR_OLDEST_MS);
+	say_time(TIMEFLOOR_OLDEST_MS + 24 * 3600 * 1000);
+	floor_is(TIMEFLOOR_OLDEST_MS + 24 * 3600 * 1000);
+	say_time(PRESENT_MS + YEARS_30_MS);
+	floor_is(PRESENT_MS);
+	UNTIL(file_exists(state_dir, "time-floor"));
+	restart_hubd();
+	floor_is(TIMEFLOOR_OLDEST_MS + 24 * 3600 * 1000); /* saved a moment before */
+	say_time(PRESENT_MS);
+	floor_is(PRESENT_MS);
+	restart_hubd();
+	floor_is(PRESENT_MS);
+	lists_s = 0;
+}
+
 /* Whose the bonds are is not known: they go. */
 static void test_damaged_assignment(void)
 {
@@ -595,20 +671,6 @@ static void test_damaged_assignment(void)
 	UNTIL(ble_asked(FENCE_QUIET));
 	CHECK_UINT(heard.configs, 0);
 	ipc_free(store);
-}
-
-/* Of both copies. */
-static bool is_locked(void)
-{
-	static const char *const names[] = { "lockdown-a", "lockdown-b" };
-	const size_t at = 4 + 1 + 8; /* of the level */
-	uint8_t buf[256];
-
-	for (size_t i = 0; i < 2; i++)
-		if (file_read(state_dir, names[i], buf, sizeof(buf)) <= (int)at ||
-		    buf[at] != 2)
-			return false;
-	return true;
 }
 
 /* What it may send by its kind, and may not say: its sender is not what it was, and the hub locks itself. */
@@ -662,6 +724,7 @@ int main(int argc, char **argv)
 		test_proven,
 		test_another_patient,
 		test_taken_back,
+		test_signed_date,
 		test_damaged_assignment,
 		test_breach,
 		test_end,

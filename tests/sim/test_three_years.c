@@ -46,7 +46,9 @@ struct home {
 	struct supervisor supervisor;
 	struct targets targets;
 	struct timefloor floor;
-	int64_t floor_saved_ms;
+	int64_t floor_saved_ms, floor_told_ms;
+	int64_t heard_ms; /* by the clinic's clock since it was switched on, then; 0: nothing */
+	uint64_t heard_at;
 	uint64_t config;	      /* version that it has */
 	struct config_endpoint first; /* of clinic.trust: the pins of its first day */
 	unsigned pins; /* whose it judges the enrol port by next; enrolling.c */
@@ -181,17 +183,22 @@ static bool is_pinned(const struct config_endpoint *e)
 	return false;
 }
 
+/* As enrolling.c: what hubd told at the start, and what the clinic's clock showed since. */
 static int64_t floor_of(const struct home *h)
 {
-	return timefloor_ms(&h->floor, mono());
+	int64_t heard =
+		h->heard_ms ? h->heard_ms + (int64_t)(clinic.now - h->heard_at) : 0;
+
+	return heard > h->floor_told_ms ? heard : h->floor_told_ms;
 }
 
 static void on_time(struct home *h)
 {
-	const struct wall now = { utc(), 500, CLOCK_QUALITY_CLINIC };
 	int64_t ms;
 
-	timefloor_on_time(&h->floor, &now, mono());
+	h->heard_ms = utc();
+	h->heard_at = clinic.now;
+	CHECK(timefloor_ms(&h->floor, mono()) <= utc());
 	if (!timefloor_due(&h->floor, mono(), &ms))
 		return;
 	h->floor_saved_ms = ms;
@@ -381,8 +388,9 @@ static void switch_on(struct home *h)
 	enrol_init(&h->enrol, &kept, (uint32_t)test_random());
 	supervisor_init(&h->supervisor);
 	supervisor_on_work(&h->supervisor, true, false);
-	h->floor = (struct timefloor){ 0 };
-	timefloor_open(&h->floor, h->floor_saved_ms);
+	timefloor_open(&h->floor, h->floor_saved_ms, mono());
+	h->floor_told_ms = timefloor_ms(&h->floor, mono());
+	h->heard_ms = 0;
 	h->targets = (struct targets){ 0 };
 	if (targets_replace(&h->targets, &e, 1, SUPERVISOR_NOWHERE, &change))
 		supervisor_on_endpoints(&h->supervisor, change.count, change.kept,

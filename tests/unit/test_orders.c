@@ -21,7 +21,7 @@ static char dir[128];
 static uint8_t private[PEOPLE][P256_PRIVATE_LEN];
 static uint8_t release_private[X25519_LEN], release_public[X25519_LEN];
 static struct settings settings;
-static struct timefloor no_floor;
+static struct timefloor time_floor;
 static struct orders orders;
 
 static void on_level(void *arg, uint8_t level)
@@ -78,7 +78,7 @@ static void start(void)
 	}
 	memcpy(c->release_public, release_public, X25519_LEN);
 	settings.loaded = true;
-	orders_open(&orders, dir, &settings, &no_floor, &hooks, NULL);
+	orders_open(&orders, dir, &settings, &time_floor, &hooks, NULL);
 	orders_drain(&orders);
 	orders_on_config(&orders, c);
 }
@@ -463,7 +463,54 @@ static void test_after_the_reset(void)
 	}
 }
 
+/* An order to lock, void after this; hub-coap says that the clinic's clock showed said_ms. */
+static void order(uint64_t counter, int64_t not_after_s, int64_t said_ms)
+{
+	struct command c = { .epoch = 3,
+			     .counter = counter,
+			     .not_after_s = not_after_s,
+			     .verb = COMMAND_LOCK,
+			     .level = COMMAND_LEVEL_QUARANTINED };
+	struct msg_command m = { .counter = counter, .utc_ms = said_ms };
+	uint8_t payload[COMMAND_PAYLOAD_MAX], cose[COMMAND_SIGNED_MAX];
+	struct command_order o = { .count = 1 };
+	int n;
+
+	memcpy(c.hub, settings.config.hub, sizeof(c.hub));
+	n = command_encode(&c, payload, sizeof(payload));
+	CHECK(n > 0);
+	n = sign1_make(SIGN_CONTEXT_COMMAND, private[0], payload, (size_t)n, cose,
+		       sizeof(cose));
+	CHECK(n > 0);
+	o.parts[0] = (struct command_part){ 1, cose, (size_t)n };
+	n = command_order_encode(&o, m.bytes, sizeof(m.bytes));
+	CHECK(n > 0);
+	m.len = (uint16_t)n;
+	orders_on_command(&orders, &m);
+}
+
+/* Orders are void after their time, which is over for sure by the floor; no hub-coap that was says when it is over. */
+static void test_void_orders(void)
+{
+	const int64_t now_ms = 1850000000000, hour_s = 3600;
+	const int64_t until_s = now_ms / 1000 + hour_s;
+	struct wall lie = { now_ms * 2, 0, CLOCK_QUALITY_CLINIC };
+
+	begin(0);
+	start();
+	timefloor_open(&time_floor, now_ms + 2 * hour_s * 1000, rt_mono());
+	order(1, until_s, now_ms); /* hub-coap says that it is earlier than it is */
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_NORMAL);
+	timefloor_open(&time_floor, 0, rt_mono());
+	order(2, until_s, now_ms + 2 * hour_s * 1000);
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_NORMAL);
+	orders_on_time(&orders, &lie);
+	order(3, until_s, now_ms); /* and another one does not */
+	CHECK_UINT(orders_level(&orders), LOCKDOWN_QUARANTINED);
+	temp_dir_remove(dir);
+}
+
 TEST_MAIN("orders", test_start, test_number_of_a_lock, test_sealed_and_kept,
 	  test_sealed_alone, test_both_copies, test_cut_off_erasure, test_guarded,
 	  test_another_level, test_retired_here, test_reset_here,
-	  test_reset_refused_on_a_bad_disk, test_after_the_reset)
+	  test_reset_refused_on_a_bad_disk, test_after_the_reset, test_void_orders)
