@@ -161,8 +161,8 @@ static const char *const next[CONSOLE_WHY_LAST + 1] = {
 	[CONSOLE_WHY_STALE] = "type 'challenge' and ask the clinic for another one",
 	[CONSOLE_WHY_ARGUMENT] = "type 'help'",
 	[CONSOLE_WHY_BUSY] = "try again in a minute",
-	[CONSOLE_WHY_UNSENT] = "wait until the clinic has them ('queue'), or put them on "
-			       "a stick ('export-queue')",
+	[CONSOLE_WHY_UNSENT] =
+		"wait for the clinic ('queue'), or take a stick ('export-queue')",
 	[CONSOLE_WHY_EARLY] = "a lock lasts half an hour at least: try again later",
 	[CONSOLE_WHY_MEASURE] =
 		"find the cause; wait for two clean measurements, ten minutes apart",

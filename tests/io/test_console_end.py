@@ -135,7 +135,7 @@ class End(unittest.TestCase):
         h.stop("clinicd")
         h.many(1)
         h.log_in("--verb", "factory-reset", "--verb", "queue")
-        self.assertEqual(h.press("factory-reset")[-1], "NO unsent-readings. Next: wait until the clinic has them ('queue'), or put them on a stick ('export-queue').")
+        self.assertEqual(h.press("factory-reset")[-1], "NO unsent-readings. Next: wait for the clinic ('queue'), or take a stick ('export-queue').")
         self.assertEqual(h.held()[4], 0)
         self.assertTrue((h.hub / "hubd" / "lockdown-locked").exists())
         h.start("clinicd")

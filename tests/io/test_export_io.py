@@ -28,7 +28,7 @@ console = importlib.import_module("test_console_session")
 from child import die_with_us  # noqa: E402
 
 NO_STICK = ["NO no-stick. Next: plug in a USB stick with FAT or exFAT, type it again."]
-UNSENT = ["NO unsent-readings. Next: wait until the clinic has them ('queue'), or put them on a stick ('export-queue')."]
+UNSENT = ["NO unsent-readings. Next: wait for the clinic ('queue'), or take a stick ('export-queue')."]
 OK = re.compile(r"^records written (\d+), bytes (\d+)$")
 NAMESPACE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
 
