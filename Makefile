@@ -55,7 +55,7 @@ ALL_LDFLAGS = -pie -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack 
 
 # ---- objects --------------------------------------------------------------------------------------
 # pure code, shared by the processes; libcbor codes one item at a time
-core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.o command.o config.o config_plan.o console.o cose.o cursor.o dating.o decimal.o der.o enrolled.o envelope.o err.o evidence.o fido.o image.o \
+core := $(addprefix hub/core/,audit_record.o base32.o batch.o cbor.o certs_only.o command.o config.o config_plan.o console.o console_account.o cose.o cursor.o dating.o decimal.o der.o enrolled.o envelope.o err.o evidence.o fido.o image.o \
 	hex.o kind.o label.o limits.o manifest.o msg.o network.o paste.o reading.o refusal.o schedule.o signer.o snapshot.o status.o stick.o ticket.o time.o token.o trust.o verbs.o)
 core_libs := -lcbor
 # the loop, messages between processes, log
@@ -96,7 +96,7 @@ store_pure := $(addprefix storage/,btree.o capture.o crc32.o days.o ranges.o spo
 keys := $(addprefix storage/,keys.o keys_audit.o keys_enrol.o keys_open.o keys_recovery.o recovery.o root.o slots.o)
 records := $(store_pure) $(addprefix storage/,queue.o queue_ack.o queue_evict.o queue_keep.o records.o records_open.o records_salvage.o records_spool.o \
 	salvage.o salvage_small.o salvage_walk.o page_file.o ranges_file.o seqblock.o spool.o spool_file.o spool_open.o spool_tidy.o) $(keys)
-store := $(records) $(addprefix storage/,reset_left.o reset_rule.o days_record.o exporter.o handover.o intake.o state.o store.o store_audit.o store_days.o store_enrol.o store_events.o store_evidence.o store_export.o store_fence.o store_open.o store_own.o store_resync.o store_retire.o store_room.o store_snapshot.o store_status.o store_tell.o) \
+store := $(records) $(addprefix storage/,reset_left.o reset_rule.o days_record.o exporter.o handover.o intake.o state.o store.o store_audit.o store_console.o store_days.o store_enrol.o store_events.o store_evidence.o store_export.o store_fence.o store_open.o store_own.o store_resync.o store_retire.o store_room.o store_snapshot.o store_status.o store_tell.o) \
 	hub/crypto/manifest_sign.o $(audit_store) $(db) $(core) $(rt) $(crypto)
 hub_store := storage/main.o $(store)
 hub_store_libs = $(core_libs) $(rt_libs) $(db_libs)
@@ -120,9 +120,9 @@ setup := $(identity) $(addprefix coap/,anchor.o enrol.o identity.o setup.o) $(ad
 hub_setup := coap/setup_main.o coap/setup_show.o $(setup)
 hub_setup_libs = $(core_libs) $(rt_libs) $(crypto_libs) -lqrencode
 
-hubd_pure := $(addprefix hub/,advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o network_trial.o pattern.o plan.o repeat.o timefloor.o trigger.o trigger_bucket.o triggers.o window.o)
+hubd_pure := $(addprefix hub/,accounts.o advice.o challenger.o command.o console_session.o endpoints.o fence.o health.o indicator.o indicator_words.o lockdown.o look.o network_trial.o pattern.o plan.o repeat.o timefloor.o trigger.o trigger_bucket.o triggers.o window.o)
 hubd_parts := $(addprefix hub/,command_open.o escrow.o escrow_file.o fence_file.o lockdown_file.o network_open.o offer.o orders.o orders_token.o parts.o peripherals.o sealing.o settings.o token_open.o triggers_file.o trusted.o) hub/crypto/trust_cross.o hub/crypto/trust_sign.o $(hubd_pure) $(core) $(rt) $(crypto)
-hubd := $(addprefix hub/,board.o main.o hubd_config.o hubd_console.o hubd_console_change.o hubd_console_verbs.o hubd_enrol.o hubd_export.o hubd_identity.o hubd_light.o hubd_network.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
+hubd := $(addprefix hub/,board.o main.o hubd_account.o hubd_config.o hubd_console.o hubd_console_change.o hubd_console_verbs.o hubd_enrol.o hubd_export.o hubd_identity.o hubd_light.o hubd_network.o hubd_orders.o hubd_parts.o hubd_show.o) $(hubd_parts)
 hubd_libs = $(core_libs) $(rt_libs) $(crypto_libs)
 
 # hub-measure: what is loaded, what is exposed, what runs that should not
@@ -223,6 +223,7 @@ test_state := $(store)
 test_reset := storage/reset.o storage/reset_left.o storage/reset_rule.o $(records) $(db) $(core) $(rt) $(crypto)
 test_store_enrol := $(store)
 test_store_retire := $(store)
+test_store_console := $(store)
 test_root := clinic/opening.o clinic/recover.o $(store)
 $(foreach t,audit audit_record audit_verify,$(eval test_$(t) := $$(audit_store) $$(audit_clinic) $$(core) $$(rt) $$(crypto)))
 $(foreach t,ranges seqblock spool spool_format,$(eval test_$(t) := $$(store)))
@@ -297,7 +298,9 @@ UNIT_COAP := tune
 UNIT += trust_cross life store_enrol store_retire store_life trusted anchor enrol_words
 test_console := $(console_pure) $(core)
 test_network := $(network_pure) $(hubd_parts)
-UNIT += network
+test_accounts := hub/accounts.o $(core)
+test_console_account := $(core)
+UNIT += network accounts console_account store_console
 test_console_session := hub/console_session.o hub/challenger.o hub/trigger.o hub/trigger_bucket.o hub/triggers.o hub/lockdown.o hub/command.o $(core)
 UNIT += console console_session
 test_stick := storage/exporter.o $(records) $(db) $(core) $(rt) $(crypto)
@@ -709,6 +712,7 @@ fuzz_pkcs11 := clinic/pkcs11_file.o clinic/pkcs11_talk.o clinic/talk.o $(core) $
 fuzz_certs_only := $(core)
 fuzz_csr := hub/crypto/csr.o $(core) $(crypto)
 fuzz_manifest := $(core)
+fuzz_console_account := hub/accounts.o $(core)
 fuzz_label := $(core)
 fuzz_msg := $(core)
 fuzz_network := $(network_pure) hub/network_trial.o $(core)
@@ -746,7 +750,7 @@ fuzz_coap_record := $(coap_shared)
 fuzz_coap_pdu := coap/block.o coap/block_body.o coap/replies.o coap/respond.o coap/requests.o $(coap_pure) $(coap_shared)
 fuzz_packet := tests/net/nat.o tests/net/packet.o $(core)
 FUZZ_LIBCOAP := coap_pdu coap_record
-FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label lockdown msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest network $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs drops risk enrol_words trust_cross trusted fido
+FUZZ := $(decoder_fuzz) console audit_log audit_record bondinfo btree certs_only command config cose forward label lockdown msg packet peripherals ranges reading recovery reply slots spool status ticket token trust upload manifest console_account network $(FUZZ_LIBCOAP) csr config_text door fetch identity evidence snapshot procfs drops risk enrol_words trust_cross trusted fido
 # libcoap as the fuzzer wants it, in the place of the one that the programs have
 fuzz_libcoap = $(shell tests/fuzz/libcoap.sh path $(DEPS))/libcoap-fuzz.a
 fuzz_libcoap_libs = $(core_libs) $(rt_libs) $(fuzz_libcoap) $(crypto_libs)

@@ -331,6 +331,7 @@ unsigned traits_services_of(enum reading_kind kind)
 	case READING_GENERIC: return TRAITS_GHS;
 	case READING_NONE:
 	case READING_DEVICE_INFORMATION:
+	case READING_CONSOLE:
 	case READING_SNAPSHOT:
 	case READING_EVIDENCE:
 	case READING_MANIFEST:

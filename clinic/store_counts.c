@@ -40,15 +40,17 @@ static int count_records(struct store *s, const uint8_t hub[static HUB_ID_LEN],
 {
 	struct sql_query q;
 
-	sql_start(s->db, &q,
-		  "SELECT count(*), coalesce(max(seq), 0),"
-		  " coalesce(sum(CASE WHEN kind IN (?3, ?4, ?5) THEN 1 ELSE 0 END), 0)"
-		  " FROM record WHERE hub_id = ?1 AND epoch = ?2");
+	sql_start(
+		s->db, &q,
+		"SELECT count(*), coalesce(max(seq), 0),"
+		" coalesce(sum(CASE WHEN kind IN (?3, ?4, ?5, ?6) THEN 1 ELSE 0 END), 0)"
+		" FROM record WHERE hub_id = ?1 AND epoch = ?2");
 	sql_bind_bytes(&q, 1, hub, HUB_ID_LEN);
 	sql_bind_int(&q, 2, epoch);
 	sql_bind_int(&q, 3, READING_MANIFEST);
 	sql_bind_int(&q, 4, READING_EVIDENCE);
 	sql_bind_int(&q, 5, READING_SNAPSHOT);
+	sql_bind_int(&q, 6, READING_CONSOLE);
 	if (sql_row(&q)) {
 		c->records = (uint64_t)sql_get_int(&q, 0);
 		c->highest = (uint64_t)sql_get_int(&q, 1);

@@ -166,6 +166,7 @@ static struct table status_table(enum reading_kind kind)
 	case READING_GLUCOSE_CONTEXT:
 	case READING_HEART_RATE_STREAM:
 	case READING_DEVICE_INFORMATION:
+	case READING_CONSOLE:
 	case READING_SNAPSHOT:
 	case READING_EVIDENCE:
 	case READING_MANIFEST:

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hub/core/command.h"
 #include "hub/core/console.h"
 #include "hub/core/time.h"
 #include "hub/core/verbs.h"
@@ -31,6 +32,8 @@ struct session_grant {
 	uint8_t signatures;  /* of different roles: 1 or 2 */
 	bool own;	     /* the technician himself signed, and nobody else */
 	bool voice;	     /* a code that was read out */
+	uint8_t signer_count;
+	uint32_t signers[COMMAND_SIGNATURES_MAX]; /* persons */
 };
 
 /* Fields are private. */

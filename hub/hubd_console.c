@@ -142,7 +142,10 @@ static void arm(struct hubd *h)
 {
 	struct hubd_console *c = &h->console;
 	struct mono at = session_deadline(&c->session);
+	struct mono account = accounts_deadline(&c->accounts);
 
+	if (account.ms < at.ms)
+		at = account;
 	if (c->export.runs && c->export.ends.ms < at.ms)
 		at = c->export.ends;
 	if (c->reboots && c->reboot_at.ms < at.ms)
@@ -172,6 +175,7 @@ void console_ended(struct hubd *h, enum console_end e)
 	audit(h, AUDIT_CONSOLE_SESSION, AUDIT_SUCCESS, 0,
 	      "closed person=%" PRIu32 " by=%s", h->console.session.grant.technician,
 	      end_text(e));
+	console_account_end(h, e);
 	hubd_show_light(h);
 }
 
@@ -189,9 +193,11 @@ static void tell_wrong(struct hubd *h)
 {
 	uint32_t n = session_tell_wrong(&h->console.session, rt_mono());
 
-	if (n)
-		audit(h, AUDIT_CONSOLE_SESSION, AUDIT_MINOR_FAILURE, n,
-		      "wrong tokens in ten minutes");
+	if (n == 0)
+		return;
+	audit(h, AUDIT_CONSOLE_SESSION, AUDIT_MINOR_FAILURE, n,
+	      "wrong tokens in ten minutes");
+	console_account_wrong(h, n);
 }
 
 /* --- verbs ---------------------------------------------------------------------------------------- */
@@ -207,6 +213,8 @@ static void audit_verb(struct hubd *h, const struct msg_console_ask *a,
 	      "%s person=%" PRIu32 " why=%d ms=%" PRIu64, r ? r->name : "none",
 	      session_is_open(s) ? s->grant.technician : 0, (int)why,
 	      mono_since(rt_mono(), h->console.asked));
+	if (r)
+		console_account_verb(h, a->verb, (uint8_t)why);
 }
 
 static void audit_begun(struct hubd *h, const struct msg_console_ask *a)
@@ -215,18 +223,19 @@ static void audit_begun(struct hubd *h, const struct msg_console_ask *a)
 
 	audit(h, AUDIT_CONSOLE_VERB, AUDIT_SUCCESS, 0, "%s person=%" PRIu32 " begun",
 	      r ? r->name : "none", h->console.session.grant.technician);
+	if (r)
+		console_account_verb(h, a->verb, CONSOLE_ACCOUNT_BEGUN);
 }
 
 void console_audit_export(struct hubd *h, uint64_t records, enum console_why why)
 {
 	const struct hubd_export *e = &h->console.export;
+	enum verb v = e->what == EXPORT_QUEUE ? VERB_EXPORT_QUEUE : VERB_EXPORT_EVIDENCE;
 
 	audit(h, AUDIT_EXPORT,
 	      why == CONSOLE_WHY_NONE ? AUDIT_SUCCESS : AUDIT_MINOR_FAILURE, records,
-	      "%s person=%" PRIu32 " why=%d",
-	      verb_row(e->what == EXPORT_QUEUE ? VERB_EXPORT_QUEUE : VERB_EXPORT_EVIDENCE)
-		      ->name,
-	      e->person, (int)why);
+	      "%s person=%" PRIu32 " why=%d", verb_row(v)->name, e->person, (int)why);
+	console_account_verb(h, (uint8_t)v, (uint8_t)why);
 }
 
 /* Before a login anybody may ask, as often as he likes: that fills no log. */
@@ -477,6 +486,7 @@ static void on_timer(void *arg)
 	if (e != CONSOLE_END_NONE)
 		end_session(h, e);
 	tell_wrong(h);
+	console_account_on_time(h, now);
 	console_export_on_time(h, now);
 	if (c->reboots && mono_reached(now, c->reboot_at)) {
 		c->reboots = false;
@@ -553,6 +563,8 @@ void hubd_start_console(struct hubd *h)
 
 	c->timer = rt_timer_new(h->rt, on_timer, h);
 	console_open_export(h);
+	console_open_accounts(h);
+	arm(h);
 	if (c->button_fd >= 0)
 		c->button = rt_fd_new(h->rt, c->button_fd, RT_READ, on_button, h);
 }
@@ -574,6 +586,7 @@ void hubd_console_on_store(struct hubd *h)
 	uint32_t lost = c->audits_lost;
 
 	send_audits(h);
+	console_account_on_store(h);
 	if (lost == 0 || c->audit_count > 0)
 		return;
 	c->audits_lost = 0;

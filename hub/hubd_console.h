@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/accounts.h"
 #include "hub/console_session.h"
 #include "hub/core/msg.h"
 #include "hub/token_open.h"
@@ -57,6 +58,9 @@ struct hubd_console {
 	struct audit_event audits[CONSOLE_AUDITS_MAX];
 	size_t audit_count;
 	uint32_t audits_lost;
+	/* what the clinic has not heard of */
+	struct accounts accounts;
+	uint64_t account_sent; /* number of the one that hub-store was told, 0: none */
 	struct hubd_export export;
 };
 
@@ -89,6 +93,20 @@ void console_ended(struct hubd *h, enum console_end e);
 void console_done(struct hubd *h, enum verb v, enum console_why why);
 /* console_reboot - the machine starts anew when the answer is out. */
 void console_reboot(struct hubd *h);
+
+/* --- hubd_account.c: what the clinic hears of it ---------------------------------------------- */
+
+/* What is on the disk of it. */
+void console_open_accounts(struct hubd *h);
+void console_account_login(struct hubd *h, const struct session_grant *g);
+/* The line that was typed last, or what it has begun: an enum console_why, or CONSOLE_ACCOUNT_BEGUN. */
+void console_account_verb(struct hubd *h, uint8_t verb, uint8_t result);
+void console_account_end(struct hubd *h, enum console_end end);
+/* So many more tokens were wrong. */
+void console_account_wrong(struct hubd *h, uint32_t count);
+void console_account_on_time(struct hubd *h, struct mono now);
+/* hub-store is there. */
+void console_account_on_store(struct hubd *h);
 
 /* --- hubd_console_change.c: pair, unpair, factory-reset, retire ------------------------------ */
 

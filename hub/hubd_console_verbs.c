@@ -189,14 +189,19 @@ static uint32_t granted(const struct access_token *t)
 
 static struct session_grant grant_of(const struct token_grant *g)
 {
-	return (struct session_grant){
+	struct session_grant ret = {
 		.verbs = granted(&g->token),
 		.seconds = g->token.seconds,
 		.technician = g->token.technician,
 		.signatures = g->count ? (uint8_t)token_signatures(g) : 1,
 		.own = token_is_own(g),
 		.voice = g->count == 0,
+		.signer_count = (uint8_t)g->count,
 	};
+
+	for (size_t i = 0; i < g->count; i++)
+		ret.signers[i] = g->persons[i];
+	return ret;
 }
 
 static void add_session(struct hubd *h, struct console_page *p)
@@ -238,6 +243,7 @@ enum console_why console_login(struct hubd *h, const struct msg_console_ask *a,
 	if (why != CONSOLE_WHY_NONE)
 		return why;
 	crypto_random(c->salt, sizeof(c->salt));
+	console_account_login(h, &grant);
 	add_session(h, p);
 	return CONSOLE_WHY_NONE;
 }

@@ -213,6 +213,8 @@ void hubd_console_on_status(struct hubd *h, const struct msg_status *s);
 /* hub-store is gone, and says how an export goes. */
 void hubd_console_off_store(struct hubd *h);
 void hubd_on_exported(struct hubd *h, const struct msg_exported *m);
+/* hub-store has that account of a session durably. */
+void hubd_on_account_taken(struct hubd *h, uint64_t number);
 /* The level has changed. */
 void hubd_console_on_level(struct hubd *h);
 /* What hub-store says to a factory reset: so many are unsent; 0: it is asked for. */

@@ -41,6 +41,7 @@ static const char *name(enum reading_kind k)
 	case READING_NONE:
 	case READING_GENERIC:
 	case READING_DEVICE_INFORMATION:
+	case READING_CONSOLE:
 	case READING_EVIDENCE:
 	case READING_MANIFEST:
 	case READING_SNAPSHOT:

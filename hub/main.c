@@ -336,6 +336,8 @@ static void on_message(void *arg, struct ipc *link, const struct msg *m)
 		hubd_arm_orders(h);
 	} else if (m->kind == MSG_EXPORTED) {
 		hubd_on_exported(h, &m->exported);
+	} else if (m->kind == MSG_ACCOUNT_TAKEN) {
+		hubd_on_account_taken(h, m->account_taken.number);
 	} else if (m->kind == MSG_ENROLMENT) {
 		hubd_on_enrolment(h, &m->enrolment);
 	}

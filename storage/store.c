@@ -210,6 +210,7 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_SIGN_KEYS: store_on_sign_keys(s, &m->sign_keys); break;
 	case MSG_AUDIT: store_audit_people(s, &m->audit); break;
 	case MSG_EXPORT: store_on_export(s, &m->export, now); break;
+	case MSG_ACCOUNT: store_on_account(s, &m->account); break;
 	case MSG_HEALTH:
 		s->status.health = m->health;
 		s->status.has_health = true;
@@ -247,6 +248,7 @@ void store_on_message(struct store *s, const struct msg *m, struct mono now)
 	case MSG_CONSOLE_ANSWER:
 	case MSG_CONSOLE_CABLE:
 	case MSG_EXPORTED:
+	case MSG_ACCOUNT_TAKEN:
 	case MSG_LINK_FACTS: break; /* the table lets none of them come here */
 	}
 }
@@ -258,6 +260,7 @@ void store_on_link(struct store *s, enum role peer, bool up, struct mono now)
 		s->hubd_up = up;
 		s->fence.step = FENCE_SETTLED; /* it asks again */
 		store_export_drop(s);
+		store_account_drop(s);
 		s->news.again_at = (struct mono){ 0 };
 	}
 	if (peer == ROLE_BLE) {
@@ -424,6 +427,7 @@ void store_run(struct store *s, struct mono now)
 	store_run_days(s, now);
 	store_run_evidence(s, now);
 	store_run_snapshot(s, now);
+	store_run_account(s, now);
 	store_run_export(s, now);
 	run_state(s);
 	run_steps(s, now);
@@ -456,6 +460,7 @@ struct mono store_deadline(const struct store *s, struct mono now)
 	next = earlier(next, store_day_deadline(s, now));
 	next = earlier(next, store_evidence_deadline(s));
 	next = earlier(next, store_snapshot_deadline(s));
+	next = earlier(next, store_account_deadline(s));
 	next = earlier(next, store_export_deadline(s));
 	next = earlier(next, store_news_deadline(s));
 	next = earlier(next, store_audit_deadline(s));

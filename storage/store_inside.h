@@ -136,6 +136,13 @@ struct snapshot_held {
 	struct mono retry_at;
 };
 
+/* What was done at the console, until it is durable, and afterwards. Fields are private to store_console.c; all zero at first. */
+struct account_held {
+	bool waits;
+	struct msg_account last; /* number 0: there was none */
+	struct mono retry_at;
+};
+
 /* Records on their way to a stick. Fields are private to store_export.c; all zero at first, but for 'dir'. */
 struct exporting {
 	const char *dir;       /* of the pipe and the result, NULL: there is no stick */
@@ -193,6 +200,7 @@ struct store {
 	struct told_status status;
 	struct evidence_held evidence;
 	struct snapshot_held snapshot;
+	struct account_held account;
 	struct exporting exporting;
 	struct retiring retiring;
 	struct msg_fence fence; /* asked by hubd and not answered; step 0: nothing */
@@ -305,6 +313,14 @@ struct mono store_snapshot_deadline(const struct store *s);
 void store_snapshot_ask(struct store *s);
 /* Is something of it on its way, and not stuck? */
 bool store_snapshot_is_busy(const struct store *s, struct mono now);
+
+/* --- store_console.c: what was done at the console ----------------------------------------------- */
+
+void store_on_account(struct store *s, const struct msg_account *m);
+/* hubd is gone: it tells again what it was not told to be durable. */
+void store_account_drop(struct store *s);
+void store_run_account(struct store *s, struct mono now);
+struct mono store_account_deadline(const struct store *s);
 
 /* --- store_export.c: records for a USB stick ----------------------------------------------------- */
 

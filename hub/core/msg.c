@@ -1221,6 +1221,38 @@ static void get_audit(struct in *in, struct msg *m)
 		   audit_event_check(v) != 0;
 }
 
+static void put_account(struct writer *w, const struct msg *m)
+{
+	const struct msg_account *v = &m->account;
+
+	write_be64(w, v->number);
+	write_be16(w, v->len);
+	write_bytes(w, v->bytes, v->len);
+}
+
+/* What is sealed as hubd's is nothing else than such an account. */
+static void get_account(struct in *in, struct msg *m)
+{
+	struct msg_account *v = &m->account;
+	struct console_account a;
+
+	v->number = read_be64(&in->r);
+	v->len = (uint16_t)get_max(in, read_be16(&in->r), CONSOLE_ACCOUNT_BYTES_MAX);
+	read_bytes(&in->r, v->bytes, v->len);
+	in->bad |= console_account_decode(v->bytes, v->len, &a) != 0 ||
+		   a.number != v->number;
+}
+
+static void put_account_taken(struct writer *w, const struct msg *m)
+{
+	write_be64(w, m->account_taken.number);
+}
+
+static void get_account_taken(struct in *in, struct msg *m)
+{
+	m->account_taken.number = read_be64(&in->r);
+}
+
 static void put_time(struct writer *w, const struct msg *m)
 {
 	write_be64(w, m->time.at.ms);
@@ -1373,6 +1405,9 @@ static const struct row {
 	{ MSG_AUDIT, BIT(ROLE_HUBD), BIT(ROLE_STORE), put_audit, get_audit },
 	{ MSG_EXPORT, BIT(ROLE_HUBD), BIT(ROLE_STORE), put_export, get_export },
 	{ MSG_EXPORTED, BIT(ROLE_STORE), BIT(ROLE_HUBD), put_exported, get_exported },
+	{ MSG_ACCOUNT, BIT(ROLE_HUBD), BIT(ROLE_STORE), put_account, get_account },
+	{ MSG_ACCOUNT_TAKEN, BIT(ROLE_STORE), BIT(ROLE_HUBD), put_account_taken,
+	  get_account_taken },
 	{ MSG_INCIDENT,
 	  BIT(ROLE_BLE) | BIT(ROLE_STORE) | BIT(ROLE_COAP) | BIT(ROLE_MEASURE),
 	  BIT(ROLE_HUBD), put_incident, get_incident },

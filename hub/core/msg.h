@@ -16,6 +16,7 @@
 #include "hub/core/command.h"
 #include "hub/core/config.h"
 #include "hub/core/console.h"
+#include "hub/core/console_account.h"
 #include "hub/core/enrolled.h"
 #include "hub/core/evidence.h"
 #include "hub/core/reading.h"
@@ -118,6 +119,9 @@ enum msg_kind {
 	/* hubd -> hub-store: write records to a stick; and how far that is */
 	MSG_EXPORT = 0x74,
 	MSG_EXPORTED = 0x75,
+	/* hubd -> hub-store: what was done at the console, for the clinic; and that it is durable */
+	MSG_ACCOUNT = 0x76,
+	MSG_ACCOUNT_TAKEN = 0x77,
 };
 
 /* One captured value is named by (instance, capture): instance is drawn at random when hub-ble
@@ -505,6 +509,17 @@ struct msg_exported {
 	uint64_t records, bytes; /* so far */
 };
 
+/* An account of a session at the console: its bytes are one record's (console_account_encode). */
+struct msg_account {
+	uint64_t number; /* as in the bytes */
+	uint16_t len;
+	uint8_t bytes[CONSOLE_ACCOUNT_BYTES_MAX];
+};
+
+struct msg_account_taken {
+	uint64_t number;
+};
+
 /* UTC as the clinic said it, tied to the monotonic clock. */
 struct msg_time {
 	struct mono at;
@@ -760,6 +775,8 @@ struct msg {
 		struct audit_event audit;
 		struct msg_export export;
 		struct msg_exported exported;
+		struct msg_account account;
+		struct msg_account_taken account_taken;
 		struct msg_time time;
 		struct msg_incident incident;
 		struct msg_status status;

@@ -414,6 +414,8 @@ const char *reading_kind_text(enum reading_kind k)
 		return "evidence";
 	if (k == READING_SNAPSHOT)
 		return "snapshot";
+	if (k == READING_CONSOLE)
+		return "console";
 	return k == READING_TOMBSTONE
 		       ? "tombstone"
 		       : word(words, sizeof(words) / sizeof(*words), (unsigned)k);

@@ -40,6 +40,8 @@ enum reading_kind {
 	/* not a measurement: what a peripheral says of itself, see ble/dis.h */
 	READING_DEVICE_INFORMATION = 12,
 	READING_KIND_LAST = READING_DEVICE_INFORMATION,
+	/* not a reading: what was done at the hub's console, see console_account.h */
+	READING_CONSOLE = 251,
 	/* not a reading: a piece of what a locked hub looked like, see snapshot.h */
 	READING_SNAPSHOT = 252,
 	/* not a reading: a piece of hub-measure's evidence, see evidence.h */
@@ -54,7 +56,7 @@ enum reading_kind {
 static inline bool reading_is_hubs(unsigned kind)
 {
 	return kind == READING_MANIFEST || kind == READING_EVIDENCE ||
-	       kind == READING_SNAPSHOT;
+	       kind == READING_SNAPSHOT || kind == READING_CONSOLE;
 }
 
 /* One component of a reading. The numbers are on the wire. */

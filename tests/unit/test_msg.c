@@ -4,6 +4,7 @@
 #include "tests/unit/test.h"
 
 #include "hub/core/msg.h"
+#include "hub/core/verbs.h"
 
 #include "hub/core/err.h"
 
@@ -28,7 +29,8 @@ static const enum msg_kind kinds[] = {
 	MSG_CONSOLE_CABLE, MSG_AUDIT,
 	MSG_EXPORT,	   MSG_EXPORTED,
 	MSG_ANCHOR,	   MSG_LEAVING,
-	MSG_UNPAIR,
+	MSG_UNPAIR,	   MSG_ACCOUNT,
+	MSG_ACCOUNT_TAKEN,
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -54,6 +56,29 @@ static void fill_endpoint(struct config_endpoint *e)
 	e->port = 5684;
 	e->profile = DTLS_PROFILE_13_CID;
 	e->pin_count = CONFIG_PINS_MAX;
+}
+
+/* As long as there can be one. */
+static void fill_account(struct msg_account *m)
+{
+	struct console_account a = { .number = UINT64_MAX,
+				     .end = CONSOLE_END_IDLE,
+				     .began_s = 2000000000,
+				     .lasted_s = UINT32_MAX,
+				     .technician = UINT32_MAX,
+				     .signer_count = 2,
+				     .signers = { UINT32_MAX, UINT32_MAX },
+				     .wrong = UINT32_MAX,
+				     .row_count = CONSOLE_ACCOUNT_ROWS_MAX,
+				     .more = UINT32_MAX };
+
+	for (size_t i = 0; i < CONSOLE_ACCOUNT_ROWS_MAX; i++)
+		a.rows[i] =
+			(struct console_account_row){ VERB_LAST, CONSOLE_ACCOUNT_BEGUN,
+						      UINT32_MAX };
+	m->number = a.number;
+	m->len = (uint16_t)console_account_encode(&a, m->bytes, sizeof(m->bytes));
+	CHECK(m->len <= CONSOLE_ACCOUNT_BYTES_MAX);
 }
 
 static struct device_pin a_pin(uint8_t n)
@@ -265,6 +290,10 @@ static void fill_more(struct msg *m)
 		m->export = (struct msg_export){ UINT32_MAX, EXPORT_QUEUE };
 	else if (m->kind == MSG_EXPORTED)
 		m->exported = (struct msg_exported){ 7, EXPORT_NOTHING, UINT64_MAX, 3 };
+	else if (m->kind == MSG_ACCOUNT)
+		fill_account(&m->account);
+	else if (m->kind == MSG_ACCOUNT_TAKEN)
+		m->account_taken.number = UINT64_MAX;
 	else if (m->kind == MSG_AUDIT)
 		m->audit = (struct audit_event){ .kind = AUDIT_CONSOLE_VERB,
 						 .outcome = AUDIT_MINOR_FAILURE,
@@ -418,6 +447,9 @@ static void test_fields(void)
 	CHECK_INT(out.exported.state, EXPORT_NOTHING);
 	CHECK_UINT(out.exported.records, UINT64_MAX);
 	CHECK_UINT(out.exported.bytes, 3);
+	in = sample(MSG_ACCOUNT), out = through(in);
+	CHECK_MEM(&out.account, &in.account, sizeof(in.account));
+	CHECK_UINT(through(sample(MSG_ACCOUNT_TAKEN)).account_taken.number, UINT64_MAX);
 	in = sample(MSG_LINK_FACTS), out = through(in);
 	CHECK_MEM(&out.link_facts, &in.link_facts, sizeof(in.link_facts));
 	in = sample(MSG_HEALTH), out = through(in);
@@ -661,6 +693,11 @@ static void test_table(void)
 	CHECK(through(sample(MSG_LEAVING)).leaving.leaving);
 	CHECK_UINT(through(sample(MSG_UNPAIR)).unpair.num, 7);
 	REFUSED(MSG_UNPAIR, unpair.num, 0);
+	REFUSED(MSG_ACCOUNT, account.number, 7);
+	REFUSED(MSG_ACCOUNT, account.bytes[0], 0x8c);
+	CHECK(msg_allowed(MSG_ACCOUNT, ROLE_HUBD, ROLE_STORE) &&
+	      !msg_allowed(MSG_ACCOUNT, ROLE_CONSOLE, ROLE_STORE) &&
+	      !msg_allowed(MSG_ACCOUNT_TAKEN, ROLE_STORE, ROLE_CONSOLE));
 	CHECK(msg_allowed(MSG_UNPAIR, ROLE_HUBD, ROLE_BLE) &&
 	      !msg_allowed(MSG_UNPAIR, ROLE_HUBD, ROLE_STORE) &&
 	      !msg_allowed(MSG_UNPAIR, ROLE_COAP, ROLE_BLE));
@@ -690,7 +727,7 @@ static void test_table(void)
 				allowed += msg_allowed(kinds[k], all[f], all[t]);
 	/* as many as docs/MESSAGES.md lists: one way each, MEMORY, FENCE, FENCED and SIGN_KEYS two, STATUS, INCIDENT
 	 * and TIME four */
-	CHECK_UINT(allowed, 34 + 4 * 2 + 3 * 4);
+	CHECK_UINT(allowed, 36 + 4 * 2 + 3 * 4);
 }
 
 static void test_words(void)
