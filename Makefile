@@ -170,7 +170,7 @@ ctl += $(signing) clinic/ctl_signer_key.o
 ctl += clinic/ctl_life.o clinic/ctl_replace.o clinic/ctl_retire.o
 # what matters of what is known
 risk := $(addprefix clinic/,debian_version.o risk.o risk_feed.o risk_image.o risk_vex.o)
-ctl += $(risk) $(addprefix clinic/,ctl_evidence.o ctl_risk.o evidence_load.o snapshot_load.o risk_show.o vex_sign.o)
+ctl += $(risk) $(addprefix clinic/,console_load.o ctl_console.o ctl_evidence.o ctl_risk.o evidence_load.o snapshot_load.o risk_show.o vex_sign.o)
 # what verbs ask of a clinic
 ctl += clinic/remote_lists.o
 clinicctl := clinic/clinicctl.o $(ctl)
@@ -503,7 +503,7 @@ FAST_SCRIPTS += io/test_light_io.py
 FAST_SCRIPTS += io/test_lockdown_io.py io/test_sealed_io.py
 FAST_SCRIPTS += io/test_measure.py io/test_risk.py io/test_console.py
 FAST_SCRIPTS += io/test_fido_io.py io/test_pkcs11_io.py
-FAST_SCRIPTS += io/test_console_session.py io/test_console_end.py io/test_console_pair.py io/test_console_canaries.py io/test_export_io.py io/test_network_io.py
+FAST_SCRIPTS += io/test_console_session.py io/test_console_account.py io/test_console_end.py io/test_console_pair.py io/test_console_canaries.py io/test_export_io.py io/test_network_io.py
 fast-programs: $(O)/tests/net/feed
 
 fast-programs: all $(addprefix $(O)/tests/,$(FAST) io/hub-coap-old-clock io/play_audit io/play_command io/play_config io/play_token io/play_days io/play_hub io/play_enrol io/play_rows io/play_time io/ble_peer io/test_postgres io/odd_module.so net/shift.so)

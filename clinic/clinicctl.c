@@ -26,6 +26,7 @@ static const struct ctl_verb *const verbs[] = {
 	&ctl_command, &ctl_keys,     &ctl_person,   &ctl_completion, &ctl_replace,
 	&ctl_lost,    &ctl_retire,   &ctl_transfer, &ctl_risk,	     &ctl_passphrase,
 	&ctl_ticket,  &ctl_evidence, &ctl_token,    &ctl_import,     &ctl_network,
+	&ctl_console,
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

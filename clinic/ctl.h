@@ -47,7 +47,7 @@ extern const struct ctl_verb ctl_init, ctl_hub, ctl_readings, ctl_status, ctl_ga
 	ctl_conf, ctl_enrol, ctl_assign, ctl_signer, ctl_lock, ctl_release, ctl_test,
 	ctl_reboot, ctl_command, ctl_keys, ctl_person, ctl_completion, ctl_replace,
 	ctl_lost, ctl_retire, ctl_transfer, ctl_risk, ctl_passphrase, ctl_ticket,
-	ctl_evidence, ctl_token, ctl_import, ctl_network;
+	ctl_evidence, ctl_token, ctl_import, ctl_network, ctl_console;
 
 /* All of them, in the order in which they are shown. */
 const struct ctl_verb *const *ctl_verbs(size_t *ret_count);

@@ -57,7 +57,8 @@ BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 ELSEWHERE = ('io/test_clinicctl_keys.py', 'unit/test_records.c', 'unit/test_identity_store.c', 'unit/test_reset.c',
              'unit/test_store_enrol.c', 'unit/test_store_life.c', 'io/test_command_io.py', 'io/test_lockdown_io.py', 'interop/enrol.py', 'io/test_enrol_hub.py',
              'io/test_ticket_io.py', 'io/test_retire_io.py', 'io/test_root_io.py',
-             'io/test_sealed_io.py', 'io/test_emergency_io.py', 'io/test_console_end.py', 'io/test_console_pair.py')
+             'io/test_sealed_io.py', 'io/test_emergency_io.py', 'io/test_console_end.py', 'io/test_console_pair.py',
+             'io/test_console_account.py')
 SOURCES = {'ble': 'hub-ble', 'store': 'hub-store', 'coap': 'hub-coap', 'clinic': 'clinicd', 'hubd': 'hubd'}
 LIMIT_S = 60
 FULL = 'store.evict.'  # steps that only a full disk reaches
