@@ -41,6 +41,7 @@ static void print_losses(const struct gaps *g)
 		[TOMBSTONE_DISCARDED] = "discarded by order",
 		[TOMBSTONE_REFUSED] = "refused here",
 		[TOMBSTONE_DELIVERED] = "lost here",
+		[TOMBSTONE_EVIDENCE] = "evidence, no space",
 	};
 	const char *comma = "";
 

@@ -48,6 +48,7 @@ const char *words_cause(enum tombstone_cause c)
 	case TOMBSTONE_DISCARDED: return "discarded";
 	case TOMBSTONE_REFUSED: return "refused";
 	case TOMBSTONE_DELIVERED: return "delivered";
+	case TOMBSTONE_EVIDENCE: return "evidence";
 	}
 	return "?";
 }
@@ -77,6 +78,11 @@ char *words_given_up(uint64_t count, enum tombstone_cause c,
 					  "hub had let it go",
 					  "readings were here once and are lost here; "
 					  "the hub had let them go" },
+		[TOMBSTONE_EVIDENCE] = { "piece of evidence was given up on the hub for "
+					 "want of space; it was no reading",
+					 "pieces of evidence were given up on the hub "
+					 "for "
+					 "want of space; they were no readings" },
 	};
 
 	snprintf(buf, WORDS_GIVEN_UP_MAX, "%" PRIu64 " %s", count,

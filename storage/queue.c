@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/core/reading.h"
+
 enum {
-	SCHEMA_VERSION = 3,
+	SCHEMA_VERSION = 4,
 	PATH_BYTES = 1024,
 	CACHE_PAGES = 128,
 	CHECKPOINT_PAGES = 400,
@@ -37,6 +39,13 @@ enum {
 	"CREATE TABLE kept_tomb (lo INTEGER PRIMARY KEY, hi INTEGER NOT NULL, class"     \
 	" INTEGER NOT NULL, cause INTEGER NOT NULL) STRICT;"
 
+/* As reading_is_evidence. A reading costs the index nothing: it is not in it. */
+#define IS_EVIDENCE "(kind & 255) BETWEEN 240 AND 253"
+#define EVIDENCE "CREATE INDEX evidence ON q_routine (seq) WHERE " IS_EVIDENCE ";"
+
+_Static_assert(READING_EVIDENCE_FIRST == 240 && READING_EVIDENCE == 253,
+	       "as IS_EVIDENCE says");
+
 static const char schema[] =
 	"CREATE TABLE meta (k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE cur (id INTEGER PRIMARY KEY CHECK (id = 1), next_seq INTEGER NOT "
@@ -48,7 +57,7 @@ static const char schema[] =
 	"CREATE TABLE dead (seq INTEGER PRIMARY KEY, asg INTEGER NOT NULL, class INTEGER "
 	"NOT NULL,"
 	" kind INTEGER NOT NULL, reason INTEGER NOT NULL, body BLOB NOT NULL) "
-	"STRICT;" TOMB KEPT "INSERT INTO cur VALUES (1, 1, 0, 0, 0, 0);";
+	"STRICT;" TOMB KEPT EVIDENCE "INSERT INTO cur VALUES (1, 1, 0, 0, 0, 0);";
 
 /* Version 1 parked what the clinic refused and said no more of it: the clinic's mark stopped there. */
 static const char upgrade_1[] = TOMB
@@ -61,7 +70,11 @@ _Static_assert(TOMBSTONE_REFUSED == 5, "as upgrade_1 says");
 /* Version 2 kept nothing of what was delivered. */
 static const char upgrade_2[] = KEPT;
 
-static const char *const upgrades[SCHEMA_VERSION - 1] = { upgrade_1, upgrade_2 };
+/* Version 3 gave readings and evidence up in the order of their numbers. */
+static const char upgrade_3[] = EVIDENCE;
+
+static const char *const upgrades[SCHEMA_VERSION - 1] = { upgrade_1, upgrade_2,
+							  upgrade_3 };
 
 static const char *const class_sql[ST_PER_CLASS] = {
 	[ST_INSERT] = "INSERT INTO %s VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -71,7 +84,6 @@ static const char *const class_sql[ST_PER_CLASS] = {
 	[ST_MARKS] = "SELECT mark FROM %s ORDER BY seq DESC LIMIT ?1",
 	[ST_PARK] = ("INSERT INTO dead SELECT seq, asg, ?2, kind, ?3, body FROM %s"
 		     " WHERE seq = ?1"),
-	[ST_OLDEST] = "SELECT seq FROM %s ORDER BY seq LIMIT ?1",
 	[ST_KEEP] =
 		("INSERT OR REPLACE INTO kept SELECT seq, asg, (kind & 255) | (?3 << 8),"
 		 " ?4, body FROM %s WHERE seq BETWEEN ?1 AND ?2"),
@@ -97,6 +109,12 @@ static const char *const plain_sql[ST_COUNT] = {
 			 " ifnull((SELECT max(lo) FROM tomb WHERE lo <= ?1), ?1) AND ?2"
 			 " AND hi >= ?1 RETURNING lo, hi, class, cause"),
 	[ST_TOMBS] = "SELECT lo, hi, class, cause FROM tomb ORDER BY lo LIMIT ?1",
+	[ST_OLDEST_EVIDENCE] =
+		("SELECT seq FROM q_routine INDEXED BY evidence WHERE " IS_EVIDENCE
+		 " ORDER BY seq LIMIT ?1"),
+	[ST_OLDEST_ROUTINE] = ("SELECT seq FROM q_routine WHERE NOT (" IS_EVIDENCE
+			       ") ORDER BY seq LIMIT ?1"),
+	[ST_OLDEST_ALARM] = "SELECT seq FROM q_alarm ORDER BY seq LIMIT ?1",
 	[ST_FORGET] = ("DELETE FROM dead WHERE seq IN"
 		       " (SELECT seq FROM dead ORDER BY seq LIMIT ?1)"),
 	[ST_REFUSED] = "SELECT seq, asg, class, kind, reason, body FROM dead",

@@ -9,8 +9,8 @@
  *   2. seq starts at 1 and grows by one with each record, over all classes; no number is
  *      given twice, not even after the queue was drained and opened again.
  *   3. A record leaves only because the clinic named it: durable there (removed, a copy stays for a while) or refused
- *      (parked in 'dead'); or because there is no space: then the oldest goes, in queue_evict; or by
- *      order of two people, in queue_discard.
+ *      (parked in 'dead'); or because there is no space: then the oldest evidence goes, and the oldest reading when
+ *      no evidence is left, in queue_evict; or by order of two people, in queue_discard.
  *   4. Every seq in contig+1 .. highest is in exactly one of q_alarm, q_routine, acked, tomb; none
  *      below is in any of them. A refused record has its row in tomb and its body in 'dead', which is
  *      for a person and counts for nothing. So the number of unsent records needs no scan.
@@ -38,6 +38,8 @@ enum {
 	QUEUE_MARK_LEN = 19,	 /* state.h: how the registry knows the reading */
 	QUEUE_MARKS_MAX = 2 * QUEUE_GROUP_MAX,
 	QUEUE_EVICT_MAX = 64, /* rows in one eviction */
+	/* Of these, rows of evidence: each may lie on a page of its own, which the WAL must have place for. */
+	QUEUE_EVICT_EVIDENCE_MAX = 16,
 	QUEUE_NOTE_MAX = 64,
 	/* What the clinic has named stays for so many numbers, and so many days, if it is known what day it is. */
 	QUEUE_KEEP_SPAN = 8192,
@@ -80,7 +82,7 @@ struct queue_evicted {
 	unsigned kept; /* copies of delivered records: nothing is lost with them */
 	unsigned
 		parked; /* bodies that the clinic had refused; they were given up before */
-	unsigned routine, alarm; /* unsent records: now tombstones */
+	unsigned evidence, routine, alarm; /* unsent records: now tombstones */
 	uint64_t first, last; /* their numbers, lowest and highest; 0: there are none */
 };
 
@@ -217,21 +219,34 @@ int queue_forget_kept(struct queue *q, unsigned max_rows, unsigned *ret);
 /* queue_probe - a small durable write: is there space again? Returns as queue_insert. */
 int queue_probe(struct queue *q);
 
+/* What may be given up for want of space, each with those before it. */
+enum queue_expendable {
+	QUEUE_EVIDENCE = 1, /* reading_is_evidence */
+	QUEUE_ROUTINE,	    /* refused bodies and routine records */
+	QUEUE_ALARMS,
+};
+
 /*
- * queue_evict - gives up the oldest: refused bodies first, then routine records, alarms, if they may, only when
- * no routine one is left. Each unsent record becomes a tombstone in the same transaction; durable
+ * queue_evict - gives up the oldest: evidence first, then refused bodies and routine records, alarms only when no
+ * routine one is left. Each unsent record becomes a tombstone in the same transaction; durable
  * on return.
  *
- * max_rows   1..QUEUE_EVICT_MAX. Only if the last routine records are too few to make room, up to so
- *            many alarms go with them. A file that is full needs more than a page holds
+ * max_rows   1..QUEUE_EVICT_MAX. Only if the last of one kind are too few to make room, up to so
+ *            many of the next go with them; and without them, if a full file has no place for the tombstones of evidence
+ *            that lies apart. A file that is full needs more than a page holds
+ * upto       enum queue_expendable
  *
  * Returns 0 with *ret (all zero: there was nothing to give up), or as queue_insert; -ENOSPC: the
  * disk is full.
  */
-int queue_evict(struct queue *q, unsigned max_rows, bool alarms,
+int queue_evict(struct queue *q, unsigned max_rows, enum queue_expendable upto,
 		struct queue_evicted *ret);
 
-/* queue_discard - as queue_evict, but by order: routine and alarms, up to max_rows of each, and the tombstones say so. */
+/* queue_evicted_records - how many records those are that are tombstones now. */
+unsigned queue_evicted_records(const struct queue_evicted *ev);
+
+/* queue_discard - as queue_evict, but by order: evidence, routine and alarms, up to max_rows of each, and the tombstones
+ * say so. */
 int queue_discard(struct queue *q, unsigned max_rows, struct queue_evicted *ret);
 
 /* queue_tombstones - the first of those that the clinic has not named yet, ascending.

@@ -5,6 +5,10 @@
  * QUEUE_EVICT_MAX rows are more than a page holds, so a page is free by then, and a file that has used
  * up its quota can always give up something. What the transaction writes to the WAL needs space on
  * the disk like any other; the caller has a reserve for that (store_room.c).
+ *
+ * Evidence lies among readings, so its rows may be on pages that stay: that promise holds for readings only. Few rows of
+ * evidence go at a time, and if there is no place for their tombstones readings go as if there were none
+ * (adr/0025).
  */
 #include "storage/queue_inside.h"
 
@@ -134,17 +138,37 @@ static int forget_parked(struct queue *q, unsigned max_rows, unsigned *ret_count
 	return r;
 }
 
-/* Rows of one class that go, ascending. */
+/* What is given up in one go: enum queue_expendable - 1 is its place here, 1 << that its bit in a set. */
+enum {
+	EVIDENCE,
+	ROUTINE,
+	ALARMS,
+	VICTIMS,
+	EVERYTHING = 1 << EVIDENCE | 1 << ROUTINE | 1 << ALARMS,
+};
+
+/* Rows of one kind that go, ascending. */
 struct victims {
 	unsigned count;
 	uint64_t seqs[QUEUE_EVICT_MAX];
 };
 
-static int read_oldest(struct queue *q, int class, unsigned max_rows, struct victims *ret)
+static enum tombstone_cause cause_for(int kind, enum tombstone_cause cause)
 {
-	struct db_stmt *st = q->by_class[class][ST_OLDEST];
+	return kind == EVIDENCE && cause == TOMBSTONE_EVICTED ? TOMBSTONE_EVIDENCE
+							      : cause;
+}
+
+static int read_oldest(struct queue *q, int kind, unsigned max_rows, struct victims *ret)
+{
+	static const enum statement oldest[VICTIMS] = { ST_OLDEST_EVIDENCE,
+							ST_OLDEST_ROUTINE,
+							ST_OLDEST_ALARM };
+	struct db_stmt *st = q->plain[oldest[kind]];
 	int r;
 
+	if (kind == EVIDENCE && max_rows > QUEUE_EVICT_EVIDENCE_MAX)
+		max_rows = QUEUE_EVICT_EVIDENCE_MAX;
 	ret->count = 0;
 	db_bind_u64(st, 1, max_rows);
 	while ((r = db_step(st)) == 1)
@@ -154,39 +178,41 @@ static int read_oldest(struct queue *q, int class, unsigned max_rows, struct vic
 }
 
 /* The victims from 'at' on that follow each other without a hole, as a tombstone; *at moves behind them. */
-static struct tombstone next_range(const struct victims *v, int class,
+static struct tombstone next_range(const struct victims *v, int kind,
 				   enum tombstone_cause cause, unsigned *at)
 {
-	struct tombstone t = { v->seqs[*at], v->seqs[*at], queue_class(class), cause };
+	struct tombstone t = { v->seqs[*at], v->seqs[*at],
+			       kind == ALARMS ? CLASS_ALARM : CLASS_ROUTINE,
+			       cause_for(kind, cause) };
 
 	for (++*at; *at < v->count && v->seqs[*at] == t.last + 1; ++*at)
 		t.last = v->seqs[*at];
 	return t;
 }
 
-static int remove_victims(struct queue *q, const struct victims v[static QUEUE_CLASSES],
+static int remove_victims(struct queue *q, const struct victims v[static VICTIMS],
 			  enum tombstone_cause cause)
 {
 	uint64_t removed = 0;
 	int r = 0;
 
-	for (int c = 0; c < QUEUE_CLASSES; c++)
-		for (unsigned at = 0; r == 0 && at < v[c].count;) {
-			struct tombstone t = next_range(&v[c], c, cause, &at);
+	for (int k = 0; k < VICTIMS; k++)
+		for (unsigned at = 0; r == 0 && at < v[k].count;) {
+			struct tombstone t = next_range(&v[k], k, cause, &at);
 
 			r = queue_remove(q, t.first, t.last, &removed);
 		}
 	return r;
 }
 
-static int bury_victims(struct queue *q, const struct victims v[static QUEUE_CLASSES],
+static int bury_victims(struct queue *q, const struct victims v[static VICTIMS],
 			enum tombstone_cause cause)
 {
 	int r = 0;
 
-	for (int c = 0; c < QUEUE_CLASSES; c++)
-		for (unsigned at = 0; r == 0 && at < v[c].count;) {
-			struct tombstone t = next_range(&v[c], c, cause, &at);
+	for (int k = 0; k < VICTIMS; k++)
+		for (unsigned at = 0; r == 0 && at < v[k].count;) {
+			struct tombstone t = next_range(&v[k], k, cause, &at);
 
 			r = queue_bury(q, &t);
 		}
@@ -202,25 +228,38 @@ static void find_span(const struct victims *v, struct queue_evicted *ev)
 	ev->last = queue_larger(ev->last, last);
 }
 
-static int evict_rows(struct queue *q, unsigned max_rows, bool alarms_too,
+/* set: bits, which kinds may go; refused bodies go with routine records. */
+static int find_victims(struct queue *q, unsigned max_rows, unsigned set,
+			struct victims v[static VICTIMS], unsigned *parked)
+{
+	int r = set & 1U << ROUTINE ? forget_parked(q, max_rows, parked) : 0;
+
+	for (int k = 0; k < VICTIMS && r == 0; k++) {
+		unsigned max = k == ROUTINE ? max_rows - *parked : max_rows;
+
+		if (set & 1U << k && max > 0)
+			r = read_oldest(q, k, max, &v[k]);
+	}
+	return r;
+}
+
+static int evict_rows(struct queue *q, unsigned max_rows, unsigned set,
 		      enum tombstone_cause cause, struct queue_evicted *ev)
 {
-	struct victims v[QUEUE_CLASSES] = { 0 };
+	struct victims v[VICTIMS] = { 0 };
 	int r;
 
 	*ev = (struct queue_evicted){ 0 };
-	r = forget_parked(q, max_rows, &ev->parked);
-	if (r == 0 && ev->parked < max_rows)
-		r = read_oldest(q, 0, max_rows - ev->parked, &v[0]);
-	if (r == 0 && alarms_too)
-		r = read_oldest(q, 1, max_rows, &v[1]);
-	ev->routine = v[0].count;
-	ev->alarm = v[1].count;
-	find_span(&v[0], ev);
-	find_span(&v[1], ev);
+	r = find_victims(q, max_rows, set, v, &ev->parked);
+	ev->evidence = v[EVIDENCE].count;
+	ev->routine = v[ROUTINE].count;
+	ev->alarm = v[ALARMS].count;
+	if (r || ev->parked + queue_evicted_records(ev) == 0)
+		return r;
+	for (int k = 0; k < VICTIMS; k++)
+		find_span(&v[k], ev);
 	FAILPOINT("store.evict.before");
-	if (r == 0)
-		r = remove_victims(q, v, cause);
+	r = remove_victims(q, v, cause);
 	FAILPOINT("store.evict.removed");
 	if (r == 0)
 		r = bury_victims(q, v, cause);
@@ -228,30 +267,53 @@ static int evict_rows(struct queue *q, unsigned max_rows, bool alarms_too,
 	return r ? r : queue_write_cur(q, q->contig);
 }
 
-static int try_evict(struct queue *q, unsigned max_rows, bool alarms_too,
+static int try_evict(struct queue *q, unsigned max_rows, unsigned set,
 		     enum tombstone_cause cause, struct queue_evicted *ev)
 {
 	int r = db_begin(q->db);
 
-	return r ? r : queue_finish(q, evict_rows(q, max_rows, alarms_too, cause, ev));
+	return r ? r : queue_finish(q, evict_rows(q, max_rows, set, cause, ev));
 }
 
-int queue_evict(struct queue *q, unsigned max_rows, bool alarms,
+unsigned queue_evicted_records(const struct queue_evicted *ev)
+{
+	return ev->evidence + ev->routine + ev->alarm;
+}
+
+int queue_evict(struct queue *q, unsigned max_rows, enum queue_expendable upto,
 		struct queue_evicted *ret)
 {
+	/* The last of one kind may be too few to give back a page, and their tombstones need one. */
+	static const struct {
+		unsigned set;
+		enum queue_expendable last;
+	} tries[] = {
+		{ 1U << EVIDENCE, QUEUE_EVIDENCE },
+		{ 1U << EVIDENCE | 1U << ROUTINE, QUEUE_ROUTINE },
+		{ 1U << ROUTINE, QUEUE_ROUTINE },
+		{ EVERYTHING, QUEUE_ALARMS },
+		{ 1U << ROUTINE | 1U << ALARMS, QUEUE_ALARMS },
+	};
 	struct queue_evicted ev = { 0 };
-	int r;
+	int r = 0;
 
 	if (max_rows == 0 || max_rows > QUEUE_EVICT_MAX)
 		abort();
-	r = try_evict(q, max_rows, false, TOMBSTONE_EVICTED, &ev);
-	/* The last routine rows may be too few to give back a page, and their tombstone need one. */
-	if (alarms && (r == 0 || r == -ENOSPC) && ev.parked + ev.routine < max_rows &&
-	    (r || ev.parked + ev.routine == 0))
-		r = try_evict(q, max_rows, true, TOMBSTONE_EVICTED, &ev);
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		if (tries[i].last > upto)
+			break;
+		/* alarms are not what a disk without space needs */
+		if (tries[i].set == EVERYTHING && ev.parked + ev.routine == max_rows)
+			break;
+		r = try_evict(q, max_rows, tries[i].set, TOMBSTONE_EVICTED, &ev);
+		if (r == 0 && ev.parked + queue_evicted_records(&ev) > 0)
+			break;
+		if (r && r != -ENOSPC)
+			break;
+	}
 	if (r)
 		return r;
-	q->unsent -= ev.routine + ev.alarm;
+	q->unsent -= queue_evicted_records(&ev);
 	*ret = ev;
 	return 0;
 }
@@ -263,10 +325,10 @@ int queue_discard(struct queue *q, unsigned max_rows, struct queue_evicted *ret)
 
 	if (max_rows == 0 || max_rows > QUEUE_EVICT_MAX)
 		abort();
-	r = try_evict(q, max_rows, true, TOMBSTONE_DISCARDED, &ev);
+	r = try_evict(q, max_rows, EVERYTHING, TOMBSTONE_DISCARDED, &ev);
 	if (r)
 		return r;
-	q->unsent -= ev.routine + ev.alarm;
+	q->unsent -= queue_evicted_records(&ev);
 	*ret = ev;
 	return 0;
 }

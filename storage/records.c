@@ -159,6 +159,20 @@ int records_insert(struct records *r, const struct queue_entry *e, size_t count)
 	return err;
 }
 
+int records_insert_own(struct records *r, const struct queue_entry *e, size_t count)
+{
+	int err;
+
+	if (!records_has_queue(r) || r->spooling)
+		return -EAGAIN;
+	err = records_mend(r, r->count - 1, insert_into_queue(r, e, count));
+	if (err == 0) {
+		r->next = e[count - 1].record.seq + 1;
+		r->guessed = false;
+	}
+	return err;
+}
+
 int records_insert_noted(struct records *r, const struct queue_entry *e,
 			 const uint8_t *note, size_t len)
 {
@@ -364,14 +378,19 @@ int records_probe(struct records *r)
 		       : records_mend(r, r->count - 1, queue_probe(records_newest(r)));
 }
 
-static int evict_from_segments(struct records *r, unsigned max_rows, bool alarms,
-			       struct queue_evicted *ret)
+static bool is_something(const struct queue_evicted *ev)
+{
+	return ev->parked + queue_evicted_records(ev) > 0;
+}
+
+static int evict_from_segments(struct records *r, unsigned max_rows,
+			       enum queue_expendable upto, struct queue_evicted *ret)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < r->count; i++) {
-		err = queue_evict(r->at[i].queue, max_rows, alarms, ret);
-		if (err == 0 && ret->parked + ret->routine + ret->alarm > 0)
+		err = queue_evict(r->at[i].queue, max_rows, upto, ret);
+		if (err == 0 && is_something(ret))
 			return 0;
 		if (err && err != -ENOSPC)
 			return records_mend(r, i, err);
@@ -399,12 +418,13 @@ int records_evict(struct records *r, unsigned max_rows, struct queue_evicted *re
 		err = forget_kept(r, max_rows, &ret->kept);
 	if (err || ret->kept)
 		return err;
-	if (records_has_queue(r))
-		err = evict_from_segments(r, max_rows, false, ret);
-	if ((err == 0 || err == -ENOSPC) && ret->parked + ret->routine == 0 &&
-	    records_has_queue(r))
-		err = evict_from_segments(r, max_rows, true, ret);
-	if (err == 0 && ret->parked + ret->routine + ret->alarm == 0 && r->spooling)
+	/* evidence of all segments before a reading of any, alarms of any last */
+	for (enum queue_expendable upto = QUEUE_EVIDENCE;
+	     (err == 0 || err == -ENOSPC) && !is_something(ret) && upto <= QUEUE_ALARMS &&
+	     records_has_queue(r);
+	     upto++)
+		err = evict_from_segments(r, max_rows, upto, ret);
+	if (err == 0 && !is_something(ret) && r->spooling)
 		err = records_evict_spool(r, max_rows, ret);
 	return err;
 }
@@ -419,7 +439,7 @@ int records_discard(struct records *r, unsigned max_rows, struct queue_evicted *
 
 		if (err)
 			return records_mend(r, i, err);
-		if (ret->parked + ret->routine + ret->alarm > 0)
+		if (is_something(ret))
 			return 0;
 	}
 	return 0;

@@ -131,6 +131,10 @@ void records_reserve(struct records *r, size_t count);
  */
 int records_insert(struct records *r, const struct queue_entry *e, size_t count);
 
+/* records_insert_own - as records_insert, of records that are nobody's reading: into the queue only, for the spool has no
+ * order in which something goes before readings. -EAGAIN: not now. */
+int records_insert_own(struct records *r, const struct queue_entry *e, size_t count);
+
 /* records_insert_noted - as queue_insert_noted, into the queue only. -EAGAIN: not now. The note goes on into later
  * segments; it is forgotten with a rollback. */
 int records_insert_noted(struct records *r, const struct queue_entry *e,

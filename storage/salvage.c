@@ -15,7 +15,7 @@
 #include "hub/core/cursor.h"
 
 enum {
-	SCHEMA_MAX = 3, /* queue.c */
+	SCHEMA_MAX = 4, /* queue.c */
 	KEY_PAGES = 256,
 	VERSION_AT = 60, /* user_version in page 1 */
 };

@@ -153,12 +153,12 @@ static void flush_spans(struct store *s)
 		e = event_of(AUDIT_EVICTION, AUDIT_OBJECT_READINGS, d->evicted.first,
 			     d->evicted.last);
 		e.outcome = AUDIT_SERIOUS_FAILURE;
-		set_detail(&e, "count=%" PRIu64 " alarms=%" PRIu64, d->evicted.count,
-			   d->evicted_alarms);
+		set_detail(&e, "count=%" PRIu64 " alarms=%" PRIu64 " evidence=%" PRIu64,
+			   d->evicted.count, d->evicted_alarms, d->evicted_evidence);
 		write_event(s, &e);
 	}
 	d->acked = d->evicted = (struct audit_span){ 0 };
-	d->evicted_alarms = 0;
+	d->evicted_alarms = d->evicted_evidence = 0;
 }
 
 static void widen(struct store *s, struct audit_span *p, uint64_t first, uint64_t last,
@@ -553,8 +553,8 @@ void store_audit_evicted(struct store *s, const struct queue_evicted *ev)
 		event_of(AUDIT_EVICTION, AUDIT_OBJECT_COUNT, ev->parked, 0);
 
 	s->audit.evicted_alarms += s->audit.log ? ev->alarm : 0;
-	widen(s, &s->audit.evicted, ev->first, ev->last,
-	      (uint64_t)ev->routine + ev->alarm);
+	s->audit.evicted_evidence += s->audit.log ? ev->evidence : 0;
+	widen(s, &s->audit.evicted, ev->first, ev->last, queue_evicted_records(ev));
 	if (ev->parked == 0)
 		return;
 	e.outcome = AUDIT_MINOR_FAILURE;

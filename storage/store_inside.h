@@ -79,7 +79,7 @@ struct audited {
 	struct keys_notes keys; /* root ROOT_NONE: told */
 	uint64_t contig;	/* as the clinic said it last */
 	struct audit_span acked, evicted; /* not written yet */
-	uint64_t evicted_alarms;
+	uint64_t evicted_alarms, evicted_evidence;
 };
 
 /* An order to retire. Fields are private to store_retire.c; all zero at first. */
@@ -296,7 +296,7 @@ struct mono store_evidence_deadline(const struct store *s);
 
 /* Can a record be made now that is nobody's reading? */
 bool store_own_ready(const struct store *s);
-/* Seals and commits them, all or none. n: 1..OWN_GROUP_MAX. Returns 0 or as records_insert. */
+/* Seals and commits them, all or none. n: 1..OWN_GROUP_MAX. Returns 0 or as records_insert_own. */
 int store_own_insert(struct store *s, enum reading_kind kind, const uint8_t *const *body,
 		     const size_t *len, size_t n);
 
@@ -338,7 +338,7 @@ void store_status_offer(struct store *s, struct mono now);
 /* --- store_room.c: lack of space ------------------------------------------------------------ */
 
 /*
- * After an -ENOSPC: gives up the oldest records, if the file has no room and may_evict; else makes
+ * After an -ENOSPC: gives up records, if the file has no room and may_evict; else makes
  * room on the disk. Returns 0 (try again), -ENOSPC (nothing can go) or what queue_evict says. Calling it again
  * and again comes to an end.
  */
@@ -371,7 +371,7 @@ void store_audit_state_opened(struct store *s);
 /* The queue has taken over what the clinic says. */
 void store_audit_reply(struct store *s, const struct reply *r,
 		       const struct queue_ack *ack);
-/* Readings were given up. */
+/* Records were given up. */
 void store_audit_evicted(struct store *s, const struct queue_evicted *ev);
 /* what: a word of ours, printable; durable on return. */
 void store_audit_fault(struct store *s, const char *what, int err);

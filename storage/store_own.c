@@ -11,7 +11,7 @@ bool store_own_ready(const struct store *s)
 {
 	return s->can_sign && s->has_config && s->has_owner && !s->foreign && !s->full &&
 	       !s->broken && !store_ends(s) && !intake_holds(&s->intake) &&
-	       records_ready(s->records);
+	       records_has_queue(s->records) && !records_is_spooling(s->records);
 }
 
 static int seal_one(struct store *s, enum reading_kind kind, uint64_t seq,
@@ -55,7 +55,7 @@ int store_own_insert(struct store *s, enum reading_kind kind, const uint8_t *con
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = seal_one(s, kind, seq + i, body[i], len[i], sealed[i], &entries[i]);
 	if (r == 0)
-		r = records_insert(s->records, entries, n);
+		r = records_insert_own(s->records, entries, n);
 	s->saved |= r == 0;
 	return r;
 }

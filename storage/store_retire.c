@@ -98,14 +98,14 @@ static int discard(struct store *s)
 
 	if (r < 0)
 		return r;
-	if (ev.routine + ev.alarm == 0)
+	if (queue_evicted_records(&ev) == 0)
 		return ev.parked > 0;
 	FAILPOINT("store.retire.given");
 	store_audit_lost(s, "by order of two people", ev.first, ev.last);
 	log_warn("readings-discarded",
 		 "first=%" PRIu64 " last=%" PRIu64 " count=%u note=\"two people have "
 		 "ordered it; the clinic will be told\"",
-		 ev.first, ev.last, ev.routine + ev.alarm);
+		 ev.first, ev.last, queue_evicted_records(&ev));
 	s->delivered = true; /* the counts are others now */
 	return 1;
 }

@@ -3,8 +3,8 @@
  *
  * Two things can be full, and SQLite has one error for both:
  *
- *   the file    it has no free page and may not grow: the oldest rows go (records_evict), their pages
- *               serve again
+ *   the file    it has no free page and may not grow: rows go (records_evict), their pages serve again; the oldest
+ *               evidence of the hub's own first, readings when none is left
  *   the disk    the WAL cannot grow, whatever the file: it is taken over into the file and begins anew;
  *               if that does not help the reserve is removed
  *
@@ -17,7 +17,7 @@
  * rows is a transaction and needs space in the WAL, and without it a full disk could only refuse.
  *
  * Must never: give up a reading for anything but a reading that waits, or for a refused one that must be
- * put aside; refuse a new reading while an old routine one can go.
+ * put aside; refuse a new reading while an old routine one can go; give up anything for evidence.
  */
 #include "storage/store_inside.h"
 
@@ -150,16 +150,28 @@ static int release_reserve(struct store *s, struct mono now)
 
 /* --- what others hear --------------------------------------------------------------- */
 
+static bool is_untold(const struct room *m)
+{
+	return m->untold.parked + queue_evicted_records(&m->untold) > 0;
+}
+
 static void tell_given_up(struct room *m, struct mono now)
 {
-	if (m->untold.parked + m->untold.routine + m->untold.alarm == 0 ||
-	    !mono_reached(now, m->tell_at))
+	const struct queue_evicted *ev = &m->untold;
+
+	if (!is_untold(m) || !mono_reached(now, m->tell_at))
 		return;
-	log_err("readings-given-up",
-		"routine=%u alarms=%u refused_bodies=%u note=\"no space: the oldest "
-		"went, the "
-		"clinic will be told\" do=\"reach the clinic or free the disk\"",
-		m->untold.routine, m->untold.alarm, m->untold.parked);
+	if (ev->evidence)
+		log_warn("evidence-given-up",
+			 "count=%u note=\"no space: the oldest went, the clinic will be "
+			 "told\" do=\"reach the clinic or free the disk\"",
+			 ev->evidence);
+	if (ev->parked + ev->routine + ev->alarm)
+		log_err("readings-given-up",
+			"routine=%u alarms=%u refused_bodies=%u note=\"no space: the "
+			"oldest went, the clinic will be told\" do=\"reach the clinic "
+			"or free the disk\"",
+			ev->routine, ev->alarm, ev->parked);
 	m->untold = (struct queue_evicted){ 0 };
 	m->tell_at = mono_add(now, TELL_MS);
 }
@@ -175,6 +187,7 @@ static void note_given_up(struct store *s, const struct queue_evicted *ev,
 	m->episode = true;
 	m->episode_ends = mono_add(now, EPISODE_MS);
 	m->untold.parked += ev->parked;
+	m->untold.evidence += ev->evidence;
 	m->untold.routine += ev->routine;
 	m->untold.alarm += ev->alarm;
 	tell_given_up(m, now);
@@ -233,7 +246,7 @@ int store_make_room(struct store *s, bool may_evict, struct mono now)
 		s->room.wal_is_new = false;
 		return 0;
 	}
-	if (r || ev.parked + ev.routine + ev.alarm == 0)
+	if (r || ev.parked + queue_evicted_records(&ev) == 0)
 		return make_room_on_disk(s, now);
 	FAILPOINT("store.evict.after");
 	s->room.wal_is_new = false;
@@ -259,7 +272,7 @@ void store_tend_room(struct store *s, struct mono now)
 struct mono store_room_deadline(const struct store *s)
 {
 	const struct room *m = &s->room;
-	bool untold = m->untold.parked + m->untold.routine + m->untold.alarm > 0;
 
-	return untold && m->tell_at.ms < m->reserve_at.ms ? m->tell_at : m->reserve_at;
+	return is_untold(m) && m->tell_at.ms < m->reserve_at.ms ? m->tell_at
+								: m->reserve_at;
 }

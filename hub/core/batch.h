@@ -54,14 +54,17 @@ struct record {
 /* Why a number will never come as a record. The numbers are on the wire and on both disks. */
 enum tombstone_cause {
 	TOMBSTONE_NONE = 0,
-	TOMBSTONE_EVICTED = 1,	 /* given up for want of space, the oldest first */
+	TOMBSTONE_EVICTED =
+		1, /* given up for want of space, the oldest first; no evidence was left then */
 	TOMBSTONE_DAMAGED = 2,	 /* no longer readable on the hub */
 	TOMBSTONE_SKIPPED = 3,	 /* number never used, as far as the hub can tell */
 	TOMBSTONE_DISCARDED = 4, /* by order */
 	TOMBSTONE_REFUSED = 5,	 /* by the clinic; the hub keeps it aside */
 	TOMBSTONE_DELIVERED =
 		6, /* the clinic said once that it has it; the hub has let it go */
-	TOMBSTONE_CAUSES = 7,
+	TOMBSTONE_EVIDENCE =
+		7, /* no reading: the hub's own evidence (reading_is_evidence), given up for want of space */
+	TOMBSTONE_CAUSES = 8,
 };
 
 /* Numbers that stand for no record any more; they count as if they had come. */

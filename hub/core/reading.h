@@ -19,6 +19,8 @@ enum {
 	READING_BODY_MAX = 940, /* longest body in clear */
 	BOOT_ID_LEN = 16,
 	PERIPHERAL_ADDR_LEN = 6,
+	/* kinds from here to READING_EVIDENCE are what a hub has found out about itself: given up before any reading */
+	READING_EVIDENCE_FIRST = 240,
 };
 
 /* What was measured; on the wire in the clear envelope. New kinds are added at the end. */
@@ -57,6 +59,13 @@ static inline bool reading_is_hubs(unsigned kind)
 {
 	return kind == READING_MANIFEST || kind == READING_EVIDENCE ||
 	       kind == READING_SNAPSHOT || kind == READING_CONSOLE;
+}
+
+/* reading_is_evidence - does a record of this kind go before all readings when there is no space? A manifest does not: it
+ * is small, and its turn comes when what it accounts for is settled. Pure. */
+static inline bool reading_is_evidence(unsigned kind)
+{
+	return kind >= READING_EVIDENCE_FIRST && kind <= READING_EVIDENCE;
 }
 
 /* One component of a reading. The numbers are on the wire. */

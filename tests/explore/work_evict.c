@@ -7,7 +7,8 @@
  *   2. A row whose eviction was answered is not back; its tombstone is there until the clinic has named it.
  *   3. A row that nobody has begun to give up or name is there, byte for byte.
  *   4. A group is there as a whole or not at all.
- *   5. Tombstones ascend, do not touch each other if they are of one kind, and cover nothing else.
+ *   5. Tombstones ascend, do not touch each other if they are of one kind, and cover nothing else. One of a given-up
+ *      record says whether that was evidence.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -58,6 +59,8 @@ static struct record record_of(const struct fact *f, uint64_t seq,
 			    .kind = READING_BLOOD_PRESSURE,
 			    .body = body };
 
+	if (r.class == CLASS_ROUTINE && dice_below(&d, 5) == 0)
+		r.kind = READING_EVIDENCE;
 	r.body_len = 200 + dice_below(&d, 500);
 	for (size_t i = 0; i < r.body_len; i++)
 		body[i] = (uint8_t)(dice_next(&d) >> 24);
@@ -104,7 +107,8 @@ static const char *read_rows(const struct world *w)
 			if (r.seq >= SEQS_MAX || w->fact[r.seq].tag == 0)
 				return WRONG("seq %llu was never inserted", seq);
 			want = record_of(&w->fact[r.seq], r.seq, body);
-			if (r.class != want.class || r.body_len != want.body_len ||
+			if (r.class != want.class || r.kind != want.kind ||
+			    r.body_len != want.body_len ||
 			    memcmp(buf, body, r.body_len) != 0)
 				return WRONG("seq %llu is another record", seq);
 			if (found.row[r.seq])
@@ -143,6 +147,19 @@ struct undecided {
 	unsigned done, not_done;
 };
 
+static bool is_given_up(uint64_t seq)
+{
+	return found.tomb[seq] && (found.cause[seq] == TOMBSTONE_EVICTED ||
+				   found.cause[seq] == TOMBSTONE_EVIDENCE);
+}
+
+static bool was_evidence(const struct fact *f, uint64_t seq)
+{
+	uint8_t body[SEALED_BODY_MAX];
+
+	return reading_is_evidence(record_of(f, seq, body).kind);
+}
+
 static const char *verify_number(const struct fact *f, uint64_t seq, size_t point,
 				 struct undecided *group)
 {
@@ -159,8 +176,11 @@ static const char *verify_number(const struct fact *f, uint64_t seq, size_t poin
 		return WRONG("seq %llu is back", n);
 	if (row && given_up)
 		return WRONG("seq %llu was given up and is back", n);
-	if (tomb && found.cause[seq] == TOMBSTONE_EVICTED && !by(f->evict_tried, point))
+	if (is_given_up(seq) && !by(f->evict_tried, point))
 		return WRONG("seq %llu has a tombstone and was not given up", n);
+	if (is_given_up(seq) &&
+	    was_evidence(f, seq) != (found.cause[seq] == TOMBSTONE_EVIDENCE))
+		return WRONG("seq %llu was given up as something else", n);
 	if (tomb && found.cause[seq] == TOMBSTONE_REFUSED && !by(f->refuse_tried, point))
 		return WRONG("seq %llu has a tombstone and was not refused", n);
 	if (!row && !tomb && by(f->inserted, point) && !leaves)
@@ -266,7 +286,7 @@ static int evict(struct world *w, unsigned max_rows)
 	for (uint64_t seq = 1; seq <= w->top; seq++)
 		if (w->fact[seq].evict_tried == POSITION_NEVER)
 			w->fact[seq].evict_tried = now;
-	r = queue_evict(queue, max_rows, true, &ev);
+	r = queue_evict(queue, max_rows, QUEUE_ALARMS, &ev);
 	fault_pause(true);
 	memset(&found, 0, sizeof(found));
 	if (r == 0 && (read_rows(w) || read_tombstones()))
@@ -276,8 +296,7 @@ static int evict(struct world *w, unsigned max_rows)
 	for (uint64_t seq = 1; seq <= w->top && r == 0; seq++) {
 		struct fact *f = &w->fact[seq];
 
-		if (found.tomb[seq] && found.cause[seq] == TOMBSTONE_EVICTED &&
-		    f->evicted == POSITION_NEVER)
+		if (is_given_up(seq) && f->evicted == POSITION_NEVER)
 			f->evicted = now;
 		if (f->evicted == POSITION_NEVER)
 			f->evict_tried = POSITION_NEVER;

@@ -146,6 +146,7 @@ static const char *verify_tombstone(const struct fact *f, unsigned long long seq
 {
 	switch (found.cause[seq]) {
 	case TOMBSTONE_EVICTED:
+	case TOMBSTONE_EVIDENCE:
 		return by(f->evict_tried, point)
 			       ? NULL
 			       : WRONG("seq %llu was never given up", seq);

@@ -172,7 +172,7 @@ def _read_tombstones(array, highest):
     before = 0
     for first, last, urgency, cause in (items(t, 4) for t in items(array, most=8)):
         need(before < uint(first) <= uint(last) <= highest, f'tombstone {first}..{last}')
-        need(urgency in (0, ROUTINE, ALARM) and 1 <= cause <= 6, f'tombstone {urgency}, {cause}')
+        need(urgency in (0, ROUTINE, ALARM) and 1 <= cause <= 7, f'tombstone {urgency}, {cause}')
         before = last
     return tuple(map(tuple, array))
 

@@ -12,9 +12,10 @@
  *   2  reading                                          5  manifest 2, of 2026-11-20
  *   3  reading                                          6  manifest 3, of 2026-11-21: no number was given
  *                                                       7  reading
- * SCENARIO: complete; losses: 8 and 9 were given up; waiting: 8 and 9 wait on the hub; unexplained: one of them does;
- * lost: the hub was told that 4 is here; older: in the end the hub has given 5 only; forged: manifest 3 is signed by
- * another key; conflict: 7 comes a second time with another body; missing: manifest 2 was given up.
+ * SCENARIO: complete; losses: 8 and 9 were given up; evidence-losses: the same, and 9 was evidence; waiting: 8 and 9 wait
+ * on the hub; unexplained: one of them does; lost: the hub was told that 4 is here; older: in the end the hub has given 5
+ * only; forged: manifest 3 is signed by another key; conflict: 7 comes a second time with another body; missing: manifest
+ * 2 was given up.
  * The card has 1 to 10 in the queue and 11 to 12 in the spool, all readings; 10 is sealed to another key.
  */
 #include <errno.h>
@@ -175,7 +176,8 @@ static void play(struct player *p)
 	for (uint64_t seq = 1; seq <= LAST; seq++)
 		if (!(is(p, "lost") && seq == 4) && !(is(p, "missing") && seq == 5))
 			add(p, seq);
-	if (is(p, "losses") || is(p, "waiting") || is(p, "unexplained"))
+	if (is(p, "losses") || is(p, "evidence-losses") || is(p, "waiting") ||
+	    is(p, "unexplained"))
 		b->highest = 9;
 	b->queued = is(p, "waiting") ? 2 : is(p, "unexplained") ? 1 : 0;
 	b->acked = is(p, "lost") ? LAST : 0;
@@ -186,6 +188,13 @@ static void play(struct player *p)
 					   : (struct tombstone){ 5, 5, CLASS_ROUTINE,
 								 TOMBSTONE_DAMAGED };
 		b->tombstone_count = 1;
+	}
+	if (is(p, "evidence-losses")) {
+		b->tombstones[0] =
+			(struct tombstone){ 8, 8, CLASS_ROUTINE, TOMBSTONE_EVICTED };
+		b->tombstones[1] =
+			(struct tombstone){ 9, 9, CLASS_ROUTINE, TOMBSTONE_EVIDENCE };
+		b->tombstone_count = 2;
 	}
 	upload(p);
 	if (is(p, "older")) {

@@ -682,6 +682,17 @@ class Days(Clinic):
         self.assertEqual(self.gaps_json(3)["numbers"][1],
                          {"first": 8, "last": 9, "state": "given up", "cause": "evicted", "class": "alarm"})
 
+    def test_told_evidence(self):
+        self.play_days("evidence-losses")
+        text = self.gaps(3)                     # nobody's reading, and yet something that should be here
+        self.assertIn("from 1 to 9 is accounted for; 2 were given up (1 no space, 1 evidence, no space).", text)
+        self.assertRegex(text, r"\n  8 +given up +1 reading was given up on the hub for want of space\n"
+                               r"  9 +given up +1 piece of evidence was given up on the hub for want of space; it was no reading\n")
+        self.assertEqual(self.gaps_json(3)["numbers"][2],
+                         {"first": 9, "last": 9, "state": "given up", "cause": "evidence", "class": "routine"})
+        self.assertIn("1 piece of evidence was given up on the hub for want of space; it was no reading: 9\n",
+                      self.ctl(0, "status", self.dir).stdout)
+
     def test_missing_manifest(self):
         self.play_days("missing")
         self.assertIn("Note: manifest 2 is not here.", self.gaps(3))

@@ -1,6 +1,7 @@
 /*
  * test_lossless.c - nothing is lost silently: the real queue and the clinic's real store with a network between
- * them that loses answers, a quota of some pages, refusals, and a hub that is restarted at any time.
+ * them that loses answers, a quota of some pages, refusals, and a hub that is restarted at any time. Some records are
+ * evidence, which goes before readings.
  *
  * At the end each number that the hub ever gave is at the clinic exactly once, as a record or in a tombstone,
  * and no record that the hub had made durable is missing without one.
@@ -42,7 +43,8 @@ static struct {
 	/* by seq: the hub has said that it is durable; how it was last heard of */
 	bool durable[SEQ_MAX];
 	bool refuse[SEQ_MAX]; /* what the clinic makes of it when it comes */
-	unsigned evicted, refused, lost, restarts, sent;
+	bool evidence[SEQ_MAX];
+	unsigned evicted, evicted_evidence, refused, lost, restarts, sent;
 	size_t most_tombstones;
 } w;
 
@@ -102,6 +104,10 @@ static void capture(size_t count)
 					       .kind = READING_BLOOD_PRESSURE,
 					       .body = w.body,
 					       .body_len = 100 + test_random() % 600 };
+		w.evidence[first + i] =
+			e[i].record.class == CLASS_ROUTINE && first / 100 % 5 == 0;
+		if (w.evidence[first + i])
+			e[i].record.kind = READING_EVIDENCE;
 		e[i].instance = 1;
 		e[i].capture = first + i;
 		w.refuse[first + i] = test_random() % 40 == 0;
@@ -109,8 +115,9 @@ static void capture(size_t count)
 	while ((r = records_insert(w.queue, e, count)) == -ENOSPC) {
 		CHECK_INT(records_evict(w.queue, 1 + (unsigned)(test_random() % 64), &ev),
 			  0);
-		CHECK(ev.parked + ev.routine + ev.alarm > 0);
+		CHECK(ev.kept + ev.parked + queue_evicted_records(&ev) > 0);
 		w.evicted += ev.routine + ev.alarm;
+		w.evicted_evidence += ev.evidence;
 	}
 	CHECK_INT(r, 0);
 	CHECK_UINT(records_highest(w.queue), first + count - 1);
@@ -252,6 +259,10 @@ static void check_all(void)
 		}
 		all += records[seq];
 		CHECK_UINT(times, 1);
+		/* a reading is never told as evidence, nor the other way round */
+		CHECK_UINT(given_up[seq][w.evidence[seq] ? TOMBSTONE_EVICTED
+							 : TOMBSTONE_EVIDENCE],
+			   0);
 		if (w.refuse[seq])
 			CHECK_UINT(records[seq], 0);
 		else
@@ -264,9 +275,12 @@ static void check_all(void)
 	CHECK_UINT(c.quarantined, 0);
 	for (int cause = 0; cause < TOMBSTONE_CAUSES; cause++)
 		CHECK_UINT(c.given_up[cause], n[cause]);
-	CHECK_UINT(n[TOMBSTONE_EVICTED] + n[TOMBSTONE_REFUSED] + all, highest);
+	CHECK_UINT(n[TOMBSTONE_EVICTED] + n[TOMBSTONE_EVIDENCE] + n[TOMBSTONE_REFUSED] +
+			   all,
+		   highest);
 	/* what was evicted while it was under way came all the same, so not all of them */
 	CHECK(n[TOMBSTONE_EVICTED] > 0 && n[TOMBSTONE_EVICTED] <= w.evicted);
+	CHECK(n[TOMBSTONE_EVIDENCE] > 0 && n[TOMBSTONE_EVIDENCE] <= w.evicted_evidence);
 	CHECK(n[TOMBSTONE_REFUSED] > 0);
 	CHECK_UINT(records_contig(w.queue), highest);
 }

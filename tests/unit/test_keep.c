@@ -251,7 +251,7 @@ static void test_tombstones(void)
 
 	start();
 	add(8);
-	CHECK_INT(queue_evict(q, 3, false, &ev), 0);
+	CHECK_INT(queue_evict(q, 3, QUEUE_ROUTINE, &ev), 0);
 	CHECK_UINT(ev.routine, 3);
 	CHECK_INT(queue_acknowledge(q, &refused, &a), 0);
 	ack(2, 0, 0); /* a part of the first one */
@@ -385,7 +385,8 @@ static void random_step(uint64_t top)
 		CHECK_INT(queue_forget_kept(q, 1 + (unsigned)(test_random() % 9), &n), 0);
 		break;
 	case 2:
-		CHECK_INT(queue_evict(q, 1 + (unsigned)(test_random() % 5), true, &ev),
+		CHECK_INT(queue_evict(q, 1 + (unsigned)(test_random() % 5), QUEUE_ALARMS,
+				      &ev),
 			  0);
 		break;
 	case 3: again(); break;

@@ -148,7 +148,7 @@ static void count_places(struct db *db, const char *sql)
 static void check_places(void)
 {
 	char path[128];
-	const struct db_options o = { .path = path, .key = &key, .schema_version = 3 };
+	const struct db_options o = { .path = path, .key = &key, .schema_version = 4 };
 	uint64_t contig = queue_contig(q), highest = queue_highest(q);
 	struct db *db;
 
@@ -194,12 +194,13 @@ static void check_tombstones(size_t count, const struct tombstone *want)
 static void check_evict(unsigned max, unsigned parked, unsigned routine, unsigned alarm)
 {
 	uint64_t before = queue_unsent(q);
-	struct queue_evicted ev = { 9, 9, 9, 9, 9, 9 };
+	struct queue_evicted ev = { 9, 9, 9, 9, 9, 9, 9 };
 
-	CHECK_INT(queue_evict(q, max, true, &ev), 0);
+	CHECK_INT(queue_evict(q, max, QUEUE_ALARMS, &ev), 0);
 	CHECK_UINT(ev.parked, parked);
 	CHECK_UINT(ev.routine, routine);
 	CHECK_UINT(ev.alarm, alarm);
+	CHECK_UINT(ev.evidence, 0);
 	CHECK_UINT(queue_unsent(q), before - routine - alarm);
 	CHECK_UINT(queue_unsent(q), count_rows());
 }
@@ -524,7 +525,7 @@ static void test_evict_when_full(void)
 
 		e.record.body_len = 500;
 		while ((r = queue_insert(q, &e, 1)) == -ENOSPC) {
-			CHECK_INT(queue_evict(q, 64, true, &ev), 0);
+			CHECK_INT(queue_evict(q, 64, QUEUE_ALARMS, &ev), 0);
 			CHECK(ev.routine > 0);
 			CHECK_UINT(ev.alarm, 0);
 			all.routine += ev.routine;
@@ -568,7 +569,7 @@ static void test_evict_mixed(void)
 		while ((r = queue_insert(q, &e, 1)) == -ENOSPC) {
 			bool routine = next_of(CLASS_ROUTINE, 0) != 0;
 
-			CHECK_INT(queue_evict(q, QUEUE_EVICT_MAX, true, &ev), 0);
+			CHECK_INT(queue_evict(q, QUEUE_EVICT_MAX, QUEUE_ALARMS, &ev), 0);
 			CHECK(ev.routine > 0 || !routine);
 			CHECK(ev.routine + ev.alarm > 0);
 			CHECK(ev.alarm == 0 || next_of(CLASS_ROUTINE, 0) == 0);
@@ -580,6 +581,178 @@ static void test_evict_mixed(void)
 	CHECK_UINT(queue_unsent(q), 3000 - evicted);
 	check_places();
 	stop();
+}
+
+/* --- evidence ------------------------------------------------------------------------------ */
+
+static void add_kinds(size_t n, const uint8_t *kinds)
+{
+	struct queue_entry e[QUEUE_GROUP_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		e[i] = entry(i, reading_is_hubs(kinds[i]) ? 0 : queue_next_seq(q) + i,
+			     CLASS_ROUTINE);
+		e[i].record.kind = kinds[i];
+	}
+	CHECK_INT(queue_insert(q, e, n), 0);
+}
+
+static void check_evidence(unsigned max, enum queue_expendable upto, unsigned evidence,
+			   unsigned routine)
+{
+	struct queue_evicted ev = { 9, 9, 9, 9, 9, 9, 9 };
+	uint64_t before = queue_unsent(q);
+
+	CHECK_INT(queue_evict(q, max, upto, &ev), 0);
+	CHECK_UINT(ev.evidence, evidence);
+	CHECK_UINT(ev.routine, routine);
+	CHECK_UINT(ev.alarm + ev.parked, 0);
+	CHECK_UINT(queue_evicted_records(&ev), evidence + routine);
+	CHECK_UINT(queue_unsent(q), before - evidence - routine);
+	CHECK_UINT(queue_unsent(q), count_rows());
+}
+
+#define GONE(seq)                                                                        \
+	{                                                                                \
+		seq, seq, CLASS_ROUTINE, TOMBSTONE_EVIDENCE                              \
+	}
+
+/* Newer evidence goes before older readings, the oldest first; a manifest goes as readings do. */
+static void test_evidence_first(void)
+{
+	static const uint8_t kinds[] = {
+		READING_BLOOD_PRESSURE, READING_MANIFEST, READING_EVIDENCE_FIRST - 1,
+		READING_EVIDENCE,	READING_WEIGHT,	  READING_SNAPSHOT,
+		READING_SNAPSHOT,	READING_GLUCOSE,  READING_EVIDENCE_FIRST,
+	};
+
+	start();
+	add_kinds(sizeof(kinds), kinds);
+	add(1, CLASS_ALARM);
+	check_evidence(1, QUEUE_ALARMS, 1, 0);
+	check_tombstones(TOMBS(GONE(4)));
+	check_evidence(2, QUEUE_ALARMS, 2, 0);
+	check_tombstones(TOMBS(GONE(4), { 6, 7, CLASS_ROUTINE, TOMBSTONE_EVIDENCE }));
+	check_places();
+	CHECK_INT(refuse(8), 0);
+	check_evidence(QUEUE_EVICT_MAX, QUEUE_ROUTINE, 1, 0);  /* before a refused body */
+	check_evidence(QUEUE_EVICT_MAX, QUEUE_EVIDENCE, 0, 0); /* none is left */
+	check_evict(1, 1, 0, 0);
+	check_evict(QUEUE_EVICT_MAX, 0, 4, 0);
+	check_tombstones(TOMBS({ 1, 3, CLASS_ROUTINE, TOMBSTONE_EVICTED }, GONE(4),
+			       { 5, 5, CLASS_ROUTINE, TOMBSTONE_EVICTED },
+			       { 6, 7, CLASS_ROUTINE, TOMBSTONE_EVIDENCE },
+			       { 8, 8, CLASS_ROUTINE, TOMBSTONE_REFUSED }, GONE(9)));
+	check_evict(1, 0, 0, 1);
+	check_places();
+	CHECK_INT(ack(10, 0, NULL), 0);
+	check_tombstones(0, NULL);
+	stop();
+}
+
+/* What was delivered is not given up as well, and comes back as evidence if the clinic has lost it. */
+static void test_evidence_delivered(void)
+{
+	static const uint8_t kinds[] = { READING_EVIDENCE, READING_WEIGHT,
+					 READING_EVIDENCE, READING_EVIDENCE };
+	struct queue_resync back;
+
+	start();
+	add_kinds(sizeof(kinds), kinds);
+	CHECK_INT(ack(1, RANGES({ 3, 3 })), 0);
+	again();
+	check_evidence(1, QUEUE_ROUTINE, 1, 0);
+	check_tombstones(TOMBS(GONE(4)));
+	CHECK_INT(queue_resync(q, 1, &back), 0);
+	CHECK_UINT(back.again, 2);
+	check_evidence(QUEUE_EVICT_MAX, QUEUE_ROUTINE, 2, 0);
+	check_tombstones(TOMBS(GONE(1), { 3, 4, CLASS_ROUTINE, TOMBSTONE_EVIDENCE }));
+	check_places();
+	stop();
+}
+
+/* A few rows at a time: each may lie on a page of its own. */
+static void test_evidence_limits(void)
+{
+	uint8_t kinds[QUEUE_GROUP_MAX];
+	struct queue_evicted ev;
+
+	start();
+	memset(kinds, READING_SNAPSHOT, sizeof(kinds));
+	add(1, CLASS_ROUTINE);
+	add_kinds(QUEUE_EVICT_EVIDENCE_MAX + 1, kinds);
+	check_evidence(QUEUE_EVICT_MAX, QUEUE_ALARMS, QUEUE_EVICT_EVIDENCE_MAX, 0);
+	check_evidence(QUEUE_EVICT_MAX, QUEUE_ALARMS, 1, 0);
+	add_kinds(2, kinds);
+	CHECK_INT(queue_discard(q, QUEUE_EVICT_MAX, &ev), 0);
+	CHECK_UINT(ev.evidence, 2);
+	CHECK_UINT(ev.routine, 1);
+	CHECK_UINT(queue_unsent(q), 0);
+	check_tombstones(TOMBS(
+		{ 1, 1, CLASS_ROUTINE, TOMBSTONE_DISCARDED },
+		{ 2, QUEUE_EVICT_EVIDENCE_MAX + 2, CLASS_ROUTINE, TOMBSTONE_EVIDENCE },
+		{ QUEUE_EVICT_EVIDENCE_MAX + 3, QUEUE_EVICT_EVIDENCE_MAX + 4,
+		  CLASS_ROUTINE, TOMBSTONE_DISCARDED }));
+	check_places();
+	stop();
+}
+
+static unsigned count_evidence(void)
+{
+	uint8_t buf[SEALED_BODY_MAX];
+	struct record rec = { .seq = 0 };
+	unsigned n = 0;
+
+	while (queue_read(q, CLASS_ROUTINE, rec.seq, buf, sizeof(buf), &rec) == 1)
+		n += reading_is_evidence(rec.kind);
+	return n;
+}
+
+/* A full queue of all kinds always takes the next record. Readings go when no evidence is left, but for a few when evidence
+ * lies apart: where no page is free, and none by its going, a page for its tombstones must come from somewhere. */
+static void fill_with_evidence(bool apart)
+{
+	unsigned evidence = 0, readings = 0, early = 0, spared = 0;
+	struct queue_evicted ev;
+
+	temp_dir_make(dir, sizeof(dir));
+	CHECK_INT(queue_open(dir, 1, &key, 24, &q), 0);
+	for (int i = 0; i < 3000; i++) {
+		bool own = apart ? i % 10 == 0 : i % 160 > 144;
+		struct queue_entry e = entry(
+			0, own ? 0 : queue_next_seq(q),
+			!own && test_random() % 9 == 0 ? CLASS_ALARM : CLASS_ROUTINE);
+		int r;
+
+		if (own)
+			e.record.kind = READING_SNAPSHOT;
+		e.record.body_len = own ? 950 : 100 + test_random() % 300;
+		while ((r = queue_insert(q, &e, 1)) == -ENOSPC) {
+			unsigned had = count_evidence();
+
+			if (had > QUEUE_EVICT_EVIDENCE_MAX)
+				had = QUEUE_EVICT_EVIDENCE_MAX;
+			CHECK_INT(queue_evict(q, QUEUE_EVICT_MAX, QUEUE_ALARMS, &ev), 0);
+			CHECK(queue_evicted_records(&ev) > 0);
+			evidence += ev.evidence;
+			readings += ev.routine + ev.alarm;
+			spared += ev.evidence != had;
+			early += had ? ev.routine + ev.alarm : 0;
+		}
+		CHECK_INT(r, 0);
+	}
+	CHECK(evidence > 250 && readings > 1000);
+	CHECK(early <= (apart ? readings / 10 : 0));
+	CHECK(spared * QUEUE_EVICT_MAX <= early / 2); /* it goes together with them */
+	CHECK_UINT(queue_unsent(q), 3000 - evidence - readings);
+	check_places();
+	stop();
+}
+
+static void test_evidence_when_full(void)
+{
+	fill_with_evidence(false);
+	fill_with_evidence(true);
 }
 
 /* The disk is smaller than the quota: what is in use stays, more does not come. */
@@ -696,6 +869,31 @@ static void test_upgrade(void)
 	stop();
 }
 
+/* Of a program that did not tell them apart, and of one before that wrote no class beside the kind. */
+static void test_upgrade_evidence(void)
+{
+	temp_dir_make(dir, sizeof(dir));
+	CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
+	queue_close(q);
+	run_sql(4, NULL,
+		"DROP INDEX evidence;"
+		"PRAGMA user_version=3;"
+		"UPDATE cur SET next_seq = 6;"
+		"INSERT INTO q_routine VALUES (1, 1, 257, 1, 4, NULL, x'aa');"
+		"INSERT INTO q_routine VALUES (2, 1, 510, 0, 0, NULL, x'aa');"
+		"INSERT INTO q_routine VALUES (3, 1, 508, 0, 0, NULL, x'aa');"
+		"INSERT INTO q_routine VALUES (4, 1, 257, 1, 5, NULL, x'aa');"
+		"INSERT INTO q_routine VALUES (5, 1, 253, 0, 0, NULL, x'aa');");
+	CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
+	CHECK_UINT(queue_unsent(q), 5);
+	check_evidence(1, QUEUE_ROUTINE, 1, 0);
+	check_tombstones(TOMBS(GONE(3)));
+	check_evidence(9, QUEUE_ROUTINE, 1, 0);
+	check_evidence(9, QUEUE_ROUTINE, 0, 3);
+	check_places();
+	stop();
+}
+
 /* Full to the last page: it opens, with all that was unsent. */
 static void test_upgrade_full(void)
 {
@@ -739,9 +937,9 @@ static void test_newer(void)
 	start();
 	add(2, CLASS_ROUTINE);
 	queue_close(q);
-	run_sql(3, NULL, "PRAGMA user_version=4");
+	run_sql(4, NULL, "PRAGMA user_version=5");
 	CHECK_INT(queue_open(dir, 1, &key, 0, &other), -ENOTSUP);
-	run_sql(4, NULL, "PRAGMA user_version=3");
+	run_sql(5, NULL, "PRAGMA user_version=4");
 	CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 	CHECK_UINT(queue_unsent(q), 2);
 	stop();
@@ -918,13 +1116,15 @@ static void test_kill_full(void)
 
 				e.record.body_len = 900;
 				while (queue_insert(q, &e, 1) == -ENOSPC) {
-					CHECK_INT(queue_evict(q, 8, true, &ev), 0);
+					CHECK_INT(queue_evict(q, 8, QUEUE_ALARMS, &ev),
+						  0);
 					p->evictions++;
 				}
 				p->inserted = queue_highest(q);
 				while (test_random() % 20 == 0 &&
 				       refuse(queue_highest(q)) == -ENOSPC)
-					CHECK_INT(queue_evict(q, 8, true, &ev), 0);
+					CHECK_INT(queue_evict(q, 8, QUEUE_ALARMS, &ev),
+						  0);
 				if (test_random() % 20 == 0)
 					CHECK_INT(ack(queue_contig(q) + 1, 0, NULL), 0);
 			}
@@ -1043,7 +1243,7 @@ static void test_random_run(void)
 			uint64_t first = next_of(CLASS_ROUTINE, 0);
 			uint64_t alarm = next_of(CLASS_ALARM, 0);
 
-			CHECK_INT(queue_evict(q, 1, true, &ev), 0);
+			CHECK_INT(queue_evict(q, 1, QUEUE_ALARMS, &ev), 0);
 			CHECK(!first || !ev.alarm);
 			if (ev.routine + ev.alarm)
 				gone[ev.routine ? first : alarm] = 1;
@@ -1067,7 +1267,8 @@ static void test_random_run(void)
 TEST_MAIN("queue", test_gapless, test_read, test_ranges_out_of_order, test_beyond_highest,
 	  test_no_contig, test_refused, test_refused_late, test_evict_order,
 	  test_evict_apart, test_evict_limits, test_cut, test_evict_when_full,
-	  test_evict_mixed, test_limit, test_owned_space, test_upgrade, test_upgrade_full,
-	  test_newer, test_same_capture, test_owner, test_full, test_alarms_apart,
-	  test_kill, test_kill_full, test_wrong_key_and_damage, test_alone,
-	  test_random_run)
+	  test_evict_mixed, test_evidence_first, test_evidence_delivered,
+	  test_evidence_limits, test_evidence_when_full, test_upgrade_evidence,
+	  test_limit, test_owned_space, test_upgrade, test_upgrade_full, test_newer,
+	  test_same_capture, test_owner, test_full, test_alarms_apart, test_kill,
+	  test_kill_full, test_wrong_key_and_damage, test_alone, test_random_run)

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/core/reading.h"
 #include "hub/crypto/crypto.h"
 #include "hub/rt/file.h"
 #include "killed.h"
@@ -941,6 +942,73 @@ static void test_long_segment(void)
 	stop();
 }
 
+static int insert_evidence(unsigned count)
+{
+	static uint8_t body[BODY_LEN];
+	struct queue_entry e[QUEUE_GROUP_MAX] = { 0 };
+	uint64_t seq = records_next_seq(r);
+	int err;
+
+	records_reserve(r, count);
+	for (unsigned i = 0; i < count; i++)
+		e[i].record = (struct record){ .assignment = assignment,
+					       .seq = seq + i,
+					       .class = CLASS_ROUTINE,
+					       .kind = READING_EVIDENCE,
+					       .body = body,
+					       .body_len = BODY_LEN };
+	err = records_insert_own(r, e, count);
+	CHECK_UINT(records_next_seq(r), err ? seq : seq + count);
+	return err;
+}
+
+/* The newest segment's evidence before the oldest one's readings. */
+static void test_evict_evidence(void)
+{
+	struct queue_evicted ev;
+
+	start();
+	CHECK_INT(insert_class(2, CLASS_ROUTINE), 0);
+	CHECK_INT(insert_evidence(1), 0);
+	assignment = 2;
+	CHECK_INT(set_owner(), 0);
+	CHECK_INT(insert_class(1, CLASS_ALARM), 0);
+	CHECK_INT(insert_evidence(2), 0);
+	CHECK_INT(evict(10, &ev), 0);
+	CHECK_UINT(ev.evidence, 1);
+	CHECK_UINT(ev.first, 3);
+	CHECK_INT(evict(10, &ev), 0);
+	CHECK_UINT(ev.evidence, 2);
+	CHECK_UINT(ev.first, 5);
+	CHECK_UINT(ev.routine, 0);
+	CHECK_INT(evict(10, &ev), 0);
+	CHECK_UINT(ev.routine, 2);
+	take_tombstones();
+	for (uint64_t s = 1; s <= 6; s++)
+		CHECK_INT(w.cause[s], s < 3    ? TOMBSTONE_EVICTED
+				      : s == 4 ? TOMBSTONE_NONE
+					       : TOMBSTONE_EVIDENCE);
+	stop();
+}
+
+/* It waits while readings go to the spool: there is no order in that. */
+static void test_evidence_not_spooled(void)
+{
+	start();
+	CHECK_INT(insert_evidence(1), 0);
+	records_close(r);
+	CHECK_INT(insert_evidence(1), -EAGAIN);
+	CHECK_INT(insert_class(1, CLASS_ROUTINE), 0);
+	CHECK(records_is_spooling(r));
+	CHECK_INT(records_open(r, keys), 0);
+	CHECK_INT(insert_evidence(1), -EAGAIN);
+	work(100);
+	CHECK(!records_is_spooling(r));
+	CHECK_INT(insert_evidence(1), 0);
+	CHECK_UINT(records_unsent(r), 3);
+	stop();
+}
+
 /* Oldest routine first over all segments, alarms last. */
 static void test_evict(void)
 {
@@ -1098,4 +1166,5 @@ TEST_MAIN("records", test_killed_at_each_step, test_aside_after_resync,
 	  test_named_while_closed, test_damaged, test_spoilt_first, test_spoilt_header,
 	  test_older_round, test_never_opens, test_more_damaged_than_fit, test_spoilt_end,
 	  test_spoilt_middle, test_rows_missing, test_destroyed, test_rolled_back,
-	  test_long_segment, test_evict, test_other_owner, test_anything)
+	  test_long_segment, test_evict, test_evict_evidence, test_evidence_not_spooled,
+	  test_other_owner, test_anything)

@@ -59,7 +59,7 @@ static void fill_body(uint64_t seed, uint8_t *p, size_t n)
 /* --- making a queue -------------------------------------------------------------------- */
 
 static struct queue *q;
-static bool evicting = true; /* it takes the parked bodies first */
+static bool evicting = true; /* it takes parked bodies before readings */
 
 static void insert_group(size_t n, size_t len_max)
 {
@@ -138,9 +138,10 @@ static void make_queue(uint64_t rows, size_t len_max)
 			queue_close(q);
 			CHECK_INT(queue_open(dir, 1, &key, 0, &q), 0);
 		}
-		if (evicting && test_random() % 20 == 0)
-			CHECK_INT(queue_evict(q, 1 + (unsigned)(test_random() % 20), true,
-					      &ev),
+		ev.evidence = evicting && test_random() % 20 == 0;
+		while (ev.evidence) /* which goes first, and alone */
+			CHECK_INT(queue_evict(q, 1 + (unsigned)(test_random() % 20),
+					      QUEUE_ALARMS, &ev),
 				  0);
 	}
 	/* the mark in the WAL is another one than in the file */
@@ -200,7 +201,7 @@ static void heal(void)
 
 static struct db *open_orig(void)
 {
-	const struct db_options o = { .path = orig, .key = &key, .schema_version = 3 };
+	const struct db_options o = { .path = orig, .key = &key, .schema_version = 4 };
 	struct db *db;
 
 	CHECK_INT(db_open(&o, &db), 0);
@@ -700,7 +701,7 @@ static bool is_without_schema(const struct db_options *o)
 static void read_as_sqlite(const uint8_t *its_wal, size_t len, bool *ret)
 {
 	char name[128], name_wal[140];
-	const struct db_options o = { .path = name, .key = &key, .schema_version = 3 };
+	const struct db_options o = { .path = name, .key = &key, .schema_version = 4 };
 	struct db_stmt *st;
 	struct db *db;
 	int r;
@@ -1227,7 +1228,7 @@ static void test_errors(void)
 		save(path, file.p, n);
 		CHECK_INT(salvage_open(path, &key, 1, 9, &s), -EKEYREJECTED);
 	}
-	set_version(4);
+	set_version(5);
 	CHECK_INT(salvage_open(path, &key, 1, 9, &s), -ENOTSUP);
 	save(path, file.p, file.n);
 	save(wal_path, wal.p, wal.n);
