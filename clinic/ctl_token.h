@@ -10,6 +10,12 @@
 #include "hub/core/token.h"
 #include "hub/core/verbs.h"
 
+enum {
+	TOKEN_AT_QUARANTINED = 2, /* levels of hub/lockdown.h */
+	TOKEN_AT_SEALED = 3,
+	TOKEN_WORDS_MAX = 256,
+};
+
 struct token_args {
 	const char *dir, *hub, *challenge;
 	const char *as, *key, *technician, *add, *release_key;
@@ -65,3 +71,13 @@ int token_ask_share(const struct token_args *a, const struct token_made *m,
  */
 int token_ask_record(const struct token_args *a, const struct token_made *m, int what,
 		     const char *text);
+
+/* token_sign - signs a new token, or with --add one that has a signature, shown before; it is in the hub's journal then. */
+int token_sign(const struct token_args *a, struct token_made *m);
+/* token_show, token_show_json - what was signed, for who carries it to the hub. */
+void token_show(const struct token_args *a, const struct token_made *m);
+void token_show_json(const struct token_args *a, const struct token_made *m);
+/* token_make_code - the digits, printed when they are in the hub's journal. */
+int token_make_code(const struct token_args *a, const struct token_made *m);
+/* token_verbs_text - "diagnose reboot". */
+void token_verbs_text(uint32_t verbs, char *buf, size_t cap);

@@ -3,6 +3,7 @@
  */
 #include "clinic/token_orders.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clinic/spec.h"
@@ -90,6 +91,32 @@ int token_orders_put(const struct token_orders *o, const struct config *c,
 	return CTL_OK;
 }
 
+static const char *retire_text(uint32_t how)
+{
+	return how == COMMAND_RETIRE_DISCARD ? "discard" : "drain";
+}
+
+char *token_orders_text(const struct access_token *t,
+			char buf[static TOKEN_ORDERS_TEXT_MAX])
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < t->order_count && n < TOKEN_ORDERS_TEXT_MAX; i++) {
+		const struct token_order *one = &t->orders[i];
+		const char *name = verb_row(one->verb)->name;
+		char *at = buf + n;
+		size_t cap = TOKEN_ORDERS_TEXT_MAX - n;
+
+		if (one->verb == VERB_RETIRE)
+			n += (size_t)snprintf(at, cap, "; %s %s", name,
+					      retire_text(one->argument));
+		else
+			n += (size_t)snprintf(at, cap, "; %s %u", name, one->argument);
+	}
+	return buf;
+}
+
 void token_orders_json(cJSON *o, const struct access_token *t)
 {
 	cJSON *in = t->order_count ? json_object_in(o, "orders") : NULL;
@@ -99,8 +126,7 @@ void token_orders_json(cJSON *o, const struct access_token *t)
 
 		if (one->verb == VERB_RETIRE)
 			json_text(in, verb_row(one->verb)->name,
-				  one->argument == COMMAND_RETIRE_DISCARD ? "discard"
-									  : "drain");
+				  retire_text(one->argument));
 		else
 			json_uint(in, verb_row(one->verb)->name, one->argument);
 	}

@@ -32,5 +32,10 @@ bool token_orders_missing(const struct token_orders *o, uint32_t verbs);
 int token_orders_put(const struct token_orders *o, const struct config *c,
 		     const char *hub, struct access_token *t);
 
+/* token_orders_text - "; pair 2; retire discard"; "" if it orders nothing. Returns buf. */
+enum { TOKEN_ORDERS_TEXT_MAX = 128 };
+char *token_orders_text(const struct access_token *t,
+			char buf[static TOKEN_ORDERS_TEXT_MAX]);
+
 /* token_orders_json - {"pair": 2, "retire": "drain"}; nothing if it orders nothing. */
 void token_orders_json(cJSON *o, const struct access_token *t);

@@ -256,6 +256,18 @@ class Orders(Clinic):
         self.assertIn("has not told its release key", self.ctl(1, "token", self.sue, "kitchen", self.challenge(2), "--voice",
                                                                "--level", "0").stderr)
 
+    def test_token_that_orders(self):
+        """What it orders beside its verbs is told to the second one, too: it may end the hub."""
+        challenge, file = self.challenge(2), self.top / "token"
+        for how in ("discard", "drain"):
+            file.write_text(self.ctl(0, "token", self.sue, "kitchen", challenge, "--as", "sec", "--technician", "tech", "--retire", how,
+                                     "--pair", "1").stdout)
+            said = self.ctl(0, "token", self.ann, "kitchen", challenge, "--as", "doc", "--add", file).stderr
+            self.assertRegex(said, rf"from level 2 to 2; .*retire.*; pair 1; retire {how}; for 240 min")
+        journal = [json.loads(line)["why"] for line in self.ctl(0, "held", self.dir, "kitchen", "--journal", "--json").stdout.splitlines()]
+        self.assertEqual([("retire discard" in why, "retire drain" in why, "pair 1" in why) for why in journal],
+                         [(True, False, True)] * 2 + [(False, True, True)] * 2)
+
     def second_of(self, signer, challenge):
         """A token that one has signed already."""
         file = self.top / f"by-{signer}"
