@@ -4,7 +4,6 @@
 #include "clinic/ctl_config.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,23 +17,18 @@
 
 int ctl_config_out(const struct ctl_verb *v, const char *path, struct ctl_config_out *ret)
 {
-	char copy[FILES_PATH_MAX];
-
 	*ret = (struct ctl_config_out){ .path = path };
 	if (!path)
 		return CTL_OK;
-	if (strlen(path) >= sizeof(copy))
+	if (files_place_of(path, &ret->at) < 0)
 		return ctl_misused(v, "--out '%s' is too long", path);
-	snprintf(copy, sizeof(copy), "%s", path);
-	snprintf(ret->dir, sizeof(ret->dir), "%s", dirname(copy));
-	snprintf(copy, sizeof(copy), "%s", path);
-	snprintf(ret->name, sizeof(ret->name), "%s", basename(copy));
-	if (file_exists(ret->dir, ret->name))
+	if (file_exists(ret->at.dir, ret->at.name))
 		return ctl_complain(CTL_CANT_CREATE,
 				    "%s is there already; choose another --out", path);
-	if (access(ret->dir, W_OK | X_OK) != 0)
+	if (access(ret->at.dir, W_OK | X_OK) != 0)
 		return ctl_complain(errno == EACCES ? CTL_NO_PERM : CTL_CANT_CREATE,
-				    "%s: files cannot be made in this folder", ret->dir);
+				    "%s: files cannot be made in this folder",
+				    ret->at.dir);
 	return CTL_OK;
 }
 
@@ -67,7 +61,7 @@ static int cannot_store(const char *dir, int err)
 
 static int write_out(const struct ctl_config_out *out, const uint8_t *cose, size_t len)
 {
-	int r = out->path ? file_replace(out->dir, out->name, cose, len) : 0;
+	int r = out->path ? file_replace(out->at.dir, out->at.name, cose, len) : 0;
 
 	if (r < 0)
 		return ctl_complain(CTL_CANT_CREATE,

@@ -21,7 +21,7 @@
 /* The file that --out names; all zero: none. Fields are private. */
 struct ctl_config_out {
 	const char *path; /* borrowed */
-	char dir[FILES_PATH_MAX], name[FILES_PATH_MAX];
+	struct files_place at;
 };
 
 /* ctl_config_out - before anything is changed: is there nothing yet, and can it be made? path NULL: no file. */

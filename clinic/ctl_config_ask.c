@@ -40,7 +40,7 @@ int ctl_config_load(struct remote *clinic, const char *hub, struct ctl_config_ba
 
 int ctl_config_write(const struct ctl_config_out *out, const uint8_t *cose, size_t len)
 {
-	int r = out->path ? file_replace(out->dir, out->name, cose, len) : 0;
+	int r = out->path ? file_replace(out->at.dir, out->at.name, cose, len) : 0;
 
 	if (r < 0)
 		return ctl_complain(CTL_CANT_CREATE,

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,14 +57,12 @@ static int set_plain(const char *option, const char *text, const char **ret)
 
 static int read_pem(const char *path, char pem[static PKI_PEM_MAX])
 {
-	char dir[FILES_PATH_MAX], name[FILES_PATH_MAX];
+	struct files_place at;
 	int n;
 
-	if (strlen(path) >= sizeof(dir))
+	if (files_place_of(path, &at) < 0)
 		return ctl_misused(&ctl_label, "--spki '%s' is too long a path", path);
-	snprintf(dir, sizeof(dir), "%s", path);
-	snprintf(name, sizeof(name), "%s", path);
-	n = file_read(dirname(dir), basename(name), (uint8_t *)pem, PKI_PEM_MAX - 1);
+	n = file_read(at.dir, at.name, (uint8_t *)pem, PKI_PEM_MAX - 1);
 	if (n < 0 && n != -EMSGSIZE)
 		return ctl_complain(ctl_exit_code(n), "%s cannot be read: %s", path,
 				    err_text(n));
@@ -221,7 +218,7 @@ static int write_file(const struct ctl_config_out *out, draw_fn *draw,
 	int r = draw(sheets, SHEETS, &bytes, &len);
 
 	if (r == 0)
-		r = file_replace(out->dir, out->name, bytes, len);
+		r = file_replace(out->at.dir, out->at.name, bytes, len);
 	free(bytes);
 	if (r < 0)
 		return ctl_complain(CTL_CANT_CREATE, "%s could not be written: %s",

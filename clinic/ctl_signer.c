@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "clinic/ctl_decide.h"
 #include "clinic/ctl_order.h"
 #include "clinic/ctl_signer_key.h"
+#include "clinic/files.h"
 #include "clinic/folder.h"
 #include "clinic/json.h"
 #include "clinic/signing.h"
@@ -206,23 +206,21 @@ static int add(int argc, char **argv)
 /* At the person's own machine, without the clinic's folder. */
 static int credential(int argc, char **argv)
 {
-	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX], uri[PKCS11_URI_MAX + 1];
+	char uri[PKCS11_URI_MAX + 1];
+	struct files_place at;
 	struct signer made = { 0 };
 	struct args a;
 	int r = parse(argc, argv, 1, &a);
 
 	if (r != CTL_OK)
 		return r;
-	if (strlen(a.dir) >= sizeof(copy))
+	if (files_place_of(a.dir, &at) < 0)
 		return ctl_misused(&ctl_signer, "'%s' is too long", a.dir);
-	snprintf(copy, sizeof(copy), "%s", a.dir);
-	snprintf(base, sizeof(base), "%s", basename(copy));
-	snprintf(copy, sizeof(copy), "%s", a.dir);
 	a.key.fido2 = !a.key.pkcs11;
-	a.key.user = base;
+	a.key.user = at.name;
 	r = signer_key_check(&a.key);
 	if (r == CTL_OK)
-		r = signer_key_get(&a.key, dirname(copy), base, &made, uri, sizeof(uri));
+		r = signer_key_get(&a.key, at.dir, at.name, &made, uri, sizeof(uri));
 	if (r != CTL_OK)
 		return r;
 	if (a.json) {

@@ -4,7 +4,6 @@
 #include "clinic/ctl_signer_key.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,13 +34,11 @@ int signer_key_check(const struct signer_key *k)
 
 static int read_point(const char *path, uint8_t ret[static SIGNER_PUBLIC_LEN])
 {
-	char copy[FILES_PATH_MAX], base[FILES_PATH_MAX];
-	int r;
+	struct files_place at;
+	int r = files_place_of(path, &at);
 
-	snprintf(copy, sizeof(copy), "%s", path);
-	snprintf(base, sizeof(base), "%s", basename(copy));
-	snprintf(copy, sizeof(copy), "%s", path);
-	r = file_read(dirname(copy), base, ret, SIGNER_PUBLIC_LEN);
+	if (r == 0)
+		r = file_read(at.dir, at.name, ret, SIGNER_PUBLIC_LEN);
 	if (r != SIGNER_PUBLIC_LEN || ret[0] != 4)
 		return ctl_complain(
 			r < 0 ? ctl_exit_code(r) : CTL_NO_INPUT, "%s: %s", path,

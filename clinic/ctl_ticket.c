@@ -268,7 +268,7 @@ static int create_with(struct args *a, struct made *m)
 	r = keep_row(a, &t);
 	if (r != CTL_OK)
 		return r;
-	r = file_replace(out.dir, out.name, m->file, m->len);
+	r = file_replace(out.at.dir, out.at.name, m->file, m->len);
 	if (r < 0)
 		return ctl_complain(
 			CTL_CANT_CREATE,

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -160,17 +159,15 @@ static int not_trust(const char *path, const char *field, int err)
 
 static int show(const char *path, bool json)
 {
-	char dir[FILES_PATH_MAX], name[FILES_PATH_MAX];
+	struct files_place at;
 	uint8_t file[TRUST_FILE_MAX], hash[TRUST_HASH_LEN];
 	const char *field;
 	struct trust t;
 	int r;
 
-	if (strlen(path) >= sizeof(dir))
+	if (files_place_of(path, &at) < 0)
 		return ctl_misused(&ctl_trust, "'%s' is too long a path", path);
-	snprintf(dir, sizeof(dir), "%s", path);
-	snprintf(name, sizeof(name), "%s", path);
-	r = file_read(dirname(dir), basename(name), file, sizeof(file));
+	r = file_read(at.dir, at.name, file, sizeof(file));
 	if (r == -ENOENT || r == -EACCES)
 		return ctl_complain(ctl_exit_code(r), "%s cannot be read: %s", path,
 				    err_text(r));
@@ -210,7 +207,7 @@ static int write_file(const struct args *a)
 		return r;
 	r = trust_open(file, len, &back, hash, &field);
 	if (r == 0)
-		r = file_replace(out.dir, out.name, file, len);
+		r = file_replace(out.at.dir, out.at.name, file, len);
 	if (r < 0)
 		return ctl_complain(CTL_CANT_CREATE, "%s could not be written: %s",
 				    a->out, err_text(r));

@@ -4,7 +4,6 @@
 #include "clinic/fido_file.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,13 +83,10 @@ int fido_file_read(const char *dir, const char *name, struct fido_file *ret,
 int fido_file_read_path(const char *path, struct fido_file *ret,
 			char why[static FOLDER_WHY_MAX])
 {
-	char dir[FILES_PATH_MAX], name[FILES_PATH_MAX];
+	struct files_place at;
 
-	if (strlen(path) >= sizeof(dir))
-		return 0;
-	snprintf(dir, sizeof(dir), "%s", path);
-	snprintf(name, sizeof(name), "%s", path);
-	return fido_file_read(dirname(dir), basename(name), ret, why);
+	return files_place_of(path, &at) < 0 ? 0
+					     : fido_file_read(at.dir, at.name, ret, why);
 }
 
 int fido_file_write(const char *dir, const char *name, const struct fido_file *f)

@@ -38,6 +38,20 @@ int files_path(const char *dir, const char *name, char buf[static FILES_PATH_MAX
 	return n < 0 || n >= FILES_PATH_MAX ? -EMSGSIZE : 0;
 }
 
+int files_place_of(const char *path, struct files_place *ret)
+{
+	char copy[FILES_PATH_MAX];
+
+	if (strlen(path) >= sizeof(copy))
+		return -EMSGSIZE;
+	/* each of the two writes into what it is given */
+	snprintf(copy, sizeof(copy), "%s", path);
+	snprintf(ret->dir, sizeof(ret->dir), "%s", dirname(copy));
+	snprintf(copy, sizeof(copy), "%s", path);
+	snprintf(ret->name, sizeof(ret->name), "%s", basename(copy));
+	return 0;
+}
+
 static int sync_folder(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -49,6 +49,13 @@ enum {
 /* files_path - "dir/name" into buf. Returns 0 or -EMSGSIZE. */
 int files_path(const char *dir, const char *name, char buf[static FILES_PATH_MAX]);
 
+/* A path taken apart: the folder in which it lies, and what it is called there. */
+struct files_place {
+	char dir[FILES_PATH_MAX], name[FILES_PATH_MAX];
+};
+/* files_place_of - "a/b" is "b" in "a", "b" is "b" in ".". Returns 0 or -EMSGSIZE. */
+int files_place_of(const char *path, struct files_place *ret);
+
 /*
  * files_make_folder - a new empty folder of mode 0700 beside path, to be filled and then
  * moved there.

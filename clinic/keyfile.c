@@ -10,7 +10,6 @@
 #include "clinic/keyfile.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -135,15 +134,13 @@ int keyfile_read(const char *dir, const char *name, uint8_t ret[static P256_PRIV
 int keyfile_read_path(const char *path, uint8_t ret[static P256_PRIVATE_LEN],
 		      char why[static FOLDER_WHY_MAX])
 {
-	char dir[FILES_PATH_MAX], name[FILES_PATH_MAX];
+	struct files_place at;
 
-	if (strlen(path) >= sizeof(dir)) {
+	if (files_place_of(path, &at) < 0) {
 		snprintf(why, FOLDER_WHY_MAX, "the key's path is too long");
 		return -EMSGSIZE;
 	}
-	snprintf(dir, sizeof(dir), "%s", path);
-	snprintf(name, sizeof(name), "%s", path);
-	return keyfile_read(dirname(dir), basename(name), ret, why);
+	return keyfile_read(at.dir, at.name, ret, why);
 }
 
 int keyfile_is_encrypted(const char *dir, const char *name)

@@ -4,7 +4,6 @@
 #include "clinic/pkcs11_file.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,13 +96,11 @@ int pkcs11_file_read(const char *dir, const char *name, struct pkcs11_file *ret,
 int pkcs11_file_read_path(const char *path, struct pkcs11_file *ret,
 			  char why[static FOLDER_WHY_MAX])
 {
-	char dir[FILES_PATH_MAX], name[FILES_PATH_MAX];
+	struct files_place at;
 
-	if (strlen(path) >= sizeof(dir))
-		return 0;
-	snprintf(dir, sizeof(dir), "%s", path);
-	snprintf(name, sizeof(name), "%s", path);
-	return pkcs11_file_read(dirname(dir), basename(name), ret, why);
+	return files_place_of(path, &at) < 0
+		       ? 0
+		       : pkcs11_file_read(at.dir, at.name, ret, why);
 }
 
 int pkcs11_file_write(const char *dir, const char *name, const struct pkcs11_file *f)

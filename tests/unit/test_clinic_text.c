@@ -7,6 +7,7 @@
 #include "clinic/blocks.h"
 #include "clinic/codes.h"
 #include "clinic/conf.h"
+#include "clinic/files.h"
 #include "hub/core/dating.h"
 #include "clinic/joining.h"
 #include "clinic/spec.h"
@@ -322,6 +323,31 @@ static void test_conf_hub_ports(void)
 	CHECK_STR(back.hub_ports, c.hub_ports);
 	CHECK_INT(conf_parse("name = a\nport = 1\nhub-ports = 1-\n", &c, &line), -ERANGE);
 	CHECK_UINT(line, 3);
+}
+
+static void test_place(void)
+{
+	static const struct {
+		const char *path, *dir, *name;
+	} places[] = {
+		{ "a/b", "a", "b" }, { "b", ".", "b" },
+		{ "/b", "/", "b" },  { "/x/y/z/", "/x/y", "z" },
+		{ "./b", ".", "b" }, { "../a.b", "..", "a.b" },
+	};
+	char longest[FILES_PATH_MAX + 1];
+	struct files_place at;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		CHECK_INT(files_place_of(places[i].path, &at), 0);
+		CHECK_STR(at.dir, places[i].dir);
+		CHECK_STR(at.name, places[i].name);
+	}
+	memset(longest, 'a', sizeof(longest));
+	longest[FILES_PATH_MAX] = '\0';
+	CHECK_INT(files_place_of(longest, &at), -EMSGSIZE);
+	longest[FILES_PATH_MAX - 1] = '\0';
+	CHECK_INT(files_place_of(longest, &at), 0);
+	CHECK_UINT(strlen(at.name), FILES_PATH_MAX - 1);
 }
 
 static void test_conf_life(void)
@@ -849,7 +875,7 @@ static void test_dating(void)
 
 TEST_MAIN("clinic_text", test_given_up, test_enrol_trouble, test_device,
 	  test_device_kinds, test_device_refused, test_device_why, test_change,
-	  test_hub_name, test_conf, test_conf_hub_ports, test_conf_life,
+	  test_hub_name, test_conf, test_conf_hub_ports, test_place, test_conf_life,
 	  test_conf_refused, test_times, test_address, test_values, test_other_values,
 	  test_codes, test_remarks, test_status_of_all_kinds, test_marks, test_dating,
 	  test_dating_of_other_clocks, test_dating_marks, test_blocks, test_joining,
