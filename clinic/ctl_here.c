@@ -27,6 +27,7 @@ static const struct {
 	{ "person", "", "it says who may ask from elsewhere" },
 	{ "network", "", "it reads which hub has which id, and config.key signs it" },
 	{ "evidence", "", "it opens with the clinic's keys what a hub sealed" },
+	{ "console", "", "it opens with the clinic's keys what a hub sealed" },
 	{ "risk", "", "it reads the evidence and the signers' keys that lie there" },
 };
 
