@@ -60,7 +60,7 @@ class Wire(unittest.TestCase):
         source = w.bundle / "hubd" / "network"
         fd = os.open(source if source.exists() else "/dev/null", os.O_RDONLY)
         # the descriptor is 3 and the number that of the program: both only a shell can say before it becomes it
-        done = subprocess.run(["/bin/sh", "-c", f'exec env LISTEN_PID=$$ "$0" "$@" 3<&{fd}', config_io.BUILD / "hub-network", out], pass_fds=(fd,),
+        done = subprocess.run(["/bin/sh", "-c", 'exec env LISTEN_PID=$$ "$0" "$@" 3<&0 0</dev/null', config_io.BUILD / "hub-network", out], stdin=fd,
                               env={"PATH": "/usr/bin:/bin", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "setting", "ASAN_OPTIONS": "detect_leaks=0"},
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
         os.close(fd)

@@ -29,7 +29,8 @@ int main(int argc, char **argv)
 		if (unshare(CLONE_NEWTIME) < 0)
 			err(1, "no time name space");
 		fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
-		len = snprintf(text, sizeof(text), "boottime %u 0\nmonotonic %u 0\n", seconds, seconds);
+		len = snprintf(text, sizeof(text), "boottime %u 0\nmonotonic %u 0\n",
+			       seconds, seconds);
 		if (fd < 0 || write(fd, text, (size_t)len) != len)
 			err(1, "its clocks cannot be set");
 		close(fd);
