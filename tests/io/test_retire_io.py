@@ -341,8 +341,8 @@ class Retire(unittest.TestCase):
         self.assertEqual(h.reset(), [])
         h.switch_on()
         h.wait("it is refused", lambda: "reset-refused locked=1" in h.log("hub-store"))
-        self.assertFalse((h.hub / "store" / "reset").exists())
-        self.assertTrue((h.hub / "store" / "reset-rule").exists())
+        h.wait("hub-store has put it away and knows why", lambda: not (h.hub / "store" / "reset").exists() and
+               (h.hub / "store" / "reset-rule").exists())
         self.assertEqual((h.held()[1], h.held("b")[1]), (QUARANTINED, QUARANTINED))
         h.retire()
         h.hurry("nothing waits", lambda: h.status()["hub_queued"] == 0 and h.status()["missing"] == 0)
