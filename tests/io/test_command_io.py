@@ -203,7 +203,7 @@ class Wire(unittest.TestCase):
         w.wait_level(3)
 
     def test_brake(self):
-        """After three hubs the security officer is needed."""
+        """After three hubs the security officer is needed (A-06)."""
         w = self.world
         for name in ("a", "b", "c"):
             w.ctl("hub", "add", w.dir, name, "--out", w.top / name, "--device", "bp,any,passkey=123456")

@@ -1,5 +1,5 @@
 /*
- * test_lock_memory.c - what a hub-store holds in memory before and after the engine share is withheld.
+ * test_lock_memory.c - what a hub-store holds in memory before and after the engine share is withheld (A-25).
  *
  * A real hub-store with readings under way and state.db open; then hubd's config without the share. All memory of the
  * process is searched for the share, state.db's keys, what is in its rows, and readings in clear: before, so

@@ -1,6 +1,6 @@
 /*
  * test_lockdown.c - the level of the lockdown, explored: the machine, its two copies on a disk, a hub-coap and a clinic that
- * lose, double and keep back orders, and power cuts.
+ * lose, double and keep back orders, and power cuts (A-23).
  *
  * From the start every order of events is tried, up to a depth: each of a set of orders arrives (any number of times, in any
  * order, also late), each write goes well, fails, or is the last before a power cut, before or after it has reached the disk;

@@ -3,7 +3,7 @@
 
     test_stick.py [BUILD]      default build; needs what test_system.py needs
 
-Nobody is logged in: it is level 1, and nothing else happens (A-08); the clinic's order ends that at once, and what stays in counts once. No network: two readings are measured; the token of two people and the button let it in for one
+Nobody is logged in: it is level 1, and nothing else happens (A-05, A-08); the clinic's order ends that at once, and what stays in counts once. No network: two readings are measured; the token of two people and the button let it in for one
 verb; what it holds then is imported by the clinic, and is there once although the hub sends it, too, when it has its network again.
 """
 import re
