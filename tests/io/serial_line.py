@@ -29,7 +29,9 @@ class Serial:
         self.slave = slave  # held until hub-console has it, else the line is gone before it is there
 
     def pull(self):
-        """The cable is pulled."""
+        """The cable is pulled. Its name goes first: the next terminal of whoever asks has the number of this one, and a hub-console that
+        looks for its line would take it."""
+        os.unlink(self.link)
         os.close(self.slave)
         os.close(self.master)
         self.master = None
