@@ -54,7 +54,7 @@ static const struct setting_rule rules_apart[] = {
 };
 /* A queue's tables without the number that says so. */
 static const struct setting_rule rules_version[] = {
-	{ "PRAGMA user_version=3", "COMMIT; BEGIN IMMEDIATE; PRAGMA user_version=3", "",
+	{ "PRAGMA user_version=4", "COMMIT; BEGIN IMMEDIATE; PRAGMA user_version=4", "",
 	  "" },
 };
 static const struct setting_rule rules_store[] = {
