@@ -743,7 +743,8 @@ static void fill_with_evidence(bool apart)
 	}
 	CHECK(evidence > 250 && readings > 1000);
 	CHECK(early <= (apart ? readings / 10 : 0));
-	CHECK(spared * QUEUE_EVICT_MAX <= early / 2); /* it goes together with them */
+	/* it goes together with them, as long as the WAL has a place for both */
+	CHECK(spared <= 4);
 	CHECK_UINT(queue_unsent(q), 3000 - evidence - readings);
 	check_places();
 	stop();
